@@ -1,0 +1,79 @@
+# Everything is set up by what needs it: git, make and python3 (3.11 or newer) are enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+PLAN ?= quick
+RUNTIME ?= auto
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help bench verify report diff test test-all check format lock setup clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+bench: $(VENV)/.harness ## Measure: make bench [PLAN=quick] [RUNTIME=auto]
+	@$(BIN)/bench run $(PLAN) --runtime $(RUNTIME)
+
+verify: $(VENV)/.harness ## Hold every contender against the contract
+	@$(BIN)/bench verify
+
+report: $(VENV)/.harness ## Draw the report of a run again: make report RUN=results/<folder>
+	@$(BIN)/bench report $(RUN)
+
+diff: $(VENV)/.harness ## Judge the working tree against a revision: make diff BASE=origin/main
+	@$(BIN)/bench diff $(BASE)
+
+test: $(VENV)/.dev ## Run the tests that need neither a browser nor long runs
+	@$(BIN)/pytest -m "not slow"
+
+test-all: $(VENV)/.dev ## Run every test
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev ## Style, types, direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Put the code into its format
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+COMPILE := uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+lock: $(VENV)/.dev ## Resolve every lock anew
+	@set -e; PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt; \
+	$(COMPILE) pyproject.toml -c requirements/bootstrap.txt -o requirements/harness.txt; \
+	$(COMPILE) pyproject.toml --group dev -c requirements/harness.txt -o requirements/dev.txt; \
+	for app in apps/*_app; do (cd $$app && $(COMPILE) requirements.in -o requirements.txt); done
+
+setup: $(VENV)/.dev ## Make the environments and nothing else
+
+clean: ## Remove environments and working files; results stay
+	rm -rf $(VENV) .venvs .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/.uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make PYTHON=python3.13" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv)" >&2; exit 2; }
+	@echo "setting up $(VENV)" >&2
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(VENV)/.harness: $(VENV)/.uv requirements/harness.txt pyproject.toml
+	@echo "installing the harness from requirements/harness.txt" >&2
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/harness.txt
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.harness requirements/dev.txt
+	@echo "installing the tools of development from requirements/dev.txt" >&2
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

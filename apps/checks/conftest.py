@@ -1,0 +1,72 @@
+"""The contract of `apps/openapi.yaml`, held against a running app that has the data of `apps/seed.sql`:
+
+    python -m pytest apps/checks --url http://127.0.0.1:8000 [--scenarios hello,users-read]
+
+What a check creates, it deletes.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import httpx
+import pytest
+from contract import Api, Write
+
+# Certificates are not what is checked, and reading them takes longer than many a check.
+CLIENT = {"timeout": 10, "trust_env": False, "verify": False}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("contract")
+    group.addoption("--url", required=True, help="where the app answers: http://HOST:PORT")
+    group.addoption("--scenarios", default="hello,users", help="what the app serves, by comma; default: all")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    served = config.getoption("scenarios").split(",")
+    if any(scenario.strip().startswith("users") for scenario in served):
+        return
+    left_out = [item for item in items if item.get_closest_marker("users")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_make_parametrize_id(val: object) -> str:
+    """Name a case by what it sends, shortened."""
+    text = ascii(val) if isinstance(val, bytes) or not str(val).isprintable() else str(val)
+    return text if len(text) <= 40 else f"{text[:40]}… ({len(text)})"
+
+
+@pytest.fixture(scope="session")
+def url(request: pytest.FixtureRequest) -> httpx.URL:
+    return httpx.URL(request.config.getoption("url"))
+
+
+@pytest.fixture(scope="session")
+def client(url: httpx.URL) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, **CLIENT) as client:
+        yield client
+
+
+@pytest.fixture
+def api(client: httpx.Client) -> Iterator[Api]:
+    """The app, over connections that are kept."""
+    api = Api(client)
+    yield api
+    api.clean_up()
+
+
+@pytest.fixture
+def strangers(url: httpx.URL) -> Iterator[Api]:
+    """The app, over a new connection for every request: with several workers, sooner or later another one."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(base_url=url, **CLIENT, limits=limits) as client:
+        yield Api(client)
+
+
+@pytest.fixture(params=["POST", "PUT"])
+def write(request: pytest.FixtureRequest, api: Api) -> Write:
+    """Send a body to create a user or, as another check, to update a new one: the rules are the same."""
+    if request.param == "POST":
+        return partial(api.send, "POST", "/users")
+    return lambda *body, **how: api.send("PUT", f"/users/{api.create()['id']}", *body, **how)

@@ -1,0 +1,201 @@
+"""The client the checks speak through: it knows what holds for every answer and names each difference."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from itertools import zip_longest
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import httpx
+import pytest
+
+SEEDED = 10_000  # users in apps/seed.sql, ids from 1
+BIGINT_MAX = 2**63 - 1
+JSON = "application/json"
+
+
+class Mark(Enum):
+    """What stands for a value where JSON has no word for it."""
+
+    ANYTHING = "anything"
+    NOTHING = "nothing"
+
+
+ANYTHING, NOTHING = Mark
+
+
+def seeded_user(number: int) -> dict[str, Any]:
+    """Return the user that apps/seed.sql keeps under id *number*."""
+    return {"id": number, "name": f"User {number}", "email": f"user{number}@example.com"}
+
+
+def fresh_email() -> str:
+    """Return an address that nobody has yet."""
+    return f"{uuid4().hex}@example.com"
+
+
+def fresh_user(**fields: Any) -> dict[str, Any]:
+    """Return a body that creates a user, but for what *fields* break."""
+    return {"name": "Ann", "email": fresh_email(), **fields}
+
+
+def differs(request: str, expected: str, got: str) -> NoReturn:
+    """Fail the check with one line."""
+    pytest.fail(f"{request}: expected {expected}, got {got}", pytrace=False)
+
+
+def expect(request: str, expected: Any, got: Any) -> None:
+    """Fail unless *got* is the same JSON as *expected*, in which ANYTHING stands for any value."""
+    for where, wanted, found in _differences(expected, got):
+        differs(request, f"{where} = {_shown(wanted)}" if where else _shown(wanted), _shown(found))
+
+
+def at_once(calls: Iterable[Callable[[], "Answer"]]) -> list["Answer"]:
+    """Return the answers to *calls*, all made at the same time."""
+    with ThreadPoolExecutor(max_workers=64) as pool:
+        return list(pool.map(lambda call: call(), calls))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back, and for which request."""
+
+    request: str
+    response: httpx.Response
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self.response.status_code
+
+    def expect(self, *statuses: int, body: Any = ANYTHING) -> Any:
+        """Return the parsed body of a well-formed answer that has one of *statuses* and this *body*."""
+        if self.status not in statuses:
+            self._differs(f"status {' or '.join(map(str, statuses))}")
+        self._expect_framing()
+        if self.status == 204:
+            return None
+        parsed = self._parsed()
+        if self.status >= 400 and not (isinstance(parsed, dict) and "detail" in parsed):
+            self._differs('a JSON object with "detail"')
+        expect(self.request, body, parsed)
+        return parsed
+
+    def expect_header(self, name: str, value: str) -> None:
+        """Fail unless header *name* is *value*."""
+        got = self.response.headers.get(name, "none")
+        if got != value:
+            differs(self.request, f"{name}: {value}", got)
+
+    def _expect_framing(self) -> None:
+        headers = self.response.headers
+        framing = [name for name in ("Content-Length", "Transfer-Encoding") if name in headers]
+        if self.response.http_version != "HTTP/1.1":
+            self._differs("HTTP/1.1", self.response.http_version)
+        if self.status == 204 and ("Transfer-Encoding" in framing or self.response.content):
+            self._differs("no body and no Transfer-Encoding")  # RFC 9112 §6.1
+        if self.status != 204 and len(framing) != 1:
+            self._differs("Content-Length or Transfer-Encoding", " and ".join(framing) or "neither")
+
+    def _parsed(self) -> Any:
+        content_type = self.response.headers.get("Content-Type", "none")
+        if content_type.partition(";")[0].strip() != JSON:
+            self._differs(f"Content-Type: {JSON}", content_type)
+        try:
+            return json.loads(self.response.content.decode())
+        except ValueError:
+            self._differs("a JSON body")
+
+    def _differs(self, expected: str, got: str = "") -> NoReturn:
+        differs(self.request, expected, got or f"{self.status} {_shown(self.response.content)}".rstrip())
+
+
+class Api:
+    """An app under check. Bodies are sent as JSON, but bytes as they are."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        self._created: list[str] = []
+
+    def get(self, path: str) -> Answer:
+        """Send a GET."""
+        return self.send("GET", path)
+
+    def post(self, path: str, body: Any) -> Answer:
+        """Send a POST."""
+        return self.send("POST", path, body)
+
+    def put(self, path: str, body: Any) -> Answer:
+        """Send a PUT."""
+        return self.send("PUT", path, body)
+
+    def delete(self, path: str) -> Answer:
+        """Send a DELETE."""
+        return self.send("DELETE", path)
+
+    def send(self, method: str, path: str, body: Any = b"", *, content_type: str | None = JSON) -> Answer:
+        """Send any request; a difference in the answer will be reported under what is sent here."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": content_type} if content and content_type else {}
+        request = f"{method} {path} {_shown(content, limit=100)}".rstrip()
+        try:
+            response = self._http.request(method, path, content=content, headers=headers)
+        except httpx.TransportError as error:
+            differs(request, "an answer", f"{type(error).__name__} ({error})")
+        if response.status_code == 201:
+            self._created.append(response.headers.get("Location", ""))
+        return Answer(request=request, response=response)
+
+    def create(self, **fields: Any) -> dict[str, Any]:
+        """Return a user that did not exist before."""
+        sent = fresh_user(**fields)
+        user: dict[str, Any] = self.post("/users", sent).expect(201, body={"id": ANYTHING, **sent})
+        return user
+
+    def expect_kept(self, written: Answer, sent: dict[str, Any]) -> None:
+        """Fail unless *sent* was accepted and is what everybody reads from now on."""
+        user = written.expect(200, 201, body={"id": ANYTHING, **sent})
+        self.get(f"/users/{user['id']}").expect(200, body=user)
+
+    def clean_up(self) -> None:
+        """Delete what was created through this client."""
+        while self._created:
+            if (path := self._created.pop()).startswith("/users/"):
+                with suppress(httpx.TransportError):  # an app that has gone is another check's difference
+                    self._http.delete(path)
+
+
+Write = Callable[..., Answer]  # sends a body: Api.send with method and path filled in
+
+
+def _shown(value: Any, limit: int = 200) -> str:
+    match value:
+        case Mark():
+            return value.value
+        case bytes():
+            text = value.decode(errors="backslashreplace")
+        case _:
+            text = json.dumps(value, ensure_ascii=False, default=lambda mark: mark.value)
+    line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text[:limit].strip())
+    return f"{line}…" if len(text) > limit else line
+
+
+def _differences(expected: Any, got: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (where, expected, got) depth first; strict about types, since True == 1 == 1.0 in Python."""
+    if expected is ANYTHING and got is not NOTHING:
+        return
+    if type(expected) is not type(got):
+        yield where, expected, got
+    elif isinstance(expected, dict):
+        for key in expected | got:
+            inside = f"{where}.{key}".lstrip(".")
+            yield from _differences(expected.get(key, NOTHING), got.get(key, NOTHING), inside)
+    elif isinstance(expected, list):
+        for position, pair in enumerate(zip_longest(expected, got, fillvalue=NOTHING)):
+            yield from _differences(*pair, f"{where}[{position}]")
+    elif expected != got:
+        yield where, expected, got

@@ -1,0 +1,29 @@
+from django.core.validators import RegexValidator
+from rest_framework import serializers
+
+from schemas import BIGINT_MAX, EMAIL
+
+
+class Digits(serializers.IntegerField):
+    def to_internal_value(self, data):
+        if not (data.isascii() and data.isdecimal()):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class PageSerializer(serializers.Serializer):
+    limit = Digits(default=20, min_value=1, max_value=100)
+    after = Digits(default=0, min_value=0, max_value=BIGINT_MAX)
+
+
+class UserSerializer(serializers.Serializer):
+    id = serializers.IntegerField(read_only=True)
+    name = Text(max_length=100, trim_whitespace=False)
+    email = Text(max_length=254, trim_whitespace=False, validators=[RegexValidator(rf"^{EMAIL}\Z")])

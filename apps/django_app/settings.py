@@ -1,0 +1,42 @@
+import os
+from urllib.parse import unquote, urlsplit
+
+DATABASE_URL = urlsplit(os.environ["DATABASE_URL"])
+# DB_POOL is the total, so that more workers never mean more connections.
+POOL_SIZE = max(1, int(os.environ.get("DB_POOL", "16")) // int(os.environ.get("WORKERS", "1")))
+# The module that urls.py routes to: views, or views_drf.
+VIEWS = os.environ.get("VIEWS", "views")
+
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "urls"
+INSTALLED_APPS = []
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # for Content-Length: else chunks
+APPEND_SLASH = False  # no redirects
+TIME_ZONE = "UTC"
+USE_I18N = False
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": DATABASE_URL.hostname,
+        "PORT": DATABASE_URL.port,
+        "USER": unquote(DATABASE_URL.username),
+        "PASSWORD": unquote(DATABASE_URL.password),
+        "NAME": DATABASE_URL.path.lstrip("/"),
+        # The timeout is how long /health takes to see that the database is away.
+        "OPTIONS": {"pool": {"min_size": POOL_SIZE, "max_size": POOL_SIZE, "timeout": 3}},
+    }
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["stderr"], "level": "ERROR"},
+    "loggers": {"django": {"level": "ERROR"}},
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= means nothing here
+}

@@ -1,0 +1,67 @@
+from django.db import Error, IntegrityError, connection
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+
+from models import User
+from schemas import Page, UserIn, parse
+
+
+def hello(request):
+    return JsonResponse({"message": "Hello, World!"})
+
+
+def list_users(request):
+    form = Page(request.GET)
+    if not form.is_valid():
+        return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
+    page = form.cleaned_data
+    users = User.objects.filter(id__gt=page["after"]).order_by("id")[: page["limit"]]
+    return JsonResponse([user.to_json() for user in users], safe=False)
+
+
+def create_user(request):
+    form = UserIn(parse(request.body))
+    if not form.is_valid():
+        return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
+    data = form.cleaned_data
+    try:
+        user = User.objects.create(**data)
+    except IntegrityError:
+        return JsonResponse({"detail": "e-mail is taken"}, status=409)
+    return JsonResponse(user.to_json(), status=201, headers={"Location": f"/users/{user.id}"})
+
+
+def retrieve_user(request, user_id):
+    user = get_object_or_404(User, id=user_id)
+    return JsonResponse(user.to_json())
+
+
+def update_user(request, user_id):
+    form = UserIn(parse(request.body))
+    if not form.is_valid():
+        return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
+    data = form.cleaned_data
+    try:
+        updated = User.objects.filter(id=user_id).update(**data)
+    except IntegrityError:
+        return JsonResponse({"detail": "e-mail is taken"}, status=409)
+    if not updated:
+        raise Http404
+    user = User(id=user_id, **data)
+    return JsonResponse(user.to_json())
+
+
+def delete_user(request, user_id):
+    deleted, _ = User.objects.filter(id=user_id).delete()
+    if not deleted:
+        raise Http404
+    return HttpResponse(status=204)
+
+
+def health(request):
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return JsonResponse({"detail": "database is away"}, status=503)
+    return JsonResponse({"status": "ok"})

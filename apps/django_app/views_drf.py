@@ -1,0 +1,77 @@
+from django.db import Error, IntegrityError, connection
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from rest_framework.decorators import api_view
+from rest_framework.response import Response
+
+from models import User
+from schemas import parse
+from serializers import PageSerializer, UserSerializer
+
+
+@api_view(["GET"])
+def hello(request):
+    return Response({"message": "Hello, World!"})
+
+
+@api_view(["GET"])
+def list_users(request):
+    form = PageSerializer(data=request.query_params.dict())
+    if not form.is_valid():
+        return Response({"detail": form.errors}, status=422)
+    page = form.validated_data
+    users = User.objects.filter(id__gt=page["after"]).order_by("id")[: page["limit"]]
+    return Response(UserSerializer(users, many=True).data)
+
+
+@api_view(["POST"])
+def create_user(request):
+    form = UserSerializer(data=parse(request.body))
+    if not form.is_valid():
+        return Response({"detail": form.errors}, status=422)
+    data = form.validated_data
+    try:
+        user = User.objects.create(**data)
+    except IntegrityError:
+        return Response({"detail": "e-mail is taken"}, status=409)
+    return Response(UserSerializer(user).data, status=201, headers={"Location": f"/users/{user.id}"})
+
+
+@api_view(["GET"])
+def retrieve_user(request, user_id):
+    user = get_object_or_404(User, id=user_id)
+    return Response(UserSerializer(user).data)
+
+
+@api_view(["PUT"])
+def update_user(request, user_id):
+    form = UserSerializer(data=parse(request.body))
+    if not form.is_valid():
+        return Response({"detail": form.errors}, status=422)
+    data = form.validated_data
+    try:
+        updated = User.objects.filter(id=user_id).update(**data)
+    except IntegrityError:
+        return Response({"detail": "e-mail is taken"}, status=409)
+    if not updated:
+        raise Http404
+    user = User(id=user_id, **data)
+    return Response(UserSerializer(user).data)
+
+
+@api_view(["DELETE"])
+def delete_user(request, user_id):
+    deleted, _ = User.objects.filter(id=user_id).delete()
+    if not deleted:
+        raise Http404
+    return Response(status=204)
+
+
+@api_view(["GET"])
+def health(request):
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return Response({"detail": "database is away"}, status=503)
+    return Response({"status": "ok"})

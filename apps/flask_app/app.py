@@ -1,0 +1,41 @@
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from db import open_pool, session
+from schemas import Id, parse
+from views import views
+
+
+class StrictJSON(DefaultJSONProvider):
+    def loads(self, s, **kwargs):
+        return parse(s)
+
+
+app = Flask(__name__, static_folder=None)
+app.json = StrictJSON(app)
+app.url_map.merge_slashes = False  # no redirects
+app.url_map.converters["id"] = Id
+app.register_blueprint(views)
+
+
+@app.errorhandler(HTTPException)
+def refuse(error):
+    response = error.get_response()
+    response.data = app.json.dumps({"detail": error.description})
+    response.content_type = "application/json"
+    return response
+
+
+@app.errorhandler(ValidationError)
+def refuse_invalid(error):
+    return {"detail": error.errors(include_url=False, include_context=False, include_input=False)}, 422
+
+
+@app.teardown_appcontext
+def end_session(error):
+    session.remove()
+
+
+open_pool()  # gunicorn imports this in each worker, after the fork

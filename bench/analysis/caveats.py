@@ -1,0 +1,54 @@
+"""Measured reasons to trust a row less, in words."""
+
+from collections.abc import Iterator, Mapping
+
+from bench.analysis.estimates import Row
+from bench.analysis.stats import FEWEST_FOR_INTERVAL
+from bench.records import Run
+
+BUSY_CLIENT = 0.85  # of its core; beyond it the client's queueing shows in what it measures
+
+
+def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
+    """Return what a reader must know before using *row*, what concerns the row alone first."""
+    return (*_of_row(row), *_of_contender(run, row.cell.contender), *_of_run(run))
+
+
+def _of_row(row: Row) -> Iterator[str]:
+    if row.failed:
+        yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
+    if row.voids:
+        void = sum(row.voids.values())
+        yield f"{void} of {void + row.slices} slices void ({_counted(row.voids)})"
+    if row.rounds < FEWEST_FOR_INTERVAL:
+        rounds = "1 round" if row.rounds == 1 else f"{row.rounds} rounds"
+        yield f"no interval: {rounds}, {FEWEST_FOR_INTERVAL} are needed"
+    client = row.utilisation.client
+    if client is not None and client >= BUSY_CLIENT:
+        yield f"the client was busy {client * 100:.0f} % of its core: it may be the limit"
+
+
+def _of_contender(run: Run, contender: str) -> Iterator[str]:
+    outcomes = {verification.contender: verification.outcome for verification in run.verifications}
+    match outcomes.get(contender):
+        case "failed":
+            yield "it failed its checks: it does not do the same work"
+        case "no checks" | None:
+            yield "no checks: nothing shows that it does the same work"
+    for event in run.events:
+        if event.contender == contender:
+            yield f"its server died {event.at_s:.0f} s into the run: {event.what}"
+
+
+def _of_run(run: Run) -> Iterator[str]:
+    if run.ended != "complete":
+        yield f"partial run: {run.ended or 'still going, or killed'}"
+    placement = run.fingerprint.get("placement")
+    if isinstance(placement, Mapping):
+        yield from placement.get("caveats", ())
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{kind} × {count:,}" for kind, count in sorted(kinds.items(), key=lambda kind: -kind[1])
+    )

@@ -1,0 +1,156 @@
+"""Contenders as the apps declare them, and the one grammar of their names.
+
+base[:switch=value,…][@revision][~aa]
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pydantic import with_config
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
+
+from bench.documents import STRICT, near_miss, read_toml
+from bench.errors import UsageError
+from bench.model import Contender
+
+NAME = re.compile(
+    r"(?P<base>[a-z0-9][a-z0-9_-]*)"
+    r"(?::(?P<switches>[a-z_]+=[A-Za-z0-9_.-]+(?:,[a-z_]+=[A-Za-z0-9_.-]+)*))?"
+    r"(?:@(?P<revision>[A-Za-z0-9_./-]+))?"
+    r"(?P<aa>~aa)?"
+)
+# Keys of a contender that a name may set without a declared switch: `flask:workers=4`.
+_NUMBERS = ("workers", "threads")
+
+
+@with_config(STRICT)
+class Overlay(TypedDict, total=False):
+    """What a table of contenders.toml may say; what it names replaces what lies below it."""
+
+    of: str
+    stack: str
+    interface: str
+    server: str
+    command: str
+    workers: int
+    threads: int
+    python: str
+    env: dict[str, str]
+    services: list[str]
+    sql: list[str]
+    scenarios: list[str]
+    switch: "dict[str, dict[str, Overlay]]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One table of a contenders.toml, with the file it stands in."""
+
+    base: str
+    file: Path
+    overlay: Overlay
+
+    @property
+    def app(self) -> Path:
+        """The folder of its app."""
+        return self.file.parent
+
+
+def find_project(start: Path) -> Path:
+    """Return the nearest folder from *start* upwards with `apps/*/contenders.toml`; raises UsageError."""
+    for folder in (start, *start.parents):
+        if any(folder.glob("apps/*/contenders.toml")):
+            return folder
+    raise UsageError(f"no apps/*/contenders.toml in {start} or above it: run bench inside a project")
+
+
+def declared(root: Path) -> dict[str, Declared]:
+    """Return every declared contender of the project by base name; raises UsageError."""
+    found: dict[str, Declared] = {}
+    for file in sorted(root.glob("apps/*/contenders.toml")):
+        for base, overlay in read_toml(file, dict[str, Overlay]).items():
+            if base in found:
+                raise UsageError(f"{file}: {base}: already declared in {found[base].file}")
+            found[base] = Declared(base=base, file=file, overlay=overlay)
+    for table in found.values():
+        resolve(table.base, found)  # a mistake in any table is told at once, not when it is first used
+    return found
+
+
+def resolve(name: str, tables: Mapping[str, Declared]) -> Contender:
+    """Return the contender that *name* stands for; raises UsageError naming the near misses."""
+    parts = NAME.fullmatch(name)
+    if not parts:
+        raise UsageError(f"{name!r} is not a contender's name: base[:switch=value,…][@revision][~aa]")
+    base = parts["base"]
+    if base not in tables:
+        raise UsageError(f"unknown contender {base}{near_miss(base, sorted(tables))}")
+    if parts["revision"]:
+        raise UsageError(f"{name}: no checkout of revision {parts['revision']} is at hand")
+    overlay = _flattened(tables[base], tables)
+    for switch in (parts["switches"] or "").split(","):
+        if switch:
+            overlay = _switched(name, overlay, *switch.split("="))
+    return _contender(name, tables[base], overlay)
+
+
+def _flattened(table: Declared, tables: Mapping[str, Declared]) -> Overlay:
+    """Lay *table* over what it is `of`, all the way down."""
+    chain = [table]
+    while (below := chain[-1].overlay.get("of")) is not None:
+        if below not in tables or tables[below] in chain or tables[below].app != table.app:
+            raise UsageError(f"{table.file}: {table.base}.of: {below!r} is no other contender of this app")
+        chain.append(tables[below])
+    overlay: Overlay = {}
+    for layer in reversed(chain):
+        overlay = _laid(overlay, layer.overlay)
+    return overlay
+
+
+def _laid(below: Overlay, above: Overlay) -> Overlay:
+    merged = {**below, **above}
+    for key in ("env", "switch"):
+        if key in below and key in above:
+            merged[key] = {**below[key], **above[key]}
+    return cast(Overlay, merged)
+
+
+def _switched(name: str, overlay: Overlay, switch: str, value: str) -> Overlay:
+    values = overlay.get("switch", {}).get(switch)
+    if values is not None:
+        if value not in values:
+            raise UsageError(f"{name}: {switch}={value} is unknown{near_miss(value, sorted(values))}")
+        return _laid(overlay, values[value])
+    if switch in _NUMBERS and value.isdecimal() and int(value) > 0:
+        return _laid(overlay, cast(Overlay, {switch: int(value)}))
+    if switch == "python":
+        return _laid(overlay, {"python": value})
+    known = sorted({*overlay.get("switch", {}), *_NUMBERS, "python"})
+    raise UsageError(f"{name}: it has no switch {switch}={value}{near_miss(switch, known)}")
+
+
+def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
+    for key in ("stack", "interface", "server", "command"):
+        if key not in overlay:
+            raise UsageError(f"{table.file}: {table.base}.{key}: missing")
+    workers = overlay.get("workers", 1)
+    return Contender(
+        name=name,
+        base=table.base,
+        app=table.app.name,
+        root=str(table.app.parent.parent),
+        stack=overlay["stack"] + (f", {workers} workers" if workers > 1 else ""),
+        interface=overlay["interface"],
+        server=overlay["server"],
+        command=overlay["command"],
+        workers=workers,
+        threads=overlay.get("threads", 1),
+        python=overlay.get("python"),
+        env=overlay.get("env", {}),
+        services=tuple(overlay.get("services", ())),
+        sql=tuple(overlay.get("sql", ())),
+        scenarios=tuple(overlay["scenarios"]) if "scenarios" in overlay else None,
+    )

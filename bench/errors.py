@@ -1,0 +1,21 @@
+"""What can go wrong, each with the exit code that the shell sees.
+
+BenchError ─┬─ UsageError        2  the user asked for something that is not there, or wrote it wrongly
+            └─ CannotMeasure     3  the request was fine, the machine or the harness could not carry it out
+"""
+
+
+class BenchError(Exception):
+    """A failure to tell in one line: what happened, then the remedy. Never shown as a traceback."""
+
+    exit_code = 2
+
+
+class UsageError(BenchError):
+    """An unknown name, a malformed file, an option that does not fit."""
+
+
+class CannotMeasure(BenchError):
+    """Nothing (more) can be measured: a service that will not start, a check that cannot run."""
+
+    exit_code = 3

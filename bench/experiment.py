@@ -1,0 +1,125 @@
+"""The experiment: verify, then rounds of fresh servers side by side, swept over in short slices."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bench import schedule
+from bench.errors import CannotMeasure
+from bench.load import LoadGenerator
+from bench.model import Contender, Slice
+from bench.plan import Group, groups
+from bench.progress import Progress
+from bench.records import Event, Record, Start, Usage
+from bench.runtime import Runtime, Server
+from bench.store import Journal
+from bench.verification import verify
+
+
+class Observer(Protocol):
+    """Watches CPU and memory while a window is open."""
+
+    def watch(
+        self, server: tuple[int, ...], database: tuple[int, ...], opens_ns: int, closes_ns: int
+    ) -> Usage:
+        """Wait out the two moments (`perf_counter_ns`); return what the processes used between them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """Everything slow or outside that an experiment needs."""
+
+    runtime: Runtime
+    load: LoadGenerator
+    observer: Observer
+    progress: Progress
+    memory: Path  # folder of remembered verifications
+
+
+def carry_out(journal: Journal, lab: Lab) -> None:
+    """Carry out the journal's plan, keeping everything measured in it as it goes.
+
+    Raises CannotMeasure where no contender is left, or a service or the load generator dies; what
+    was measured until then is in the journal.
+    """
+    plan = journal.run.plan
+    lab.progress.phase("preparing environments and services")
+    lab.runtime.prepare(journal.run.contenders)
+    journal.learned({"runtime": dict(lab.runtime.facts())})
+    equal = _verified(journal, lab)
+    swept = groups(plan, equal)
+    timed = [equal[name] for name in dict.fromkeys(name for group in swept for name in group.contenders)]
+    while step := schedule.upcoming(plan, swept, journal.run.records):
+        with lab.runtime.serve(timed, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
+            _round(journal, lab, swept, servers, step.round)
+
+
+def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
+    """Hold every contender against the checks; return those that may be timed."""
+    equal = {contender.name: contender for contender in journal.run.contenders}
+    lab.progress.phase("verifying that every contender answers alike")
+    for verification in verify(journal.run.contenders, lab.runtime, lab.memory):
+        journal.verified(verification)
+        if verification.outcome == "failed":
+            del equal[verification.contender]
+            lab.progress.note(f"not timed: {verification.contender}: {verification.differences[0]}")
+    if not equal:
+        raise CannotMeasure("no contender passed its checks: `bench verify` names the differences")
+    return equal
+
+
+def _round(
+    journal: Journal, lab: Lab, swept: Sequence[Group], servers: Mapping[str, Server], number: int
+) -> None:
+    """Measure what is left of round *number* on its *servers*, one slice after another."""
+    for name, server in servers.items():
+        journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
+    lab.load.prepare({name: server.address for name, server in servers.items()}, journal.run.scenarios)
+    writes = {scenario.name for scenario in journal.run.scenarios if scenario.writes}
+    dirty: set[str] = set()
+    last: Slice | None = None
+    for step in _steps_of(journal, lab, swept, number):
+        if last and (last.cell.scenario, last.sweep) != (step.cell.scenario, step.sweep):
+            journal.save()
+        name = step.cell.contender
+        if name in dirty:
+            servers[name].reset_data()
+            dirty.remove(name)
+        journal.measured(_slice(journal, lab, servers[name], step))
+        _look_after(journal, lab, servers[name])
+        if step.cell.scenario in writes:
+            dirty.add(name)
+        last = step
+    journal.save()
+
+
+def _steps_of(journal: Journal, lab: Lab, swept: Sequence[Group], number: int) -> Iterator[Slice]:
+    """Yield the slices of round *number*, telling progress of each."""
+    plan = journal.run.plan
+    planned_s = schedule.duration_s(schedule.schedule(plan, swept))
+    while (step := schedule.upcoming(plan, swept, journal.run.records)) and step.round == number:
+        lab.progress.measuring(
+            step,
+            planned_s=planned_s,
+            left_s=schedule.duration_s(schedule.remaining(plan, swept, journal.run.records)),
+        )
+        yield step
+
+
+def _slice(journal: Journal, lab: Lab, server: Server, step: Slice) -> Record:
+    """Load one server for a lead-in and a counted window, watching CPU while the window is open."""
+    started_s = journal.elapsed_s()
+    opens_ns, closes_ns = lab.load.begin(step)
+    usage = lab.observer.watch(server.pids(), lab.runtime.database_pids(), opens_ns, closes_ns)
+    return Record(slice=step, sample=lab.load.finish(), usage=usage, started_s=started_s)
+
+
+def _look_after(journal: Journal, lab: Lab, server: Server) -> None:
+    """Note a server that has died (its slices go on to fail until the round ends); check the services."""
+    name = server.contender.name
+    how = server.ended()
+    known = {(event.contender, event.what) for event in journal.run.events}
+    if how and (name, how) not in known:
+        journal.happened(Event(at_s=journal.elapsed_s(), what=how, contender=name, log=server.log_tail()))
+    lab.runtime.check()

@@ -1,0 +1,20 @@
+"""Who asks. Only this face of the room is known outside it; nothing here imports Locust."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from bench.model import Scenario, Slice
+from bench.records import Sample
+
+
+class LoadGenerator(Protocol):
+    """Sends the requests of a slice and keeps the books."""
+
+    def prepare(self, targets: Mapping[str, tuple[str, int]], scenarios: Iterable[Scenario]) -> None:
+        """Learn where contenders are (by name) and what can be asked; forgets earlier targets."""
+
+    def begin(self, step: Slice) -> tuple[int, int]:
+        """Start a slice; return when its counted window opens and closes (`perf_counter_ns`)."""
+
+    def finish(self) -> Sample:
+        """Wait for the slice begun last and return what was seen. Raises CannotMeasure."""

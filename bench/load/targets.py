@@ -1,0 +1,45 @@
+"""A target: a server, the connections kept open to it, and what it has answered so far."""
+
+from dataclasses import dataclass, field
+
+from bench.load.answers import KnownBodies, Mismatch, check
+from bench.load.connections import Connection
+from bench.load.responses import Head, Heads
+from bench.load.templates import Request, Saved
+
+
+@dataclass(slots=True, kw_only=True)
+class Target:
+    """A server, the connections kept open to it, and what it has answered."""
+
+    address: tuple[str, int]
+    connections: list[Connection] = field(default_factory=list)
+    heads: Heads = field(default_factory=Heads)
+    bodies: KnownBodies = field(default_factory=KnownBodies)
+
+    def take(self, count: int) -> list[Connection]:
+        """Return *count* of its connections. One that a server ended while it idled is closed."""
+        while len(self.connections) < count:
+            self.connections.append(Connection(self.address))
+        taken = self.connections[:count]
+        for connection in taken:
+            if connection.connected and connection.read_all() != (b"", ""):
+                connection.close()
+        return taken
+
+    def mismatch(self, request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch | None:
+        """Hold a response against what *request* expects; a body known to be right costs a comparison."""
+        template = request.template
+        if not template.lasting:
+            return check(request, head, body, saved)
+        if head.status == template.exchange.expect.status and self.bodies.get(request.payload) == body:
+            return None
+        mismatch = check(request, head, body, saved)
+        if mismatch is None:
+            self.bodies.remember(request.payload, body)
+        return mismatch
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self.connections:
+            connection.close()

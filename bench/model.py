@@ -1,0 +1,125 @@
+"""What is compared and what is asked, as frozen facts. What was measured: `bench.records`.
+
+Units end a name (`_s`, `_ms`, `_bytes`). Nothing here reads, writes or computes a summary.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["warm-up", "measure", "control"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One fully specified system under test: source tree, variant, server, workers, environment."""
+
+    name: str  # base[:switch=value,…][@revision][~aa]
+    base: str
+    app: str  # its folder below apps/, and the working directory of its server
+    root: str  # the checkout that holds that folder
+    stack: str  # what a headline calls it: "Flask on gunicorn gthread"
+    interface: str
+    server: str
+    command: str  # {host} {port} {workers} {threads} are filled in when it is served
+    workers: int = 1
+    threads: int = 1
+    python: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+    sql: tuple[str, ...] = ()  # run in its own database after the template is copied
+    scenarios: tuple[str, ...] | None = None  # None: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What a verified response must show, beyond being well framed."""
+
+    status: int = 200
+    json: Any = None  # a subset: objects by key, arrays by position; None: not looked at
+    items: int | None = None  # length of the JSON array
+    contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request template and what its response must be. `{name}` and `{name+1}` are filled in."""
+
+    name: str
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None  # sent as JSON
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    expect: Expect = field(default_factory=Expect)
+    save: Mapping[str, str] = field(default_factory=dict)  # variable → JSON key, or "header:Name"
+    consumes: str | None = None  # a saved variable that this request uses up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What is asked: exchanges and how often each is drawn."""
+
+    name: str
+    exchanges: tuple[Exchange, ...]
+    weights: tuple[int, ...]
+
+    @property
+    def writes(self) -> bool:
+        """Whether data has to be put back after it ran."""
+        return any(exchange.method != "GET" for exchange in self.exchanges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How hard it is asked. Closed: each connection sends its next request when it has its answer."""
+
+    kind: Literal["closed"]
+    connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What one row of a table is about."""
+
+    contender: str
+    scenario: str
+    load: Load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One contender, one scenario, one load, once: the step the scheduler hands out."""
+
+    cell: Cell
+    role: Role
+    round: int
+    sweep: int
+    seed: int  # same for every contender of the sweep
+    lead_in_s: float
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Contenders × scenarios × loads that are measured side by side."""
+
+    contenders: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    loads: tuple[Load, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """An experiment as data. Blocks share rounds; a cell that two blocks ask for is measured once."""
+
+    name: str
+    blocks: tuple[Block, ...]
+    reference: str
+    rounds: int
+    sweeps: int
+    lead_in_s: float
+    window_s: float
+    warm_up_s: float  # per cell and round, before its first sweep; recorded, not counted
+    seed: int
+    about: str = ""

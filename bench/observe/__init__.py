@@ -1,0 +1,1 @@
+"""What a run costs the machine, and what machine it is."""

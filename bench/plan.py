@@ -1,0 +1,182 @@
+"""Plans: experiments as data. Reading one, narrowing it, and the cells it asks for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from bench.contenders import Declared, resolve
+from bench.documents import STRICT, near_miss, read_toml
+from bench.errors import UsageError
+from bench.model import Block, Cell, Contender, Load, Plan, Scenario
+
+
+@with_config(STRICT)
+class LoadForm(TypedDict):
+    """A load: closed loop with so many connections."""
+
+    kind: str
+    connections: int
+
+
+@with_config(STRICT)
+class BlockForm(TypedDict):
+    """One [[block]]."""
+
+    contenders: list[str]
+    scenarios: list[str]
+    loads: list[LoadForm]
+
+
+@with_config(STRICT)
+class _Required(TypedDict):
+    reference: str
+    rounds: int
+    sweeps: int
+    window_s: float
+    block: list[BlockForm]
+
+
+@with_config(STRICT)
+class PlanForm(_Required, total=False):
+    """A plan's file."""
+
+    about: str
+    lead_in_s: float
+    warm_up_s: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Contenders that are swept over together: the same scenario under the same load."""
+
+    scenario: str
+    load: Load
+    contenders: tuple[str, ...]
+
+    def cell(self, contender: str) -> Cell:
+        """Return the cell of one of its contenders."""
+        return Cell(contender=contender, scenario=self.scenario, load=self.load)
+
+
+def names(root: Path) -> list[str]:
+    """Return the plans of the project at *root*."""
+    return sorted(file.stem for file in root.glob("plans/*.toml"))
+
+
+def read(root: Path, name: str) -> Plan:
+    """Return the plan called *name*; raises UsageError naming the near misses, or file and key."""
+    file = root / "plans" / f"{name}.toml"
+    if name not in names(root):
+        raise UsageError(f"unknown plan {name}{near_miss(name, names(root))}")
+    form = read_toml(file, PlanForm)
+    plan = Plan(
+        name=name,
+        about=form.get("about", ""),
+        blocks=tuple(_block(file, number, block) for number, block in enumerate(form["block"])),
+        reference=form["reference"],
+        rounds=form["rounds"],
+        sweeps=form["sweeps"],
+        lead_in_s=form.get("lead_in_s", 0.1),
+        window_s=form["window_s"],
+        warm_up_s=form.get("warm_up_s", 0.3),
+        seed=form.get("seed", 1),
+    )
+    for key in ("rounds", "sweeps", "window_s"):
+        if getattr(plan, key) <= 0:
+            raise UsageError(f"{file}: {key}: must be more than 0")
+    for key in ("lead_in_s", "warm_up_s"):
+        if getattr(plan, key) < 0:
+            raise UsageError(f"{file}: {key}: must not be negative")
+    return plan
+
+
+def _block(file: Path, number: int, form: BlockForm) -> Block:
+    where = f"{file}: block.{number}"
+    for key in ("contenders", "scenarios", "loads"):
+        if not form[key]:
+            raise UsageError(f"{where}.{key}: at least one")
+    for load in form["loads"]:
+        if load["kind"] != "closed":
+            raise UsageError(f'{where}.loads: kind {load["kind"]!r} is unknown; there is "closed"')
+        if load["connections"] < 1:
+            raise UsageError(f"{where}.loads: connections: at least 1")
+    return Block(
+        contenders=tuple(form["contenders"]),
+        scenarios=tuple(form["scenarios"]),
+        loads=tuple(Load(kind="closed", connections=load["connections"]) for load in form["loads"]),
+    )
+
+
+def narrowed(
+    plan: Plan, contenders: Sequence[str] = (), scenarios: Sequence[str] = (), rounds: int | None = None
+) -> Plan:
+    """Return *plan* with only what was asked for; a base name takes every contender of that base.
+
+    Raises UsageError where nothing of the plan bears a name.
+    """
+    there = {name for block in plan.blocks for name in block.contenders}
+    kept = {name for name in there if not contenders or {name, _base(name)} & set(contenders)}
+    for asked in contenders:
+        if not any(asked in (name, _base(name)) for name in there):
+            raise UsageError(f"plan {plan.name} has no contender {asked}{near_miss(asked, sorted(there))}")
+    asked_for = {name for block in plan.blocks for name in block.scenarios}
+    for asked in scenarios:
+        if asked not in asked_for:
+            raise UsageError(f"plan {plan.name} has no scenario {asked}{near_miss(asked, sorted(asked_for))}")
+    blocks = [
+        replace(
+            block,
+            contenders=tuple(name for name in block.contenders if name in kept),
+            scenarios=tuple(name for name in block.scenarios if not scenarios or name in scenarios),
+        )
+        for block in plan.blocks
+    ]
+    kept_blocks = tuple(block for block in blocks if block.contenders and block.scenarios)
+    if not kept_blocks:
+        raise UsageError(f"plan {plan.name}: no block has both {contenders} and {scenarios}")
+    return replace(plan, blocks=kept_blocks, rounds=rounds or plan.rounds)
+
+
+def _base(name: str) -> str:
+    return name.partition(":")[0].partition("@")[0].partition("~")[0]
+
+
+def contenders(plan: Plan, tables: Mapping[str, Declared]) -> dict[str, Contender]:
+    """Return every contender that *plan* names, in order of appearance; raises UsageError."""
+    named = dict.fromkeys(name for block in plan.blocks for name in block.contenders)
+    return {name: resolve(name, tables) for name in named}
+
+
+def scenarios(plan: Plan, known: Mapping[str, Scenario]) -> dict[str, Scenario]:
+    """Return every scenario that *plan* names, in order of appearance; raises UsageError."""
+    named = dict.fromkeys(name for block in plan.blocks for name in block.scenarios)
+    for name in named:
+        if name not in known:
+            raise UsageError(f"plan {plan.name}: unknown scenario {name}{near_miss(name, sorted(known))}")
+    return {name: known[name] for name in named}
+
+
+def groups(plan: Plan, served: Mapping[str, Contender]) -> tuple[Group, ...]:
+    """Return what is swept over together, each cell once, without scenarios a contender does not serve.
+
+    Contenders of *plan* that are not in *served* (those that failed verification) are left out.
+    """
+    swept: dict[tuple[str, Load], dict[str, None]] = {}
+    for block in plan.blocks:
+        for scenario in block.scenarios:
+            for load in block.loads:
+                for name in block.contenders:
+                    if name in served and _serves(served[name], scenario):
+                        swept.setdefault((scenario, load), {})[name] = None
+    return tuple(
+        Group(scenario=scenario, load=load, contenders=tuple(members))
+        for (scenario, load), members in swept.items()
+    )
+
+
+def _serves(contender: Contender, scenario: str) -> bool:
+    return contender.scenarios is None or scenario in contender.scenarios

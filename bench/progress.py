@@ -1,0 +1,113 @@
+"""What someone waiting sees, on stderr: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from bench.model import Slice
+
+
+class Progress(Protocol):
+    """Told of each step; never shows a result, so that nobody stops when it looks good."""
+
+    def phase(self, what: str) -> None:
+        """Say what is going on now, for steps of unknown length."""
+
+    def note(self, what: str) -> None:
+        """Say something that must stay readable."""
+
+    def measuring(self, step: Slice, *, planned_s: float, left_s: float) -> None:
+        """Say what is measured; *planned_s* and *left_s* are seconds of load, all and still to come."""
+
+
+class PlainLines:
+    """A line per phase and one per round."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._pace = Pace()
+        self._round = 0
+
+    def phase(self, what: str) -> None:
+        """Print *what*."""
+        self.note(what)
+
+    def note(self, what: str) -> None:
+        """Print *what*."""
+        self._console.print(what, highlight=False, markup=False, soft_wrap=True)
+
+    def measuring(self, step: Slice, *, planned_s: float, left_s: float) -> None:
+        """Print where the run is when a round begins."""
+        done, eta_s = self._pace.of(planned_s, left_s)
+        if step.round != self._round:
+            self._round = step.round
+            self.phase(f"round {step.round}: {done:.0%} done, about {_spoken(eta_s)} left")
+
+
+class LiveBar:
+    """A bar with the step, the time gone and the time left."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._pace = Pace()
+        self._task = bar.add_task("starting", total=1.0, left="")
+
+    def phase(self, what: str) -> None:
+        """Show *what* in place of the step."""
+        self._bar.update(self._task, description=what)
+
+    def note(self, what: str) -> None:
+        """Print *what* above the bar."""
+        self._bar.console.print(what, highlight=False, markup=False, soft_wrap=True)
+
+    def measuring(self, step: Slice, *, planned_s: float, left_s: float) -> None:
+        """Move the bar."""
+        done, eta_s = self._pace.of(planned_s, left_s)
+        what = f"round {step.round} · {step.cell.scenario} · {step.cell.contender}"
+        self._bar.update(self._task, description=what, completed=done, left=f"about {_spoken(eta_s)} left")
+
+
+class Pace:
+    """Tells the time left from how fast the schedule has gone since its first slice."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    def of(self, planned_s: float, left_s: float) -> tuple[float, float]:
+        """Return the share done (0 to 1) and the time left, in seconds.
+
+        Until a twentieth is done the plan's own lengths are taken, a third longer for what lies
+        between slices.
+        """
+        self._began = time.monotonic() if self._began is None else self._began
+        done = 1 - left_s / planned_s if planned_s else 1.0
+        if done < 0.05:
+            return done, left_s * 4 / 3
+        return done, (time.monotonic() - self._began) * (1 - done) / done
+
+
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """Show progress on stderr in the form that suits it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield PlainLines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        yield LiveBar(bar)
+
+
+def _spoken(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

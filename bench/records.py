@@ -1,0 +1,114 @@
+"""What was measured, as frozen facts: the content of run.json. Summaries are computed, never kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bench.histogram import Histogram
+from bench.model import Contender, Plan, Scenario, Slice
+
+# Format history
+# 1  first
+SCHEMA = 1
+
+Ending = Literal["complete", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the load generator saw in the counted window of a slice."""
+
+    window_s: float
+    latency: Histogram  # of verified responses: send to last byte
+    failures: Mapping[str, int] = field(default_factory=dict)  # kind → count
+    examples: tuple[str, ...] = ()  # the first failures: request, expected, got
+    unfinished: int = 0  # in flight when the window closed
+    connects: int = 0
+    received_bytes: int = 0
+    client_cpu_s: float = 0.0
+    locust_requests: int = 0  # Locust's own count over the whole slice, lead-in included
+    slice_requests: int = 0  # ours over the same time
+
+    @property
+    def requests(self) -> int:
+        """Verified responses in the window."""
+        return self.latency.count
+
+    @property
+    def failed(self) -> int:
+        """Responses that were wrong or did not come."""
+        return sum(self.failures.values())
+
+    @property
+    def throughput_rps(self) -> float:
+        """Verified responses per second."""
+        return self.requests / self.window_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """CPU and memory beside a sample; None where the system does not tell."""
+
+    elapsed_s: float
+    server_cpu_s: float | None = None
+    database_cpu_s: float | None = None
+    memory_bytes: int | None = None  # proportional set size of the whole server tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A slice and everything measured in it. `void` holds outcome-blind evidence against it."""
+
+    slice: Slice
+    sample: Sample
+    usage: Usage
+    started_s: float  # since the run began
+    void: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """One server start: how long until the first 200 from its readiness path."""
+
+    contender: str
+    round: int
+    ready_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Whether a contender was held against the checks, and what differed."""
+
+    contender: str
+    outcome: Literal["passed", "failed", "no checks"]
+    checks: int = 0
+    differences: tuple[str, ...] = ()
+    remembered: bool = False  # taken over from an earlier run with the same content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a run and that its reader must know: a server that died, Ctrl-C."""
+
+    at_s: float
+    what: str
+    contender: str | None = None
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a plan."""
+
+    schema: int
+    plan: Plan
+    runtime: str
+    started_at: str  # ISO 8601, UTC
+    fingerprint: Mapping[str, Any]
+    contenders: tuple[Contender, ...]
+    scenarios: tuple[Scenario, ...]
+    verifications: tuple[Verification, ...] = ()
+    starts: tuple[Start, ...] = ()
+    records: tuple[Record, ...] = ()
+    events: tuple[Event, ...] = ()
+    ended: Ending | None = None  # None: still going, or killed

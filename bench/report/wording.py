@@ -1,0 +1,65 @@
+"""How numbers, loads and endings are written, the same in every form of the report."""
+
+from collections.abc import Iterable
+
+from bench.analysis import Estimate
+from bench.model import Load
+
+NOTHING = "–"
+MEBIBYTE = 2**20
+
+
+def figure(value: float | None, like: float | None = None) -> str:
+    """Return *value* with about three digits, as many decimals as *like* (itself by default) would have."""
+    if not value:
+        return NOTHING if value is None else "0"
+    size = abs(value if like is None else like)
+    return f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+
+
+def ratio(value: float | None, like: float | None = None) -> str:
+    """Return a ratio; near 1 and below the third decimal counts."""
+    if value is None:
+        return NOTHING
+    return f"{value:.3f}" if (value if like is None else like) < 2 else figure(value, like)
+
+
+def mebibytes(size: int | None) -> str:
+    """Return *size* bytes in MiB."""
+    return NOTHING if size is None else f"{size / MEBIBYTE:,.0f}"
+
+
+def point(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
+    """Return the estimate without its interval."""
+    write = ratio if of_ratio else figure
+    return write(estimate.estimate) if estimate else NOTHING
+
+
+def interval(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
+    """Return "low–high"; nothing where there is no interval."""
+    write = ratio if of_ratio else figure
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    return f"{write(estimate.low, estimate.estimate)}–{write(estimate.high, estimate.estimate)}"
+
+
+def both(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
+    """Return the estimate, and its interval in brackets where it has one."""
+    where = interval(estimate, of_ratio=of_ratio)
+    return point(estimate, of_ratio=of_ratio) + (f" ({where})" if where else "")
+
+
+def levels(estimates: Iterable[Estimate | None]) -> str:
+    """Return the levels that the intervals reach ("96.1 %"); nothing where there is no interval."""
+    reached = sorted({estimate.level for estimate in estimates if estimate and estimate.level is not None})
+    return " or ".join(f"{level * 100:.1f} %" for level in reached)
+
+
+def connections(load: Load) -> str:
+    """Return the load in a title's words."""
+    return plural(load.connections, "connection")
+
+
+def plural(count: int, noun: str) -> str:
+    """Return *count* with its noun."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,58 @@
+"""Where contenders run. Only this face of the room is known outside it."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from bench.model import Contender
+
+
+class Server(Protocol):
+    """One contender, up: its readiness path has answered 200."""
+
+    @property
+    def contender(self) -> Contender:
+        """What is being served."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, on loopback."""
+
+    @property
+    def ready_s(self) -> float:
+        """Seconds from start to the first 200."""
+
+    def pids(self) -> tuple[int, ...]:
+        """Return every process of the server's tree as it is now; empty once it has ended."""
+
+    def reset_data(self) -> None:
+        """Put its database back to the seeded state; nothing where it has none."""
+
+    def ended(self) -> str | None:
+        """Return how it ended ("killed by signal 9"), or None while it runs."""
+
+    def log_tail(self) -> str:
+        """Return the last lines of its log."""
+
+
+class Runtime(Protocol):
+    """Prepares environments and services, and serves contenders."""
+
+    name: str
+
+    def prepare(self, contenders: Sequence[Contender]) -> None:
+        """Make environments, start services, fill templates; raises CannotMeasure. Done once per run."""
+
+    def serve(
+        self, contenders: Sequence[Contender], *, hash_seed: int
+    ) -> AbstractContextManager[Mapping[str, Server]]:
+        """Start every contender afresh, all up together; stop them all on exit. Raises CannotMeasure."""
+
+    def check(self) -> None:
+        """Raise CannotMeasure where a service that contenders need has died."""
+
+    def database_pids(self) -> tuple[int, ...]:
+        """Return every process of the database now; empty where there is none."""
+
+    def facts(self) -> Mapping[str, object]:
+        """What the fingerprint should know: cores, services with version and settings, resolved packages."""

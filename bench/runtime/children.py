@@ -1,0 +1,160 @@
+"""Processes that live longer than a call: started together, stopped together, never left behind."""
+
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from os import killpg
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from bench.runtime.launch import launched
+from bench.runtime.leftovers import Ledger
+
+GRACE_S = 3.0  # gunicorn's gthread lingers for 2 s where keep-alive connections are open
+RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
+GRAVE = re.compile(r"^.*\b(?:FATAL|PANIC|CRITICAL|ERROR)\b.*$", re.MULTILINE)
+WRITTEN = re.compile(r"^.*\S.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One process with its descendants, and the log that they share."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    stop_signal: signal.Signals
+    started: float  # perf_counter
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the whole tree as it is now; empty once its first process has ended."""
+        if self.process.poll() is not None:
+            return ()
+        return (self.process.pid, *_descendants(self.process.pid))
+
+    def ended(self) -> str | None:
+        """Return how it ended ("killed by signal 9"), or None while it runs."""
+        status = self.process.poll()
+        if status is None:
+            return None
+        return f"killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+
+    def log_tail(self, lines: int = 20) -> str:
+        """Return the last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def telling_line(self) -> str:
+        """Return the line of its log that says most about a failure: an exception before what follows it."""
+        tail = self.log_tail(200)
+        lines: list[str] = RAISED.findall(tail) or GRAVE.findall(tail) or WRITTEN.findall(tail)
+        return lines[-1].strip() if lines else "its log is empty"
+
+
+class Children:
+    """A group of children; leaving its context stops them all, whatever happened inside."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._started: list[Child] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with interrupts_held():
+            _stop(self._started)
+            self._ledger.forget_processes(child.process.pid for child in self._started)
+            self._started.clear()
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path,
+        log: Path,
+        env: Mapping[str, str],
+        cores: Iterable[int] | None,
+        user: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> Child:
+        """Start `argv` in `folder`; a command that is not there shows in its log and exit status."""
+        command = launched(argv, cores=cores, user=user, death_signal=stop_signal)
+        with log.open("wb") as output, interrupts_held():
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            child = Child(process=process, log=log, stop_signal=stop_signal, started=started)
+            self._started.append(child)
+            self._ledger.note_process(process.pid, folder)
+        return child
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if held:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _stop(children: Sequence[Child]) -> None:
+    """Ask all at once, wait for the slowest, then kill whatever any of them left."""
+    families = [process for child in children for process in _family(child)]
+    for child in children:
+        with suppress(ProcessLookupError, PermissionError):
+            killpg(child.process.pid, child.stop_signal)
+    deadline = time.monotonic() + GRACE_S
+    while time.monotonic() < deadline and any(child.process.poll() is None for child in children):
+        time.sleep(0.01)
+    for process in families:
+        with suppress(psutil.Error):
+            process.kill()
+    for child in children:
+        with suppress(ProcessLookupError, PermissionError):
+            killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+
+
+def _family(child: Child) -> Iterator[psutil.Process]:
+    for pid in child.pids():
+        with suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    try:
+        # Linux tells children directly; psutil would read the whole process table.
+        listed = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        listed = []
+    if listed:
+        for child in map(int, " ".join(listed).split()):
+            yield child
+            yield from _descendants(child)
+        return
+    with suppress(psutil.Error):
+        yield from (process.pid for process in psutil.Process(pid).children(recursive=True))

@@ -1,0 +1,99 @@
+"""Databases on a PostgreSQL server: templates made once, a copy for each server, resets in place."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from bench.errors import CannotMeasure
+
+USER = "bench"
+MAINTENANCE = "postgres"  # the database that is always there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """The databases of one server, by name. SQL texts come by the name that a message gives them."""
+
+    port: int
+    password: str = field(repr=False)
+    _templates: set[str] = field(default_factory=set)
+
+    def url(self, name: str = MAINTENANCE) -> str:
+        """Return where a client finds a database."""
+        return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{name}"
+
+    def template(self, texts: Mapping[str, str]) -> str:
+        """Return the name of the template that `texts` make; the same texts make it once.
+
+        Raises CannotMeasure naming the text, the line and what the server says.
+        """
+        name = f"template-{hashlib.sha256(repr([*texts.values()]).encode()).hexdigest()[:12]}"
+        if name not in self._templates:
+            with self.session() as session:
+                session.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            self._fill(name, texts)
+            self._templates.add(name)
+        return name
+
+    @contextmanager
+    def copied(self, template: str, name: str, texts: Mapping[str, str]) -> Iterator["Database"]:
+        """Copy a template and run further texts in the copy, which is dropped at the end."""
+        create = SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template))
+        drop = SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name))
+        try:
+            with self.session() as session:
+                session.execute(create)
+            if texts:
+                self._fill(name, texts)
+            yield Database(url=self.url(name), name=name, databases=self)
+        finally:
+            with suppress(CannotMeasure), self.session() as session:  # a server that died took it along
+                session.execute(drop)
+
+    @contextmanager
+    def session(self, name: str = MAINTENANCE) -> Iterator[psycopg.Connection]:
+        """Connect, each statement its own transaction. Raises CannotMeasure for what goes wrong inside."""
+        try:
+            with psycopg.connect(self.url(name), autocommit=True, connect_timeout=10) as session:
+                yield session
+        except psycopg.Error as error:
+            raise CannotMeasure(f"PostgreSQL, database {name}: {_said(error)}") from error
+
+    def _fill(self, name: str, texts: Mapping[str, str]) -> None:
+        with self.session(name) as session:
+            for source, text in texts.items():
+                try:
+                    session.execute(text.encode())
+                except psycopg.Error as error:
+                    raise CannotMeasure(f"{_place(source, text, error)}: {_said(error)}") from error
+            session.execute(files(__package__).joinpath("snapshot.sql").read_bytes())
+            session.execute("VACUUM (FREEZE, ANALYZE)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One server's own copy."""
+
+    url: str = field(repr=False)
+    name: str
+    databases: Databases
+
+    def reset(self) -> None:
+        """Put every table and sequence back as it was filled, whoever is connected."""
+        with self.databases.session(self.name) as session:
+            session.execute("SELECT bench_seed.reset()")
+            session.execute("VACUUM")  # pages as a fresh copy has them; and nobody else tidies the catalogue
+
+
+def _said(error: psycopg.Error) -> str:
+    return error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
+
+
+def _place(source: str, text: str, error: psycopg.Error) -> str:
+    position = error.diag.statement_position
+    return f"{source} line {text.count(chr(10), 0, int(position) - 1) + 1}" if position else source

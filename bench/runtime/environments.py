@@ -1,0 +1,110 @@
+"""A virtual environment for each app, made from its lock by uv."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+
+import uv
+
+from bench.errors import CannotMeasure, UsageError
+from bench.model import Contender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """An environment that is complete."""
+
+    folder: Path
+    python: str  # full version
+
+    @property
+    def programs(self) -> Path:
+        """The folder of its interpreter and scripts."""
+        return self.folder / "bin"
+
+    def packages(self) -> dict[str, str]:
+        """Return what is installed in it, name to version."""
+        libraries = map(str, self.folder.glob("lib/python*/site-packages"))
+        installed = distributions(path=list(libraries))
+        return dict(sorted((package.name.lower(), package.version) for package in installed))
+
+
+def environment(contender: Contender, venvs: Path) -> Environment:
+    """Return the environment of a contender's app, made where it is not there yet.
+
+    Raises UsageError without its interpreter or lock, CannotMeasure where uv fails.
+    """
+    lock = Path(contender.root) / "apps" / contender.app / "requirements.txt"
+    if not lock.is_file():
+        raise UsageError(f"{contender.name} has no {lock}: write one, empty if it needs no packages")
+    python, version = _interpreter(contender)
+    content = lock.read_bytes()
+    key = hashlib.sha256(content + f"{version} {sysconfig.get_platform()}".encode()).hexdigest()
+    minor = "".join(version.split(".")[:2])
+    folder = venvs / f"{contender.app}-py{minor}-{key[:12]}"
+    with _alone(folder):
+        if not folder.is_dir():
+            _build(folder, python, lock)
+    return Environment(folder=folder, python=version)
+
+
+def _interpreter(contender: Contender) -> tuple[str, str]:
+    """Return an interpreter and its full version."""
+    if contender.python is None:
+        return sys.executable, platform.python_version()
+    name = f"python{contender.python}"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [shutil.which(name), *sorted(pyenv.glob(f"versions/{contender.python}*/bin/{name}"))]
+    for candidate in filter(None, map(str, filter(None, found))):
+        # A shim of pyenv is on PATH but only runs where that version is switched on.
+        asked = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)
+        if asked.returncode == 0:
+            return candidate, asked.stdout.split()[-1]
+    raise UsageError(f"{contender.name} wants Python {contender.python}: no {name} on PATH or under {pyenv}")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep two runs from making the same environment at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file closes, or its process dies
+        yield
+
+
+def _build(folder: Path, python: str, lock: Path) -> None:
+    """Make the environment beside its place, then move it there: a killed build leaves nothing half made."""
+    draft = folder.with_name(f"{folder.name}.draft")
+    # Relocatable: its scripts find their interpreter after the move.
+    _uv(lock, "venv", "--relocatable", "--clear", "--python", python, str(draft))
+    if re.search(r"^\s*[^#\s]", lock.read_text(), re.MULTILINE):
+        # Compiled now, or the first start of a server would take longer than the others.
+        options = ("--require-hashes", "--compile-bytecode", "--python", str(draft / "bin/python"))
+        _uv(lock, "pip", "sync", *options, str(lock))
+    draft.rename(folder)
+
+
+def _uv(lock: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [uv.find_uv_bin(), "--quiet", *arguments],
+        env=os.environ | {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        reasons = [line for line in lines if not line.startswith("hint:")] or ["no message"]
+        raise CannotMeasure(f"the environment of {lock} cannot be made: {reasons[-1]}")

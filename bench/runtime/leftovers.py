@@ -1,0 +1,111 @@
+"""What a harness that was killed left behind: written down while it runs, ended by the next run."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+FOLDER_PREFIX = "bench-"  # only folders called so are ever removed
+SAME_START_S = 1.0  # a start time is rounded by the system; a process id comes back far later than this
+
+
+class Ledger:
+    """The processes and folders a run has at the moment, on disk beside those of other runs."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._file = scratch / f"run-{os.getpid()}-{secrets.token_hex(4)}.json"
+        self._processes: dict[int, dict[str, Any]] = {}
+        self._folders: set[str] = set()
+
+    def note_process(self, pid: int, folder: Path) -> None:
+        """Write down a process that leads its own session and works in `folder`."""
+        self._processes[pid] = _identity(pid) | {"folder": str(folder)}
+        self._write()
+
+    def note_folder(self, folder: Path) -> None:
+        """Write down a temporary folder."""
+        self._folders.add(str(folder))
+        self._write()
+
+    def forget_processes(self, pids: Iterable[int]) -> None:
+        """Strike out processes that have ended."""
+        for pid in pids:
+            self._processes.pop(pid, None)
+        self._write()
+
+    def forget_folder(self, folder: Path) -> None:
+        """Strike out a folder that is gone."""
+        self._folders.discard(str(folder))
+        self._write()
+
+    def close(self) -> None:
+        """Remove the ledger of a run that has put everything away."""
+        self._file.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        content = {
+            "harness": _identity(os.getpid()),
+            "processes": list(self._processes.values()),
+            "folders": sorted(self._folders),
+        }
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._file.with_suffix(".draft")
+        draft.write_text(json.dumps(content))
+        draft.replace(self._file)
+
+
+def clear(scratch: Path) -> None:
+    """End what runs that are no more have left running, and remove their temporary folders."""
+    for file in scratch.glob("run-*.json"):
+        content = json.loads(file.read_text())
+        if _alive(content["harness"]):
+            continue
+        for entry in content["processes"]:
+            for process in _survivors(entry):
+                with suppress(psutil.Error):
+                    process.kill()
+        for folder in map(Path, content["folders"]):
+            if folder.name.startswith(FOLDER_PREFIX):
+                shutil.rmtree(folder, ignore_errors=True)
+        file.unlink(missing_ok=True)
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    return {"pid": pid, "started": psutil.Process(pid).create_time()}
+
+
+def _alive(identity: dict[str, Any]) -> bool:
+    try:
+        process = psutil.Process(identity["pid"])
+        same = abs(process.create_time() - float(identity["started"])) < SAME_START_S
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _survivors(entry: dict[str, Any]) -> list[psutil.Process]:
+    """Return the tree below a noted process; where it is gone, what is left of its session in its folder."""
+    if _alive(entry):
+        leader = psutil.Process(entry["pid"])
+        with suppress(psutil.Error):
+            return [*leader.children(recursive=True), leader]
+    if psutil.pid_exists(entry["pid"]):
+        return []  # someone else's by now
+    return [process for process in psutil.process_iter() if _is_orphan(process, entry)]
+
+
+def _is_orphan(process: psutil.Process, entry: dict[str, Any]) -> bool:
+    try:
+        return (
+            os.getsid(process.pid) == entry["pid"]
+            and process.create_time() >= float(entry["started"]) - SAME_START_S
+            and process.cwd() == str(entry["folder"])
+        )
+    except (OSError, psutil.Error):
+        return False

@@ -1,0 +1,150 @@
+"""Contenders as processes of this machine, with PostgreSQL from a wheel: no container engine needed."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.errors import UsageError
+from bench.model import Contender
+from bench.runtime import environments, leftovers, servers
+from bench.runtime.children import Children, interrupts_held
+from bench.runtime.databases import Database
+from bench.runtime.placement import Placement
+from bench.runtime.servers import ProcessServer
+from bench.runtime.services import PostgreSQL, postgresql
+
+POSTGRES = "postgres"
+
+
+class ProcessRuntime:
+    """Implements `bench.runtime.Runtime`. Use it as a context: leaving it ends all it has started.
+
+    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and of PostgreSQL.
+    """
+
+    name = "process"
+
+    def __init__(self, *, project: Path, placement: Placement, scratch: Path, logs: Path) -> None:
+        self._venvs = project / ".venvs"
+        self._placement = placement
+        self._scratch = scratch
+        self._logs = logs
+        self._ledger = leftovers.Ledger(scratch)
+        self._running = ExitStack()
+        self._environments: dict[str, environments.Environment] = {}
+        self._templates: dict[str, str] = {}
+        self._postgresql: PostgreSQL | None = None
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        leftovers.clear(self._scratch)
+        self._running.callback(self._ledger.close)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with interrupts_held():
+            self._running.close()
+
+    def prepare(self, contenders: Sequence[Contender]) -> None:
+        """Make environments, start PostgreSQL where one asks for it, fill its templates."""
+        for contender in contenders:
+            if unknown := set(contender.services) - {POSTGRES}:
+                raise UsageError(f"{contender.name} wants {unknown.pop()}: the only service is {POSTGRES}")
+        for contender in contenders:
+            self._environments[contender.name] = environments.environment(contender, self._venvs)
+        for contender in contenders:
+            if POSTGRES in contender.services:
+                apps = Path(contender.root) / "apps"
+                files = [apps / name for name in ("schema.sql", "seed.sql")]
+                texts = {str(file): file.read_text() for file in files if file.is_file()}
+                self._templates[contender.name] = self._database().databases.template(texts)
+
+    @contextmanager
+    def serve(
+        self, contenders: Sequence[Contender], *, hash_seed: int
+    ) -> Iterator[Mapping[str, ProcessServer]]:
+        """Start every contender afresh, all at once; on exit stop them all and drop their databases."""
+        with ExitStack() as copies, Children(self._ledger) as children:
+            databases = [copies.enter_context(self._copied(contender)) for contender in contenders]
+            started = [
+                self._started(contender, port, hash_seed, database, children)
+                for contender, port, database in zip(
+                    contenders, servers.free_ports(len(contenders)), databases, strict=True
+                )
+            ]
+            yield {server.contender.name: server for server in servers.ready(started)}
+
+    def check(self) -> None:
+        """Raise CannotMeasure where PostgreSQL has died."""
+        if self._postgresql:
+            self._postgresql.check()
+
+    def database_pids(self) -> tuple[int, ...]:
+        """Return every process of PostgreSQL now; empty where it does not run."""
+        return self._postgresql.child.pids() if self._postgresql else ()
+
+    def facts(self) -> Mapping[str, object]:
+        """Return cores, services with version and settings, and what is installed for each contender."""
+        place = self._placement
+        return {
+            "cores": {"server": place.server, "client": place.client, "database": place.database},
+            "placement_caveats": place.caveats,
+            "services": {POSTGRES: self._postgresql.facts()} if self._postgresql else {},
+            "environments": {
+                name: {"python": made.python, "packages": made.packages()}
+                for name, made in self._environments.items()
+            },
+        }
+
+    def _database(self) -> PostgreSQL:
+        if self._postgresql is None:
+            log = self._logs / "postgresql.log"
+            started = postgresql(self._ledger, log=log, cores=self._placement.database)
+            self._postgresql = self._running.enter_context(started)
+        return self._postgresql
+
+    @contextmanager
+    def _copied(self, contender: Contender) -> Iterator[Database | None]:
+        if POSTGRES not in contender.services:
+            yield None
+            return
+        name = f"{contender.base[:40]}-{next(self._numbers)}"
+        texts = {f"{contender.name} sql {number}": text for number, text in enumerate(contender.sql, 1)}
+        template = self._templates[contender.name]
+        with self._database().databases.copied(template, name, texts) as database:
+            yield database
+
+    def _started(
+        self,
+        contender: Contender,
+        port: int,
+        hash_seed: int,
+        database: Database | None,
+        children: Children,
+    ) -> ProcessServer:
+        legible = re.sub(r"[^\w.@~=-]", "-", contender.name)
+        programs = self._environments[contender.name].programs
+        child = children.start(
+            servers.command(contender, port=port),
+            folder=Path(contender.root) / "apps" / contender.app,
+            log=self._logs / f"{legible}-{next(self._numbers)}.log",
+            env=servers.environment(
+                contender,
+                port=port,
+                programs=programs,
+                home=self._scratch,
+                hash_seed=hash_seed,
+                database=database,
+            ),
+            cores=self._placement.server,
+        )
+        address = (servers.HOST, port)
+        return ProcessServer(contender=contender, address=address, child=child, database=database)

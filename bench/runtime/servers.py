@@ -1,0 +1,144 @@
+"""One contender's server: how it is started, when it is ready, how it is asked about."""
+
+import asyncio
+import os
+import shlex
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import psutil
+
+from bench.errors import CannotMeasure, UsageError
+from bench.model import Contender
+from bench.runtime.children import Child
+from bench.runtime.databases import Database
+
+HOST = "127.0.0.1"
+READY_PATH = "/health"
+READY_TIMEOUT_S = 30.0
+POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessServer:
+    """A contender's server as a tree of processes; implements `bench.runtime.Server`."""
+
+    contender: Contender
+    address: tuple[str, int]
+    child: Child
+    ready_s: float = float("nan")
+    database: Database | None = None
+
+    def pids(self) -> tuple[int, ...]:
+        """Return every process of the tree; empty once it has ended."""
+        return self.child.pids()
+
+    def reset_data(self) -> None:
+        """Put its database back to the seeded state; nothing where it has none."""
+        if self.database:
+            self.database.reset()
+
+    def ended(self) -> str | None:
+        """Return how it ended, or None while it runs."""
+        return self.child.ended()
+
+    def log_tail(self) -> str:
+        """Return the last 20 lines of its log."""
+        return self.child.log_tail()
+
+
+def command(contender: Contender, *, port: int) -> list[str]:
+    """Return the argv of a contender's server. Raises UsageError for a placeholder that is not known."""
+    try:
+        words = shlex.split(contender.command)
+    except ValueError as error:
+        raise UsageError(f"{contender.name}: its command cannot be split into words: {error}") from error
+    return [_filled(contender, word, port) for word in words]
+
+
+def environment(
+    contender: Contender, *, port: int, programs: Path, home: Path, hash_seed: int, database: Database | None
+) -> dict[str, str]:
+    """Return all that a server sees of the environment: nothing of the user's shell reaches it."""
+    ours = {
+        "PATH": f"{programs}{os.pathsep}{os.defpath}",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "HOST": HOST,
+        "PORT": str(port),
+        "WORKERS": str(contender.workers),
+        "THREADS": str(contender.threads),
+        "PYTHONHASHSEED": str(hash_seed),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if database:
+        ours["DATABASE_URL"] = database.url
+    return ours | {name: _filled(contender, value, port) for name, value in contender.env.items()}
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on now, all different."""
+    with ExitStack() as probes:
+        opened = [probes.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in opened]
+
+
+def ready(servers: Sequence[ProcessServer], timeout_s: float = READY_TIMEOUT_S) -> list[ProcessServer]:
+    """Wait until all answer, and return them with the time it took. Raises CannotMeasure."""
+    return asyncio.run(_all_ready(servers, timeout_s))
+
+
+async def _all_ready(servers: Sequence[ProcessServer], timeout_s: float) -> list[ProcessServer]:
+    # Nothing of the user's proxies; no connection is kept, as a server would wait for it when it stops.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(trust_env=False, limits=limits) as client:
+        return await asyncio.gather(*(_ready(server, client, timeout_s) for server in servers))
+
+
+async def _ready(server: ProcessServer, client: httpx.AsyncClient, timeout_s: float) -> ProcessServer:
+    name, log = server.contender.name, server.child.log
+    seen = "nothing answered"
+    while (passed_s := time.perf_counter() - server.child.started) < timeout_s:
+        if ended := server.ended():
+            line = server.child.telling_line()
+            raise CannotMeasure(f"{name} {ended} before it was ready ({line}): see {log}")
+        with suppress(httpx.TransportError):
+            answer = await client.get(
+                f"http://{HOST}:{server.address[1]}{READY_PATH}", timeout=timeout_s - passed_s
+            )
+            ready_s = time.perf_counter() - server.child.started
+            seen = f"GET {READY_PATH} answered {answer.status_code}"
+            if answer.status_code == 200:
+                if _listens(server):
+                    return replace(server, ready_s=ready_s)
+                seen = "another process answers on its port"
+        await asyncio.sleep(POLL_S)
+    line = server.child.telling_line()
+    raise CannotMeasure(f"{name} was not ready within {timeout_s:.0f} s: {seen} ({line}): see {log}")
+
+
+def _listens(server: ProcessServer) -> bool:
+    """Tell whether the answer can be this server's: a port that was free may have been taken since."""
+    for pid in server.pids():
+        with suppress(psutil.Error):
+            for connection in psutil.Process(pid).net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == server.address[1]:
+                    return True
+    return False
+
+
+def _filled(contender: Contender, template: str, port: int) -> str:
+    try:
+        return template.format(host=HOST, port=port, workers=contender.workers, threads=contender.threads)
+    except (KeyError, IndexError, ValueError) as error:
+        raise UsageError(
+            f"{contender.name}: {template!r} cannot be filled in ({error!r}): "
+            "{host} {port} {workers} {threads} are known; a brace is written twice"
+        ) from error

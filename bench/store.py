@@ -1,0 +1,86 @@
+"""Run folders: where they are, how a run is kept while it goes on, how it is read again."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from bench.documents import read_json, to_json, write_atomically
+from bench.errors import UsageError
+from bench.records import SCHEMA, Ending, Event, Record, Run, Start, Verification
+
+FILE = "run.json"
+
+
+class Journal:
+    """A run in the making, and its file. What is not saved yet is lost at kill -9, nothing else."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.run = run
+        self.folder = folder
+        self._began = time.monotonic()
+
+    def elapsed_s(self) -> float:
+        """Return how long the run has gone on."""
+        return time.monotonic() - self._began
+
+    def learned(self, facts: Mapping[str, object]) -> None:
+        """Add to the fingerprint what only the running system could tell."""
+        self.run = replace(self.run, fingerprint={**self.run.fingerprint, **facts})
+
+    def verified(self, verification: Verification) -> None:
+        """Add the outcome of holding a contender against the checks."""
+        self.run = replace(self.run, verifications=(*self.run.verifications, verification))
+
+    def started(self, start: Start) -> None:
+        """Add the start of a server."""
+        self.run = replace(self.run, starts=(*self.run.starts, start))
+
+    def measured(self, record: Record) -> None:
+        """Add a measured slice."""
+        self.run = replace(self.run, records=(*self.run.records, record))
+
+    def happened(self, event: Event) -> None:
+        """Add something that the run's reader must know."""
+        self.run = replace(self.run, events=(*self.run.events, event))
+
+    def ended(self, how: Ending) -> None:
+        """Say how the run ended, and save it."""
+        self.run = replace(self.run, ended=how)
+        self.save()
+
+    def save(self) -> None:
+        """Write the run as it is now; a reader sees this state or the one before."""
+        write_atomically(self.folder / FILE, to_json(self.run))
+
+
+def folder_name(started: datetime, plan: str, commit: str | None, dirty: bool) -> str:
+    """Return `<UTC>-<plan>-<commit8>[-dirty]`."""
+    parts = [started.strftime("%Y%m%dT%H%M%SZ"), plan, (commit or "nocommit")[:8]]
+    return "-".join([*parts, "dirty"] if dirty else parts)
+
+
+def make_folder(folder: Path) -> Path:
+    """Create *folder* for a new run; raises UsageError where it cannot be written or holds a run."""
+    if (folder / FILE).exists():
+        raise UsageError(f"{folder} already holds a run: name another folder with --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}: name another folder with --out") from error
+    return folder
+
+
+def load(folder: Path) -> Run:
+    """Return the run kept in *folder*; raises UsageError where it is absent, damaged or of another schema."""
+    file = folder if folder.is_file() else folder / FILE
+    run = read_json(file, Run)
+    if run.schema != SCHEMA:
+        raise UsageError(
+            f"{file} has schema {run.schema}, this bench reads {SCHEMA}: use the bench that wrote it"
+        )
+    return run

@@ -1,0 +1,108 @@
+"""Stand-ins for what is slow or outside. Each appends what it was asked to one list, in order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bench.errors import CannotMeasure
+from bench.histogram import Histogram
+from bench.model import Contender, Slice
+from bench.records import Sample, Usage
+
+Diary = list[str]
+
+
+@dataclass
+class FakeServer:
+    contender: Contender
+    diary: Diary
+    died: str | None = None
+    address: tuple[str, int] = ("127.0.0.1", 9)
+    ready_s: float = 0.5
+
+    def pids(self):
+        return (1, 2)
+
+    def reset_data(self):
+        self.diary.append(f"reset {self.contender.name}")
+
+    def ended(self):
+        return self.died
+
+    def log_tail(self):
+        return "its last words"
+
+
+@dataclass
+class FakeRuntime:
+    diary: Diary
+    name: str = "fake"
+    dying: Mapping[str, int] = field(default_factory=dict)  # contender → the serving in which it dies
+    database_dies_in: int | None = None  # serving
+    servings: int = 0
+
+    def prepare(self, contenders: Sequence[Contender]):
+        self.diary.append(f"prepare {' '.join(one.name for one in contenders)}")
+
+    @contextmanager
+    def serve(self, contenders: Sequence[Contender], *, hash_seed: int) -> Iterator[dict[str, FakeServer]]:
+        self.servings += 1
+        self.diary.append(f"serve {' '.join(one.name for one in contenders)}")
+        try:
+            yield {one.name: FakeServer(one, self.diary, died=self._ending(one.name)) for one in contenders}
+        finally:
+            self.diary.append("stop")
+
+    def _ending(self, name: str) -> str | None:
+        return "killed by signal 9" if self.dying.get(name) == self.servings else None
+
+    def check(self):
+        if self.servings == self.database_dies_in:
+            raise CannotMeasure("PostgreSQL ended: see its log")
+
+    def database_pids(self):
+        return (3,)
+
+    def facts(self):
+        return {"placement": {"caveats": []}}
+
+
+@dataclass
+class FakeLoad:
+    diary: Diary
+    interrupt_at: int | None = None  # the how-manieth slice
+    latencies_ns: tuple[int, ...] = (1_000_000, 2_000_000)
+    slices: int = 0
+
+    def prepare(self, targets, scenarios):
+        self.diary.append(f"aim at {' '.join(targets)}")
+
+    def begin(self, step: Slice) -> tuple[int, int]:
+        self.slices += 1
+        if self.slices == self.interrupt_at:
+            raise KeyboardInterrupt
+        self.step = step
+        self.diary.append(f"{step.role} {step.cell.scenario} {step.cell.contender}")
+        return 0, 1
+
+    def finish(self) -> Sample:
+        return Sample(window_s=self.step.window_s, latency=Histogram.of(self.latencies_ns))
+
+
+class FakeObserver:
+    def watch(self, server, database, opens_ns, closes_ns) -> Usage:
+        return Usage(elapsed_s=0.2, server_cpu_s=0.1, database_cpu_s=0.01, memory_bytes=1000)
+
+
+@dataclass
+class FakeProgress:
+    said: list[str] = field(default_factory=list)
+
+    def phase(self, what):
+        self.said.append(what)
+
+    def note(self, what):
+        self.said.append(what)
+
+    def measuring(self, step, *, planned_s, left_s):
+        assert 0 < left_s <= planned_s

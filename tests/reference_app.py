@@ -1,0 +1,180 @@
+"""The contract in memory, small enough to trust: what `apps/checks` are themselves held against.
+
+Every rule is an attribute or a short method, so that a mutant is one override.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import parse_qs
+
+SEEDED = 10_000
+BIGINT_MAX = 2**63 - 1
+LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})*")
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+User = dict[str, Any]
+Answer = tuple[int, dict[str, str], Any]
+
+
+class Refused(Exception):
+    """An error answer: `Refused(status, detail)`."""
+
+
+class ReferenceApp:
+    greeting = "Hello, World!"
+    max_limit = 100
+    max_name = 100
+    connection = "keep-alive"
+    lock_type: Any = Lock
+
+    def __init__(self) -> None:
+        self.users = {
+            number: {"id": number, "name": f"User {number}", "email": f"user{number}@example.com"}
+            for number in range(1, SEEDED + 1)
+        }
+        self.last_id = SEEDED
+        self.lock = self.lock_type()
+
+    def answer(self, method: str, target: str, body: bytes) -> Answer:
+        path, _, query = target.partition("?")
+        with self.lock:
+            try:
+                return self.route(method, path, query, body)
+            except Refused as refusal:
+                status, detail = refusal.args
+                return status, {}, self.error(detail)
+
+    def error(self, detail: str) -> Any:
+        return {"detail": detail}
+
+    def route(self, method: str, path: str, query: str, body: bytes) -> Answer:
+        number = re.fullmatch("/users/([0-9]+)", path)
+        match path, method:
+            case "/", "GET":
+                return 200, {}, {"message": self.greeting}
+            case "/health", "GET":
+                return 200, {}, {"status": "ok"}
+            case "/users", "GET":
+                return 200, {}, self.list_users(query)
+            case "/users", "POST":
+                return self.create_user(body)
+            case _, "GET" if number:
+                return 200, {}, self.shown(self.found(int(number[1])))
+            case _, "PUT" if number:
+                return 200, {}, self.shown(self.update_user(int(number[1]), body))
+            case _, "DELETE" if number:
+                return self.delete_user(int(number[1]))
+        raise Refused(405 if number or path in ("/", "/health", "/users") else 404, f"no {method} {path}")
+
+    def list_users(self, query: str) -> list[User]:
+        asked = {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
+        limit = self.integer(asked.get("limit", "20"), 1, self.max_limit)
+        after = self.integer(asked.get("after", "0"), 0, BIGINT_MAX)
+        return [self.shown(user) for user in islice(self.users_after(after), limit)]
+
+    def users_after(self, after: int) -> Iterator[User]:
+        return (user for number, user in self.users.items() if number > after)
+
+    def create_user(self, body: bytes) -> Answer:
+        fields = self.fields(body)
+        self.expect_free(fields["email"], None)
+        self.last_id += 1
+        self.users[self.last_id] = user = {"id": self.last_id, **fields}
+        return 201, {"Location": f"/users/{user['id']}"}, self.shown(user)
+
+    def update_user(self, number: int, body: bytes) -> User:
+        fields = self.fields(body)
+        user = self.found(number)
+        self.expect_free(fields["email"], number)
+        self.users[number] = {**user, **fields}
+        return self.users[number]
+
+    def delete_user(self, number: int) -> Answer:
+        self.found(number)
+        del self.users[number]
+        return 204, {}, None
+
+    def found(self, number: int) -> User:
+        if number not in self.users:
+            raise Refused(404, f"no user {number}")
+        return self.users[number]
+
+    def shown(self, user: User) -> Any:
+        return user
+
+    def integer(self, text: str, low: int, high: int) -> int:
+        if not re.fullmatch("[0-9]{1,19}", text) or not low <= int(text) <= high:
+            raise Refused(422, f"{text!r} is not within {low} to {high}")
+        return int(text)
+
+    def expect_free(self, email: str, owner: int | None) -> None:
+        if any(user["email"] == email and user["id"] != owner for user in self.users.values()):
+            raise Refused(409, "this e-mail is taken")
+
+    def fields(self, body: bytes) -> User:
+        parsed = self.parsed(body)
+        if not isinstance(parsed, dict) or not self.is_name(parsed.get("name")):
+            raise Refused(422, "name breaks a rule")
+        if not self.is_email(parsed.get("email")):
+            raise Refused(422, "email breaks a rule")
+        return {"name": parsed["name"], "email": parsed["email"]}
+
+    def parsed(self, body: bytes) -> Any:
+        try:
+            return json.loads(body.decode(), parse_constant=self.refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise Refused(400, "malformed JSON") from error
+
+    def refuse_constant(self, constant: str) -> Any:
+        raise ValueError(constant)
+
+    def is_name(self, name: Any) -> bool:
+        return isinstance(name, str) and 1 <= len(name) <= self.max_name and not UNSTORABLE.search(name)
+
+    def is_email(self, email: Any) -> bool:
+        return isinstance(email, str) and len(email) <= 254 and bool(EMAIL.fullmatch(email))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one send
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, headers, content = self.server.app.answer(self.command, self.path, body)
+        payload = b"" if status == 204 else json.dumps(content).encode()
+        self.send_response(status)
+        if status != 204:
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(payload))}
+        for name, value in (headers | {"Connection": self.server.app.connection}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(payload)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
+@contextmanager
+def serving(app: ReferenceApp) -> Iterator[str]:
+    """Serve *app* on a free port; yield its address."""
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        server.app = app
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()

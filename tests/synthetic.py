@@ -1,0 +1,152 @@
+"""Builds runs without measuring: what each contender would do is given, noise comes from a seed."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from random import Random
+
+from bench.histogram import Histogram
+from bench.model import Block, Cell, Contender, Exchange, Load, Plan, Scenario, Slice
+from bench.records import SCHEMA, Record, Run, Sample, Usage, Verification
+
+SPEEDS = {"stdlib": 12_000.0, "django": 2_100.0, "flask": 4_300.0, "fastapi": 10_400.0, "flask~aa": 4_300.0}
+STACKS = {
+    "stdlib": "http.server of the standard library",
+    "django": "Django on gunicorn gthread",
+    "django-drf": "Django REST framework on gunicorn gthread",
+    "flask": "Flask on gunicorn gthread",
+    "fastapi": "FastAPI on uvicorn",
+}
+FINGERPRINT = {
+    "commit": "0123456789abcdef",
+    "dirty": False,
+    "machine": {"cpu": "Synthetic CPU", "cores": 2, "memory_bytes": 8 * 2**30},
+    "placement": {
+        "server": [0],
+        "client": [1],
+        "database": [1],
+        "caveats": ["client and database share a core"],
+    },
+    "packages": {"fastapi": ["fastapi==0.165.0", "uvicorn==0.40.0"]},
+}
+
+
+def synthetic_run(
+    speeds: Mapping[str, float] = SPEEDS,
+    *,
+    scenarios: Iterable[str] = ("hello",),
+    reference: str = "flask",
+    rounds: int = 9,
+    sweeps: int = 3,
+    connections: int = 32,
+    noise: float = 0.02,
+    seed: int = 1,
+) -> Run:
+    """Return a complete run in which each contender answers about so many requests per second."""
+    random = Random(seed)
+    names = tuple(scenarios)
+    load = Load(kind="closed", connections=connections)
+    plan = Plan(
+        name="synthetic",
+        blocks=(Block(contenders=tuple(speeds), scenarios=names, loads=(load,)),),
+        reference=reference,
+        rounds=rounds,
+        sweeps=sweeps,
+        lead_in_s=0.1,
+        window_s=0.65,
+        warm_up_s=0.3,
+        seed=seed,
+    )
+    records = tuple(
+        _record(Cell(contender=name, scenario=asked, load=load), number, sweep, speeds[name], noise, random)
+        for number in range(1, rounds + 1)
+        for asked in names
+        for sweep in range(sweeps + 1)
+        for name in random.sample(sorted(speeds), len(speeds))
+    )
+    return Run(
+        schema=SCHEMA,
+        plan=plan,
+        runtime="process",
+        started_at="2026-11-23T04:43:00+00:00",
+        fingerprint=FINGERPRINT,
+        contenders=tuple(contender(name) for name in speeds),
+        scenarios=tuple(scenario(name) for name in names),
+        verifications=tuple(Verification(contender=name, outcome="passed", checks=61) for name in speeds),
+        records=records,
+        ended="complete",
+    )
+
+
+def with_records(run: Run, change: Callable[[Record], Record | None]) -> Run:
+    """Return *run* with every record changed; None takes one out."""
+    return replace(run, records=tuple(kept for record in run.records if (kept := change(record)) is not None))
+
+
+def failing(record: Record) -> Record:
+    """Return *record* as if every response had been a 500."""
+    lost = record.sample.requests
+    sample = replace(
+        record.sample,
+        latency=Histogram(),
+        failures={"status 500": lost},
+        examples=("GET /: expected 200, got 500 <h1>Oops | it broke</h1>",),
+    )
+    return replace(record, sample=sample)
+
+
+def contender(name: str) -> Contender:
+    """Return a contender that nobody could start."""
+    base = name.partition(":")[0].partition("~")[0]
+    return Contender(
+        name=name,
+        base=base,
+        app=f"{base}_app",
+        root="/nowhere",
+        stack=STACKS.get(base, f"{base} on a server"),
+        interface="wsgi",
+        server="gunicorn",
+        command="gunicorn app:app",
+    )
+
+
+def scenario(name: str) -> Scenario:
+    """Return a scenario of one GET."""
+    return Scenario(name=name, exchanges=(Exchange(name=name, method="GET", path=f"/{name}"),), weights=(1,))
+
+
+def _record(cell: Cell, number: int, sweep: int, speed: float, noise: float, random: Random) -> Record:
+    window_s = 0.65 if sweep else 0.3
+    count = round(speed * window_s * (1 + random.gauss(0, noise)))
+    typical_ns = cell.load.connections / speed * 1e9 if speed else 0.0
+    latency = Histogram.of(round(typical_ns * (0.8 + random.expovariate(5))) for _ in range(min(count, 200)))
+    scale = max(1, count // 200)
+    counts = [held * scale for held in latency.counts]
+    if counts:
+        counts[0] += count - sum(counts)
+    role = "warm-up" if not sweep else "control" if cell.contender.endswith("~aa") else "measure"
+    return Record(
+        slice=Slice(
+            cell=cell,
+            role=role,
+            round=number,
+            sweep=sweep,
+            seed=sweep,
+            lead_in_s=0.1 if sweep else 0.0,
+            window_s=window_s,
+        ),
+        sample=Sample(
+            window_s=window_s,
+            latency=replace(latency, counts=tuple(counts), total_ns=latency.total_ns * scale),
+            unfinished=cell.load.connections if speed else 0,
+            connects=cell.load.connections,
+            received_bytes=count * 150,
+            client_cpu_s=count * 7e-6,
+        ),
+        usage=Usage(
+            elapsed_s=window_s,
+            server_cpu_s=window_s * 0.99,
+            database_cpu_s=0.0,
+            memory_bytes=(40 + random.randrange(4)) * 2**20,
+        ),
+        started_s=number * 10.0 + sweep,
+    )

@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import pytest
+
+from bench.analysis import analyse
+from bench.records import Event, Verification
+from tests.synthetic import failing, synthetic_run, with_records
+
+
+def caveats_of(run, contender="flask"):
+    return next(row.caveats for row in analyse(run).rows if row.cell.contender == contender)
+
+
+@pytest.fixture
+def clean():
+    return replace(synthetic_run({"flask": 400, "django": 200}, noise=0), fingerprint={})
+
+
+def first_sweep(change):
+    return lambda record: change(record) if (record.slice.round, record.slice.sweep) == (1, 1) else record
+
+
+def test_a_clean_run_has_no_caveats(clean):
+    assert [row.caveats for row in analyse(clean).rows] == [(), ()]
+
+
+def test_failures_are_told_by_kind(clean):
+    run = with_records(clean, first_sweep(failing))
+    assert caveats_of(run) == ("260 of 7,020 requests failed (status 500 × 260)",)
+
+
+def test_voids_are_told_with_their_evidence(clean):
+    run = with_records(clean, first_sweep(lambda record: replace(record, void="foreign CPU")))
+    assert caveats_of(run) == ("1 of 27 slices void (foreign CPU × 1)",)
+
+
+@pytest.mark.parametrize(("rounds", "said"), [(1, "1 round"), (2, "2 rounds")])
+def test_too_few_rounds_say_how_many_are_needed(rounds, said):
+    run = replace(synthetic_run({"flask": 400}, rounds=rounds), fingerprint={})
+    assert caveats_of(run) == (f"no interval: {said}, 6 are needed",)
+
+
+def test_a_busy_client_is_named_as_a_possible_limit(clean):
+    def busier(record):
+        return replace(record, sample=replace(record.sample, client_cpu_s=0.6))
+
+    busy = with_records(clean, busier)
+    assert caveats_of(busy) == ("the client was busy 92 % of its core: it may be the limit",)
+
+
+def test_placement_passes_its_caveats_on():
+    shared = "servers, client and database share the only core"
+    run = replace(synthetic_run({"flask": 400}), fingerprint={"placement": {"caveats": [shared]}})
+    assert caveats_of(run) == (shared,)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("failed", "it failed its checks"), ("no checks", "no checks"), (None, "no checks")]
+)
+def test_only_a_contender_that_passed_its_checks_has_none(clean, outcome, said):
+    verifications = () if outcome is None else (Verification(contender="flask", outcome=outcome),)
+    (caveat,) = caveats_of(replace(clean, verifications=verifications))
+    assert caveat.startswith(said)
+
+
+def test_a_server_that_died_concerns_its_contender_alone(clean):
+    died = Event(at_s=12.3, what="killed by signal 9", contender="flask")
+    run = replace(clean, events=(died,))
+    assert caveats_of(run) == ("its server died 12 s into the run: killed by signal 9",)
+    assert caveats_of(run, "django") == ()
+
+
+@pytest.mark.parametrize("ended", ["interrupted", "failed", None])
+def test_a_partial_run_says_so_in_every_row(clean, ended):
+    run = replace(clean, ended=ended)
+    assert all(caveat.startswith("partial run: ") for row in analyse(run).rows for caveat in row.caveats)
+    assert caveats_of(run)

@@ -1,0 +1,78 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bench.cli import commands
+from tests.projects import make_project
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.chdir(make_project(tmp_path / "project"))
+    return lambda *words: CliRunner().invoke(commands, words)
+
+
+def test_list_names_what_there_is(bench):
+    told = bench("list").stdout
+    assert "contender  one-fast" in told
+    assert "scenario   churn          create, delete" in told
+    assert "plan       tiny" in told
+
+
+def test_list_has_a_form_for_machines(bench):
+    listing = json.loads(bench("list", "--json").stdout)
+    assert listing["contenders"][0] == {
+        "name": "one",
+        "app": "one_app",
+        "interface": "wsgi",
+        "server": "tiny",
+        "scenarios": ["hello", "churn"],
+    }
+    assert listing["scenarios"] == [{"name": "hello"}, {"name": "churn"}]
+    assert listing["plans"] == [{"name": "tiny"}]
+
+
+def test_a_dry_run_says_what_would_be_measured_and_measures_nothing(bench, tmp_path):
+    told = bench("run", "tiny", "--dry-run", "--rounds", "3")
+    assert told.exit_code == 0
+    assert "hello, 4 connections: floor, one, one-fast, one~aa" in told.stdout
+    assert "7 cells × 3 rounds × 2 sweeps = 63 slices with warm-ups" in told.stdout
+    assert not (tmp_path / "project" / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "quik"], "bench: unknown plan quik; there is tiny"),
+        (["run", "tiny", "--contender", "on"], "bench: plan tiny has no contender on; did you mean one"),
+        (["run", "tiny", "--scenario", "helo"], "has no scenario helo; did you mean hello?"),
+        (["verify", "flor"], "bench: unknown contender flor; did you mean floor?"),
+        (["report", "nowhere"], "nowhere/run.json: No such file or directory"),
+        (["run", "tiny", "--out", "plans/tiny.toml/x"], "Not a directory: name another folder with --out"),
+        (["run", "tiny", "--rounds", "0"], "Invalid value for '--rounds'"),
+        (["rnu"], "No such command 'rnu'"),
+    ],
+)
+def test_a_wrong_word_is_one_line_with_the_remedy_and_exit_2(bench, words, said):
+    told = bench(*words)
+    assert told.exit_code == 2
+    assert said in told.stderr
+    assert "Traceback" not in told.stderr
+    assert told.stdout == ""
+
+
+def test_a_mistake_in_a_file_is_one_line_and_exit_2(tmp_path, monkeypatch):
+    root = make_project(tmp_path, plan="rounds = ?")
+    monkeypatch.chdir(root)
+    told = CliRunner().invoke(commands, ["run", "tiny"])
+    assert told.exit_code == 2
+    assert told.stderr.count("\n") == 1
+    assert "plans/tiny.toml: " in told.stderr
+
+
+def test_outside_a_project_bench_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(commands, ["list"])
+    assert told.exit_code == 2
+    assert "run bench inside a project" in told.stderr

@@ -1,0 +1,148 @@
+"""True runs of this very project: servers, PostgreSQL, load, report."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def bench(*words, **options):
+    command = [sys.executable, "-m", "bench", *map(str, words)]
+    return subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+    )
+
+
+def finished(process, timeout=300):
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def summary_of(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def ours(since):
+    """Processes begun after *since* (epoch seconds) that only a run starts."""
+    words = ("gunicorn", "uvicorn", "bench.load.child", "postgres", "http.server")
+    found = []
+    for process in psutil.process_iter(["cmdline", "create_time"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if process.info["create_time"] > since and any(word in line for word in words):
+            found.append(line)
+    return found
+
+
+def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
+    began = time.time()
+    words = ("--contender", "stdlib", "--contender", "flask", "--rounds", "1", "--out", tmp_path / "run")
+    code, out, err = finished(bench("run", "smoke", *words))
+    assert code == 0, err
+    assert "Flask on gunicorn gthread" in out
+    summary = summary_of(tmp_path / "run")
+    rows = {(row["contender"], row["scenario"]): row for row in summary["rows"]}
+    assert set(rows) == {("stdlib", "hello"), ("flask", "hello"), ("flask", "users-crud")}
+    assert all(row["failures"] == 0 and row["requests"] > 50 for row in rows.values())
+    assert all(row["throughput_rps"]["low"] is None for row in rows.values())
+    assert rows["flask", "users-crud"]["utilisation"]["database"] > 0
+    assert (summary["valid"], summary["partial"]) == (True, False)
+    assert {file.name for file in (tmp_path / "run").iterdir()} >= {
+        "run.json",
+        "report.md",
+        "trials.csv",
+        "charts",
+        "logs",
+    }
+    assert ours(began) == []
+
+
+def started_measuring(process, folder):
+    """Wait until a run has measured something."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "run.json").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"nothing was measured: {process.communicate()[1]}")
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
+    began = time.time()
+    process = bench("run", "quick", "--contender", "flask", "--out", tmp_path)
+    started_measuring(process, tmp_path)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finished(process)
+    assert code == 130
+    assert "Traceback" not in err
+    assert "flask" in out
+    assert summary_of(tmp_path)["partial"] is True
+    assert ours(began) == []
+
+
+@pytest.mark.slow
+def test_kill_9_of_the_harness_leaves_nothing_running(tmp_path):
+    began = time.time()
+    process = bench("run", "quick", "--contender", "fastapi", "--out", tmp_path)
+    started_measuring(process, tmp_path)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while ours(began) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert ours(began) == []
+    code, _, err = finished(bench("report", tmp_path))
+    assert code == 0, err
+    assert summary_of(tmp_path)["partial"] is True
+
+
+@pytest.mark.slow
+def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
+    process = bench("run", "smoke", "--contender", "flask", "--contender", "django", "--out", tmp_path)
+    started_measuring(process, tmp_path)
+    victims = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "gthread" in str(child.cmdline())
+    ]
+    os.kill(victims[0].pid, signal.SIGKILL)
+    code, out, err = finished(process)
+    assert code == 0, err
+    assert "killed by signal 9" in (tmp_path / "report.md").read_text() + out
+
+
+@pytest.mark.slow
+def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(tmp_path):
+    began = time.time()
+    process = bench("run", "smoke", "--contender", "flask", "--scenario", "users-crud", "--out", tmp_path)
+    started_measuring(process, tmp_path)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        if child.name() == "postgres":
+            child.kill()
+            break
+    code, _, err = finished(process)
+    assert code == 3
+    assert "PostgreSQL" in err
+    assert "Traceback" not in err
+    assert summary_of(tmp_path)["partial"] is True
+    assert ours(began) == []
+
+
+@pytest.mark.slow
+def test_every_contender_keeps_the_contract():
+    code, out, err = finished(bench("verify", "--json"))
+    assert code == 0, out + err
+    assert {outcome["outcome"] for outcome in json.loads(out)} == {"passed"}

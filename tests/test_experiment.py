@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+
+from bench import contenders, experiment, plan, scenarios, store
+from bench.errors import CannotMeasure
+from bench.experiment import Lab
+from bench.records import SCHEMA, Run
+from tests.fakes import FakeLoad, FakeObserver, FakeProgress, FakeRuntime
+from tests.projects import make_project
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture
+def journal(root, tmp_path):
+    chosen = plan.read(root, "tiny")
+    (tmp_path / "run").mkdir()
+    begun = Run(
+        schema=SCHEMA,
+        plan=chosen,
+        runtime="fake",
+        started_at="2026-11-23T04:00:00+00:00",
+        fingerprint={"commit": None},
+        contenders=tuple(plan.contenders(chosen, contenders.declared(root)).values()),
+        scenarios=tuple(plan.scenarios(chosen, scenarios.declared(root)).values()),
+    )
+    return store.Journal(begun, tmp_path / "run")
+
+
+def lab_with(tmp_path: Path, **fakes):
+    diary = []
+    parts = {"runtime": FakeRuntime(diary), "load": FakeLoad(diary)} | {
+        name: fake(diary) for name, fake in fakes.items()
+    }
+    lab = Lab(observer=FakeObserver(), progress=FakeProgress(), memory=tmp_path / "memory", **parts)
+    return lab, diary
+
+
+def test_every_round_starts_all_servers_afresh_measures_and_stops_them(journal, tmp_path):
+    lab, diary = lab_with(tmp_path)
+    experiment.carry_out(journal, lab)
+    everyone = "floor one one-fast one~aa"
+    assert diary[:3] == [f"prepare {everyone}", f"serve {everyone}", f"aim at {everyone}"]
+    assert diary[-1] == "stop"
+    assert diary.count(f"serve {everyone}") == diary.count("stop") == 2
+    assert len(journal.run.records) == 2 * (4 + 3) * 3
+    assert len(journal.run.starts) == 2 * 4
+    assert store.load(journal.folder).records == journal.run.records
+
+
+def test_data_is_put_back_before_a_server_is_loaded_again_after_writes(journal, tmp_path):
+    lab, diary = lab_with(tmp_path)
+    experiment.carry_out(journal, lab)
+    dirty = set()
+    for entry in diary:
+        what, _, rest = entry.partition(" ")
+        if what == "stop":
+            dirty.clear()
+        elif what == "reset":
+            dirty.remove(rest)
+        elif what in ("warm-up", "measure", "control"):
+            scenario, contender = rest.split()
+            assert contender not in dirty
+            if scenario == "churn":
+                dirty.add(contender)
+    assert any(entry.startswith("reset") for entry in diary)
+
+
+def test_a_server_that_dies_is_told_once_and_the_others_go_on(journal, tmp_path):
+    lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, dying={"one": 1}))
+    experiment.carry_out(journal, lab)
+    (event,) = journal.run.events
+    assert (event.contender, event.what, event.log) == ("one", "killed by signal 9", "its last words")
+    assert len(journal.run.records) == 2 * (4 + 3) * 3
+
+
+def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_path):
+    lab, diary = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, database_dies_in=2))
+    with pytest.raises(CannotMeasure, match="PostgreSQL ended"):
+        experiment.carry_out(journal, lab)
+    assert diary[-1] == "stop"
+    assert {record.slice.round for record in journal.run.records} == {1, 2}
+
+
+def test_an_interrupted_run_is_kept_and_its_servers_are_stopped(journal, tmp_path):
+    lab, diary = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, interrupt_at=13))
+    with pytest.raises(KeyboardInterrupt):
+        experiment.carry_out(journal, lab)
+    assert len(journal.run.records) == 12
+    assert diary[-1] == "stop"
+
+
+def test_an_unequal_contender_is_not_timed(root, journal, tmp_path):
+    checks = root / "apps" / "checks"
+    checks.mkdir()
+    (checks / "pytest.ini").write_text("[pytest]\n")
+    (checks / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--url')\n    parser.addoption('--scenarios')\n"
+    )
+    (checks / "test_it.py").write_text("def test_hello(): assert False, 'GET /: expected 200, got 500'\n")
+    lab, diary = lab_with(tmp_path)
+    with pytest.raises(CannotMeasure, match="no contender passed its checks"):
+        experiment.carry_out(journal, lab)
+    assert [known.outcome for known in journal.run.verifications] == ["failed"] * 4
+    assert "not timed: one: test_hello: GET /: expected 200, got 500" in lab.progress.said
+    assert not any(entry.startswith("measure") for entry in diary)

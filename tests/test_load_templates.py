@@ -1,0 +1,199 @@
+import json
+from itertools import islice
+from random import Random
+
+import pytest
+
+from bench.errors import UsageError
+from bench.load.answers import KnownBodies, agrees, check
+from bench.load.responses import Head
+from bench.load.templates import Mix, Request, Values, compile_exchange, filled
+from bench.model import Exchange, Expect, Scenario
+
+READ = Exchange(
+    name="read",
+    method="GET",
+    path="/users/{id}",
+    fields={"id": {"integer": [1, 10_000]}},
+    expect=Expect(json={"id": "{id}"}),
+)
+CREATE = Exchange(
+    name="create",
+    method="POST",
+    path="/users",
+    body={"name": "{name}", "email": "{mail}@example.com"},
+    fields={"name": {"letters": 5}, "mail": {"hex": 16}},
+    expect=Expect(status=201, json={"name": "{name}"}),
+    save={"created": "id", "etag": "header:ETag"},
+)
+DELETE = Exchange(
+    name="delete", method="DELETE", path="/users/{created}", expect=Expect(status=204), consumes="created"
+)
+
+
+def scenario(*exchanges: Exchange, weights: tuple[int, ...] = ()) -> Scenario:
+    return Scenario(name="s", exchanges=exchanges, weights=weights or (1,) * len(exchanges))
+
+
+def first(exchange: Exchange, saved=None) -> Request:
+    return compile_exchange(exchange, "127.0.0.1:80").request(Random(1), {} if saved is None else saved)
+
+
+def head(status: int = 200, **fields: str) -> Head:
+    return Head(status=status, fields=fields, keep_alive=True, chunked=False, length=0)
+
+
+def test_a_request_without_a_body_is_its_line_and_the_host():
+    assert (
+        first(Exchange(name="hello", method="GET", path="/")).payload
+        == b"GET / HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"
+    )
+
+
+def test_a_body_is_json_with_type_and_length():
+    sent_head, _, body = first(CREATE).payload.partition(b"\r\n\r\n")
+    lines = sent_head.split(b"\r\n")
+    assert lines[0] == b"POST /users HTTP/1.1"
+    assert b"Content-Type: application/json" in lines
+    assert b"Content-Length: %d" % len(body) in lines
+    values = json.loads(body)
+    assert values["name"].isalpha()
+    assert len(values["name"]) == 5
+    assert len(values["email"].removesuffix("@example.com")) == 16
+
+
+def test_a_post_without_a_body_says_that_it_has_none():
+    assert b"Content-Length: 0\r\n\r\n" in first(Exchange(name="touch", method="POST", path="/")).payload
+
+
+def test_a_header_of_the_exchange_replaces_a_default_whatever_its_case():
+    payload = first(Exchange(name="x", method="GET", path="/", headers={"HOST": "example.com"})).payload
+    assert payload == b"GET / HTTP/1.1\r\nHOST: example.com\r\n\r\n"
+
+
+def test_placeholders_are_filled_with_type_and_arithmetic():
+    values = Values(id=7, name="ann")
+    node = {"id": "{id}", "next": ["{id+1}"], "text": "{name}-{id+10}", "kept": [True, None]}
+    assert filled(node, values) == {"id": 7, "next": [8], "text": "ann-17", "kept": [True, None]}
+
+
+def test_arithmetic_and_percent_signs_survive_in_a_path():
+    exchange = Exchange(
+        name="p", method="GET", path="/%C3%A9?a={n}&b={n+1}", fields={"n": {"integer": [4, 4]}}
+    )
+    assert first(exchange).line == "GET /%C3%A9?a=4&b=5"
+
+
+def test_a_saved_value_is_quoted_in_a_path_and_nowhere_else():
+    exchange = Exchange(name="q", method="GET", path="/find?q={etag}", headers={"If-Match": "{etag}"})
+    payload = first(exchange, {"etag": ['"a b/ü&"']}).payload.decode()
+    assert payload.startswith("GET /find?q=%22a%20b%2F%C3%BC%26%22 HTTP/1.1\r\n")
+    assert 'If-Match: "a b/ü&"\r\n' in payload
+
+
+def test_integers_reach_both_ends_of_their_range():
+    template = compile_exchange(
+        Exchange(name="x", method="GET", path="/{n}", fields={"n": {"integer": [1, 3]}}), "h"
+    )
+    random = Random(0)
+    assert {template.request(random, {}).values["n"] for _ in range(200)} == {1, 2, 3}
+
+
+def test_the_same_seed_asks_the_same_whatever_the_target_and_each_connection_asks_its_own():
+    def asked(host: str, seed: int, connection: int) -> list[str]:
+        mix = Mix(scenario(READ, Exchange(name="list", method="GET", path="/users"), weights=(3, 1)), host)
+        return [request.line for request in islice(mix.requests(seed, connection, {}), 200)]
+
+    assert asked("a:1", 5, 0) == asked("b:2", 5, 0)
+    assert asked("a:1", 5, 0) != asked("a:1", 5, 1)
+    assert asked("a:1", 5, 0) != asked("a:1", 6, 0)
+    assert 120 < sum(line != "GET /users" for line in asked("a:1", 5, 0)) < 180
+
+
+def test_a_request_whose_variable_is_missing_gives_way_to_the_one_that_saves_it():
+    saved = {}
+    requests = Mix(scenario(CREATE, DELETE, weights=(1, 1_000_000)), "h").requests(1, 0, saved)
+    assert next(requests).line == "POST /users"
+    saved["created"] = [41, 42]
+    assert [next(requests).line for _ in range(3)] == ["DELETE /users/42", "DELETE /users/41", "POST /users"]
+
+
+@pytest.mark.parametrize(
+    "exchanges",
+    [
+        pytest.param((DELETE,), id="nothing saves it"),
+        pytest.param(
+            (
+                Exchange(name="a", method="GET", path="/{x}", save={"y": "y"}),
+                Exchange(name="b", method="GET", path="/{y}", save={"x": "x"}),
+            ),
+            id="each waits for the other",
+        ),
+        pytest.param(
+            (Exchange(name="a", method="GET", path="/", fields={"x": {"dice": 6}}),), id="no such generator"
+        ),
+    ],
+)
+def test_a_mix_that_can_never_be_sent_is_a_usage_error(exchanges):
+    with pytest.raises(UsageError):
+        Mix(scenario(*exchanges), "h")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "actual", "agree"),
+    [
+        ({"id": 1}, {"id": 1, "name": "x"}, True),
+        ({"id": 1}, {"name": "x"}, False),
+        ({"id": None}, {}, False),
+        ([{"id": 1}], [{"id": 1}, {"id": 2}], True),
+        ([{"id": 1}, {"id": 2}], [{"id": 1}], False),
+        ({"id": 1}, {"id": "1"}, False),
+        (1, True, False),
+        (0, False, False),
+        (5, 5.0, True),
+        ({}, [], False),
+        ([], {}, False),
+    ],
+)
+def test_json_agrees_when_it_holds_at_least_what_is_wanted(wanted, actual, agree):
+    assert agrees(wanted, actual) is agree
+
+
+def test_a_wrong_status_or_body_is_told_with_what_came():
+    request = first(READ)
+    wanted = request.values["id"]
+    assert check(request, head(500), b'{"detail": "no"}', {}) == (
+        "status",
+        'expected status 200, got 500 {"detail": "no"}',
+    )
+    assert check(request, head(), b'{"id": 0}', {}) == (
+        "body",
+        f'expected {{"id": {wanted}}}, got {{"id": 0}}',
+    )
+    assert check(request, head(), b"<html>", {}) == ("body", f'expected {{"id": {wanted}}}, got <html>')
+    assert check(request, head(), b'{"id": %d}' % wanted, {}) is None
+
+
+def test_items_and_contained_text_are_counted():
+    request = first(Exchange(name="x", method="GET", path="/", expect=Expect(items=2, contains="ü")))
+    assert check(request, head(), '["ü", 1]'.encode(), {}) is None
+    assert check(request, head(), b"[1, 2]", {}).kind == "body"
+    assert check(request, head(), '["ü"]'.encode(), {}).kind == "body"
+    assert check(request, head(), '{"ü": 1, "a": 2}'.encode(), {}).kind == "body"
+
+
+def test_what_is_to_be_saved_is_kept_and_missed():
+    request, saved = first(CREATE), {}
+    body = json.dumps({"id": 9, "name": request.values["name"]}).encode()
+    assert check(request, head(201, etag='"1"'), body, saved) is None
+    assert saved == {"created": [9], "etag": ['"1"']}
+    assert check(request, head(201), body, saved) == ("body", "expected header:ETag to save, got none")
+
+
+def test_known_bodies_stay_within_their_memory():
+    known = KnownBodies(limit_bytes=5_000)
+    for number in range(100):
+        known.remember(b"GET /%d" % number, b"x" * 100)
+    kept = [number for number in range(100) if known.get(b"GET /%d" % number)]
+    assert 99 in kept
+    assert len(kept) < 20

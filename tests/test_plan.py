@@ -1,0 +1,79 @@
+import pytest
+
+from bench import contenders, plan, scenarios
+from bench.errors import UsageError
+from tests.projects import PLAN, make_project
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_project(tmp_path)
+
+
+def groups_of(root, chosen):
+    return plan.groups(chosen, plan.contenders(chosen, contenders.declared(root)))
+
+
+def test_a_plan_is_read_with_its_defaults(root):
+    chosen = plan.read(root, "tiny")
+    assert (chosen.rounds, chosen.sweeps, chosen.lead_in_s, chosen.seed) == (2, 2, 0.1, 1)
+    assert chosen.blocks[0].loads[0].connections == 4
+
+
+def test_contenders_are_swept_over_together_where_they_serve_the_scenario(root):
+    hello, churn = groups_of(root, plan.read(root, "tiny"))
+    assert (hello.scenario, hello.contenders) == ("hello", ("floor", "one", "one-fast", "one~aa"))
+    assert (churn.scenario, churn.contenders) == ("churn", ("one", "one-fast", "one~aa"))
+
+
+def test_a_cell_that_two_blocks_ask_for_is_measured_once(tmp_path):
+    block = PLAN[PLAN.index("[[block]]") :]
+    root = make_project(tmp_path, plan=PLAN + block)
+    assert groups_of(root, plan.read(root, "tiny")) == groups_of(
+        make_project(tmp_path / "once"), plan.read(tmp_path / "once", "tiny")
+    )
+
+
+def test_narrowing_by_a_base_takes_every_name_of_it(root):
+    chosen = plan.narrowed(plan.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
+    (churn,) = groups_of(root, chosen)
+    assert (churn.scenario, churn.contenders, chosen.rounds) == ("churn", ("one", "one~aa"), 7)
+
+
+def test_what_failed_verification_is_left_out(root):
+    chosen = plan.read(root, "tiny")
+    served = plan.contenders(chosen, contenders.declared(root))
+    del served["one"]
+    assert all("one" not in group.contenders for group in plan.groups(chosen, served))
+
+
+def test_unknown_names_are_told_with_what_is_near(root):
+    chosen = plan.read(root, "tiny")
+    with pytest.raises(UsageError, match="unknown plan tny; did you mean tiny"):
+        plan.read(root, "tny")
+    with pytest.raises(UsageError, match="plan tiny has no contender flor; did you mean floor"):
+        plan.narrowed(chosen, contenders=["flor"])
+    with pytest.raises(UsageError, match="plan tiny has no scenario helo; did you mean hello"):
+        plan.narrowed(chosen, scenarios=["helo"])
+    with pytest.raises(UsageError, match="plan tiny: unknown scenario churn; there is hello"):
+        plan.scenarios(chosen, {"hello": scenarios.declared(root)["hello"]})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("rounds = 2", "round = 2", "tiny.toml: rounds: Field required"),
+        ("rounds = 2", 'rounds = "2"', "tiny.toml: rounds: Input should be a valid integer"),
+        ("rounds = 2", "rounds = 0", "tiny.toml: rounds: must be more than 0"),
+        ("warm_up_s = 0.1", "warm_up_s = -1", "tiny.toml: warm_up_s: must not be negative"),
+        ("connections = 4", "connections = 0", "block.0.loads: connections: at least 1"),
+        ('"closed"', '"opened"', "block.0.loads: kind 'opened' is unknown; there is \"closed\""),
+        ('["hello", "churn"]', "[]", "block.0.scenarios: at least one"),
+        ("sweeps = 2", "sweeps = 2\nfoo = 1", "tiny.toml: foo: unknown key"),
+    ],
+)
+def test_a_mistake_is_told_by_file_and_key(tmp_path, before, after, words):
+    assert before in PLAN
+    root = make_project(tmp_path, plan=PLAN.replace(before, after, 1))
+    with pytest.raises(UsageError, match=words):
+        plan.read(root, "tiny")

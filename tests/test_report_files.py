@@ -1,0 +1,134 @@
+"""What a run folder holds. With UPDATE_GOLDEN=1 in the environment tests/expected/ is written anew."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.records import Event, Verification
+from bench.report.page import write_report
+from bench.report.summary import summary
+from tests.synthetic import contender, failing, synthetic_run, with_records
+
+EXPECTED = Path(__file__).parent / "expected"
+
+
+def eventful_run():
+    """A run with an A/A pair, a void, failures, a death and a contender that is not timed."""
+    run = synthetic_run(scenarios=("hello", "users-read"))
+
+    def change(record):
+        place = (record.slice.cell.contender, record.slice.round, record.slice.sweep)
+        match place:
+            case ("stdlib", _, _) if record.slice.cell.scenario == "users-read":
+                return None
+            case ("django", 9, _):
+                return failing(record)
+            case ("fastapi", 3, 2):
+                return replace(record, void="foreign CPU 31 % of the server's core")
+        return record
+
+    return replace(
+        with_records(run, change),
+        contenders=(*run.contenders, contender("django-drf")),
+        verifications=(
+            *run.verifications,
+            Verification(
+                contender="django-drf", outcome="failed", checks=61, differences=("GET /users: a | b",)
+            ),
+        ),
+        events=(Event(at_s=88.0, what="killed by signal 9", contender="django", log="[1] ready\n[1] oh"),),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    written = tmp_path_factory.mktemp("run")
+    write_report(eventful_run(), written)
+    return written
+
+
+@pytest.mark.parametrize("name", ["report.md", "summary.json", "trials.csv"])
+def test_files_of_a_fixed_run_are_as_expected(folder, name):
+    text = (folder / name).read_text(encoding="utf-8")
+    if name == "trials.csv":
+        text = "".join(text.splitlines(keepends=True)[:12])
+    if os.environ.get("UPDATE_GOLDEN"):
+        (EXPECTED / name).write_text(text, encoding="utf-8")
+    assert text == (EXPECTED / name).read_text(encoding="utf-8")
+
+
+def test_every_link_of_the_page_leads_to_a_file(folder):
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    links = [part.partition(")")[0] for part in text.split("](")[1:]]
+    assert len(links) == 4
+    assert all((folder / link).stat().st_size > 0 for link in links)
+
+
+def test_charts_come_as_svg_and_png_and_are_drawn_the_same_again(folder, tmp_path):
+    write_report(eventful_run(), tmp_path)
+    charts = sorted(path.name for path in (folder / "charts").iterdir())
+    assert charts == ["hello-32.png", "hello-32.svg", "users-read-32.png", "users-read-32.svg"]
+    for chart in charts:
+        assert (tmp_path / "charts" / chart).read_bytes() == (folder / "charts" / chart).read_bytes()
+
+
+def test_trials_have_a_line_for_every_slice_with_warm_ups_and_voids(folder):
+    trials = pd.read_csv(folder / "trials.csv")
+    assert len(trials) == len(eventful_run().records)
+    assert set(trials["role"]) == {"warm-up", "measure", "control"}
+    assert trials["void"].count() == 2
+    django = trials[(trials["contender"] == "django") & (trials["round"] == 9)]
+    assert django["p50_ms"].isna().all()
+    assert (django["failures"] > 0).all()
+
+
+def test_summary_names_the_noise_floor_by_the_contender_that_ran_twice():
+    floor = summary(eventful_run())["noise_floor"]
+    assert floor["contender"] == "flask"
+    assert floor["ratio"]["low"] < floor["ratio"]["estimate"] < floor["ratio"]["high"]
+
+
+def tiny():
+    return synthetic_run({"flask": 400}, rounds=1, sweeps=1)
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        pytest.param(tiny(), "no interval: 1 round", id="one contender, one round"),
+        pytest.param(with_records(tiny(), failing), "no verified response from anyone", id="only failures"),
+        pytest.param(synthetic_run({"flask": 0}), "no verified response from anyone", id="zero requests"),
+        pytest.param(replace(tiny(), records=()), "Nothing was measured", id="nothing measured"),
+        pytest.param(replace(tiny(), ended="interrupted"), "Partial run: interrupted", id="interrupted"),
+        pytest.param(replace(tiny(), ended=None), "Partial run: still going, or killed", id="killed"),
+        pytest.param(
+            synthetic_run({"django": 200}, rounds=1), "No ratios: the reference, flask", id="no reference"
+        ),
+        pytest.param(
+            with_records(
+                synthetic_run({"flask": 400, "django": 200}, rounds=1),
+                lambda record: failing(record) if record.slice.cell.contender == "django" else record,
+            ),
+            "No ratio for django: no sweep in which both it and flask answered correctly",
+            id="one fails",
+        ),
+        pytest.param(
+            replace(tiny(), verifications=(), fingerprint={}), "No contender was.", id="nothing known of it"
+        ),
+    ],
+)
+def test_any_run_has_a_report_that_says_what_is_missing(run, said, tmp_path):
+    page = write_report(run, tmp_path)
+    assert said in page.read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8")) == summary(run)
+
+
+def test_text_from_outside_cannot_break_a_table(folder):
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "GET /users: a \\| b" in text
+    rows = [line for line in text.splitlines() if line.startswith("| django-drf ")]
+    assert rows == ["| django-drf | failed | 61 | GET /users: a \\| b |"]

@@ -1,0 +1,111 @@
+import subprocess
+import sys
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from bench.analysis import analyse
+from bench.records import Verification
+from bench.report.tables import print_run
+from bench.report.wording import interval
+from tests.synthetic import failing, synthetic_run, with_records
+
+
+def printed(run, width=80):
+    console = Console(file=StringIO(), width=width)
+    print_run(run, console)
+    return console.file.getvalue()
+
+
+def one_broken(run):
+    return with_records(
+        run, lambda record: failing(record) if record.slice.cell.contender == "django" else record
+    )
+
+
+@pytest.mark.parametrize("run", [synthetic_run(), one_broken(synthetic_run())], ids=["clean", "failures"])
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_tables_fit_and_keep_every_number_whole(width, run):
+    text = printed(run, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    for row in analyse(run).rows:
+        assert interval(row.throughput_rps) in text
+
+
+def test_a_narrow_terminal_goes_without_cpu_and_memory():
+    assert "µs/req" in printed(synthetic_run(), 80)
+    assert "µs/req" not in printed(synthetic_run(), 60)
+
+
+def test_off_a_terminal_the_text_is_plain():
+    assert "\x1b" not in printed(synthetic_run())
+
+
+def test_fastest_comes_first_and_the_control_last():
+    text = printed(synthetic_run())
+    places = [text.index(f"\n {name} ") for name in ("stdlib", "fastapi", "flask", "django", "flask~aa")]
+    assert places == sorted(places)
+
+
+def test_below_a_table_stands_what_its_intervals_mean():
+    text = " ".join(printed(synthetic_run(noise=0)).split())
+    assert "3 comparisons with flask, one interval each (96.1 %, not adjusted for their number)." in text
+    assert "Noise floor: flask against itself 1.000 (1.000–1.000)." in text
+    assert "Latency at saturation, 32 in flight" in text
+
+
+def test_a_noise_floor_from_another_scenario_says_where_it_is_from():
+    run = synthetic_run(scenarios=("hello", "users-read"))
+
+    def keep(record):
+        cell = record.slice.cell
+        return None if (cell.scenario, cell.contender) == ("users-read", "flask~aa") else record
+
+    text = printed(with_records(run, keep))
+    assert "Noise floor: flask" in text
+    assert "Noise floor, in hello: flask" in text
+
+
+def test_failures_have_a_column_only_where_there_are_any():
+    run = synthetic_run({"flask": 400, "django": 200}, rounds=2, noise=0)
+    assert "failed" not in printed(run)
+    text = printed(one_broken(run))
+    assert " failed " in text
+    assert "No ratio for django" in text
+    assert "! django: 780 of 780 requests failed" in text
+
+
+def test_what_concerns_every_row_is_said_once():
+    text = printed(synthetic_run({"flask": 400}, scenarios=("hello", "users-read"), rounds=2))
+    assert text.count("no interval: 2 rounds, 6 are needed") == 1
+
+
+def test_sweeps_without_a_partner_are_told():
+    run = synthetic_run({"flask": 400, "django": 200})
+
+    def void_one(record):
+        first = (record.slice.cell.contender, record.slice.round, record.slice.sweep) == ("django", 1, 1)
+        return replace(record, void="foreign CPU") if first else record
+
+    assert "django: 1 of 27 sweeps are not in its ratio" in printed(with_records(run, void_one))
+
+
+def test_a_contender_that_failed_its_checks_is_named_with_the_first_difference():
+    run = synthetic_run({"flask": 400})
+    failed = Verification(contender="django", outcome="failed", differences=("GET /: [500]", "more"))
+    text = printed(replace(run, verifications=(*run.verifications, failed)))
+    assert "! django was not timed: GET /: [500]\n" in text
+
+
+def test_a_run_without_records_says_so():
+    assert "Nothing was measured." in printed(replace(synthetic_run(rounds=1), records=()))
+
+
+def test_printing_needs_neither_matplotlib_nor_pandas():
+    slow = "{'matplotlib', 'pandas'}"
+    code = f"import sys, bench.report.page, bench.report.tables; print(*{slow} & {{*sys.modules}})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []

@@ -1,0 +1,102 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from bench import store
+from bench.errors import UsageError
+from bench.histogram import Histogram
+from bench.model import Block, Cell, Load, Plan, Slice
+from bench.records import SCHEMA, Event, Record, Run, Sample, Start, Usage, Verification
+
+LOAD = Load(kind="closed", connections=32)
+
+
+@pytest.fixture
+def run():
+    plan = Plan(
+        name="tiny",
+        blocks=(Block(contenders=("a",), scenarios=("x",), loads=(LOAD,)),),
+        reference="a",
+        rounds=1,
+        sweeps=1,
+        lead_in_s=0.1,
+        window_s=0.5,
+        warm_up_s=0.0,
+        seed=1,
+    )
+    step = Slice(
+        cell=Cell(contender="a", scenario="x", load=LOAD),
+        role="measure",
+        round=1,
+        sweep=1,
+        seed=7,
+        lead_in_s=0.1,
+        window_s=0.5,
+    )
+    sample = Sample(window_s=0.5, latency=Histogram.of([123_456, 99]), failures={"status": 2})
+    return Run(
+        schema=SCHEMA,
+        plan=plan,
+        runtime="process",
+        started_at="2026-11-23T04:00:00+00:00",
+        fingerprint={"machine": {"cores": 2}, "commit": None},
+        contenders=(),
+        scenarios=(),
+        verifications=(Verification(contender="a", outcome="passed", checks=9),),
+        starts=(Start(contender="a", round=1, ready_s=0.4),),
+        records=(Record(slice=step, sample=sample, usage=Usage(elapsed_s=0.5), started_s=1.5),),
+        events=(Event(at_s=2.0, what="it rained"),),
+        ended="complete",
+    )
+
+
+def test_a_run_comes_back_as_it_was(run, tmp_path):
+    store.Journal(run, tmp_path).save()
+    assert store.load(tmp_path) == run
+    assert store.load(tmp_path / "run.json") == run
+
+
+def test_a_damaged_file_is_refused_with_the_place(run, tmp_path):
+    store.Journal(run, tmp_path).save()
+    file = tmp_path / "run.json"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match=r"run.json is damaged .*line 1 column \d+"):
+        store.load(tmp_path)
+    content = json.loads(whole)
+    content["records"][0]["sample"]["window_s"] = "half"
+    file.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=r"records\.0\.sample\.window_s"):
+        store.load(tmp_path)
+
+
+def test_another_schema_is_refused_by_its_number(run, tmp_path):
+    store.Journal(run, tmp_path).save()
+    content = json.loads((tmp_path / "run.json").read_text()) | {"schema": 99}
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="has schema 99, this bench reads 1"):
+        store.load(tmp_path)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(UsageError, match="No such file"):
+        store.load(tmp_path)
+
+
+def test_a_run_is_never_written_over(run, tmp_path):
+    store.Journal(run, tmp_path).save()
+    with pytest.raises(UsageError, match="already holds a run"):
+        store.make_folder(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="name another folder with --out"):
+        store.make_folder(tmp_path / "file" / "run")
+
+
+def test_a_folder_is_named_after_time_plan_and_commit():
+    at = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
+    assert store.folder_name(at, "quick", "0123456789ab", True) == "20261123T040506Z-quick-01234567-dirty"
+    assert store.folder_name(at, "quick", None, False) == "20261123T040506Z-quick-nocommit"

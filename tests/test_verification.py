@@ -1,0 +1,80 @@
+import pytest
+
+from bench import contenders, verification
+from bench.errors import CannotMeasure
+from tests.fakes import FakeRuntime
+from tests.projects import make_project
+
+CONFTEST = """
+def pytest_addoption(parser):
+    parser.addoption("--url")
+    parser.addoption("--scenarios", default="all")
+"""
+PASSING = "def test_hello(request):\n    assert request.config.getoption('url') == 'http://127.0.0.1:9'\n"
+FAILING = PASSING + "def test_bye():\n    assert False, 'GET /bye: expected status 404, got 500 {}'\n"
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = make_project(tmp_path / "project")
+    (root / "apps" / "checks").mkdir()
+    (root / "apps" / "checks" / "pytest.ini").write_text("[pytest]\n")
+    (root / "apps" / "checks" / "conftest.py").write_text(CONFTEST)
+    return root
+
+
+def outcomes(root, *names, fresh=False):
+    tables = contenders.declared(root)
+    runtime = FakeRuntime([])
+    chosen = [contenders.resolve(name, tables) for name in names]
+    found = list(verification.verify(chosen, runtime, root / "memory", fresh=fresh))
+    return found, runtime.servings
+
+
+def write_checks(root, source):
+    (root / "apps" / "checks" / "test_contract.py").write_text(source)
+
+
+def test_a_pass_is_remembered_until_something_it_rests_on_changes(root):
+    write_checks(root, PASSING)
+    (first,), servings = outcomes(root, "one")
+    assert (first.outcome, first.checks, first.remembered, servings) == ("passed", 1, False, 1)
+    (again,), servings = outcomes(root, "one")
+    assert (again.outcome, again.remembered, servings) == ("passed", True, 0)
+    (root / "apps" / "one_app" / "views.py").write_text("changed = True\n")
+    (changed,), servings = outcomes(root, "one")
+    assert (changed.remembered, servings) == (False, 1)
+    (_, servings) = outcomes(root, "one", fresh=True)
+    assert servings == 1
+
+
+def test_a_twin_of_the_same_content_is_not_verified_twice(root):
+    write_checks(root, PASSING)
+    found, servings = outcomes(root, "one", "one~aa", "one:pool=off")
+    assert [one.remembered for one in found] == [False, True, False]
+    assert servings == 2
+
+
+def test_a_difference_is_named_and_never_remembered_as_a_pass(root):
+    write_checks(root, FAILING)
+    for _ in range(2):
+        (found,), servings = outcomes(root, "one")
+        assert (found.outcome, found.checks, servings) == ("failed", 2, 1)
+        assert found.differences == ("test_bye: GET /bye: expected status 404, got 500 {}",)
+
+
+def test_a_contender_is_held_against_what_it_serves(root):
+    write_checks(root, "def test_it(request):\n    assert request.config.getoption('scenarios') == 'hello'\n")
+    found, _ = outcomes(root, "floor", "one")
+    assert [one.outcome for one in found] == ["passed", "failed"]
+
+
+def test_a_project_without_checks_is_told_so(tmp_path):
+    found, servings = outcomes(make_project(tmp_path), "one")
+    assert (found[0].outcome, servings) == ("no checks", 0)
+
+
+def test_broken_checks_are_an_error_of_the_harness_not_of_the_contender(root):
+    write_checks(root, "import nothing_of_that_name\n")
+    with pytest.raises(CannotMeasure, match=r"apps/checks is broken: .*nothing_of_that_name"):
+        outcomes(root, "one")
