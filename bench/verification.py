@@ -4,6 +4,7 @@ A pass is remembered under everything that decides it: app, lock, command, schem
 """
 
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -114,4 +115,4 @@ def _complaint(output: str) -> str:
 
 
 def _first_line(message: str) -> str:
-    return message.strip().removeprefix("AssertionError: ").partition("\n")[0]
+    return re.sub(r"^(AssertionError|Failed): ", "", message.strip()).partition("\n")[0]

@@ -330,6 +330,21 @@ def test_each_connection_asks_the_same_of_every_target_and_keeps_what_it_has_sav
     assert asked["one", 7] != asked["one", 8]
 
 
+def test_a_body_larger_than_the_kernel_takes_at_once_is_sent_whole(load):
+    body = "x" * 12_000_000
+    exchange = Exchange(name="big", method="POST", path="/", body=body)
+    sample, target = sample_of(
+        load,
+        always(GOOD),
+        Scenario(name="big", exchanges=(exchange,), weights=(1,)),
+        connections=1,
+        window_s=0.5,
+    )
+    assert sample.failed == 0
+    assert sample.slice_requests > 0
+    assert all(request.endswith(f'"{body}"'.encode()) for request in target.requests[: sample.slice_requests])
+
+
 def test_the_counted_window_is_the_one_that_was_promised(load):
     moments = []
 
@@ -361,7 +376,8 @@ def test_a_request_that_cannot_be_made_cannot_be_measured(load):
 
 def test_against_the_null_server_every_answer_counts():
     body = json.dumps({"message": "Hello, World!", "filler": "x" * 100})
-    with null_server(body) as address, LocustLoad(cores=[0]) as load:
+    cores = sorted(os.sched_getaffinity(0))[:1] if hasattr(os, "sched_getaffinity") else []
+    with null_server(body, cores=cores) as address, LocustLoad(cores=cores) as load:
         load.prepare({"t": address}, [HELLO_SCENARIO])
         load.begin(step(connections=8))
         sample = load.finish()

@@ -87,8 +87,7 @@ class Answer:
 
     def expect_header(self, name: str, value: str) -> None:
         """Fail unless header *name* is *value*."""
-        got = self.response.headers.get(name, "none")
-        if got != value:
+        if (got := self.response.headers.get(name, "none")) != value:
             differs(self.request, f"{name}: {value}", got)
 
     def _expect_framing(self) -> None:

@@ -34,11 +34,7 @@ def test_a_seeded_user_is_found(api: Api, number: int):
 def test_an_updated_user_is_as_it_was_sent(api: Api):
     user = api.create()
     path = f"/users/{user['id']}"
-    for changed in (
-        {**user, "name": "Bob"},
-        {**user, "name": "Bob", "email": fresh_email()},
-        user,
-    ):
+    for changed in ({**user, "name": "Bob"}, {**user, "email": fresh_email()}, user):
         sent = {"name": changed["name"], "email": changed["email"]}
         api.put(path, sent).expect(200, body=changed)
         api.get(path).expect(200, body=changed)

@@ -2,9 +2,10 @@
 
 `python -m bench.load.child FD [--cores 0,1]`, where FD is one end of a socket pair: stdout is Locust's.
 
-    {"do": "prepare", "targets": {name: [host, port]}, "scenarios": […]} → {"is": "ready"}
-    {"do": "slice", "step": {…}, "timeout_s", "drain_s"}               → {"is": "begun", "open_ns", "close_ns"}
-                                                                       → {"is": "sample", "sample": {…}}
+    {"do": "prepare", "targets": {name: [host, port]}, "scenarios": […]}
+        → {"is": "ready"}
+    {"do": "slice", "step": {…}, "timeout_s", "drain_s"}
+        → {"is": "begun", "open_ns", "close_ns"}, then {"is": "sample", "sample": {…}}
 
 What the user should know comes back as {"is": "error", "what"}. When the socket ends, so does the process,
 in the middle of a slice too: its parent has stopped it, or is gone.
@@ -62,10 +63,11 @@ class Generator:
             target.close()
         self._targets = {name: Target(address=address) for name, address in addresses.items()}
         self._mixes = {
-            (name, scenario.name): Mix(scenario, host=f"{address[0]}:{address[1]}")
-            for name, address in addresses.items()
+            (name, scenario.name): Mix(scenario, host=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            for name, (host, port) in addresses.items()
             for scenario in scenarios
         }
+        gc.unfreeze()
         gc.collect()
         gc.freeze()  # what is there now stays: collections between slices need not look at it
 

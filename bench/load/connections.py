@@ -1,6 +1,7 @@
 """A keep-alive connection, below what is asked on it."""
 
 import errno
+import os
 import socket
 from collections.abc import Callable, Iterator
 from time import perf_counter_ns
@@ -43,7 +44,7 @@ class Connection:
         self.address = address
         self.sock: socket.socket | None = None  # None: closed
         self.connected = False
-        self.opened_ns = 0
+        self.opened_ns = self._error = 0
         self.idle()
 
     def idle(self) -> None:
@@ -57,26 +58,39 @@ class Connection:
         """Whether it has asked and has no answer yet."""
         return self.sent_ns > 0
 
+    def waits_ns(self, now: int) -> int:
+        """Return for how long it has waited for an answer, or to be connected."""
+        if self.sock is None or (self.connected and not self.waits):
+            return 0
+        return now - (self.sent_ns or self.opened_ns)
+
     def begin(self, requests: Iterator[Request], saved: Saved) -> None:
         """Take up a slice: ask *requests*, which draw on *saved*."""
         self.next, self.saved = requests.__next__, saved
 
-    def open(self) -> int:
-        """Begin to connect; return an error number, or 0 while nothing speaks against it."""
+    def open(self) -> None:
+        """Begin to connect; whether that worked is known when it is ready to write."""
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         sock = self.sock = _socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.fd, self.recv, self.send = sock.fileno(), sock.recv, sock.send
         self.opened_ns = perf_counter_ns()
-        error = sock.connect_ex(self.address)
-        return 0 if error == errno.EINPROGRESS else error
+        self._error = sock.connect_ex(self.address)
 
-    def finish_connecting(self) -> int:
-        """Return an error number, or 0 when it is connected."""
-        error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if self.sock else errno.ENOTCONN
-        self.connected = error == 0
-        return error
+    def finish_opening(self) -> None:
+        """Be connected. Raises OSError."""
+        error = self._error
+        if error == errno.EINPROGRESS and self.sock is not None:
+            error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
+        self.connected = True
+
+    def send_rest(self) -> bool:
+        """Send what the kernel did not take at first; return whether that was all. Raises OSError."""
+        self.unsent = self.unsent[self.send(self.unsent) :]
+        return not self.unsent
 
     def read_all(self) -> tuple[bytes, str]:
         """Return all that has come, and how it ended: "closed", "reset", or "" while it is open."""

@@ -1,14 +1,14 @@
 """The closed loop: each connection sends its next request when it has its answer. One epoll, one greenlet.
 
+It waits in the kernel: in gevent's hub, an answer that comes alone would cost the client 31 µs instead of 24.
 Latency runs from just before the kernel is given the request to the moment the last piece of its response is
 found ready to be read. Each response is checked before its connection goes on.
 """
 
-import os
 from collections.abc import Sequence
 from time import perf_counter_ns
 
-from gevent import sleep
+from gevent import idle
 
 from bench.load.connections import READ_BYTES, Connection, kind_of
 from bench.load.polling import IN, OUT, RDHUP, new_poller
@@ -53,8 +53,8 @@ class ClosedLoop:
 
     def _ask_until(self, until_ns: int) -> None:
         """Go round until *until_ns*; what is ready then stays in the poller for what comes next."""
-        poll, by_fd, books, clock = self._poller.poll, self._by_fd, self.books, perf_counter_ns
-        latencies = books.latencies
+        poll, by_fd, clock = self._poller.poll, self._by_fd, perf_counter_ns
+        books, latencies = self.books, self.books.latencies
         now = clock()
         turn_ns = now + _TURN_NS
         while now < until_ns:
@@ -117,13 +117,12 @@ class ClosedLoop:
             return False
         head, body = response
         request = connection.request
+        connection.buffer = b""
         if mismatch := self._target.mismatch(request, head, body, connection.saved):
             self.books.failed(request, *mismatch)
         else:
             self.books.latencies[request.template].append(now - connection.sent_ns)
-            if request.template.lasting and head.keep_alive:
-                request.answer = data
-        connection.buffer = b""
+            request.answer = data if request.template.lasting and head.keep_alive else None
         if head.keep_alive and not ended and not connection.unsent:
             return True
         self._close(connection)
@@ -132,35 +131,29 @@ class ClosedLoop:
 
     def _attend(self, connection: Connection, event: int, now: int) -> None:
         """Handle what is not simply an answer: connected, writable again, ended."""
-        if not connection.connected:
-            if error := connection.finish_connecting():
-                self._break(connection, OSError(error, os.strerror(error)))
-                return
-            self._poller.modify(connection.fd, IN | RDHUP)
-            self._ask(connection)
-        elif event == OUT:
-            try:
-                connection.unsent = connection.unsent[connection.send(connection.unsent) :]
-            except OSError as lost:
-                self._break(connection, lost)
-                return
-            if not connection.unsent:
+        try:
+            if not connection.connected:
+                connection.finish_opening()
                 self._poller.modify(connection.fd, IN | RDHUP)
-        else:
-            data, ended = connection.read_all()
-            if self._received(connection, data, now, ended):
                 self._ask(connection)
+            elif event == OUT:
+                if connection.send_rest():
+                    self._poller.modify(connection.fd, IN | RDHUP)
+            else:
+                data, ended = connection.read_all()
+                if self._received(connection, data, now, ended):
+                    self._ask(connection)
+        except OSError as error:
+            self._break(connection, error)
 
     def _turn(self, now: int) -> None:
-        """Do what need not be done at every response, and let other greenlets run."""
+        """Do what need not be done at every response."""
         for connection in self._connections:
-            since_ns = connection.sent_ns or (0 if connection.connected else connection.opened_ns)
-            if connection.sock and since_ns and now - since_ns > self._timeout_s * 1e9:
+            if connection.waits_ns(now) > self._timeout_s * 1e9:
                 self._fail(connection, "timeout", f"nothing came for {self._timeout_s:g} s")
-        failed, self._failed = self._failed, []
-        for connection in failed:
-            self._open(connection)
-        sleep(0)
+        while self._failed:
+            self._open(self._failed.pop())
+        idle()  # lets all other greenlets run; sleep(0) would not even look whether a socket has woken one
 
     def _watch(self, connection: Connection, events: int) -> None:
         self._by_fd[connection.fd] = connection
@@ -168,10 +161,8 @@ class ClosedLoop:
 
     def _open(self, connection: Connection) -> None:
         self.books.connects += 1
-        error = connection.open()
+        connection.open()
         self._watch(connection, OUT)
-        if error:
-            self._break(connection, OSError(error, os.strerror(error)))
 
     def _close(self, connection: Connection) -> None:
         del self._by_fd[connection.fd]
@@ -206,4 +197,4 @@ class ClosedLoop:
                 elif response:
                     self._poller.unregister(fd)
                     connection.idle()
-            sleep(0)
+            idle()

@@ -92,9 +92,8 @@ class Template:
         return request
 
     def _payload(self, values: Values) -> bytes:
-        in_path = values
-        if self.needs:  # what is drawn needs no quoting: digits and letters
-            in_path = Values({name: _quoted(value) for name, value in values.items()})
+        # What is drawn needs no quoting: digits and letters.
+        in_path = Values(zip(values, map(_quoted, values.values()), strict=True)) if self.needs else values
         head = self._line % in_path + self._fields % values
         if self.exchange.body is None:
             return head.encode()
@@ -147,7 +146,7 @@ class Mix:
 
 
 def compile_exchange(exchange: Exchange, host: str) -> Template:
-    """Make the template of *exchange* for *host*. Raises UsageError for a generator it does not know."""
+    """Make the template of *exchange* for *host*. Raises UsageError."""
     sent = _names([exchange.path, list(exchange.headers.values()), exchange.body])
     expected = _names(exchange.expect.json)
     used = sent | expected | ({exchange.consumes} if exchange.consumes else set())
@@ -168,8 +167,8 @@ def _header_lines(exchange: Exchange, host: str) -> str:
     elif exchange.method in ("POST", "PUT", "PATCH"):
         headers["content-length"] = ("Content-Length", "0")
     headers |= {name.lower(): (name, value) for name, value in exchange.headers.items()}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.values())
-    return lines if exchange.body is not None else lines + "\r\n"
+    end = "\r\n" if exchange.body is None else ""  # else Content-Length is still to come
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.values()) + end
 
 
 def _format(text: str) -> str:

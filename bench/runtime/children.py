@@ -1,14 +1,14 @@
 """Processes that live longer than a call: started together, stopped together, never left behind."""
 
+import os
 import re
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from os import killpg
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,7 @@ from bench.runtime.leftovers import Ledger
 
 GRACE_S = 3.0  # gunicorn's gthread lingers for 2 s where keep-alive connections are open
 RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
-GRAVE = re.compile(r"^.*\b(?:FATAL|PANIC|CRITICAL|ERROR)\b.*$", re.MULTILINE)
+GRAVE = re.compile(r"\b(?:FATAL|PANIC|CRITICAL|ERROR)\b.*$", re.MULTILINE)
 WRITTEN = re.compile(r"^.*\S.*$", re.MULTILINE)
 
 
@@ -60,8 +60,9 @@ class Child:
 class Children:
     """A group of children; leaving its context stops them all, whatever happened inside."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, grace_s: float = GRACE_S) -> None:
         self._ledger = ledger
+        self._grace_s = grace_s
         self._started: list[Child] = []
 
     def __enter__(self) -> Self:
@@ -71,7 +72,7 @@ class Children:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with interrupts_held():
-            _stop(self._started)
+            _stop(self._started, self._grace_s)
             self._ledger.forget_processes(child.process.pid for child in self._started)
             self._started.clear()
 
@@ -121,22 +122,37 @@ def interrupts_held() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _stop(children: Sequence[Child]) -> None:
+def _stop(children: Sequence[Child], grace_s: float) -> None:
     """Ask all at once, wait for the slowest, then kill whatever any of them left."""
-    families = [process for child in children for process in _family(child)]
+    family = [process for child in children for process in _family(child)]
     for child in children:
-        with suppress(ProcessLookupError, PermissionError):
-            killpg(child.process.pid, child.stop_signal)
-    deadline = time.monotonic() + GRACE_S
-    while time.monotonic() < deadline and any(child.process.poll() is None for child in children):
-        time.sleep(0.01)
-    for process in families:
+        _signal_group(child, child.stop_signal)
+    _wait_while(lambda: any(child.process.poll() is None for child in children), grace_s)
+    for process in family:
         with suppress(psutil.Error):
             process.kill()
     for child in children:
-        with suppress(ProcessLookupError, PermissionError):
-            killpg(child.process.pid, signal.SIGKILL)
+        _signal_group(child, signal.SIGKILL)
         child.process.wait()
+    _wait_while(lambda: any(map(_runs, family)), grace_s)
+
+
+def _signal_group(child: Child, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
+        os.killpg(child.process.pid, number)
+
+
+def _wait_while(condition: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _family(child: Child) -> Iterator[psutil.Process]:

@@ -83,21 +83,24 @@ def _identity(pid: int) -> dict[str, Any]:
 def _alive(identity: dict[str, Any]) -> bool:
     try:
         process = psutil.Process(identity["pid"])
-        same = abs(process.create_time() - float(identity["started"])) < SAME_START_S
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        return _is_same(process, identity) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
+def _is_same(process: psutil.Process, identity: dict[str, Any]) -> bool:
+    return abs(process.create_time() - float(identity["started"])) < SAME_START_S
+
+
 def _survivors(entry: dict[str, Any]) -> list[psutil.Process]:
-    """Return the tree below a noted process; where it is gone, what is left of its session in its folder."""
-    if _alive(entry):
+    """Return the tree below a noted process, and what has outlived it in its session and folder."""
+    tree: list[psutil.Process] = []
+    with suppress(psutil.Error):
         leader = psutil.Process(entry["pid"])
-        with suppress(psutil.Error):
-            return [*leader.children(recursive=True), leader]
-    if psutil.pid_exists(entry["pid"]):
-        return []  # someone else's by now
-    return [process for process in psutil.process_iter() if _is_orphan(process, entry)]
+        if not _is_same(leader, entry):
+            return []
+        tree = [*leader.children(recursive=True), leader]
+    return [*tree, *(process for process in psutil.process_iter() if _is_orphan(process, entry))]
 
 
 def _is_orphan(process: psutil.Process, entry: dict[str, Any]) -> bool:

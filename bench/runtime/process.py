@@ -28,11 +28,20 @@ class ProcessRuntime:
 
     name = "process"
 
-    def __init__(self, *, project: Path, placement: Placement, scratch: Path, logs: Path) -> None:
+    def __init__(
+        self,
+        *,
+        project: Path,
+        placement: Placement,
+        scratch: Path,
+        logs: Path,
+        ready_timeout_s: float = 30.0,
+    ) -> None:
         self._venvs = project / ".venvs"
         self._placement = placement
         self._scratch = scratch
         self._logs = logs
+        self._ready_timeout_s = ready_timeout_s
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._environments: dict[str, environments.Environment] = {}
@@ -80,7 +89,7 @@ class ProcessRuntime:
                     contenders, servers.free_ports(len(contenders)), databases, strict=True
                 )
             ]
-            yield {server.contender.name: server for server in servers.ready(started)}
+            yield {server.contender.name: server for server in servers.ready(started, self._ready_timeout_s)}
 
     def check(self) -> None:
         """Raise CannotMeasure where PostgreSQL has died."""

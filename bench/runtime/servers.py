@@ -20,7 +20,6 @@ from bench.runtime.databases import Database
 
 HOST = "127.0.0.1"
 READY_PATH = "/health"
-READY_TIMEOUT_S = 30.0
 POLL_S = 0.02
 
 
@@ -90,7 +89,7 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in opened]
 
 
-def ready(servers: Sequence[ProcessServer], timeout_s: float = READY_TIMEOUT_S) -> list[ProcessServer]:
+def ready(servers: Sequence[ProcessServer], timeout_s: float) -> list[ProcessServer]:
     """Wait until all answer, and return them with the time it took. Raises CannotMeasure."""
     return asyncio.run(_all_ready(servers, timeout_s))
 

@@ -1,0 +1,39 @@
+import os
+import subprocess
+import sys
+
+from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
+
+NOBODY = 2**22 + 1  # beyond the largest process id
+
+
+def test_a_process_that_computes_uses_cpu_and_its_readings_are_finer_than_ticks():
+    before = cpu_readings([os.getpid()])
+    sum(range(100_000))
+    used = cpu_seconds(before, cpu_readings([os.getpid()]))
+
+    assert 0 < used < 1
+
+
+def test_another_process_can_be_read():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert list(cpu_readings([child.pid, NOBODY])) == [child.pid]
+        assert memory_bytes([child.pid, NOBODY]) > 100_000
+
+
+def test_a_worker_that_ended_does_not_make_the_sum_go_down():
+    assert cpu_seconds({1: 5.0, 2: 7.0}, {1: 5.5}) == 0.5
+
+
+def test_a_worker_that_began_counts_from_zero():
+    assert cpu_seconds({1: 5.0}, {1: 5.5, 2: 0.25}) == 0.75
+
+
+def test_a_process_id_that_came_back_counts_from_zero():
+    assert cpu_seconds({1: 5.0}, {1: 0.25}) == 0.25
+
+
+def test_nothing_readable_is_not_zero():
+    assert cpu_seconds({1: 5.0}, {}) is None
+    assert memory_bytes([NOBODY]) is None
+    assert memory_bytes([]) is None

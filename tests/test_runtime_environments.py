@@ -1,0 +1,106 @@
+"""Environments are truly made by uv, from a wheel that is written here: no index is asked."""
+
+import hashlib
+import subprocess
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bench.errors import CannotMeasure, UsageError
+from bench.model import Contender
+from bench.runtime.environments import environment
+
+
+@pytest.fixture
+def app(tmp_path):
+    folder = tmp_path / "apps" / "tiny_app"
+    folder.mkdir(parents=True)
+    (folder / "requirements.txt").write_text("# nothing\n")
+    return folder
+
+
+def contender(app, **changes):
+    facts = {"name": "tiny", "base": "tiny", "app": app.name, "root": str(app.parents[1]), "stack": "Tiny"}
+    rest = {"interface": "wsgi", "server": "tiny", "command": "tiny"}
+    return Contender(**(facts | rest | changes))
+
+
+def write_wheel(folder):
+    """Write a wheel with one script, and return the line that locks it."""
+    wheel = folder / "tiny-1.5-py3-none-any.whl"
+    about = "tiny-1.5.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny.py", "def main(): print('hello from tiny')\n")
+        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.5\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/entry_points.txt", "[console_scripts]\ntiny = tiny:main\n")
+        archive.writestr(f"{about}/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return f"tiny @ {wheel.as_uri()} --hash=sha256:{digest}\n"
+
+
+def test_an_environment_holds_what_the_lock_says_and_its_scripts_run(app, tmp_path):
+    (app / "requirements.txt").write_text(write_wheel(tmp_path))
+
+    made = environment(contender(app), tmp_path / "venvs")
+
+    assert made.packages() == {"tiny": "1.5"}
+    script = subprocess.run([made.programs / "tiny"], capture_output=True, text=True, check=True)
+    assert script.stdout == "hello from tiny\n"
+
+
+def test_an_empty_lock_gives_a_bare_environment(app, tmp_path):
+    made = environment(contender(app), tmp_path / "venvs")
+
+    assert made.packages() == {}
+    assert (made.programs / "python").exists()
+
+
+def test_the_same_lock_is_made_once_and_another_one_elsewhere(app, tmp_path):
+    first = environment(contender(app), tmp_path / "venvs")
+    (first.folder / "kept").touch()
+    again = environment(contender(app), tmp_path / "venvs")
+    (app / "requirements.txt").write_text("# nothing else\n")
+    other = environment(contender(app), tmp_path / "venvs")
+
+    assert again.folder == first.folder
+    assert (again.folder / "kept").exists()
+    assert other.folder != first.folder
+
+
+def test_two_runs_at_once_do_not_collide(app, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        makings = [pool.submit(environment, contender(app), tmp_path / "venvs") for _ in range(2)]
+        folders = {making.result().folder for making in makings}
+
+    assert len(folders) == 1
+    assert (folders.pop() / "bin" / "python").exists()
+
+
+def test_what_a_killed_build_left_is_made_again(app, tmp_path):
+    made = environment(contender(app), tmp_path / "venvs").folder
+    made.rename(made.with_name(f"{made.name}.draft"))
+    (made.with_name(f"{made.name}.draft") / "bin" / "python").unlink()
+
+    assert (environment(contender(app), tmp_path / "venvs").programs / "python").exists()
+
+
+def test_a_lock_without_hashes_is_refused_and_named(app, tmp_path):
+    (app / "requirements.txt").write_text("tiny==1.5\n")
+
+    with pytest.raises(CannotMeasure, match=r"tiny_app/requirements\.txt cannot be made: .*hash"):
+        environment(contender(app), tmp_path / "venvs")
+    assert not list((tmp_path / "venvs").glob("*[!k]/bin/tiny"))
+
+
+def test_a_missing_lock_says_what_to_write(app, tmp_path):
+    (app / "requirements.txt").unlink()
+
+    with pytest.raises(UsageError, match="empty if it needs no packages"):
+        environment(contender(app), tmp_path / "venvs")
+
+
+def test_a_missing_python_is_named(app, tmp_path):
+    with pytest.raises(UsageError, match=r"tiny wants Python 3\.99"):
+        environment(contender(app, python="3.99"), tmp_path / "venvs")

@@ -1,0 +1,348 @@
+"""Servers truly run here: ten-line scripts, each in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.errors import CannotMeasure, UsageError
+from bench.model import Contender
+from bench.runtime import servers
+from bench.runtime.children import Children
+from bench.runtime.leftovers import Ledger
+from bench.runtime.placement import available_cores, placed
+from bench.runtime.process import ProcessRuntime
+
+SERVER = """
+import http.server, json, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        seen = {"env": dict(os.environ), "argv": sys.argv[1:], "python": sys.prefix, "folder": os.getcwd()}
+        body = json.dumps(seen).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+BRANCHING = """
+import signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its child will not listen either
+subprocess.run([sys.executable, "server.py"])
+"""
+WRAPPER = "import subprocess, sys; subprocess.run([sys.executable, 'server.py'])"  # ends alone when asked to
+SCRIPTS = {
+    "server.py": SERVER,
+    "branching.py": BRANCHING,
+    "wrapper.py": WRAPPER,
+    "broken.py": "import a_module_that_is_not_there",
+    "idle.py": "import time; print('waiting for nothing', flush=True); time.sleep(60)",
+    "unwell.py": SERVER.replace("send_response(200)", "send_response(503)"),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    app = folder / "apps" / "tiny_app"
+    app.mkdir(parents=True)
+    (app / "requirements.txt").touch()
+    for name, text in SCRIPTS.items():
+        (app / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def make_runtime(project, tmp_path):
+    def make(**changes):
+        facts = {
+            "placement": placed(available_cores()),
+            "scratch": tmp_path / "run",
+            "logs": tmp_path / "logs",
+        }
+        return ProcessRuntime(project=project, **(facts | changes))
+
+    return make
+
+
+@pytest.fixture
+def runtime(make_runtime):
+    with make_runtime() as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def contender(project):
+    def make(name="tiny", **changes):
+        facts = {"base": "tiny", "app": "tiny_app", "root": str(project), "stack": "Tiny", "server": "tiny"}
+        return Contender(
+            **(facts | {"name": name, "interface": "wsgi", "command": "python server.py"} | changes)
+        )
+
+    return make
+
+
+def answer(server):
+    host, port = server.address
+    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=5) as response:
+        return json.load(response)
+
+
+def gone(pids):
+    return not any(map(runs, pids))
+
+
+def runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def eventually(condition, timeout_s=5.0):
+    deadline = time.monotonic() + timeout_s
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return met
+
+
+def test_every_contender_is_up_at_once_on_a_port_of_its_own(runtime, contender):
+    both = [contender("one"), contender("two:workers=2", workers=2)]
+    runtime.prepare(both)
+
+    with runtime.serve(both, hash_seed=1) as servers:
+        assert list(servers) == ["one", "two:workers=2"]
+        assert len({server.address for server in servers.values()}) == 2
+        assert all(answer(server) and 0 < server.ready_s < 30 for server in servers.values())
+        pids = [pid for server in servers.values() for pid in server.pids()]
+    assert gone(pids)
+
+
+def test_a_server_sees_an_allow_listed_environment_and_nothing_of_the_shell(runtime, contender, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_SHELL", "1")
+    one = contender(
+        command="python server.py '{host} {port}' --threads={threads}",
+        workers=2,
+        threads=3,
+        env={"POOL": "{workers}", "LITERAL": "{{}}"},
+    )
+    runtime.prepare([one])
+
+    with runtime.serve([one], hash_seed=42) as servers:
+        seen, server = answer(servers["tiny"]), servers["tiny"]
+
+    environment, port = seen["env"], str(server.address[1])
+    assert "SECRET_OF_THE_SHELL" not in environment
+    assert environment["PYTHONHASHSEED"] == "42"
+    assert environment["TZ"] == "UTC"
+    assert (environment["WORKERS"], environment["THREADS"], environment["PORT"]) == ("2", "3", port)
+    assert (environment["POOL"], environment["LITERAL"]) == ("2", "{}")
+    assert seen["argv"] == [f"127.0.0.1 {port}", "--threads=3"]
+    assert ".venvs/tiny_app-py" in seen["python"]
+    assert seen["folder"].endswith("apps/tiny_app")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot pin processes")
+def test_a_server_is_pinned_to_the_server_cores(runtime, contender):
+    runtime.prepare([contender()])
+    with runtime.serve([contender()], hash_seed=1) as servers:
+        assert os.sched_getaffinity(servers["tiny"].pids()[0]) == set(placed(available_cores()).server)
+
+
+def test_a_tree_that_ignores_the_request_to_stop_is_killed_whole(project, tmp_path):
+    [port] = servers.free_ports(1)
+    with Children(Ledger(tmp_path), grace_s=0.2) as children:
+        stubborn = children.start(
+            [sys.executable, "branching.py"],
+            folder=project / "apps" / "tiny_app",
+            log=tmp_path / "log",
+            env={"PORT": str(port)},
+            cores=None,
+        )
+        assert eventually(lambda: len(stubborn.pids()) == 2)
+        pids = stubborn.pids()
+
+    assert gone(pids)
+    assert stubborn.ended() == "killed by signal 9"
+
+
+def test_a_server_that_dies_says_how_it_ended(runtime, contender):
+    runtime.prepare([contender()])
+    with runtime.serve([contender()], hash_seed=1) as servers:
+        server = servers["tiny"]
+        assert server.ended() is None
+        os.kill(server.pids()[0], signal.SIGKILL)
+        server.child.process.wait()
+        assert server.ended() == "killed by signal 9"
+        assert server.pids() == ()
+
+
+def test_a_server_without_a_database_has_nothing_to_reset(runtime, contender):
+    runtime.prepare([contender()])
+    with runtime.serve([contender()], hash_seed=1) as servers:
+        servers["tiny"].reset_data()
+    assert runtime.database_pids() == ()
+    runtime.check()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("python broken.py", r"tiny ended with exit status 1 .*No module named 'a_module_that_is_not_there'"),
+        ("no-such-program", r"tiny ended with exit status 1 .*cannot start no-such-program"),
+    ],
+)
+def test_a_server_that_cannot_start_is_told_in_one_line_with_its_reason(runtime, contender, command, message):
+    both = [contender("good"), contender(command=command)]
+    runtime.prepare(both)
+
+    with (
+        pytest.raises(CannotMeasure, match=message) as raised,
+        runtime.serve(both, hash_seed=1),
+    ):
+        pytest.fail("served")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("python idle.py", r"not ready within 1 s: nothing answered \(waiting for nothing\)"),
+        ("python unwell.py", r"not ready within 1 s: GET /health answered 503"),
+    ],
+)
+def test_a_server_that_is_not_ready_in_time_says_what_was_seen(make_runtime, contender, command, message):
+    slow = contender(command=command)
+    with make_runtime(ready_timeout_s=1.0) as runtime:
+        runtime.prepare([slow])
+        with pytest.raises(CannotMeasure, match=message), runtime.serve([slow], hash_seed=1):
+            pytest.fail("served")
+
+
+def test_an_answer_from_another_process_on_the_port_is_not_taken_for_the_server(contender, tmp_path, project):
+    app = project / "apps" / "tiny_app"
+    [port] = servers.free_ports(1)
+    with Children(Ledger(tmp_path)) as children:
+
+        def start(script):
+            return children.start(
+                [sys.executable, script],
+                folder=app,
+                log=tmp_path / f"{script}.log",
+                env={"PORT": str(port)},
+                cores=None,
+            )
+
+        start("server.py")
+        idle = servers.ProcessServer(
+            contender=contender(), address=("127.0.0.1", port), child=start("idle.py")
+        )
+        with pytest.raises(CannotMeasure, match="another process answers on its port"):
+            servers.ready([idle], timeout_s=1.0)
+
+
+@pytest.mark.parametrize("command", ["python {prot}", "python 'server.py", "python {"])
+def test_a_command_that_cannot_be_filled_in_is_a_usage_error(runtime, contender, command):
+    runtime.prepare([contender()])
+
+    with pytest.raises(UsageError, match="tiny"), runtime.serve([contender(command=command)], hash_seed=1):
+        pytest.fail("served")
+
+
+def test_an_unknown_service_is_a_usage_error(runtime, contender):
+    with pytest.raises(UsageError, match="tiny wants oracle"):
+        runtime.prepare([contender(services=("oracle",))])
+
+
+def test_facts_name_cores_python_and_packages_and_are_json(runtime, contender):
+    runtime.prepare([contender()])
+
+    facts = json.loads(json.dumps(runtime.facts()))
+
+    assert facts["environments"]["tiny"]["packages"] == {}
+    assert facts["environments"]["tiny"]["python"].startswith("3.")
+    assert set(facts["cores"]) == {"server", "client", "database"}
+
+
+HARNESS = """
+import sys
+from pathlib import Path
+from bench.model import Contender
+from bench.runtime.placement import placed
+from bench.runtime.process import ProcessRuntime
+
+project, scratch, script = map(Path, sys.argv[1:])
+one = Contender(name="tiny", base="tiny", app="tiny_app", root=str(project), stack="Tiny", interface="wsgi",
+                server="tiny", command=f"python {script}")
+with ProcessRuntime(project=project, placement=placed(None), scratch=scratch, logs=scratch) as runtime:
+    runtime.prepare([one])
+    with runtime.serve([one], hash_seed=1) as servers:
+        print(*servers["tiny"].pids(), flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def harness(project, tmp_path):
+    """Return a function that starts a harness which serves a script, and the pids of its server."""
+    running = []
+
+    def start(script):
+        command = [sys.executable, "-c", HARNESS, str(project), str(tmp_path), script]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        running.append(process)
+        return process, [int(pid) for pid in process.stdout.readline().split()]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_servers_end_with_a_harness_that_is_killed(harness):
+    process, pids = harness("server.py")
+    assert pids
+
+    process.kill()
+
+    assert eventually(lambda: gone(pids))
+
+
+@pytest.mark.parametrize("script", ["server.py", "branching.py", "wrapper.py"])
+def test_the_next_run_ends_what_a_killed_harness_left(harness, project, tmp_path, script):
+    process, pids = harness(script)
+    assert pids
+    process.kill()
+    process.wait()
+
+    with ProcessRuntime(project=project, placement=placed(None), scratch=tmp_path, logs=tmp_path):
+        assert eventually(lambda: gone(pids))
+    assert not list(Path(tmp_path).glob("run-*"))
+
+
+def test_a_second_interrupt_while_stopping_leaves_nothing_behind(harness):
+    process, pids = harness("branching.py")
+    assert pids
+
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+
+    _, errors = process.communicate(timeout=15)
+    assert b"KeyboardInterrupt" in errors
+    assert gone(pids)
