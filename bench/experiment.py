@@ -53,6 +53,7 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     while step := schedule.upcoming(plan, swept, journal.run.records):
         with lab.runtime.serve(timed, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
             _round(journal, lab, swept, servers, step.round)
+            lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
 
 
 def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:

@@ -75,7 +75,7 @@ class FakeLoad:
     slices: int = 0
 
     def prepare(self, targets, scenarios):
-        self.diary.append(f"aim at {' '.join(targets)}")
+        self.diary.append(f"aim at {' '.join(targets) or 'nobody'}")
 
     def begin(self, step: Slice) -> tuple[int, int]:
         self.slices += 1

@@ -16,9 +16,13 @@ def test_a_process_that_computes_uses_cpu_and_its_readings_are_finer_than_ticks(
 
 
 def test_another_process_can_be_read():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    command = [sys.executable, "-c", "print('up', flush=True); input()"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        child.stdout.readline()
         assert list(cpu_readings([child.pid, NOBODY])) == [child.pid]
-        assert memory_bytes([child.pid, NOBODY]) > 100_000
+        assert memory_bytes([child.pid, NOBODY]) > 1_000_000
 
 
 def test_a_worker_that_ended_does_not_make_the_sum_go_down():

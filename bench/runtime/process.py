@@ -84,7 +84,7 @@ class ProcessRuntime:
         with ExitStack() as copies, Children(self._ledger) as children:
             databases = [copies.enter_context(self._copied(contender)) for contender in contenders]
             started = [
-                self._started(contender, port, hash_seed, database, children)
+                self._start(contender, port, hash_seed, database, children)
                 for contender, port, database in zip(
                     contenders, servers.free_ports(len(contenders)), databases, strict=True
                 )
@@ -131,7 +131,7 @@ class ProcessRuntime:
         with self._database().databases.copied(template, name, texts) as database:
             yield database
 
-    def _started(
+    def _start(
         self,
         contender: Contender,
         port: int,
