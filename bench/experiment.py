@@ -46,7 +46,7 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     plan = journal.run.plan
     lab.progress.phase("preparing environments and services")
     lab.runtime.prepare(journal.run.contenders)
-    journal.learned({"runtime": dict(lab.runtime.facts())})
+    journal.learned(lab.runtime.facts())
     equal = _verified(journal, lab)
     swept = groups(plan, equal)
     timed = [equal[name] for name in dict.fromkeys(name for group in swept for name in group.contenders)]

@@ -24,7 +24,7 @@ def begin(root: Path, chosen: Plan) -> Run:
         plan=chosen,
         runtime="process",
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        fingerprint=fingerprint(root, {}),
+        fingerprint=fingerprint(root),
         contenders=tuple(plan.contenders(chosen, contenders.declared(root)).values()),
         scenarios=tuple(plan.scenarios(chosen, scenarios.declared(root)).values()),
     )

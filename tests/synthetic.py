@@ -17,16 +17,15 @@ STACKS = {
     "fastapi": "FastAPI on uvicorn",
 }
 FINGERPRINT = {
-    "commit": "0123456789abcdef",
-    "dirty": False,
     "machine": {"cpu": "Synthetic CPU", "cores": 2, "memory_bytes": 8 * 2**30},
+    "project": {"commit": "0123456789abcdef", "dirty": False},
     "placement": {
         "server": [0],
         "client": [1],
         "database": [1],
         "caveats": ["client and database share a core"],
     },
-    "packages": {"fastapi": ["fastapi==0.165.0", "uvicorn==0.40.0"]},
+    "environments": {"fastapi_app-py313": {"packages": {"fastapi": "0.165.0", "uvicorn": "0.40.0"}}},
 }
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
+from bench.histogram import Histogram
 from bench.records import Event, Verification
 from tests.synthetic import failing, synthetic_run, with_records
 
@@ -27,6 +28,14 @@ def test_a_clean_run_has_no_caveats(clean):
 def test_failures_are_told_by_kind(clean):
     run = with_records(clean, first_sweep(failing))
     assert caveats_of(run) == ("260 of 7,020 requests failed (status 500 × 260)",)
+
+
+def test_a_server_that_never_answers_is_told_apart_from_one_that_was_never_asked(clean):
+    def hanging(record):
+        return replace(record, sample=replace(record.sample, latency=Histogram(), unfinished=32))
+
+    said = "no answer came: 864 requests were still waiting when their windows closed"
+    assert caveats_of(with_records(clean, hanging)) == (said,)
 
 
 def test_voids_are_told_with_their_evidence(clean):

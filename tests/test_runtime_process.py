@@ -266,14 +266,15 @@ def test_an_unknown_service_is_a_usage_error(runtime, contender):
         runtime.prepare([contender(services=("oracle",))])
 
 
-def test_facts_name_cores_python_and_packages_and_are_json(runtime, contender):
+def test_facts_name_placement_python_and_packages_and_are_json(runtime, contender):
     runtime.prepare([contender()])
 
     facts = json.loads(json.dumps(runtime.facts()))
 
-    assert facts["environments"]["tiny"]["packages"] == {}
-    assert facts["environments"]["tiny"]["python"].startswith("3.")
-    assert set(facts["cores"]) == {"server", "client", "database"}
+    (environment,) = facts["environments"].values()
+    assert environment["packages"] == {}
+    assert environment["python"].startswith("3.")
+    assert set(facts["placement"]) == {"server", "client", "database", "caveats"}
 
 
 HARNESS = """

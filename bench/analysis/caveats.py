@@ -17,6 +17,8 @@ def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
 def _of_row(row: Row) -> Iterator[str]:
     if row.failed:
         yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
+    if row.unfinished and not row.requests:
+        yield f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
     if row.voids:
         void = sum(row.voids.values())
         yield f"{void} of {void + row.slices} slices void ({_counted(row.voids)})"

@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import psutil
 HARNESS_PACKAGES = ("locust", "gevent", "psycopg", "uv")
 
 
-def fingerprint(project: Path, runtime_facts: Mapping[str, object]) -> dict[str, Any]:
-    """Return a plain, JSON-able description of the machine, the harness and the project's commit."""
+def fingerprint(project: Path) -> dict[str, Any]:
+    """Return machine, harness and the project's commit, ready for JSON; the runtime adds what it knows."""
     return {
         "machine": {
             "architecture": platform.machine(),
@@ -28,7 +27,6 @@ def fingerprint(project: Path, runtime_facts: Mapping[str, object]) -> dict[str,
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "harness": {name: _version(name) for name in HARNESS_PACKAGES},
         "project": _commit(project),
-        "runtime": dict(runtime_facts),
     }
 
 

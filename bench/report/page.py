@@ -15,6 +15,7 @@ from bench.report.summary import write_summary
 
 FILE = "report.md"
 CHARTS = "charts"
+_LISTED = ("packages", "settings", "harness")  # facts that are long, and read on one line
 
 
 def write_report(run: Run, folder: Path) -> Path:
@@ -71,7 +72,9 @@ def _quoted(text: str) -> str:
 def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     """Yield nested facts as dotted names and plain text."""
     for name, value in facts.items():
-        if isinstance(value, Mapping):
+        if name in _LISTED and isinstance(value, Mapping):
+            yield f"{above}{name}", ", ".join(f"{key} {held}" for key, held in value.items())
+        elif isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
         else:
             listed = isinstance(value, list | tuple)

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -101,15 +102,13 @@ class ProcessRuntime:
         return self._postgresql.child.pids() if self._postgresql else ()
 
     def facts(self) -> Mapping[str, object]:
-        """Return cores, services with version and settings, and what is installed for each contender."""
-        place = self._placement
+        """Return placement, services with version and settings, and what each environment holds."""
         return {
-            "cores": {"server": place.server, "client": place.client, "database": place.database},
-            "placement_caveats": place.caveats,
+            "placement": asdict(self._placement),
             "services": {POSTGRES: self._postgresql.facts()} if self._postgresql else {},
             "environments": {
-                name: {"python": made.python, "packages": made.packages()}
-                for name, made in self._environments.items()
+                made.folder.name: {"python": made.python, "packages": made.packages()}
+                for made in self._environments.values()
             },
         }
 
