@@ -71,7 +71,8 @@ def started_measuring(process, folder):
     """Wait until a run has measured something."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        if (folder / "run.json").exists():
+        file = folder / "run.json"
+        if file.exists() and '"role":"measure"' in file.read_text():
             return
         time.sleep(0.1)
     pytest.fail(f"nothing was measured: {process.communicate()[1]}")
@@ -99,7 +100,7 @@ def test_kill_9_of_the_harness_leaves_nothing_running(tmp_path):
     process = bench("run", "quick", "--contender", "fastapi", "--out", tmp_path)
     started_measuring(process, tmp_path)
     process.kill()
-    process.wait()
+    process.communicate()
     deadline = time.monotonic() + 10
     while ours(began) and time.monotonic() < deadline:
         time.sleep(0.1)
