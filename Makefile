@@ -25,7 +25,7 @@ verify: $(VENV)/.harness ## Hold every contender against the contract
 report: $(VENV)/.harness ## Draw the report of a run again: make report RUN=results/<folder>
 	@$(BIN)/bench report $(RUN)
 
-diff: $(VENV)/.harness ## Judge the working tree against a revision: make diff BASE=origin/main
+diff: $(VENV)/.harness ## Judge the working tree against BASE=origin/main (to come, with bench diff)
 	@$(BIN)/bench diff $(BASE)
 
 test: $(VENV)/.dev ## Run the tests that need neither a browser nor long runs

@@ -81,8 +81,18 @@ class LocustLoad:
         return begun["open_ns"], begun["close_ns"]
 
     def finish(self) -> Sample:
-        """Wait for the slice begun last and return what was seen. Raises CannotMeasure."""
-        return TypeAdapter(Sample).validate_python(self._reply("sample", within_s=self._wait_s)["sample"])
+        """Wait for the slice begun last and return what was seen.
+
+        Raises CannotMeasure, also where Locust's count and ours differ: then one of them is wrong.
+        """
+        reply = self._reply("sample", within_s=self._wait_s)
+        sample = TypeAdapter(Sample).validate_python(reply["sample"])
+        if sample.locust_requests != sample.slice_requests:
+            raise CannotMeasure(
+                f"the books do not balance: Locust counted {sample.locust_requests} requests, "
+                f"we {sample.slice_requests}: this is a fault of bench, please report it"
+            )
+        return sample
 
     def _tell(self, **message: Any) -> None:
         try:

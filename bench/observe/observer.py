@@ -14,31 +14,25 @@ class ProcessObserver:
     ) -> Usage:
         """Wait out the two moments (`perf_counter_ns`); return what the processes used between them.
 
-        CPU seconds are scaled from what lies between the two readings to what lies between the two
-        moments: this process may wake late, as it shares a core with the load generator.
+        This process may wake late, as it shares a core with the load generator: `elapsed_s` is what lay
+        between the readings, and what CPU seconds are to be divided by.
         """
         _sleep_until(opens_ns)
-        began_ns, server_before, database_before = (
-            time.perf_counter_ns(),
-            *map(cpu_readings, (server, database)),
-        )
+        began, server_before, database_before = _readings(server, database)
         _sleep_until(closes_ns)
-        ended_ns, server_after, database_after = (
-            time.perf_counter_ns(),
-            *map(cpu_readings, (server, database)),
-        )
-        elapsed_s = (ended_ns - began_ns) / 1e9
-        share = (closes_ns - opens_ns) / (ended_ns - began_ns)
+        ended, server_after, database_after = _readings(server, database)
         return Usage(
-            elapsed_s=elapsed_s,
-            server_cpu_s=_scaled(cpu_seconds(server_before, server_after), share),
-            database_cpu_s=_scaled(cpu_seconds(database_before, database_after), share),
+            elapsed_s=ended - began,
+            server_cpu_s=cpu_seconds(server_before, server_after),
+            database_cpu_s=cpu_seconds(database_before, database_after),
             memory_bytes=memory_bytes(server),
         )
 
 
-def _scaled(seconds: float | None, share: float) -> float | None:
-    return None if seconds is None else seconds * share
+def _readings(
+    server: tuple[int, ...], database: tuple[int, ...]
+) -> tuple[float, dict[int, float], dict[int, float]]:
+    return time.perf_counter(), cpu_readings(server), cpu_readings(database)
 
 
 def _sleep_until(moment_ns: int) -> None:

@@ -1,0 +1,41 @@
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bench.observe.observer import ProcessObserver
+
+
+@pytest.fixture
+def busy():
+    """A process that only computes."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def window(after_s, length_s):
+    opens_ns = time.perf_counter_ns() + round(after_s * 1e9)
+    return opens_ns, opens_ns + round(length_s * 1e9)
+
+
+def test_cpu_is_what_was_used_between_the_readings_and_they_enclose_no_less_than_the_window(busy):
+    opens_ns, closes_ns = window(0.05, 0.3)
+    usage = ProcessObserver().watch((busy,), (), opens_ns, closes_ns)
+    assert time.perf_counter_ns() >= closes_ns
+    assert usage.elapsed_s > 0.2
+    assert 0 < usage.server_cpu_s <= usage.elapsed_s * 1.05
+    assert usage.memory_bytes > 1_000_000
+
+
+def test_servers_and_database_are_told_apart(busy):
+    usage = ProcessObserver().watch((os.getpid(),), (busy,), *window(0, 0.2))
+    assert usage.database_cpu_s > usage.server_cpu_s
+
+
+def test_processes_that_are_gone_leave_nothing_to_tell(busy):
+    usage = ProcessObserver().watch((), (busy,), *window(0, 0.01))
+    assert (usage.server_cpu_s, usage.memory_bytes) == (None, None)
