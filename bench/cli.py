@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -15,6 +17,7 @@ from bench.errors import BenchError, CannotMeasure
 from bench.report.page import write_report
 from bench.report.tables import print_run
 
+CRASHED = 2
 INTERRUPTED = 130
 # `compose` joins when containers do; `auto` then asks whether an engine answers.
 RUNTIMES = click.Choice(["auto", "process"])
@@ -48,7 +51,11 @@ def main() -> None:
     """Run the command line, stopping in good order at Ctrl-C and at `kill`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
-    commands(prog_name="bench")
+    try:
+        commands(prog_name="bench")
+    except Exception:  # noqa: BLE001 - Python would exit with 1, which means a regression
+        traceback.print_exc()
+        sys.exit(CRASHED)
 
 
 @commands.command()

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -76,3 +78,10 @@ def test_outside_a_project_bench_says_so(tmp_path, monkeypatch):
     told = CliRunner().invoke(commands, ["list"])
     assert told.exit_code == 2
     assert "run bench inside a project" in told.stderr
+
+
+def test_a_crash_never_looks_like_a_regression():
+    crash = "import bench.cli; bench.cli.commands = lambda **_: 1 / 0; bench.cli.main()"
+    told = subprocess.run([sys.executable, "-c", crash], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "ZeroDivisionError" in told.stderr
