@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from bench import contenders, lab, plan, progress, scenarios, session, store, verification
+from bench import contenders, lab, plan, progress, scenarios, serving, session, store, verification
 from bench.documents import to_json
 from bench.errors import BenchError, CannotMeasure
 from bench.report.page import write_report
@@ -119,6 +120,18 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     failed = [outcome.contender for outcome in outcomes if outcome.outcome == "failed"]
     if failed:
         raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")
+
+
+@commands.command()
+@click.argument("name", metavar="CONTENDER")
+def serve(name: str) -> None:
+    """Serve one contender with a database of its own, to poke by hand; Ctrl-C stops it."""
+    root = contenders.find_project(Path.cwd())
+    contender = contenders.resolve(name, contenders.declared(root))
+    logs = root / ".bench" / "logs"
+    with suppress(KeyboardInterrupt), lab.runtime_of(root, logs) as runtime:
+        click.echo(f"logs: {logs}", err=True)
+        serving.serve(contender, runtime, click.echo)
 
 
 @commands.command()

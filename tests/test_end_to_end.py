@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -147,3 +148,15 @@ def test_every_contender_keeps_the_contract():
     code, out, err = finished(bench("verify", "--json"))
     assert code == 0, out + err
     assert {outcome["outcome"] for outcome in json.loads(out)} == {"passed"}
+
+
+@pytest.mark.slow
+def test_serve_answers_until_it_is_interrupted():
+    began = time.time()
+    process = bench("serve", "flask")
+    url = process.stdout.readline().split()[1]
+    assert httpx.get(f"{url}users/7").json() == {"id": 7, "name": "User 7", "email": "user7@example.com"}
+    process.send_signal(signal.SIGINT)
+    code, _, err = finished(process)
+    assert code == 0, err
+    assert ours(began) == []
