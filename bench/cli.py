@@ -20,6 +20,7 @@ from bench.report.tables import print_run
 
 CRASHED = 2
 INTERRUPTED = 130
+SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
 # `compose` joins when containers do; `auto` then asks whether an engine answers.
 RUNTIMES = click.Choice(["auto", "process"])
 
@@ -98,8 +99,9 @@ def run(
 
 @commands.command()
 @click.argument("names", metavar="[CONTENDER]…", nargs=-1)
+@click.option("--thorough", is_flag=True, help="thousands of generated requests as well")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def verify(names: tuple[str, ...], as_json: bool) -> None:
+def verify(names: tuple[str, ...], thorough: bool, as_json: bool) -> None:
     """Hold contenders (all by default) against the contract in apps/checks."""
     root = contenders.find_project(Path.cwd())
     tables = contenders.declared(root)
@@ -108,15 +110,19 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs") as runtime:
         shown.phase("preparing environments and services")
         runtime.prepare(chosen)
-        for outcome in verification.verify(chosen, runtime, lab.memory_of(root), fresh=True):
-            shown.note(f"{outcome.contender}: {outcome.outcome}, {outcome.checks} checks")
+        memory = lab.memory_of(root)
+        for outcome in verification.verify(chosen, runtime, memory, fresh=True, thorough=thorough):
+            generated = f", {outcome.generated:,} generated requests" if thorough else ""
+            shown.note(f"{outcome.contender}: {outcome.outcome}, {outcome.checks} checks{generated}")
             outcomes.append(outcome)
     if as_json:
         click.echo(to_json(outcomes))
     else:
         for outcome in outcomes:
-            for difference in outcome.differences:
+            for difference in outcome.differences[:SHOWN]:
                 click.echo(f"{outcome.contender}: {difference}")
+            if (more := len(outcome.differences) - SHOWN) > 0:
+                click.echo(f"{outcome.contender}: … and {more} more; --json has all")
     failed = [outcome.contender for outcome in outcomes if outcome.outcome == "failed"]
     if failed:
         raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")

@@ -11,6 +11,7 @@ from bench.load import LoadGenerator
 from bench.model import Contender, Slice
 from bench.plan import Group, groups
 from bench.progress import Progress
+from bench.queries import count
 from bench.records import Event, Record, Start, Usage
 from bench.runtime import Runtime, Server
 from bench.store import Journal
@@ -34,7 +35,7 @@ class Lab:
     load: LoadGenerator
     observer: Observer
     progress: Progress
-    memory: Path  # folder of remembered verifications
+    memory: Path  # folder of remembered verifications, and of counts of SQL statements
 
 
 def carry_out(journal: Journal, lab: Lab) -> None:
@@ -50,6 +51,7 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     equal = _verified(journal, lab)
     swept = groups(plan, equal)
     timed = [equal[name] for name in dict.fromkeys(name for group in swept for name in group.contenders)]
+    _count_queries(journal, lab, swept, equal)
     while step := schedule.upcoming(plan, swept, journal.run.records):
         with lab.runtime.serve(timed, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
             _round(journal, lab, swept, servers, step.round)
@@ -68,6 +70,20 @@ def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
     if not equal:
         raise CannotMeasure("no contender passed its checks: `bench verify` names the differences")
     return equal
+
+
+def _count_queries(
+    journal: Journal, lab: Lab, swept: Sequence[Group], equal: Mapping[str, Contender]
+) -> None:
+    """Have the database count what each contender asks of it, on servers that are not timed."""
+    lab.progress.phase("counting SQL statements per request")
+    scenarios = {scenario.name: scenario for scenario in journal.run.scenarios}
+    asked = {
+        name: (contender, [scenarios[group.scenario] for group in swept if name in group.contenders])
+        for name, contender in equal.items()
+    }
+    for queries in count(list(asked.values()), lab.runtime, lab.load, lab.memory / "queries"):
+        journal.counted(queries)
 
 
 def _round(

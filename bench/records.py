@@ -84,6 +84,24 @@ class Verification:
     checks: int = 0
     differences: tuple[str, ...] = ()
     remembered: bool = False  # taken over from an earlier run with the same content
+    generated: int = 0  # requests that were made up and answered, where asked to be thorough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queries:
+    """What one exchange asks of a contender's database, as PostgreSQL counted it outside every window."""
+
+    contender: str
+    exchange: str
+    requests: int  # that were counted
+    failed: int = 0  # requests, its savers' included: the count is then of other work
+    statements: Mapping[str, float] = field(default_factory=dict)  # text → calls per request
+    remembered: bool = False  # taken over from an earlier run with the same content
+
+    @property
+    def per_request(self) -> float | None:
+        """Statements per request, those of transactions included; None where that cannot be told."""
+        return sum(self.statements.values(), 0.0) if self.requests and not self.failed else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +126,7 @@ class Run:
     contenders: tuple[Contender, ...]
     scenarios: tuple[Scenario, ...]
     verifications: tuple[Verification, ...] = ()
+    queries: tuple[Queries, ...] = ()
     starts: tuple[Start, ...] = ()
     records: tuple[Record, ...] = ()
     events: tuple[Event, ...] = ()

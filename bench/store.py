@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import UsageError
-from bench.records import SCHEMA, Ending, Event, Record, Run, Start, Verification
+from bench.records import SCHEMA, Ending, Event, Queries, Record, Run, Start, Verification
 
 FILE = "run.json"
 
@@ -32,6 +32,10 @@ class Journal:
     def verified(self, verification: Verification) -> None:
         """Add the outcome of holding a contender against the checks."""
         self.run = replace(self.run, verifications=(*self.run.verifications, verification))
+
+    def counted(self, queries: Queries) -> None:
+        """Add what an exchange asks of a contender's database."""
+        self.run = replace(self.run, queries=(*self.run.queries, queries))
 
     def started(self, start: Start) -> None:
         """Add the start of a server."""

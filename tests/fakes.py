@@ -26,6 +26,9 @@ class FakeServer:
     def reset_data(self):
         self.diary.append(f"reset {self.contender.name}")
 
+    def statements(self):
+        return {}
+
     def ended(self):
         return self.died
 
@@ -86,7 +89,11 @@ class FakeLoad:
         return 0, 1
 
     def finish(self) -> Sample:
-        return Sample(window_s=self.step.window_s, latency=Histogram.of(self.latencies_ns))
+        return Sample(
+            window_s=self.step.window_s,
+            latency=Histogram.of(self.latencies_ns),
+            slice_requests=len(self.latencies_ns),
+        )
 
 
 class FakeObserver:

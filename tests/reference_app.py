@@ -5,8 +5,10 @@ Every rule is an attribute or a short method, so that a mutant is one override.
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from threading import Lock, Thread
@@ -14,12 +16,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 SEEDED = 10_000
+POSTS = 20_000
 BIGINT_MAX = 2**63 - 1
 LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})*")
+PATHS = ("/", "/health", "/users", "/users/batch", "/users/page", "/posts", "/wait")
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 User = dict[str, Any]
+Post = dict[str, Any]
 Answer = tuple[int, dict[str, str], Any]
 
 
@@ -31,6 +36,13 @@ class ReferenceApp:
     greeting = "Hello, World!"
     max_limit = 100
     max_name = 100
+    min_batch = 1
+    max_batch = 100
+    max_wait_ms = 1000
+    posts_by = staticmethod(reversed)
+    page_type = "text/html; charset=utf-8"
+    escape = staticmethod(escape)
+    sleep = staticmethod(time.sleep)
     connection = "keep-alive"
     lock_type: Any = Lock
 
@@ -39,23 +51,34 @@ class ReferenceApp:
             number: {"id": number, "name": f"User {number}", "email": f"user{number}@example.com"}
             for number in range(1, SEEDED + 1)
         }
+        self.posts = {
+            number: {
+                "id": number,
+                "title": f"Post {number}",
+                "body": " ".join([f"This is what post {number} says."] * 10),
+                "author": (number - 1) % SEEDED + 1,
+            }
+            for number in range(1, POSTS + 1)
+        }
         self.last_id = SEEDED
         self.lock = self.lock_type()
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         path, _, query = target.partition("?")
-        with self.lock:
-            try:
+        try:
+            if (method, path) == ("GET", "/wait"):
+                return 200, {}, self.wait(query)
+            with self.lock:
                 return self.route(method, path, query, body)
-            except Refused as refusal:
-                status, detail = refusal.args
-                return status, {}, self.error(detail)
+        except Refused as refusal:
+            status, detail = refusal.args
+            return status, {}, self.error(detail)
 
     def error(self, detail: str) -> Any:
         return {"detail": detail}
 
     def route(self, method: str, path: str, query: str, body: bytes) -> Answer:
-        number = re.fullmatch("/users/([0-9]+)", path)
+        number = re.fullmatch("/users/([0-9]{1,18})", path)
         match path, method:
             case "/", "GET":
                 return 200, {}, {"message": self.greeting}
@@ -65,32 +88,59 @@ class ReferenceApp:
                 return 200, {}, self.list_users(query)
             case "/users", "POST":
                 return self.create_user(body)
+            case "/users/batch", "POST":
+                return 201, {}, [self.shown(user) for user in self.create_users_batch(body)]
+            case "/users/page", "GET":
+                return 200, {"Content-Type": self.page_type}, self.users_page()
+            case "/posts", "GET":
+                return 200, {}, self.list_posts(query)
             case _, "GET" if number:
                 return 200, {}, self.shown(self.found(int(number[1])))
             case _, "PUT" if number:
                 return 200, {}, self.shown(self.update_user(int(number[1]), body))
             case _, "DELETE" if number:
                 return self.delete_user(int(number[1]))
-        raise Refused(405 if number or path in ("/", "/health", "/users") else 404, f"no {method} {path}")
+        raise Refused(405 if number or path in PATHS else 404, f"no {method} {path}")
 
     def list_users(self, query: str) -> list[User]:
-        asked = {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
+        asked = self.asked(query)
         limit = self.integer(asked.get("limit", "20"), 1, self.max_limit)
         after = self.integer(asked.get("after", "0"), 0, BIGINT_MAX)
         return [self.shown(user) for user in islice(self.users_after(after), limit)]
 
+    def asked(self, query: str) -> dict[str, str]:
+        return {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
+
     def users_after(self, after: int) -> Iterator[User]:
         return (user for number, user in self.users.items() if number > after)
 
+    def create_users_batch(self, body: bytes) -> list[User]:
+        members = self.parsed(body)
+        if not isinstance(members, list) or not self.min_batch <= len(members) <= self.max_batch:
+            raise Refused(422, "not an array of 1 to 100 users")
+        fields = [self.fields(member) for member in members]
+        for one in fields:
+            self.expect_free(one["email"], None)
+        self.expect_different([one["email"] for one in fields])
+        return [self.added(one) for one in fields]
+
+    def expect_different(self, emails: list[str]) -> None:
+        if len(set(emails)) < len(emails):
+            raise Refused(409, "an e-mail is there twice")
+
     def create_user(self, body: bytes) -> Answer:
-        fields = self.fields(body)
+        fields = self.fields(self.parsed(body))
         self.expect_free(fields["email"], None)
-        self.last_id += 1
-        self.users[self.last_id] = user = {"id": self.last_id, **fields}
+        user = self.added(fields)
         return 201, {"Location": f"/users/{user['id']}"}, self.shown(user)
 
+    def added(self, fields: User) -> User:
+        self.last_id += 1
+        self.users[self.last_id] = {"id": self.last_id, **fields}
+        return self.users[self.last_id]
+
     def update_user(self, number: int, body: bytes) -> User:
-        fields = self.fields(body)
+        fields = self.fields(self.parsed(body))
         user = self.found(number)
         self.expect_free(fields["email"], number)
         self.users[number] = {**user, **fields}
@@ -99,7 +149,40 @@ class ReferenceApp:
     def delete_user(self, number: int) -> Answer:
         self.found(number)
         del self.users[number]
+        self.cascade(number)
         return 204, {}, None
+
+    def cascade(self, author: int) -> None:
+        for post in [post for post in self.posts.values() if post["author"] == author]:
+            del self.posts[post["id"]]
+
+    def list_posts(self, query: str) -> list[Post]:
+        asked = self.asked(query)
+        limit = self.integer(asked.get("limit", "20"), 1, self.max_limit)
+        author = self.integer(asked["author"], 1, BIGINT_MAX) if "author" in asked else None
+        return [self.shown_post(post) for post in islice(self.posts_of(author), limit)]
+
+    def posts_of(self, author: int | None) -> Iterator[Post]:
+        newest = self.posts_by(self.posts.values())
+        return (post for post in newest if author is None or post["author"] == author)
+
+    def shown_post(self, post: Post) -> Post:
+        author = self.users[post["author"]]
+        return {**post, "author": {"id": author["id"], "name": author["name"]}}
+
+    def users_page(self) -> str:
+        rows = [
+            "".join(f"<td>{self.escape(str(value))}</td>" for value in user.values())
+            for user in islice(self.users_after(0), 20)
+        ]
+        head = "<thead><tr><th>Id</th><th>Name</th><th>E-mail</th></tr></thead>"
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<!doctype html><title>Users</title><table>{head}<tbody>{body}</tbody></table>"
+
+    def wait(self, query: str) -> dict[str, int]:
+        ms = self.integer(self.asked(query).get("ms", "50"), 0, self.max_wait_ms)
+        self.sleep(ms / 1000)
+        return {"waited_ms": ms}
 
     def found(self, number: int) -> User:
         if number not in self.users:
@@ -118,8 +201,7 @@ class ReferenceApp:
         if any(user["email"] == email and user["id"] != owner for user in self.users.values()):
             raise Refused(409, "this e-mail is taken")
 
-    def fields(self, body: bytes) -> User:
-        parsed = self.parsed(body)
+    def fields(self, parsed: Any) -> User:
         if not isinstance(parsed, dict) or not self.is_name(parsed.get("name")):
             raise Refused(422, "name breaks a rule")
         if not self.is_email(parsed.get("email")):
@@ -149,10 +231,11 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, headers, content = self.server.app.answer(self.command, self.path, body)
-        payload = b"" if status == 204 else json.dumps(content).encode()
+        text = content if isinstance(content, str) else json.dumps(content)
+        payload = b"" if status == 204 else text.encode()
         self.send_response(status)
         if status != 204:
-            headers |= {"Content-Type": "application/json", "Content-Length": str(len(payload))}
+            headers = {"Content-Type": "application/json"} | headers | {"Content-Length": str(len(payload))}
         for name, value in (headers | {"Connection": self.server.app.connection}).items():
             self.send_header(name, value)
         self.end_headers()

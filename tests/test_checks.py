@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.reference_app import EMAIL, ReferenceApp, serving
+from tests.reference_app import EMAIL, SEEDED, ReferenceApp, serving
 from tests.wrong_apps import WRONG_APPS, HelloOnly, Strange
 
 APPS = Path(__file__).parents[1] / "apps"
@@ -20,30 +20,44 @@ EXCEPTION = "\nE  "  # what pytest puts before its lines
 Outcome = subprocess.CompletedProcess[str]
 
 
-def run_checks(url: str, *options: str) -> Outcome:
-    command = [sys.executable, "-m", "pytest", str(CHECKS), "--url", url, "-q", *options]
+def run_checks(url: str, *options: str, file: str = "") -> Outcome:
+    command = [sys.executable, "-m", "pytest", "-c", str(CHECKS / "pytest.ini"), str(CHECKS / file)]
+    command += ["--url", url, "-q", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def run_checks_against(app: ReferenceApp, *options: str) -> Outcome:
+def run_checks_against(app: ReferenceApp, *options: str, file: str = "") -> Outcome:
     with serving(app) as url:
-        return run_checks(url, *options)
+        return run_checks(url, *options, file=file)
+
+
+def run_checks_against_wrong(wrong: str) -> Outcome:
+    overrides, _, *file = WRONG_APPS[wrong]
+    return run_checks_against(type("WrongApp", (ReferenceApp,), overrides)(), "-x", file="".join(file))
 
 
 def test_an_app_that_keeps_the_contract_passes_every_check_and_has_its_data_back(tmp_path: Path):
     app = ReferenceApp()
-    seeded = dict(app.users)
+    kept = {number: user for number, user in app.users.items() if number < SEEDED}  # a check deletes the last
     outcome = run_checks_against(app, "--junitxml", str(tmp_path / "junit.xml"))
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0].attrib
     assert outcome.returncode == 0, outcome.stdout
-    assert int(suite["tests"]) > 300
+    assert int(suite["tests"]) > 500
     assert suite["skipped"] == "0"
-    assert app.users == seeded
+    assert app.users == kept
+
+
+def test_without_the_destructive_checks_all_data_is_as_it_was():
+    app = ReferenceApp()
+    users, posts = dict(app.users), dict(app.posts)
+    assert run_checks_against(app, "-m", "not destructive").returncode == 0
+    assert (app.users, app.posts) == (users, posts)
 
 
 def test_an_app_is_only_held_against_what_it_serves():
     assert run_checks_against(HelloOnly(), "--scenarios", "hello").returncode == 0
-    assert run_checks_against(HelloOnly(), "--scenarios", "hello,users-read", "-x").returncode == 1
+    for scenario in ("users-read", "posts-feed", "wait"):
+        assert run_checks_against(HelloOnly(), "--scenarios", f"hello,{scenario}", "-x").returncode == 1
 
 
 def test_an_app_that_is_not_there_is_a_difference_and_not_a_traceback():
@@ -72,10 +86,7 @@ def test_the_contract_the_checks_and_every_app_have_one_expression_for_addresses
 def outcomes() -> Iterator[dict[str, Future[Outcome]]]:
     """Run the checks against every wrong app, two at a time: most of it is Python starting up."""
     pool = ThreadPoolExecutor(2)
-    yield {
-        wrong: pool.submit(run_checks_against, type("WrongApp", (ReferenceApp,), overrides)(), "-x")
-        for wrong, (overrides, _) in WRONG_APPS.items()
-    }
+    yield {wrong: pool.submit(run_checks_against_wrong, wrong) for wrong in WRONG_APPS}
     pool.shutdown(cancel_futures=True)
 
 

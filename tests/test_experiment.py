@@ -9,6 +9,9 @@ from bench.records import SCHEMA, Run
 from tests.fakes import FakeLoad, FakeObserver, FakeProgress, FakeRuntime
 from tests.projects import make_project
 
+# Before the rounds: one warm-up and three exchanges of each contender that has a database.
+COUNTING = 2 * (1 + 3)
+
 
 @pytest.fixture
 def root(tmp_path):
@@ -44,12 +47,27 @@ def test_every_round_starts_all_servers_afresh_measures_and_stops_them(journal, 
     lab, diary = lab_with(tmp_path)
     experiment.carry_out(journal, lab)
     everyone = "floor one one-fast one~aa"
-    assert diary[:3] == [f"prepare {everyone}", f"serve {everyone}", f"aim at {everyone}"]
+    first_round = diary.index(f"serve {everyone}")
+    assert diary[0] == f"prepare {everyone}"
+    assert diary[first_round : first_round + 2] == [f"serve {everyone}", f"aim at {everyone}"]
     assert diary[-2:] == ["aim at nobody", "stop"]
-    assert diary.count(f"serve {everyone}") == diary.count("stop") == 2
+    assert diary[first_round:].count(f"serve {everyone}") == diary[first_round:].count("stop") == 2
     assert len(journal.run.records) == 2 * (4 + 3) * 3
     assert len(journal.run.starts) == 2 * 4
     assert store.load(journal.folder).records == journal.run.records
+
+
+def test_sql_statements_are_counted_before_the_rounds_on_servers_that_are_not_timed(journal, tmp_path):
+    lab, diary = lab_with(tmp_path)
+    experiment.carry_out(journal, lab)
+    counting = diary[1 : diary.index("stop")]
+    assert counting[:2] == ["serve one one-fast", "aim at one"]
+    assert len([entry for entry in counting if entry.startswith("warm-up")]) == COUNTING
+    assert {(queries.contender, queries.exchange) for queries in journal.run.queries} == {
+        (contender, exchange)
+        for contender in ("one", "one-fast", "one~aa")
+        for exchange in ("hello", "create", "delete")
+    }
 
 
 def test_data_is_put_back_before_a_server_is_loaded_again_after_writes(journal, tmp_path):
@@ -71,7 +89,7 @@ def test_data_is_put_back_before_a_server_is_loaded_again_after_writes(journal, 
 
 
 def test_a_server_that_dies_is_told_once_and_the_others_go_on(journal, tmp_path):
-    lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, dying={"one": 1}))
+    lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, dying={"one": 2}))
     experiment.carry_out(journal, lab)
     (event,) = journal.run.events
     assert (event.contender, event.what, event.log) == ("one", "killed by signal 9", "its last words")
@@ -79,7 +97,7 @@ def test_a_server_that_dies_is_told_once_and_the_others_go_on(journal, tmp_path)
 
 
 def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_path):
-    lab, diary = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, database_dies_in=2))
+    lab, diary = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, database_dies_in=3))
     with pytest.raises(CannotMeasure, match="PostgreSQL ended"):
         experiment.carry_out(journal, lab)
     assert diary[-1] == "stop"
@@ -87,7 +105,7 @@ def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_p
 
 
 def test_an_interrupted_run_is_kept_and_its_servers_are_stopped(journal, tmp_path):
-    lab, diary = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, interrupt_at=13))
+    lab, diary = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, interrupt_at=COUNTING + 13))
     with pytest.raises(KeyboardInterrupt):
         experiment.carry_out(journal, lab)
     assert len(journal.run.records) == 12

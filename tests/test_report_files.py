@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.records import Event, Verification
+from bench.records import Event, Queries, Verification
 from bench.report.page import write_report
 from bench.report.summary import summary
 from tests.synthetic import contender, failing, synthetic_run, with_records
@@ -40,8 +40,17 @@ def eventful_run():
                 contender="django-drf", outcome="failed", checks=61, differences=("GET /users: a | b",)
             ),
         ),
+        queries=(
+            *(counted(name, {"SELECT a | b": 1.0}) for name in ("django", "flask~aa")),
+            counted("flask", {"BEGIN": 1.0, "SELECT\n  a": 1.0, "ROLLBACK": 1.0}),
+            replace(counted("fastapi", {}), failed=7),
+        ),
         events=(Event(at_s=88.0, what="killed by signal 9", contender="django", log="[1] ready\n[1] oh"),),
     )
+
+
+def counted(contender, statements):
+    return Queries(contender=contender, exchange="users-read", requests=50, statements=statements)
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +73,19 @@ def test_files_of_a_fixed_run_are_as_expected(folder, name):
 def test_every_link_of_the_page_leads_to_a_file(folder):
     text = (folder / "report.md").read_text(encoding="utf-8")
     links = [part.partition(")")[0] for part in text.split("](")[1:]]
-    assert len(links) == 4
+    assert len(links) == 2 * 3 + 2
     assert all((folder / link).stat().st_size > 0 for link in links)
 
 
 def test_charts_come_as_svg_and_png_and_are_drawn_the_same_again(folder, tmp_path):
     write_report(eventful_run(), tmp_path)
     charts = sorted(path.name for path in (folder / "charts").iterdir())
-    assert charts == ["hello-32.png", "hello-32.svg", "users-read-32.png", "users-read-32.svg"]
+    assert charts == sorted(
+        f"{scenario}-32{kind}.{suffix}"
+        for scenario in ("hello", "users-read")
+        for kind in ("", "-latency", "-cpu")
+        for suffix in ("png", "svg")
+    )
     for chart in charts:
         assert (tmp_path / "charts" / chart).read_bytes() == (folder / "charts" / chart).read_bytes()
 

@@ -135,6 +135,20 @@ def test_a_reset_keeps_what_a_contenders_own_sql_made(server):
         assert run(database, "SELECT * FROM more") == (1,)
 
 
+def test_statements_are_counted_for_its_own_clients_alone_transactions_included(server, database):
+    with server.databases.copied(server.databases.template(TEXTS), "asked-too", {}) as sibling:
+        before = database.statements()
+        with psycopg.connect(database.url) as live:
+            for number in (1, 2):
+                live.execute("SELECT name FROM users WHERE id = %s", [number])
+                live.commit()
+        run(sibling, "DELETE FROM users")
+        after = database.statements()
+
+    ran = {text: calls - before.get(text, 0) for text, calls in after.items() if calls != before.get(text)}
+    assert ran == {"BEGIN": 2, "SELECT name FROM users WHERE id = $1": 2, "COMMIT": 2}
+
+
 def test_an_empty_database_can_be_reset(server):
     with server.databases.copied(server.databases.template({}), "empty", {}) as database:
         database.reset()

@@ -193,6 +193,7 @@ def test_a_server_without_a_database_has_nothing_to_reset(runtime, contender):
     runtime.prepare([contender()])
     with runtime.serve([contender()], hash_seed=1) as servers:
         servers["tiny"].reset_data()
+        assert servers["tiny"].statements() == {}
     assert runtime.database_pids() == ()
     runtime.check()
 

@@ -9,9 +9,15 @@ CONFTEST = """
 def pytest_addoption(parser):
     parser.addoption("--url")
     parser.addoption("--scenarios", default="all")
+    parser.addoption("--thorough", action="store_true")
 """
 PASSING = "def test_hello(request):\n    assert request.config.getoption('url') == 'http://127.0.0.1:9'\n"
 FAILING = PASSING + "def test_bye():\n    assert False, 'GET /bye: expected status 404, got 500 {}'\n"
+COUNTING = """
+def test_generated(request, record_testsuite_property):
+    if request.config.getoption("thorough"):
+        record_testsuite_property("generated", 5000)
+"""
 
 
 @pytest.fixture
@@ -23,11 +29,11 @@ def root(tmp_path):
     return root
 
 
-def outcomes(root, *names, fresh=False):
+def outcomes(root, *names, fresh=False, thorough=False):
     tables = contenders.declared(root)
     runtime = FakeRuntime([])
     chosen = [contenders.resolve(name, tables) for name in names]
-    found = list(verification.verify(chosen, runtime, root / "memory", fresh=fresh))
+    found = list(verification.verify(chosen, runtime, root / "memory", fresh=fresh, thorough=thorough))
     return found, runtime.servings
 
 
@@ -78,3 +84,13 @@ def test_broken_checks_are_an_error_of_the_harness_not_of_the_contender(root):
     write_checks(root, "import nothing_of_that_name\n")
     with pytest.raises(CannotMeasure, match=r"apps/checks is broken: .*nothing_of_that_name"):
         outcomes(root, "one")
+
+
+def test_only_a_thorough_verification_sends_generated_requests_and_they_are_counted(root):
+    write_checks(root, COUNTING)
+    (known,), _ = outcomes(root, "one")
+    assert (known.outcome, known.generated) == ("passed", 0)
+    (known,), servings = outcomes(root, "one", thorough=True)
+    assert (known.outcome, known.generated, known.remembered, servings) == ("passed", 5000, False, 1)
+    (known,), servings = outcomes(root, "one", thorough=True)
+    assert (known.generated, known.remembered, servings) == (5000, True, 0)

@@ -1,7 +1,10 @@
 """Apps that differ from the contract: each in one rule, but for the first two."""
 
+import json
 import time
 from contextlib import nullcontext
+from html import escape
+from itertools import islice
 from typing import Any
 
 from tests.reference_app import ReferenceApp, Refused
@@ -9,9 +12,12 @@ from tests.reference_app import ReferenceApp, Refused
 
 class HelloOnly(ReferenceApp):
     def route(self, method: str, path: str, query: str, body: bytes) -> Any:
-        if path.startswith("/users"):
-            raise Refused(404, "no users here")
+        if path.startswith(("/users", "/posts")):
+            raise Refused(404, "nothing but a greeting here")
         return super().route(method, path, query, body)
+
+    def wait(self, query: str) -> Any:
+        raise Refused(404, "nothing but a greeting here")
 
 
 class Strange(ReferenceApp):
@@ -51,8 +57,8 @@ def as_python_reads_it(app: ReferenceApp, text: str, low: int, high: int) -> int
 
 
 def changing(field: str, change: Any) -> Any:
-    def fields(app: ReferenceApp, body: bytes) -> Any:
-        right = ReferenceApp.fields(app, body)
+    def fields(app: ReferenceApp, parsed: Any) -> Any:
+        right = ReferenceApp.fields(app, parsed)
         return {**right, field: change(right[field])}
 
     return fields
@@ -73,8 +79,53 @@ def leaving_time_for_a_race(app: ReferenceApp, email: str, owner: int | None) ->
     time.sleep(0.02)
 
 
-# name → what it overrides, and what the first check it fails says
-WRONG_APPS: dict[str, tuple[dict[str, Any], str]] = {
+def creating_one_by_one(app: ReferenceApp, body: bytes) -> Any:
+    members = app.parsed(body)
+    if not isinstance(members, list) or not 1 <= len(members) <= app.max_batch:
+        raise Refused(422, "not a batch")
+    return [app.create_user(json.dumps(member).encode())[2] for member in members]
+
+
+def creating_what_is_right(app: ReferenceApp, body: bytes) -> Any:
+    try:
+        return ReferenceApp.create_users_batch(app, body)
+    except Refused as refusal:
+        if refusal.args[0] != 409:
+            raise
+        free = {user["email"]: user for user in app.parsed(body)}
+        taken = {user["email"] for user in app.users.values()}
+        return [app.added(app.fields(user)) for email, user in free.items() if email not in taken]
+
+
+def filtering_what_was_limited(app: ReferenceApp, author: int | None) -> Any:
+    newest = islice(ReferenceApp.posts_of(app, None), 100)
+    return [post for post in newest if author is None or post["author"] == author]
+
+
+def knowing_its_authors(app: ReferenceApp, author: int | None) -> Any:
+    if author is not None:
+        app.found(author)
+    return ReferenceApp.posts_of(app, author)
+
+
+def remembering_names(app: ReferenceApp, post: dict[str, Any]) -> Any:
+    return {**post, "author": {"id": post["author"], "name": f"User {post['author']}"}}
+
+
+def surviving_authors(app: ReferenceApp, post: dict[str, Any]) -> Any:
+    author = app.users.get(post["author"], {"id": post["author"], "name": "deleted"})
+    return {**post, "author": {"id": author["id"], "name": author["name"]}}
+
+
+def shown_as_at_first(app: ReferenceApp) -> str:
+    if not hasattr(app, "page"):
+        app.page = ReferenceApp.users_page(app)
+    return app.page
+
+
+# name → what it overrides, what the first check it fails says, and in which file that is, where asking
+# all of them would only take longer
+WRONG_APPS: dict[str, tuple[Any, ...]] = {
     "greets otherwise": (
         {"greeting": "Hello, World"},
         'GET /: expected message = "Hello, World!", got "Hello, World"',
@@ -132,6 +183,7 @@ WRONG_APPS: dict[str, tuple[dict[str, Any], str]] = {
     "takes an e-mail twice": (
         {"expect_free": lambda app, email, owner: None},
         "at once, users created: expected 1, got 16",
+        "test_many_clients.py",
     ),
     "keeps users from their own e-mail": (
         {"expect_free": lambda app, email, owner: ReferenceApp.expect_free(app, email, None)},
@@ -140,6 +192,7 @@ WRONG_APPS: dict[str, tuple[dict[str, Any], str]] = {
     "takes an e-mail twice when hurried": (
         {"lock_type": nullcontext, "expect_free": leaving_time_for_a_race},
         "at once, users created: expected 1, got ",
+        "test_many_clients.py",
     ),
     "keeps what was deleted": (
         {"delete_user": lambda app, number: (204, {}, None)},
@@ -152,5 +205,96 @@ WRONG_APPS: dict[str, tuple[dict[str, Any], str]] = {
     "closes connections": (
         {"connection": "close"},
         "GET / again and again: expected a connection that is kept, got a close after request 1",
+        "test_connections.py",
+    ),
+    "takes a key for an offset": (
+        {"users_after": lambda app, after: islice(app.users.values(), after, None)},
+        ": expected [0] = {",
+    ),
+    "creates a batch one by one": (
+        {"create_users_batch": creating_one_by_one},
+        ": expected [0] = nothing, got {",
+        "test_users_batch.py",
+    ),
+    "creates what is free of a batch": (
+        {"create_users_batch": creating_what_is_right},
+        ": expected status 409, got 201",
+        "test_users_batch.py",
+    ),
+    "answers a batch in another order": (
+        {"create_users_batch": lambda app, body: ReferenceApp.create_users_batch(app, body)[::-1]},
+        ': expected [0].name = "Ann 2", got "Ann 1"',
+        "test_users_batch.py",
+    ),
+    "takes a batch of 101": ({"max_batch": 101}, ": expected status 422, got 201", "test_users_batch.py"),
+    "takes an empty batch": (
+        {"min_batch": 0},
+        "POST /users/batch []: expected status 422, got 201 []",
+        "test_users_batch.py",
+    ),
+    "takes an e-mail twice within a batch": (
+        {"expect_different": lambda app, emails: None},
+        ": expected status 409, got 201",
+        "test_users_batch.py",
+    ),
+    "lists the oldest posts": (
+        {"posts_by": staticmethod(iter)},
+        "GET /posts: expected [0].id = 20000, got 1",
+        "test_posts.py",
+    ),
+    "limits posts before it looks for their author": (
+        {"posts_of": filtering_what_was_limited},
+        "GET /posts?author=1: expected [0] = {",
+        "test_posts.py",
+    ),
+    "shows the name that an author had": (
+        {"shown_post": remembering_names},
+        'GET /posts?author=4712: expected [0].author.name = "<i>é</i>", got "User 4712"',
+        "test_posts.py",
+    ),
+    "finds nobody without posts": (
+        {"posts_of": knowing_its_authors},
+        "GET /posts?author=900000000000000000: expected status 200, got 404",
+        "test_posts.py",
+    ),
+    "keeps the posts of a deleted user": (
+        {"cascade": lambda app, author: None, "shown_post": surviving_authors},
+        "GET /posts?author=10000: expected [0] = nothing, got {",
+        "test_posts.py",
+    ),
+    "does not escape": (
+        {"escape": staticmethod(str)},
+        "escaped, got <script> in a cell",
+        "test_users_page.py",
+    ),
+    "escapes angle brackets only": (
+        {"escape": staticmethod(lambda text: text.replace("<", "&lt;").replace(">", "&gt;"))},
+        'GET /users/page: expected [0][1] = "&amp;", got "&"',
+        "test_users_page.py",
+    ),
+    "escapes twice": (
+        {"escape": staticmethod(lambda text: escape(escape(text)))},
+        'GET /users/page: expected [0][1] = "<script>alert(1)</script>", got "&lt;script',
+        "test_users_page.py",
+    ),
+    "shows a page it made before": (
+        {"users_page": shown_as_at_first},
+        'GET /users/page: expected [0][1] = "<script>alert(1)</script>", got "User 1"',
+        "test_users_page.py",
+    ),
+    "calls a page plain text": (
+        {"page_type": "text/plain; charset=utf-8"},
+        "GET /users/page: expected Content-Type: text/html, got text/plain; charset=utf-8",
+        "test_users_page.py",
+    ),
+    "does not wait": (
+        {"sleep": staticmethod(lambda seconds: None)},
+        "GET /wait: expected 50 ms or little more, got ",
+        "test_wait.py",
+    ),
+    "waits longer than a second": (
+        {"max_wait_ms": 10_000},
+        "GET /wait?ms=1001: expected status 422, got 200",
+        "test_wait.py",
     ),
 }

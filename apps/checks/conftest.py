@@ -1,12 +1,14 @@
 """The contract of `apps/openapi.yaml`, held against a running app that has the data of `apps/seed.sql`:
 
-    python -m pytest apps/checks --url http://127.0.0.1:8000 [--scenarios hello,users-read]
+    python -m pytest apps/checks --url http://127.0.0.1:8000 [--scenarios hello,users-read] [--thorough]
 
-What a check creates, it deletes.
+What a check creates, it deletes. Only those marked `destructive` leave other data behind than they found
+(`-m "not destructive"` leaves them out); they go last, and all that `--thorough` adds is among them.
 """
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,20 +16,28 @@ from contract import Api, Write
 
 # Certificates are not what is checked, and reading them takes longer than many a check.
 CLIENT = {"timeout": 10, "trust_env": False, "verify": False}
+# A check with one of these marks is for an app that serves a scenario whose name begins alike.
+PARTS = ("users", "posts", "wait")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract")
     group.addoption("--url", required=True, help="where the app answers: http://HOST:PORT")
-    group.addoption("--scenarios", default="hello,users", help="what the app serves, by comma; default: all")
+    group.addoption("--scenarios", default=",".join(PARTS), help="what it serves, by comma; default: all")
+    group.addoption("--thorough", action="store_true", help="thousands of generated requests as well")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    generated = collection_path.name == "test_generated.py"
+    return True if generated and not config.getoption("thorough") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    served = config.getoption("scenarios").split(",")
-    if any(scenario.strip().startswith("users") for scenario in served):
-        return
-    left_out = [item for item in items if item.get_closest_marker("users")]
-    items[:] = [item for item in items if item not in left_out]
+    served = [scenario.strip() for scenario in config.getoption("scenarios").split(",")]
+    missing = [part for part in PARTS if not any(scenario.startswith(part) for scenario in served)]
+    left_out = [item for item in items if any(item.get_closest_marker(part) for part in missing)]
+    kept = [item for item in items if item not in left_out]
+    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("destructive") is not None)
     config.hook.pytest_deselected(items=left_out)
 
 

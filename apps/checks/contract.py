@@ -1,31 +1,20 @@
 """The client the checks speak through: it knows what holds for every answer and names each difference."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
-from itertools import zip_longest
 from typing import Any, NoReturn
 from uuid import uuid4
 
 import httpx
-import pytest
+from differences import ANYTHING, differs, expect, shown
 
 SEEDED = 10_000  # users in apps/seed.sql, ids from 1
 BIGINT_MAX = 2**63 - 1
 JSON = "application/json"
-
-
-class Mark(Enum):
-    """What stands for a value where JSON has no word for it."""
-
-    ANYTHING = "anything"
-    NOTHING = "nothing"
-
-
-ANYTHING, NOTHING = Mark
+HTML = "text/html"
 
 
 def seeded_user(number: int) -> dict[str, Any]:
@@ -41,17 +30,6 @@ def fresh_email() -> str:
 def fresh_user(**fields: Any) -> dict[str, Any]:
     """Return a body that creates a user, but for what *fields* break."""
     return {"name": "Ann", "email": fresh_email(), **fields}
-
-
-def differs(request: str, expected: str, got: str) -> NoReturn:
-    """Fail the check with one line."""
-    pytest.fail(f"{request}: expected {expected}, got {got}", pytrace=False)
-
-
-def expect(request: str, expected: Any, got: Any) -> None:
-    """Fail unless *got* is the same JSON as *expected*, in which ANYTHING stands for any value."""
-    for where, wanted, found in _differences(expected, got):
-        differs(request, f"{where} = {_shown(wanted)}" if where else _shown(wanted), _shown(found))
 
 
 def at_once(calls: Iterable[Callable[[], "Answer"]]) -> list["Answer"]:
@@ -85,6 +63,17 @@ class Answer:
         expect(self.request, body, parsed)
         return parsed
 
+    def expect_text(self, content_type: str) -> str:
+        """Return the text of a well-formed answer of status 200."""
+        if self.status != 200:
+            self._differs("status 200")
+        self._expect_framing()
+        self._expect_type(content_type)
+        try:
+            return self.response.content.decode()
+        except ValueError:
+            self._differs("a body in UTF-8")
+
     def expect_header(self, name: str, value: str) -> None:
         """Fail unless header *name* is *value*."""
         if (got := self.response.headers.get(name, "none")) != value:
@@ -101,16 +90,19 @@ class Answer:
             self._differs("Content-Length or Transfer-Encoding", " and ".join(framing) or "neither")
 
     def _parsed(self) -> Any:
-        content_type = self.response.headers.get("Content-Type", "none")
-        if content_type.partition(";")[0].strip() != JSON:
-            self._differs(f"Content-Type: {JSON}", content_type)
+        self._expect_type(JSON)
         try:
             return json.loads(self.response.content.decode())
         except ValueError:
             self._differs("a JSON body")
 
+    def _expect_type(self, expected: str) -> None:
+        got = self.response.headers.get("Content-Type", "none")
+        if got.partition(";")[0].strip() != expected:
+            self._differs(f"Content-Type: {expected}", got)
+
     def _differs(self, expected: str, got: str = "") -> NoReturn:
-        differs(self.request, expected, got or f"{self.status} {_shown(self.response.content)}".rstrip())
+        differs(self.request, expected, got or f"{self.status} {shown(self.response.content)}".rstrip())
 
 
 class Api:
@@ -140,13 +132,13 @@ class Api:
         """Send any request; a difference in the answer will be reported under what is sent here."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if content and content_type else {}
-        request = f"{method} {path} {_shown(content, limit=100)}".rstrip()
+        request = f"{method} {path} {shown(content, limit=100)}".rstrip()
         try:
             response = self._http.request(method, path, content=content, headers=headers)
         except httpx.TransportError as error:
             differs(request, "an answer", f"{type(error).__name__} ({error})")
         if response.status_code == 201:
-            self._created.append(response.headers.get("Location", ""))
+            self._created += _paths_created(response)
         return Answer(request=request, response=response)
 
     def create(self, **fields: Any) -> dict[str, Any]:
@@ -163,38 +155,20 @@ class Api:
     def clean_up(self) -> None:
         """Delete what was created through this client."""
         while self._created:
-            if (path := self._created.pop()).startswith("/users/"):
-                with suppress(httpx.TransportError):  # an app that has gone is another check's difference
-                    self._http.delete(path)
+            with suppress(httpx.TransportError):  # an app that has gone is another check's difference
+                self._http.delete(self._created.pop())
 
 
 Write = Callable[..., Answer]  # sends a body: Api.send with method and path filled in
 
 
-def _shown(value: Any, limit: int = 200) -> str:
-    match value:
-        case Mark():
-            return value.value
-        case bytes():
-            text = value.decode(errors="backslashreplace")
-        case _:
-            text = json.dumps(value, ensure_ascii=False, default=lambda mark: mark.value)
-    line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text[:limit].strip())
-    return f"{line}…" if len(text) > limit else line
-
-
-def _differences(expected: Any, got: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield (where, expected, got) depth first; strict about types, since True == 1 == 1.0 in Python."""
-    if expected is ANYTHING and got is not NOTHING:
-        return
-    if type(expected) is not type(got):
-        yield where, expected, got
-    elif isinstance(expected, dict):
-        for key in expected | got:
-            inside = f"{where}.{key}".lstrip(".")
-            yield from _differences(expected.get(key, NOTHING), got.get(key, NOTHING), inside)
-    elif isinstance(expected, list):
-        for position, pair in enumerate(zip_longest(expected, got, fillvalue=NOTHING)):
-            yield from _differences(*pair, f"{where}[{position}]")
-    elif expected != got:
-        yield where, expected, got
+def _paths_created(response: httpx.Response) -> list[str]:
+    """Return where the new users are, whatever the answer looks like."""
+    location = response.headers.get("Location", "")
+    if location.startswith("/users/"):
+        return [location]
+    with suppress(ValueError):
+        users = json.loads(response.content)
+        if isinstance(users, list):
+            return [f"/users/{user['id']}" for user in users if isinstance(user, dict) and "id" in user]
+    return []

@@ -3,7 +3,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
 
 app = get_wsgi_application()
 connection.pool.open(wait=True)  # gunicorn imports this in each worker, after the fork

@@ -13,3 +13,19 @@ class User(models.Model):
 
     def to_json(self):
         return {"id": self.id, "name": self.name, "email": self.email}
+
+
+class Post(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    author = models.ForeignKey(User, models.DO_NOTHING)  # the database cascades
+    title = models.CharField(max_length=200)
+    body = models.TextField()
+
+    class Meta:
+        app_label = "users"
+        db_table = "posts"
+        managed = False
+
+    def to_json(self):
+        author = {"id": self.author.id, "name": self.author.name}
+        return {"id": self.id, "title": self.title, "body": self.body, "author": author}

@@ -56,9 +56,36 @@ class Page(forms.Form):
     after = Digits(initial=0, min_value=0, max_value=BIGINT_MAX)
 
 
+class Feed(forms.Form):
+    limit = Digits(initial=20, min_value=1, max_value=100)
+    author = Digits(min_value=1, max_value=BIGINT_MAX, required=False)
+
+
+class Wait(forms.Form):
+    ms = Digits(initial=50, min_value=0, max_value=1000)
+
+
 class UserIn(forms.Form):
     name = Text(max_length=100, strip=False, validators=[RegexValidator(r"^[^\ud800-\udfff]+\Z")])
     email = Text(max_length=254, strip=False, validators=[RegexValidator(rf"^{EMAIL}\Z")])
 
     def __init__(self, data):
         super().__init__(data if isinstance(data, dict) else {})  # nothing else has fields
+
+
+class Users(forms.Field):
+    def to_python(self, value):
+        if not isinstance(value, list) or not 1 <= len(value) <= 100:
+            raise ValidationError("Enter a list of 1 to 100 users.")
+        members = [UserIn(member) for member in value]
+        broken = [member.errors.as_json() for member in members if not member.is_valid()]
+        if broken:
+            raise ValidationError(broken)
+        return [member.cleaned_data for member in members]
+
+
+class UsersIn(forms.Form):
+    users = Users()
+
+    def __init__(self, data):
+        super().__init__({"users": data})

@@ -23,7 +23,28 @@ class PageSerializer(serializers.Serializer):
     after = Digits(default=0, min_value=0, max_value=BIGINT_MAX)
 
 
+class FeedSerializer(serializers.Serializer):
+    limit = Digits(default=20, min_value=1, max_value=100)
+    author = Digits(default=None, min_value=1, max_value=BIGINT_MAX)
+
+
+class WaitSerializer(serializers.Serializer):
+    ms = Digits(default=50, min_value=0, max_value=1000)
+
+
 class UserSerializer(serializers.Serializer):
     id = serializers.IntegerField(read_only=True)
     name = Text(max_length=100, trim_whitespace=False)
     email = Text(max_length=254, trim_whitespace=False, validators=[RegexValidator(rf"^{EMAIL}\Z")])
+
+
+class AuthorSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class PostSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    title = serializers.CharField()
+    body = serializers.CharField()
+    author = AuthorSerializer()

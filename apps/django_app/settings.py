@@ -12,6 +12,7 @@ ROOT_URLCONF = "urls"
 INSTALLED_APPS = []
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # for Content-Length: else chunks
 APPEND_SLASH = False  # no redirects
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": ["templates"]}]
 TIME_ZONE = "UTC"
 USE_I18N = False
 DATABASES = {

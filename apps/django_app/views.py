@@ -1,9 +1,11 @@
+import time
+
 from django.db import Error, IntegrityError, connection
 from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 
-from models import User
-from schemas import Page, UserIn, parse
+from models import Post, User
+from schemas import Feed, Page, UserIn, UsersIn, Wait, parse
 
 
 def hello(request):
@@ -17,6 +19,18 @@ def list_users(request):
     page = form.cleaned_data
     users = User.objects.filter(id__gt=page["after"]).order_by("id")[: page["limit"]]
     return JsonResponse([user.to_json() for user in users], safe=False)
+
+
+def create_users_batch(request):
+    form = UsersIn(parse(request.body))
+    if not form.is_valid():
+        return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
+    data = form.cleaned_data["users"]
+    try:
+        users = User.objects.bulk_create(User(**member) for member in data)
+    except IntegrityError:
+        return JsonResponse({"detail": "an e-mail is taken"}, status=409)
+    return JsonResponse([user.to_json() for user in users], safe=False, status=201)
 
 
 def create_user(request):
@@ -56,6 +70,31 @@ def delete_user(request, user_id):
     if not deleted:
         raise Http404
     return HttpResponse(status=204)
+
+
+def list_posts(request):
+    form = Feed(request.GET)
+    if not form.is_valid():
+        return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
+    feed = form.cleaned_data
+    posts = Post.objects.select_related("author").order_by("-id")
+    if feed["author"] is not None:
+        posts = posts.filter(author=feed["author"])
+    return JsonResponse([post.to_json() for post in posts[: feed["limit"]]], safe=False)
+
+
+def users_page(request):
+    users = User.objects.order_by("id")[:20]
+    return render(request, "users.html", {"users": users})
+
+
+def wait(request):
+    form = Wait(request.GET)
+    if not form.is_valid():
+        return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
+    ms = form.cleaned_data["ms"]
+    time.sleep(ms / 1000)
+    return JsonResponse({"waited_ms": ms})
 
 
 def health(request):

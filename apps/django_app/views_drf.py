@@ -1,12 +1,14 @@
+import time
+
 from django.db import Error, IntegrityError, connection
 from django.http import Http404
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from rest_framework.decorators import api_view
 from rest_framework.response import Response
 
-from models import User
+from models import Post, User
 from schemas import parse
-from serializers import PageSerializer, UserSerializer
+from serializers import FeedSerializer, PageSerializer, PostSerializer, UserSerializer, WaitSerializer
 
 
 @api_view(["GET"])
@@ -22,6 +24,19 @@ def list_users(request):
     page = form.validated_data
     users = User.objects.filter(id__gt=page["after"]).order_by("id")[: page["limit"]]
     return Response(UserSerializer(users, many=True).data)
+
+
+@api_view(["POST"])
+def create_users_batch(request):
+    form = UserSerializer(data=parse(request.body), many=True, allow_empty=False, max_length=100)
+    if not form.is_valid():
+        return Response({"detail": form.errors}, status=422)
+    data = form.validated_data
+    try:
+        users = User.objects.bulk_create(User(**member) for member in data)
+    except IntegrityError:
+        return Response({"detail": "an e-mail is taken"}, status=409)
+    return Response(UserSerializer(users, many=True).data, status=201)
 
 
 @api_view(["POST"])
@@ -65,6 +80,34 @@ def delete_user(request, user_id):
     if not deleted:
         raise Http404
     return Response(status=204)
+
+
+@api_view(["GET"])
+def list_posts(request):
+    form = FeedSerializer(data=request.query_params.dict())
+    if not form.is_valid():
+        return Response({"detail": form.errors}, status=422)
+    feed = form.validated_data
+    posts = Post.objects.select_related("author").order_by("-id")
+    if feed["author"] is not None:
+        posts = posts.filter(author=feed["author"])
+    return Response(PostSerializer(posts[: feed["limit"]], many=True).data)
+
+
+@api_view(["GET"])
+def users_page(request):
+    users = User.objects.order_by("id")[:20]
+    return render(request, "users.html", {"users": users})
+
+
+@api_view(["GET"])
+def wait(request):
+    form = WaitSerializer(data=request.query_params.dict())
+    if not form.is_valid():
+        return Response({"detail": form.errors}, status=422)
+    ms = form.validated_data["ms"]
+    time.sleep(ms / 1000)
+    return Response({"waited_ms": ms})
 
 
 @api_view(["GET"])

@@ -5,10 +5,10 @@ from fastapi import Depends
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from settings import DATABASE_URL, POOL_SIZE
+from settings import DATABASE_URL, DB_DRIVER, POOL_SIZE
 
 engine = create_async_engine(
-    make_url(DATABASE_URL).set(drivername="postgresql+asyncpg"), pool_size=POOL_SIZE, max_overflow=0
+    make_url(DATABASE_URL).set(drivername=f"postgresql+{DB_DRIVER}"), pool_size=POOL_SIZE, max_overflow=0
 )
 
 new_session = async_sessionmaker(engine, expire_on_commit=False)
@@ -27,3 +27,7 @@ async def open_pool():
     async with AsyncExitStack() as stack:
         for _ in range(POOL_SIZE):
             await stack.enter_async_context(engine.connect())
+
+
+async def close_pool():
+    await engine.dispose()

@@ -1,8 +1,9 @@
 import json
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from fastapi import Depends, HTTPException, Path, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 from starlette.convertors import Convertor, register_url_convertor
 
 BIGINT_MAX = 2**63 - 1
@@ -19,6 +20,8 @@ class Id(Convertor):
 
 
 register_url_convertor("id", Id())
+
+UserId = Annotated[int, Path(alias="id")]
 
 
 def refuse_constant(name):
@@ -42,28 +45,49 @@ def refuse_all_but_digits(value):
     return value
 
 
-Digits = Annotated[int, BeforeValidator(refuse_all_but_digits)]
+digits = BeforeValidator(refuse_all_but_digits)
 
 
 class Page(BaseModel):
-    limit: Annotated[Digits, Field(ge=1, le=100)] = 20
-    after: Annotated[Digits, Field(ge=0, le=BIGINT_MAX)] = 0
+    limit: Annotated[int, Field(ge=1, le=100), digits] = 20
+    after: Annotated[int, Field(ge=0, le=BIGINT_MAX), digits] = 0
+
+
+class Feed(BaseModel):
+    limit: Annotated[int, Field(ge=1, le=100), digits] = 20
+    author: Annotated[int, Field(ge=1, le=BIGINT_MAX), digits] | None = None
+
+
+class Wait(BaseModel):
+    ms: Annotated[int, Field(ge=0, le=1000), digits] = 50
 
 
 class UserIn(BaseModel):
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+\z")]
-    email: Annotated[str, Field(max_length=254, pattern=rf"^{EMAIL}\z")]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
+    email: Annotated[str, Field(max_length=254, pattern=rf"^{EMAIL}$")]
+
+
+class UsersIn(RootModel):
+    root: Annotated[list[UserIn], Field(min_length=1, max_length=100)]
+
+
+async def read_json(request):
+    try:
+        return parse(await request.body())
+    except ValueError as error:
+        raise HTTPException(400, "malformed JSON") from error
 
 
 async def read_user(request: Request):
-    try:
-        data = parse(await request.body())
-    except ValueError as error:
-        raise HTTPException(400, "malformed JSON") from error
-    return UserIn.model_validate(data)
+    return UserIn.model_validate(await read_json(request))
+
+
+async def read_users(request: Request):
+    return UsersIn.model_validate(await read_json(request)).root
 
 
 UserBody = Annotated[UserIn, Depends(read_user)]
+UsersBody = Annotated[list[UserIn], Depends(read_users)]
 
 
 class UserOut(BaseModel):
@@ -72,3 +96,40 @@ class UserOut(BaseModel):
     id: int
     name: str
     email: str
+
+
+class AuthorOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+
+
+class PostOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    title: str
+    body: str
+    author: AuthorOut
+
+
+class WaitOut(BaseModel):
+    waited_ms: int
+
+
+class Problem(BaseModel):
+    detail: Any
+
+
+def takes(model):
+    """Document a body that a dependency reads."""
+    schema = model.model_json_schema()
+    for member in schema.pop("$defs", {}).values():  # a $ref would be looked up in the whole document
+        schema["items"] = member
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def refuses(*statuses):
+    """Document answers that are no success."""
+    return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}

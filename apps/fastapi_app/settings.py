@@ -1,5 +1,9 @@
 import os
 
 DATABASE_URL = os.environ["DATABASE_URL"]
+DB_DRIVER = os.environ.get("DB_DRIVER", "asyncpg")
 # DB_POOL is the total, so that more workers never mean more connections.
 POOL_SIZE = max(1, int(os.environ.get("DB_POOL", "16")) // int(os.environ.get("WORKERS", "1")))
+# The modules that app.py puts together: db and views, or db_def and views_def.
+DB = os.environ.get("DB", "db")
+VIEWS = os.environ.get("VIEWS", "views")

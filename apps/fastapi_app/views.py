@@ -1,14 +1,33 @@
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.templating import Jinja2Templates
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import joinedload
 
 from db import SessionDep
-from models import User
-from schemas import Page, UserBody, UserOut
+from models import Post, User
+from schemas import (
+    Feed,
+    Page,
+    PostOut,
+    UserBody,
+    UserId,
+    UserIn,
+    UserOut,
+    UsersBody,
+    UsersIn,
+    Wait,
+    WaitOut,
+    refuses,
+    takes,
+)
 
-views = APIRouter()
+views = APIRouter(generate_unique_id_function=lambda route: route.name)
+templates = Jinja2Templates("templates")
 
 
 @views.get("/")
@@ -16,14 +35,37 @@ async def hello():
     return {"message": "Hello, World!"}
 
 
-@views.get("/users", response_model=list[UserOut])
+@views.get("/users", response_model=list[UserOut], responses=refuses(422))
 async def list_users(page: Annotated[Page, Query()], session: SessionDep):
     query = select(User).where(User.id > page.after).order_by(User.id).limit(page.limit)
     users = await session.scalars(query)
     return users.all()
 
 
-@views.post("/users", response_model=UserOut, status_code=201)
+@views.post(
+    "/users/batch",
+    response_model=list[UserOut],
+    status_code=201,
+    responses=refuses(400, 409, 422),
+    openapi_extra=takes(UsersIn),
+)
+async def create_users_batch(data: UsersBody, session: SessionDep):
+    users = [User(name=member.name, email=member.email) for member in data]
+    session.add_all(users)
+    try:
+        await session.commit()
+    except IntegrityError:
+        raise HTTPException(409, "an e-mail is taken") from None
+    return users
+
+
+@views.post(
+    "/users",
+    response_model=UserOut,
+    status_code=201,
+    responses=refuses(400, 409, 422),
+    openapi_extra=takes(UserIn),
+)
 async def create_user(data: UserBody, session: SessionDep, response: Response):
     user = User(name=data.name, email=data.email)
     session.add(user)
@@ -35,16 +77,21 @@ async def create_user(data: UserBody, session: SessionDep, response: Response):
     return user
 
 
-@views.get("/users/{user_id:id}", response_model=UserOut)
-async def retrieve_user(user_id: int, session: SessionDep):
+@views.get("/users/{id:id}", response_model=UserOut, responses=refuses(404))
+async def retrieve_user(user_id: UserId, session: SessionDep):
     user = await session.get(User, user_id)
     if user is None:
         raise HTTPException(404)
     return user
 
 
-@views.put("/users/{user_id:id}", response_model=UserOut)
-async def update_user(user_id: int, data: UserBody, session: SessionDep):
+@views.put(
+    "/users/{id:id}",
+    response_model=UserOut,
+    responses=refuses(400, 404, 409, 422),
+    openapi_extra=takes(UserIn),
+)
+async def update_user(user_id: UserId, data: UserBody, session: SessionDep):
     change = update(User).where(User.id == user_id).values(name=data.name, email=data.email)
     try:
         user = await session.scalar(change.returning(User))
@@ -56,15 +103,37 @@ async def update_user(user_id: int, data: UserBody, session: SessionDep):
     return user
 
 
-@views.delete("/users/{user_id:id}", status_code=204)
-async def delete_user(user_id: int, session: SessionDep):
+@views.delete("/users/{id:id}", status_code=204, responses=refuses(404))
+async def delete_user(user_id: UserId, session: SessionDep):
     deleted = await session.execute(delete(User).where(User.id == user_id))
     await session.commit()
     if not deleted.rowcount:
         raise HTTPException(404)
 
 
-@views.get("/health")
+@views.get("/posts", response_model=list[PostOut], responses=refuses(422))
+async def list_posts(feed: Annotated[Feed, Query()], session: SessionDep):
+    query = select(Post).options(joinedload(Post.author, innerjoin=True)).order_by(Post.id.desc())
+    if feed.author is not None:
+        query = query.where(Post.author_id == feed.author)
+    posts = await session.scalars(query.limit(feed.limit))
+    return posts.all()
+
+
+@views.get("/users/page", response_class=HTMLResponse)
+async def users_page(request: Request, session: SessionDep):
+    users = await session.scalars(select(User).order_by(User.id).limit(20))
+    return templates.TemplateResponse(request, "users.html", {"users": users})
+
+
+@views.get("/wait", response_model=WaitOut, responses=refuses(422))
+async def wait(query: Annotated[Wait, Query()]):
+    ms = query.ms
+    await asyncio.sleep(ms / 1000)
+    return {"waited_ms": ms}
+
+
+@views.get("/health", responses=refuses(503))
 async def health(session: SessionDep):
     try:
         await session.execute(text("SELECT 1"))

@@ -1,7 +1,7 @@
 import json
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, RootModel
 from werkzeug.routing import BaseConverter
 
 BIGINT_MAX = 2**63 - 1
@@ -38,14 +38,27 @@ def refuse_all_but_digits(value):
     return value
 
 
-Digits = Annotated[int, BeforeValidator(refuse_all_but_digits)]
+digits = BeforeValidator(refuse_all_but_digits)
 
 
 class Page(BaseModel):
-    limit: Annotated[Digits, Field(ge=1, le=100)] = 20
-    after: Annotated[Digits, Field(ge=0, le=BIGINT_MAX)] = 0
+    limit: Annotated[int, Field(ge=1, le=100), digits] = 20
+    after: Annotated[int, Field(ge=0, le=BIGINT_MAX), digits] = 0
+
+
+class Feed(BaseModel):
+    limit: Annotated[int, Field(ge=1, le=100), digits] = 20
+    author: Annotated[int, Field(ge=1, le=BIGINT_MAX), digits] | None = None
+
+
+class Wait(BaseModel):
+    ms: Annotated[int, Field(ge=0, le=1000), digits] = 50
 
 
 class UserIn(BaseModel):
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+\z")]
-    email: Annotated[str, Field(max_length=254, pattern=rf"^{EMAIL}\z")]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
+    email: Annotated[str, Field(max_length=254, pattern=rf"^{EMAIL}$")]
+
+
+class UsersIn(RootModel):
+    root: Annotated[list[UserIn], Field(min_length=1, max_length=100)]

@@ -1,10 +1,13 @@
-from flask import Blueprint, abort, request
+import time
+
+from flask import Blueprint, abort, render_template, request
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import joinedload
 
 from db import session
-from models import User
-from schemas import Page, UserIn
+from models import Post, User
+from schemas import Feed, Page, UserIn, UsersIn, Wait
 
 views = Blueprint("views", __name__)
 
@@ -20,6 +23,18 @@ def list_users():
     query = select(User).where(User.id > page.after).order_by(User.id).limit(page.limit)
     users = session.scalars(query)
     return [user.to_json() for user in users]
+
+
+@views.post("/users/batch")
+def create_users_batch():
+    data = UsersIn.model_validate(request.get_json(force=True)).root
+    users = [User(name=member.name, email=member.email) for member in data]
+    session.add_all(users)
+    try:
+        session.commit()
+    except IntegrityError:
+        abort(409, "an e-mail is taken")
+    return [user.to_json() for user in users], 201
 
 
 @views.post("/users")
@@ -63,6 +78,29 @@ def delete_user(user_id):
     if not deleted.rowcount:
         abort(404)
     return "", 204
+
+
+@views.get("/posts")
+def list_posts():
+    feed = Feed.model_validate(dict(request.args.items(multi=True)))
+    query = select(Post).options(joinedload(Post.author, innerjoin=True)).order_by(Post.id.desc())
+    if feed.author is not None:
+        query = query.where(Post.author_id == feed.author)
+    posts = session.scalars(query.limit(feed.limit))
+    return [post.to_json() for post in posts]
+
+
+@views.get("/users/page")
+def users_page():
+    users = session.scalars(select(User).order_by(User.id).limit(20))
+    return render_template("users.html", users=users)
+
+
+@views.get("/wait")
+def wait():
+    ms = Wait.model_validate(dict(request.args.items(multi=True))).ms
+    time.sleep(ms / 1000)
+    return {"waited_ms": ms}
 
 
 @views.get("/health")

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.caveats import caveats_of
 from bench.analysis.comparisons import Comparison, comparisons, noise_floors
-from bench.analysis.estimates import Latency, Row, Utilisation, rows
+from bench.analysis.estimates import SAME_AGAIN, Latency, Row, Utilisation, rows
 from bench.analysis.measures import client_us, database_us, server_us
 from bench.analysis.stats import Estimate
 from bench.records import Run
 
 __all__ = [
+    "SAME_AGAIN",
     "Analysis",
     "Comparison",
     "Estimate",

@@ -53,6 +53,7 @@ class Row:
     slices: int
     throughput_rps: Estimate | None
     latency: Latency
+    latencies: Histogram  # of every verified response
     service_demand_us: Estimate | None
     database_us: Estimate | None
     client_us: Estimate | None
@@ -99,6 +100,7 @@ def _row(cell: Cell, stack: str, records: Sequence[Record]) -> Row:
         slices=len(counted),
         throughput_rps=_over_rounds(counted, throughput_rps),
         latency=_latency(merged),
+        latencies=merged,
         service_demand_us=_over_rounds(counted, server_us),
         database_us=_over_rounds(counted, database_us),
         client_us=_over_rounds(counted, client_us),

@@ -10,7 +10,9 @@ from bench.analysis import Analysis, analyse
 from bench.documents import write_atomically
 from bench.records import Run
 from bench.report import wording
+from bench.report.looks import looks_of
 from bench.report.panels import Panel, caveats_everywhere, headline, notes, panels
+from bench.report.statements import per_request, statement_table
 from bench.report.summary import write_summary
 
 FILE = "report.md"
@@ -26,7 +28,8 @@ def write_report(run: Run, folder: Path) -> Path:
 
     analysis = analyse(run)
     (folder / CHARTS).mkdir(parents=True, exist_ok=True)
-    charts = {panel.title: write_charts(panel, folder / CHARTS) for panel in panels(analysis)}
+    looks = looks_of(contender.name for contender in run.contenders)
+    charts = {panel.title: write_charts(panel, looks, folder / CHARTS) for panel in panels(analysis)}
     write_summary(analysis, folder)
     write_trials(run, folder)
     path = folder / FILE
@@ -46,6 +49,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, str]) -> str:
         autoescape=False,  # Markdown: `cell` and `quoted` keep its tables and code whole
     )
     environment.filters |= {"cell": _cell, "quoted": _quoted, "headline": headline, "notes": notes}
+    environment.filters["per_request"] = per_request
     shown: tuple[Panel, ...] = panels(analysis)
     return environment.get_template("report.md.j2").render(
         analysis=analysis,
@@ -55,6 +59,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, str]) -> str:
         charts=charts,
         caveats=caveats_everywhere(analysis),
         fingerprint=dict(_flat(run.fingerprint)),
+        statements=statement_table(run),
         words=wording,
     )
 

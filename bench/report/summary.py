@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis import Analysis, Comparison, Estimate, Row, analyse
 from bench.documents import write_atomically
-from bench.records import Run
+from bench.records import Queries, Run
 
 # Format history
 # 1  first
@@ -34,6 +34,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "noise_floor": _noise_floor(analysis.noise_floors[0]) if analysis.noise_floors else None,
         "rows": [_row(row) for row in analysis.rows],
         "comparisons": [_comparison(comparison) for comparison in analysis.comparisons],
+        "queries": [_queries(queries) for queries in run.queries],
     }
 
 
@@ -82,6 +83,15 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "pairs": comparison.pairs,
         "dropped": comparison.dropped,
         "verdict": None,
+    }
+
+
+def _queries(queries: Queries) -> dict[str, Any]:
+    return {
+        "contender": queries.contender,
+        "exchange": queries.exchange,
+        "per_request": _rounded(queries.per_request),
+        "statements": {text: _rounded(calls) for text, calls in queries.statements.items()},
     }
 
 

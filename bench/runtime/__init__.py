@@ -28,6 +28,9 @@ class Server(Protocol):
     def reset_data(self) -> None:
         """Put its database back to the seeded state; nothing where it has none."""
 
+    def statements(self) -> Mapping[str, int]:
+        """Return how often its database has run each SQL statement so far; nothing where it has none."""
+
     def ended(self) -> str | None:
         """Return how it ended ("killed by signal 9"), or None while it runs."""
 

@@ -13,6 +13,10 @@ from bench.errors import CannotMeasure
 
 USER = "bench"
 MAINTENANCE = "postgres"  # the database that is always there
+STATEMENTS = """
+SELECT query, sum(calls)::bigint FROM pg_stat_statements
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s) GROUP BY query
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,16 @@ class Database:
         with self.databases.session(self.name) as session:
             session.execute("SELECT bench_seed.reset()")
             session.execute("VACUUM")  # pages as a fresh copy has them; and nobody else tidies the catalogue
+
+    def statements(self) -> dict[str, int]:
+        """Return how often it has run each statement since it was made: constants left out of the texts.
+
+        Asked from the maintenance database, so that the asking does not count.
+        """
+        with self.databases.session() as session:
+            session.execute("SET client_min_messages = warning")  # no word that it is there already
+            session.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            return dict(session.execute(STATEMENTS, [self.name]).fetchall())
 
 
 def _said(error: psycopg.Error) -> str:

@@ -5,7 +5,7 @@ import os
 import shlex
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +41,10 @@ class ProcessServer:
         """Put its database back to the seeded state; nothing where it has none."""
         if self.database:
             self.database.reset()
+
+    def statements(self) -> Mapping[str, int]:
+        """Return how often its database has run each SQL statement so far; nothing where it has none."""
+        return self.database.statements() if self.database else {}
 
     def ended(self) -> str | None:
         """Return how it ended, or None while it runs."""

@@ -1,0 +1,33 @@
+from contextlib import ExitStack
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from settings import DATABASE_URL, POOL_SIZE
+
+engine = create_engine(
+    make_url(DATABASE_URL).set(drivername="postgresql+psycopg"), pool_size=POOL_SIZE, max_overflow=0
+)
+
+new_session = sessionmaker(engine, expire_on_commit=False)
+
+
+def get_session():
+    with new_session() as session:
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+async def open_pool():
+    """Connect as often as the pool may: SQLAlchemy would do so under the first requests."""
+    with ExitStack() as stack:
+        for _ in range(POOL_SIZE):
+            stack.enter_context(engine.connect())
+
+
+async def close_pool():
+    engine.dispose()

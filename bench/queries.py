@@ -1,0 +1,195 @@
+"""SQL statements per request, as PostgreSQL counts them: outside every window, on servers that are not timed.
+
+One connection asks one exchange for a moment; what its server's own database ran meanwhile, transaction
+statements included, is divided by the requests. Remembered by content, as a pass of the checks is.
+"""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.documents import read_json, to_json, write_atomically
+from bench.load import LoadGenerator
+from bench.model import Cell, Contender, Exchange, Load, Scenario, Slice
+from bench.records import Queries, Sample
+from bench.runtime import Runtime, Server
+from bench.scenarios import PLACEHOLDER
+from bench.verification import content_key
+
+METHOD = 1  # part of what counts are remembered by: one more when they come to be made differently
+WINDOW_S = 0.06
+# Before anything is counted every thread of a server has asked something, or opens its connection later.
+WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
+ATTEMPTS = 3
+SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long nothing is asked, and how long that is waited for
+RARELY = 10**9  # to one: a request that needs nothing is drawn only where it is needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """An exchange to count, with those that save what it needs; their cost is known by then."""
+
+    exchange: Exchange
+    savers: tuple[Exchange, ...] = ()
+
+    @property
+    def scenario(self) -> Scenario:
+        """The exchange as often as what it needs is there, a saver wherever it is not."""
+        weights = (*(1 for _ in self.savers), RARELY)
+        return Scenario(name=self.exchange.name, exchanges=(*self.savers, self.exchange), weights=weights)
+
+    def asked(self, requests: int) -> Counter[str]:
+        """Return how many of so many *requests* of one connection each exchange has."""
+        by_variable = _by_variable(self.savers)
+        asked: Counter[str] = Counter()
+        held: Counter[str] = Counter()
+        while asked.total() < requests:
+            due = self.exchange
+            while missing := next((name for name in _needs(due, by_variable) if not held[name]), None):
+                due = by_variable[missing]
+            asked[due.name] += 1
+            held.update(due.save.keys())
+            if due.consumes:
+                held[due.consumes] -= 1
+        return asked
+
+
+def count(
+    asked: Sequence[tuple[Contender, Sequence[Scenario]]], runtime: Runtime, load: LoadGenerator, memory: Path
+) -> Iterator[Queries]:
+    """Yield what each exchange of those *asked* of a contender asks of its database, if it has one.
+
+    *memory* is the folder of remembered counts. Raises CannotMeasure where a server does not start.
+    """
+    files = {one.name: memory / f"{_key(one, scenarios)}.json" for one, scenarios in asked if one.services}
+    unknown: dict[Path, tuple[Contender, Sequence[Scenario]]] = {}
+    for one, scenarios in asked:
+        if one.name in files and not files[one.name].exists():
+            unknown.setdefault(files[one.name], (one, scenarios))
+    counted = dict(_fresh(unknown, runtime, load)) if unknown else {}
+    for name, file in files.items():
+        known = counted[file] if file in counted else read_json(file, tuple[Queries, ...])
+        for queries in known:
+            yield replace(queries, contender=name, remembered=file not in counted)
+
+
+def probes(scenarios: Sequence[Scenario]) -> list[Probe]:
+    """Return a probe for each exchange of *scenarios*, after those of its savers."""
+    found: dict[str, Probe] = {}
+    for scenario in scenarios:
+        by_variable = _by_variable(scenario.exchanges)
+        for exchange in scenario.exchanges:
+            probe = Probe(exchange=exchange, savers=_savers(exchange, by_variable))
+            found.setdefault(exchange.name, probe)
+    return sorted(found.values(), key=lambda probe: len(probe.savers))
+
+
+def _fresh(
+    unknown: Mapping[Path, tuple[Contender, Sequence[Scenario]]], runtime: Runtime, load: LoadGenerator
+) -> Iterator[tuple[Path, tuple[Queries, ...]]]:
+    with runtime.serve([contender for contender, _ in unknown.values()], hash_seed=0) as servers:
+        for file, (contender, scenarios) in unknown.items():
+            counts = tuple(_counts(servers[contender.name], probes(scenarios), load))
+            if all(queries.per_request is not None for queries in counts):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(file, to_json(counts))
+            yield file, counts
+        load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
+
+
+def _counts(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Iterator[Queries]:
+    exchanges = tuple(probe.exchange for probe in probes)
+    everything = Scenario(name=EVERYTHING, exchanges=exchanges, weights=(1,) * len(exchanges))
+    target = {server.contender.name: server.address}
+    load.prepare(target, [everything, *(probe.scenario for probe in probes)])
+    _ask(server, load, EVERYTHING, seed=0, connections=WARM_UP_CONNECTIONS, window_s=WARM_UP_S)
+    costs: dict[str, Queries] = {}
+    seed = 0
+    before = _settled(server)
+    for probe in probes:
+        for attempt in range(ATTEMPTS):
+            seed += 1  # never the same request twice: an e-mail would be taken
+            window_s = WINDOW_S * 2**attempt
+            sample = _ask(server, load, probe.exchange.name, seed=seed, connections=1, window_s=window_s)
+            after = _settled(server)
+            queries = _cost(server, probe, sample, Counter(after) - Counter(before), costs)
+            before = after
+            # A connection set up under way shows as a fraction: not again the next time.
+            if queries.requests and all(calls.is_integer() for calls in queries.statements.values()):
+                break
+        costs[probe.exchange.name] = queries
+        yield queries
+
+
+def _ask(
+    server: Server, load: LoadGenerator, scenario: str, *, seed: int, connections: int, window_s: float
+) -> Sample:
+    cell = Cell(
+        contender=server.contender.name,
+        scenario=scenario,
+        load=Load(kind="closed", connections=connections),
+    )
+    load.begin(
+        Slice(cell=cell, role="warm-up", round=0, sweep=0, seed=seed, lead_in_s=0.0, window_s=window_s)
+    )
+    return load.finish()
+
+
+def _settled(server: Server) -> Mapping[str, int]:
+    """Return the statements so far once there are no more: a transaction may end after its response."""
+    seen = server.statements()
+    for _ in range(round(UNSETTLED_S / SETTLED_S)):
+        time.sleep(SETTLED_S)
+        again = server.statements()
+        if again == seen:
+            break
+        seen = again
+    return seen
+
+
+def _cost(
+    server: Server, probe: Probe, sample: Sample, ran: Counter[str], costs: Mapping[str, Queries]
+) -> Queries:
+    """Return what the probe's own exchange has part in of the statements that *ran*."""
+    asked = probe.asked(sample.slice_requests + sample.unfinished)
+    own = asked[probe.exchange.name]
+    statements = {}
+    for text, calls in ran.items():
+        of_savers = sum(asked[one.name] * costs[one.name].statements.get(text, 0.0) for one in probe.savers)
+        if calls > of_savers and own:
+            statements[text] = (calls - of_savers) / own
+    return Queries(
+        contender=server.contender.name,
+        exchange=probe.exchange.name,
+        requests=own,
+        failed=sample.failed,
+        statements=statements,
+    )
+
+
+def _savers(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> tuple[Exchange, ...]:
+    found: dict[str, Exchange] = {}
+    for variable in _needs(exchange, by_variable):
+        saver = by_variable[variable]
+        rest = {name: other for name, other in by_variable.items() if other is not saver}
+        found |= {one.name: one for one in (*_savers(saver, rest), saver)}
+    return tuple(found.values())
+
+
+def _by_variable(exchanges: Sequence[Exchange]) -> dict[str, Exchange]:
+    return {variable: exchange for exchange in exchanges for variable in exchange.save}
+
+
+def _needs(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> list[str]:
+    """Return the saved variables without which *exchange* cannot be sent."""
+    text = repr((exchange.path, exchange.headers, exchange.body, exchange.expect.json))
+    used = {name for name, _ in PLACEHOLDER.findall(text)} | {exchange.consumes}
+    return sorted(by_variable.keys() & used - exchange.fields.keys())
+
+
+def _key(contender: Contender, scenarios: Sequence[Scenario]) -> str:
+    asked = repr((METHOD, content_key(contender), [probe.exchange for probe in probes(scenarios)]))
+    return hashlib.sha256(asked.encode()).hexdigest()[:24]

@@ -1,0 +1,76 @@
+"""How a contender looks in every chart of a run: a colour per framework, told apart without colour too."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from zlib import crc32
+
+from bench.analysis import SAME_AGAIN
+
+INK, FAINT, GRID = "#222222", "#6a6a6a", "#e4e4e4"
+
+# Okabe & Ito, "Color Universal Design" (2008), without black and yellow: told apart by colour-blind readers.
+COLOURS = {"stdlib": "#8c8c8c", "django": "#009e73", "flask": "#0072b2", "fastapi": "#d55e00"}
+OTHERS = ("#e69f00", "#cc79a7", "#56b4e9")
+MARKERS = {"stdlib": "X", "django": "s", "flask": "o", "fastapi": "^"}
+OTHER_MARKERS = ("D", "v", "P")
+
+Line = str | tuple[float, tuple[float, ...]]  # Matplotlib's name of a pattern, or offset and dashes
+
+# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line.
+VARIANTS: tuple[tuple[float, str, Line], ...] = (
+    (0.0, "", "-"),
+    (0.45, "////", "--"),
+    (0.65, "....", ":"),
+    (0.8, "xxxx", "-."),
+    (0.55, "||||", (0, (6, 1.5, 1, 1.5, 1, 1.5))),
+    (0.75, "----", (0, (10, 3))),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Colour, and what tells contenders of one colour apart."""
+
+    colour: str
+    fill: str  # of a bar: the colour, or a tint of it
+    hatch: str
+    line: Line
+    marker: str
+    hollow: bool  # its markers are rings
+
+
+def looks_of(contenders: Iterable[str]) -> Mapping[str, Look]:
+    """Return the look of each of *contenders*; ask with all of a run, so that its charts agree."""
+    looks: dict[str, Look] = {}
+    seen: dict[str, int] = {}
+    for name in contenders:
+        family = family_of(name)
+        number = seen.setdefault(family, 0)
+        seen[family] += not name.endswith(SAME_AGAIN)
+        looks[name] = _look(family, number)
+    return looks
+
+
+def family_of(contender: str) -> str:
+    """Return the framework that a contender's name begins with."""
+    return re.split(r"[-:@~]", contender, maxsplit=1)[0]
+
+
+def _look(family: str, number: int) -> Look:
+    other = crc32(family.encode()) % len(OTHERS)
+    colour = COLOURS.get(family) or OTHERS[other]
+    white, hatch, line = VARIANTS[number % len(VARIANTS)]
+    return Look(
+        colour=colour,
+        fill=_tint(colour, white),
+        hatch=hatch,
+        line=line,
+        marker=MARKERS.get(family) or OTHER_MARKERS[other],
+        hollow=number > 0,
+    )
+
+
+def _tint(colour: str, white: float) -> str:
+    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
