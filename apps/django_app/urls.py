@@ -15,6 +15,7 @@ def refuse(status):
     """Return a view that answers *status* as the contract does."""
 
     def view(request, exception=None, **kwargs):
+        request.read()  # granian closes a connection with an unread body
         return JsonResponse({"detail": HTTPStatus(status).phrase}, status=status)
 
     return view

@@ -2,9 +2,11 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 
 from fastapi import FastAPI
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
 import settings
 
@@ -28,6 +30,12 @@ app = FastAPI(
 )
 
 
+@app.exception_handler(HTTPException)
+async def refuse(request, error):
+    await request.body()  # granian closes a connection with an unread body
+    return await http_exception_handler(request, error)
+
+
 @app.exception_handler(RequestValidationError)  # of the query
 @app.exception_handler(ValidationError)  # of the body
 async def refuse_invalid(request, error):
@@ -36,5 +44,5 @@ async def refuse_invalid(request, error):
 
 
 @app.exception_handler(500)
-async def refuse(request, error):
+async def fail(request, error):
     return JSONResponse({"detail": "Internal Server Error"}, 500)

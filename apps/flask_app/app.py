@@ -1,4 +1,4 @@
-from flask import Flask
+from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -22,6 +22,7 @@ app.register_blueprint(views)
 
 @app.errorhandler(HTTPException)
 def refuse(error):
+    request.get_data()  # granian closes a connection with an unread body
     response = error.get_response()
     response.data = app.json.dumps({"detail": error.description})
     response.content_type = "application/json"
