@@ -29,6 +29,11 @@ def test_every_plan_is_in_the_readme():
         assert f"PLAN={plan.stem}" in text
 
 
+def headings(document):
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_documents_lead_somewhere(document):
     for target in re.findall(
