@@ -122,6 +122,13 @@ def step(
 
 @pytest.fixture(scope="module")
 def load() -> Iterator[LocustLoad]:
+    """Patient: a busy machine stops both of us for a while now and then."""
+    with LocustLoad(timeout_s=5) as generator:
+        yield generator
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[LocustLoad]:
     with LocustLoad(timeout_s=0.2, drain_s=0.2) as generator:
         yield generator
 
@@ -157,7 +164,7 @@ CHUNKED = (
 )
 def test_right_answers_are_verified_however_they_arrive(load, behave):
     sample, target = sample_of(load, behave)
-    assert sample.requests > 5
+    assert sample.slice_requests > 5
     assert (sample.failed, sample.connects, sample.examples) == (0, 2, ())
     assert len(target.requests) == sample.slice_requests + sample.unfinished
     assert sample.latency.max_ns < 2e9
@@ -175,7 +182,7 @@ def test_right_answers_are_verified_however_they_arrive(load, behave):
 )
 def test_a_server_that_closes_after_each_answer_is_connected_to_again_each_time(load, behave):
     sample, target = sample_of(load, behave)
-    assert sample.requests > 5
+    assert sample.slice_requests > 5
     assert sample.failed == 0
     assert sample.connects >= sample.slice_requests
     assert len(target.requests) == sample.slice_requests + sample.unfinished
@@ -233,8 +240,8 @@ def test_a_refused_connection_is_a_failure_and_is_not_hammered(load):
     assert sample.examples[0] == "connect: Connection refused"
 
 
-def test_no_answer_in_time_is_a_failure_and_the_connection_is_given_up(load):
-    sample, target = sample_of(load, lambda talk: talk.request() and talk.request(), window_s=0.5)
+def test_no_answer_in_time_is_a_failure_and_the_connection_is_given_up(impatient):
+    sample, target = sample_of(impatient, lambda talk: talk.request() and talk.request(), window_s=0.5)
     assert sample.requests == 0
     assert sample.failures["timeout"] in (2, 4)
     assert sample.examples[0] == "GET /: nothing came for 0.2 s"
@@ -258,14 +265,14 @@ def test_what_is_in_flight_when_the_window_closes_is_unfinished_and_not_counted(
         load.prepare({}, [])
 
 
-def test_an_answer_too_late_even_for_draining_costs_its_connection(load):
+def test_an_answer_too_late_even_for_draining_costs_its_connection(impatient):
     with server(lambda talk: talk.request() and time.sleep(1) and talk.send(GOOD)) as target:
-        load.prepare({"t": target.address}, [HELLO_SCENARIO])
+        impatient.prepare({"t": target.address}, [HELLO_SCENARIO])
         for _ in range(2):
-            load.begin(step(connections=1))
-            sample = load.finish()
+            impatient.begin(step(connections=1))
+            sample = impatient.finish()
             assert (sample.connects, sample.unfinished) == (1, 1)
-        load.prepare({}, [])
+        impatient.prepare({}, [])
 
 
 def test_connections_are_kept_between_slices_unless_the_server_has_closed_them(load):
@@ -279,7 +286,7 @@ def test_connections_are_kept_between_slices_unless_the_server_has_closed_them(l
         load.begin(step(connections=3))
         after = load.finish()
         assert (after.connects, after.failed) == (1, 0)
-        assert after.requests > 5
+        assert after.slice_requests > 5
         load.prepare({}, [])
 
 
