@@ -19,7 +19,8 @@ async def get_session():
         yield session
 
 
-SessionDep = Annotated[AsyncSession, Depends(get_session)]
+# Closed before the response is sent: its connection is free again while the client reads.
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 async def open_pool():

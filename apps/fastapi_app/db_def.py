@@ -19,7 +19,8 @@ def get_session():
         yield session
 
 
-SessionDep = Annotated[Session, Depends(get_session)]
+# Closed before the response is sent: its connection is free again while the client reads.
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 
 
 async def open_pool():
