@@ -168,6 +168,10 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
         {"is_email": lambda app, email: ReferenceApp.is_email(app, str(email).removesuffix("\n"))},
         '"email": "a@b.co\\n"}: expected status 422, got 201',
     ),
+    "takes a label that is one too long": (
+        {"is_email": lambda app, email: ReferenceApp.is_email(app, str(email).replace("d" * 64, "d"))},
+        "expected status 422, got 201",
+    ),
     "reads NaN": (
         {"refuse_constant": lambda app, constant: None},
         "POST /users NaN: expected status 400, got 422",

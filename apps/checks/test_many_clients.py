@@ -85,7 +85,14 @@ def _come_and_go(api: Api) -> None:
 def _all_pages(api: Api, after: int) -> list[int]:
     seen: list[int] = []
     while page := api.get(f"/users?limit=3&after={after}").expect(200):
-        seen += [user["id"] for user in page]
+        numbers = [user["id"] for user in page]
+        # Else the last page could come for ever.
+        expect(
+            f"GET /users?limit=3&after={after}: ids",
+            [number for number in numbers if number > after],
+            numbers,
+        )
+        seen += numbers
         after = seen[-1]
     return seen
 

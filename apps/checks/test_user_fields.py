@@ -19,6 +19,7 @@ ADDRESSES = ["a{}@b.co", "first.last+tag{}@sub.example.com", "A_{}-Z@Example-1.C
 BROKEN_ADDRESSES = [
     *("", "plain", "a@", "@b.co", "a b@c.de", "a@b c.de", "a@b@c.de", "a@b..co", "é@b.co", "a@é.co"),
     *("a@b.co\n", "\na@b.co", " a@b.co", "a@b.co ", "a@b.co\0", "a\ud800@b.co"),
+    *("a@-b.co", "a@b-.co", "a@b.c_o", f"a@{'d' * 64}.co", f"a@b.{'d' * 64}"),
     *(5, True, None, [], ["a@b.co"], {}),
 ]
 LOCAL_64 = "{:x<64}"
