@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 export UV_PYTHON_DOWNLOADS := never
+# Where it is set, each of a hundred processes compiles what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help bench verify report diff test test-all check format lock setup clean
 

@@ -12,9 +12,24 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from bench import contenders, lab, plan, progress, scenarios, serving, session, store, verification
+from bench import (
+    clinic,
+    contenders,
+    lab,
+    plan,
+    progress,
+    scenarios,
+    serving,
+    session,
+    store,
+    verification,
+)
+from bench.addresses import address_of
+from bench.doctor import examine
+from bench.doctor.tables import print_diagnosis
 from bench.documents import to_json
-from bench.errors import BenchError, CannotMeasure
+from bench.errors import BenchError, CannotMeasure, UsageError
+from bench.load.driver import become_worker
 from bench.report.page import write_report
 from bench.report.tables import print_run
 
@@ -68,6 +83,9 @@ def main() -> None:
 @click.option("--runtime", type=RUNTIMES, default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
 @click.option("--dry-run", is_flag=True, help="say what would be measured, and how long it would take")
+@click.option("--load-bind", metavar="HOST:PORT", help="wait there for load workers of other machines")
+@click.option("--load-expect", type=click.IntRange(min=1), metavar="N", help="so many of them")
+@click.option("--target", metavar="URL", help="ask this server, which is not ours, in place of contenders")
 def run(
     plan_name: str,
     only: tuple[str, ...],
@@ -76,18 +94,24 @@ def run(
     runtime: str,
     out: Path | None,
     dry_run: bool,
+    load_bind: str | None,
+    load_expect: int | None,
+    target: str | None,
 ) -> None:
     """Carry out a plan (quick by default): the table, and a folder with run.json and the report."""
     root = contenders.find_project(Path.cwd())
+    away = session.elsewhere(load_bind, load_expect, target)
+    if target and only:
+        raise UsageError("--target takes the place of all contenders: leave --contender out")
     chosen = plan.narrowed(plan.read(root, plan_name), only, asked, rounds)
-    begun = session.begin(root, chosen)
+    begun = session.begin(root, chosen, away)
     if dry_run:
         click.echo(session.preview(begun))
         return
     journal = session.open_journal(begun, root / "results", out)
-    click.echo(f"runtime: process{' (asked for: auto)' if runtime == 'auto' else ''}", err=True)
+    click.echo(f"runtime: {begun.runtime}{' (asked for: auto)' if runtime == 'auto' else ''}", err=True)
     try:
-        session.measure(root, journal)
+        session.measure(root, journal, away)
     finally:
         if journal.run.records:
             print_run(journal.run, Console())
@@ -130,14 +154,42 @@ def verify(names: tuple[str, ...], thorough: bool, as_json: bool) -> None:
 
 @commands.command()
 @click.argument("name", metavar="CONTENDER")
-def serve(name: str) -> None:
+@click.option("--locust", is_flag=True, help="open Locust's web interface as well")
+def serve(name: str, locust: bool) -> None:
     """Serve one contender with a database of its own, to poke by hand; Ctrl-C stops it."""
     root = contenders.find_project(Path.cwd())
     contender = contenders.resolve(name, contenders.declared(root))
     logs = root / ".bench" / "logs"
     with suppress(KeyboardInterrupt), lab.runtime_of(root, logs) as runtime:
         click.echo(f"logs: {logs}", err=True)
-        serving.serve(contender, runtime, click.echo)
+        serving.serve(contender, runtime, click.echo, locust_log=logs / "locust.log" if locust else None)
+
+
+@commands.command("load-worker")
+@click.option("--master", required=True, metavar="HOST:PORT", help="where `bench run --load-bind` listens")
+@click.option("--cores", default="", metavar="N,…", help="cores to stay on, as in 0,2")
+def load_worker(master: str, cores: str) -> None:
+    """Ask as a part of a run that was started elsewhere; ends with it, or at Ctrl-C."""
+    become_worker(address_of(master, option="--master"), cores)
+
+
+@commands.command()
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def doctor(as_json: bool) -> None:
+    """Say whether this machine is fit to measure, and what load generators reach on it: half a minute."""
+    root = contenders.find_project(Path.cwd())
+    asked = scenarios.declared(root).values()
+    with progress.shown() as shown:
+        diagnosis = examine(clinic.instruments(root), asked, shown)
+    if as_json:
+        click.echo(to_json(diagnosis.document()))
+    else:
+        print_diagnosis(diagnosis, Console())
+    if not diagnosis.fit:
+        failed = [check.name for check in diagnosis.checks if check.status == "failed"]
+        raise CannotMeasure(
+            f"this machine is not fit to measure ({', '.join(failed)}): the remedies are above"
+        )
 
 
 @commands.command()

@@ -1,6 +1,7 @@
 """The experiment: verify, then rounds of fresh servers side by side, swept over in short slices."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,7 +9,7 @@ from typing import Protocol
 from bench import schedule
 from bench.errors import CannotMeasure
 from bench.load import LoadGenerator
-from bench.model import Contender, Slice
+from bench.model import Contender, Scenario, Slice
 from bench.plan import Group, groups
 from bench.progress import Progress
 from bench.queries import count
@@ -16,15 +17,32 @@ from bench.records import Event, Record, Start, Usage
 from bench.runtime import Runtime, Server
 from bench.store import Journal
 from bench.verification import verify
+from bench.voids import void_of
 
 
 class Observer(Protocol):
     """Watches CPU and memory while a window is open."""
 
     def watch(
-        self, server: tuple[int, ...], database: tuple[int, ...], opens_ns: int, closes_ns: int
+        self,
+        server: tuple[int, ...],
+        database: tuple[int, ...],
+        client: tuple[int, ...],
+        opens_ns: int,
+        closes_ns: int,
     ) -> Usage:
         """Wait out the two moments (`perf_counter_ns`); return what the processes used between them."""
+
+
+class Asked(Protocol):
+    """What a slice is aimed at: a contender's server, or the null server."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+
+    def pids(self) -> tuple[int, ...]:
+        """Return every process of it as it is now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +52,8 @@ class Lab:
     runtime: Runtime
     load: LoadGenerator
     observer: Observer
+    # Serves what a scenario expects, in so many bytes a response, and does nothing else.
+    null_server: Callable[[Scenario, int], AbstractContextManager[Asked]]
     progress: Progress
     memory: Path  # folder of remembered verifications, and of counts of SQL statements
 
@@ -92,7 +112,7 @@ def _round(
     """Measure what is left of round *number* on its *servers*, one slice after another."""
     for name, server in servers.items():
         journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
-    lab.load.prepare({name: server.address for name, server in servers.items()}, journal.run.scenarios)
+    _aim(journal, lab, servers)
     writes = {scenario.name for scenario in journal.run.scenarios if scenario.writes}
     dirty: set[str] = set()
     last: Slice | None = None
@@ -100,6 +120,10 @@ def _round(
         if last and (last.cell.scenario, last.sweep) != (step.cell.scenario, step.sweep):
             journal.save()
         name = step.cell.contender
+        last = step
+        if step.role == "ceiling":
+            journal.measured(_ceiling(journal, lab, servers, step))
+            continue
         if name in dirty:
             servers[name].reset_data()
             dirty.remove(name)
@@ -107,7 +131,6 @@ def _round(
         _look_after(journal, lab, servers[name])
         if step.cell.scenario in writes:
             dirty.add(name)
-        last = step
     journal.save()
 
 
@@ -115,21 +138,46 @@ def _steps_of(journal: Journal, lab: Lab, swept: Sequence[Group], number: int) -
     """Yield the slices of round *number*, telling progress of each."""
     plan = journal.run.plan
     planned_s = schedule.duration_s(schedule.schedule(plan, swept))
+    left_s = schedule.duration_s(schedule.remaining(plan, swept, journal.run.records))
     while (step := schedule.upcoming(plan, swept, journal.run.records)) and step.round == number:
-        lab.progress.measuring(
-            step,
-            planned_s=planned_s,
-            left_s=schedule.duration_s(schedule.remaining(plan, swept, journal.run.records)),
-        )
+        lab.progress.measuring(step, planned_s=planned_s, left_s=left_s)
         yield step
+        left_s -= schedule.duration_s([step])
 
 
-def _slice(journal: Journal, lab: Lab, server: Server, step: Slice) -> Record:
+def _aim(journal: Journal, lab: Lab, asked: Mapping[str, Asked]) -> None:
+    lab.load.prepare({name: one.address for name, one in asked.items()}, journal.run.scenarios)
+
+
+def _slice(journal: Journal, lab: Lab, server: Asked, step: Slice) -> Record:
     """Load one server for a lead-in and a counted window, watching CPU while the window is open."""
     started_s = journal.elapsed_s()
     opens_ns, closes_ns = lab.load.begin(step)
-    usage = lab.observer.watch(server.pids(), lab.runtime.database_pids(), opens_ns, closes_ns)
-    return Record(slice=step, sample=lab.load.finish(), usage=usage, started_s=started_s)
+    usage = lab.observer.watch(
+        server.pids(), lab.runtime.database_pids(), lab.load.pids(), opens_ns, closes_ns
+    )
+    sample = lab.load.finish()
+    for who in sample.lost_workers:
+        journal.happened(Event(at_s=journal.elapsed_s(), what=f"{who}: its slice is void, the others go on"))
+    return Record(slice=step, sample=sample, usage=usage, started_s=started_s, void=void_of(sample))
+
+
+def _ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step: Slice) -> Record:
+    """Load the null server as contenders are loaded; they idle beside it, as beside each other."""
+    (scenario,) = [known for known in journal.run.scenarios if known.name == step.cell.scenario]
+    response_bytes = _response_bytes(journal.run.records, scenario.name)
+    with lab.null_server(scenario, response_bytes) as null:
+        _aim(journal, lab, {**servers, step.cell.contender: null})
+        record = _slice(journal, lab, null, step)
+        _aim(journal, lab, servers)
+    return record
+
+
+def _response_bytes(records: Iterable[Record], scenario: str) -> int:
+    """Return how long responses have been so far, head and body, whoever gave them."""
+    samples = [record.sample for record in records if record.slice.cell.scenario == scenario]
+    answered = sum(sample.requests for sample in samples)
+    return round(sum(sample.received_bytes for sample in samples) / answered) if answered else 0
 
 
 def _look_after(journal: Journal, lab: Lab, server: Server) -> None:

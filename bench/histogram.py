@@ -73,11 +73,21 @@ class Histogram:
         """Return the exact mean, in milliseconds; None when empty."""
         return self.total_ns / self.count / 1e6 if self.count else None
 
-    def percentile_ms(self, percent: float) -> float | None:
-        """Return the smallest duration that at least *percent* % do not exceed (nearest rank), in ms."""
-        if not self.count:
+    def share_above(self, limit_ms: float) -> float:
+        """Return the share of durations above *limit_ms* (0 to 1); 0 when empty."""
+        limit = bucket_of(round(limit_ms * 1e6))
+        above = sum(count for bucket, count in zip(self.buckets, self.counts, strict=True) if bucket > limit)
+        return above / self.count if self.count else 0.0
+
+    def percentile_ms(self, percent: float, beyond: int = 0) -> float | None:
+        """Return the smallest duration that at least *percent* % do not exceed (nearest rank), in ms.
+
+        Of *beyond* more it is known that they took longer than all others. None when empty, and where the
+        rank is one of theirs.
+        """
+        rank = max(1, -(-(self.count + beyond) * percent // 100))
+        if rank > self.count:
             return None
-        rank = max(1, -(-self.count * percent // 100))
         for bucket, reached in zip(self.buckets, accumulate(self.counts), strict=True):
             if reached >= rank:
                 return min(midpoint_ns(bucket), self.max_ns) / 1e6

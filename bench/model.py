@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["warm-up", "measure", "control"]
+# capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server.
+Role = Literal["warm-up", "measure", "control", "capacity", "ceiling"]
+Arrivals = Literal["poisson", "uniform"]
+
+SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,19 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How hard it is asked. Closed: each connection sends its next request when it has its answer."""
+    """How hard it is asked.
 
-    kind: Literal["closed"]
+    Closed: each of *connections* sends its next request when it has its answer. Open: requests are due at
+    times of their own, whatever the answers do; *connections* is how many may be in flight at most. Its rate
+    is *rate* (requests per second), or *fraction* of the capacity of the contender, or of the slowest one.
+    """
+
+    kind: Literal["closed", "open"]
     connections: int
+    rate: float | None = None
+    fraction: float | None = None
+    of: Literal["slowest"] | None = None
+    arrivals: Arrivals | None = None  # None: closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +111,7 @@ class Slice:
     seed: int  # same for every contender of the sweep
     lead_in_s: float
     window_s: float
+    rate_rps: float | None = None  # of an open load, as settled when it was handed out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,4 +136,6 @@ class Plan:
     window_s: float
     warm_up_s: float  # per cell and round, before its first sweep; recorded, not counted
     seed: int
+    load_workers: int = 1  # processes that ask
+    slo_ms: float | None = None  # p99 that capacity under an objective has to keep
     about: str = ""

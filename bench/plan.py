@@ -10,15 +10,8 @@ from typing_extensions import TypedDict
 from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
+from bench.loads import LoadForm, read_load
 from bench.model import Block, Cell, Contender, Load, Plan, Scenario
-
-
-@with_config(STRICT)
-class LoadForm(TypedDict):
-    """A load: closed loop with so many connections."""
-
-    kind: str
-    connections: int
 
 
 @with_config(STRICT)
@@ -47,6 +40,8 @@ class PlanForm(_Required, total=False):
     lead_in_s: float
     warm_up_s: float
     seed: int
+    slo_ms: float
+    load_workers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +79,11 @@ def read(root: Path, name: str) -> Plan:
         window_s=form["window_s"],
         warm_up_s=form.get("warm_up_s", 0.3),
         seed=form.get("seed", 1),
+        load_workers=form.get("load_workers", 1),
+        slo_ms=form.get("slo_ms"),
     )
-    for key in ("rounds", "sweeps", "window_s"):
-        if getattr(plan, key) <= 0:
+    for key in ("rounds", "sweeps", "window_s", "slo_ms", "load_workers"):
+        if (value := getattr(plan, key)) is not None and value <= 0:
             raise UsageError(f"{file}: {key}: must be more than 0")
     for key in ("lead_in_s", "warm_up_s"):
         if getattr(plan, key) < 0:
@@ -99,15 +96,10 @@ def _block(file: Path, number: int, form: BlockForm) -> Block:
     for key in ("contenders", "scenarios", "loads"):
         if not form[key]:
             raise UsageError(f"{where}.{key}: at least one")
-    for load in form["loads"]:
-        if load["kind"] != "closed":
-            raise UsageError(f'{where}.loads: kind {load["kind"]!r} is unknown; there is "closed"')
-        if load["connections"] < 1:
-            raise UsageError(f"{where}.loads: connections: at least 1")
     return Block(
         contenders=tuple(form["contenders"]),
         scenarios=tuple(form["scenarios"]),
-        loads=tuple(Load(kind="closed", connections=load["connections"]) for load in form["loads"]),
+        loads=tuple(read_load(f"{where}.loads", load) for load in form["loads"]),
     )
 
 
@@ -139,6 +131,12 @@ def narrowed(
     if not kept_blocks:
         raise UsageError(f"plan {plan.name}: no block has both {contenders} and {scenarios}")
     return replace(plan, blocks=kept_blocks, rounds=rounds or plan.rounds)
+
+
+def aimed(plan: Plan, contender: str) -> Plan:
+    """Return *plan* with *contender* in place of all of its own."""
+    blocks = tuple(replace(block, contenders=(contender,)) for block in plan.blocks)
+    return replace(plan, blocks=blocks, reference=contender)
 
 
 def _base(name: str) -> str:

@@ -16,18 +16,28 @@ Ending = Literal["complete", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What the load generator saw in the counted window of a slice."""
+    """What the load generator saw in the counted window of a slice.
+
+    Closed loop: what was answered while the window was open. Open loop: the requests that were due while it
+    was, however late they were sent or answered.
+    """
 
     window_s: float
-    latency: Histogram  # of verified responses: send to last byte
+    latency: Histogram  # of verified responses; closed: send to last byte, open: due to last byte
+    service: Histogram | None = None  # open: send to last byte
+    lag: Histogram | None = None  # open: due to sent, or to queued where no connection is free: our lateness
+    due: int | None = None  # open: requests due in the window
+    queued: int = 0  # open: of those, how many waited for a connection: the server's own queue
     failures: Mapping[str, int] = field(default_factory=dict)  # kind → count
     examples: tuple[str, ...] = ()  # the first failures: request, expected, got
-    unfinished: int = 0  # in flight when the window closed
+    unfinished: int = 0  # closed: in flight when the window closed; open: without an answer after the drain
+    occupied_s: float = 0.0  # closed: what every connection did in the window, added up from the books
     connects: int = 0
     received_bytes: int = 0
     client_cpu_s: float = 0.0
     locust_requests: int = 0  # Locust's own count over the whole slice, lead-in included
     slice_requests: int = 0  # ours over the same time
+    lost_workers: tuple[str, ...] = ()  # that asked, or would have: their share is in no count
 
     @property
     def requests(self) -> int:
@@ -52,6 +62,10 @@ class Usage:
     elapsed_s: float
     server_cpu_s: float | None = None
     database_cpu_s: float | None = None
+    client_wait_s: float | None = None  # run delay: the load generator could run, and did not
+    busy_s: Mapping[str, float] = field(default_factory=dict)  # core → not idle, whoever it was
+    softirq_s: Mapping[str, float] = field(default_factory=dict)  # core → of that in soft interrupts
+    steal_s: Mapping[str, float] = field(default_factory=dict)  # core → taken by the hypervisor
     memory_bytes: int | None = None  # proportional set size of the whole server tree
 
 

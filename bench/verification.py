@@ -4,11 +4,15 @@ A pass is remembered under everything that decides it: app, lock, command, schem
 """
 
 import hashlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,39 +23,42 @@ from bench.model import Contender
 from bench.records import Verification
 from bench.runtime import Runtime
 
-TIMEOUT_S = 180
-THOROUGH_TIMEOUT_S = 1200
+TOGETHER = 6  # contenders whose servers are up, and whose checks run, at once: those of plan quick
+TIMEOUT_S = 300
+THOROUGH_TIMEOUT_S = 3600
+OUTPUT, REPORT = "output.txt", "checks.xml"  # in the folder of each
 
 
 def verify(
-    contenders: Iterable[Contender],
+    contenders: Sequence[Contender],
     runtime: Runtime,
     memory: Path,
     *,
     fresh: bool = False,
     thorough: bool = False,
 ) -> Iterator[Verification]:
-    """Yield the outcome for each of *contenders*, each on a server of its own, as it becomes known.
+    """Yield the outcome for each of *contenders* in their order, several of them being held at a time.
 
+    Each has a server of its own; one that has the content of another held with it shares the outcome.
     *memory* is the folder of remembered passes; *fresh* does not look there; *thorough* sends generated
     requests as well. Raises CannotMeasure where a server does not start or the checks themselves are broken.
     """
-    for contender in contenders:
-        if not _checks(contender).is_dir():
-            yield Verification(contender=contender.name, outcome="no checks")
-            continue
-        remembered = memory / f"{content_key(contender, thorough=thorough)}.json"
-        if remembered.exists() and not fresh:
-            known = read_json(remembered, Verification)
-            yield replace(known, contender=contender.name, remembered=True)
-            continue
-        with runtime.serve([contender], hash_seed=0) as servers:
-            host, port = servers[contender.name].address
-            outcome = _run_checks(contender, f"http://{host}:{port}", thorough=thorough)
-        if outcome.outcome == "passed":
-            memory.mkdir(parents=True, exist_ok=True)
-            write_atomically(remembered, to_json(outcome))
-        yield outcome
+    for first in range(0, len(contenders), TOGETHER):
+        together = contenders[first : first + TOGETHER]
+        files = {
+            one.name: memory / f"{content_key(one, thorough=thorough)}.json"
+            for one in together
+            if _checks(one).is_dir()
+        }
+        unknown: dict[Path, Contender] = {}
+        for one in together:
+            if (file := files.get(one.name)) and (fresh or not file.exists()):
+                unknown.setdefault(file, one)
+        outcomes = _hold(list(unknown.values()), runtime, thorough=thorough) if unknown else []
+        found = dict(zip(unknown, outcomes, strict=True))
+        _remember(found)
+        for one in together:
+            yield _outcome(one, files.get(one.name), found)
 
 
 def content_key(contender: Contender, *, thorough: bool = False) -> str:
@@ -71,28 +78,78 @@ def _checks(contender: Contender) -> Path:
     return Path(contender.root) / "apps" / "checks"
 
 
-def _run_checks(contender: Contender, url: str, *, thorough: bool) -> Verification:
+def _remember(found: Mapping[Path, Verification]) -> None:
+    for file, outcome in found.items():
+        if outcome.outcome == "passed":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, to_json(outcome))
+
+
+def _outcome(contender: Contender, file: Path | None, found: Mapping[Path, Verification]) -> Verification:
+    if file is None:
+        return Verification(contender=contender.name, outcome="no checks")
+    known = found.get(file) or read_json(file, Verification)
+    asked_now = file in found and known.contender == contender.name
+    return replace(known, contender=contender.name, remembered=not asked_now)
+
+
+def _hold(contenders: Sequence[Contender], runtime: Runtime, *, thorough: bool) -> list[Verification]:
+    """Hold *contenders* against their checks, all at once: a check mostly waits for its server."""
     timeout_s = THOROUGH_TIMEOUT_S if thorough else TIMEOUT_S
-    with tempfile.TemporaryDirectory(prefix="bench-checks-") as scratch:
-        report = Path(scratch) / "checks.xml"
-        command = [*_command(contender, url, thorough=thorough), "--junitxml", str(report)]
-        command += ["--basetemp", str(Path(scratch) / "pytest")]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise CannotMeasure(
-                f"{contender.name}: the checks took more than {timeout_s} s: see whether it answers at all "
-                f"with `bench verify {contender.name}`"
-            ) from error
-        if done.returncode not in (0, 1) or not report.exists():
-            raise CannotMeasure(f"apps/checks is broken: {_complaint(done.stdout + done.stderr)}")
-        return _read_report(contender, report)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-checks-") as scratch,
+        runtime.serve(contenders, hash_seed=0) as servers,
+        ExitStack() as running,
+    ):
+        deadline = time.monotonic() + timeout_s
+        asked = []
+        for number, contender in enumerate(contenders):
+            folder = Path(scratch) / str(number)
+            folder.mkdir()
+            host, port = servers[contender.name].address
+            command = _command(contender, f"http://{host}:{port}", folder, thorough=thorough)
+            asked.append((contender, folder, running.enter_context(_running(command, folder))))
+        return [_finished(*one, deadline=deadline, timeout_s=timeout_s) for one in asked]
 
 
-def _command(contender: Contender, url: str, *, thorough: bool) -> list[str]:
+@contextmanager
+def _running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run *command*, what it says going to a file in *folder*; end it on exit, with all it has started."""
+    with (folder / OUTPUT).open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _finished(
+    contender: Contender, folder: Path, process: subprocess.Popen[bytes], *, deadline: float, timeout_s: int
+) -> Verification:
+    """Wait for the checks of *contender* and return what they found."""
+    try:
+        status = process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise CannotMeasure(
+            f"{contender.name}: the checks took more than {timeout_s} s: see whether it answers at all "
+            f"with `bench verify {contender.name}`"
+        ) from error
+    report = folder / REPORT
+    if status not in (0, 1) or not report.exists():
+        said = (folder / OUTPUT).read_text(errors="replace")
+        raise CannotMeasure(f"apps/checks is broken: {_complaint(said)}")
+    return _read_report(contender, report)
+
+
+def _command(contender: Contender, url: str, folder: Path, *, thorough: bool) -> list[str]:
     checks = _checks(contender)
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(checks / "pytest.ini"), str(checks)]
     command += ["--url", url, "-p", "no:cacheprovider"]
+    command += ["--junitxml", str(folder / REPORT), "--basetemp", str(folder / "pytest")]
     if contender.scenarios is not None:
         command += ["--scenarios", ",".join(contender.scenarios)]
     return [*command, "--thorough"] if thorough else command

@@ -75,10 +75,15 @@ class FakeLoad:
     diary: Diary
     interrupt_at: int | None = None  # the how-manieth slice
     latencies_ns: tuple[int, ...] = (1_000_000, 2_000_000)
+    response_bytes: int = 0
+    lag: Histogram | None = None
     slices: int = 0
 
     def prepare(self, targets, scenarios):
         self.diary.append(f"aim at {' '.join(targets) or 'nobody'}")
+
+    def pids(self):
+        return (4,)
 
     def begin(self, step: Slice) -> tuple[int, int]:
         self.slices += 1
@@ -92,12 +97,29 @@ class FakeLoad:
         return Sample(
             window_s=self.step.window_s,
             latency=Histogram.of(self.latencies_ns),
+            lag=self.lag,
+            received_bytes=self.response_bytes * len(self.latencies_ns),
             slice_requests=len(self.latencies_ns),
         )
 
 
+@dataclass
+class FakeNullServers:
+    diary: Diary
+    address: tuple[str, int] = ("127.0.0.1", 8)
+
+    @contextmanager
+    def __call__(self, scenario, response_bytes):
+        self.diary.append(f"null server of {scenario.name}, {response_bytes} bytes")
+        yield self
+        self.diary.append("null server stops")
+
+    def pids(self):
+        return (5,)
+
+
 class FakeObserver:
-    def watch(self, server, database, opens_ns, closes_ns) -> Usage:
+    def watch(self, server, database, client, opens_ns, closes_ns) -> Usage:
         return Usage(elapsed_s=0.2, server_cpu_s=0.1, database_cpu_s=0.01, memory_bytes=1000)
 
 

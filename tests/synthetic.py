@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from bench.histogram import Histogram
+from bench.loads import ceiling_load
 from bench.model import Block, Cell, Contender, Exchange, Load, Plan, Scenario, Slice
 from bench.records import SCHEMA, Record, Run, Sample, Usage, Verification
 
@@ -37,16 +39,21 @@ def synthetic_run(
     rounds: int = 9,
     sweeps: int = 3,
     connections: int = 32,
+    loads: Iterable[Load] = (),
+    slo_ms: float | None = None,
     noise: float = 0.02,
     seed: int = 1,
 ) -> Run:
-    """Return a complete run in which each contender answers about so many requests per second."""
+    """Return a complete run in which each contender answers about so many requests per second.
+
+    *loads* stand in for the one of so many *connections*. The null server answers 150,000 a second.
+    """
     random = Random(seed)
     names = tuple(scenarios)
-    load = Load(kind="closed", connections=connections)
+    asked_with = tuple(loads) or (Load(kind="closed", connections=connections),)
     plan = Plan(
         name="synthetic",
-        blocks=(Block(contenders=tuple(speeds), scenarios=names, loads=(load,)),),
+        blocks=(Block(contenders=tuple(speeds), scenarios=names, loads=asked_with),),
         reference=reference,
         rounds=rounds,
         sweeps=sweeps,
@@ -54,13 +61,21 @@ def synthetic_run(
         window_s=0.65,
         warm_up_s=0.3,
         seed=seed,
+        slo_ms=slo_ms,
     )
     records = tuple(
-        _record(Cell(contender=name, scenario=asked, load=load), number, sweep, speeds[name], noise, random)
+        _record(Cell(contender=name, scenario=asked, load=load), number, sweep, speeds, noise, random)
         for number in range(1, rounds + 1)
         for asked in names
+        for load in asked_with
         for sweep in range(sweeps + 1)
         for name in random.sample(sorted(speeds), len(speeds))
+    )
+    ceilings = tuple(
+        _ceiling(Cell(contender="null-server", scenario=asked, load=load), number, sweep)
+        for asked in names
+        for load in dict.fromkeys(map(ceiling_load, asked_with))
+        for number, sweep in ((1, 0), (rounds, sweeps))
     )
     return Run(
         schema=SCHEMA,
@@ -71,7 +86,7 @@ def synthetic_run(
         contenders=tuple(contender(name) for name in speeds),
         scenarios=tuple(scenario(name) for name in names),
         verifications=tuple(Verification(contender=name, outcome="passed", checks=61) for name in speeds),
-        records=records,
+        records=(*records, *ceilings),
         ended="complete",
     )
 
@@ -113,15 +128,18 @@ def scenario(name: str) -> Scenario:
     return Scenario(name=name, exchanges=(Exchange(name=name, method="GET", path=f"/{name}"),), weights=(1,))
 
 
-def _record(cell: Cell, number: int, sweep: int, speed: float, noise: float, random: Random) -> Record:
+def rate(fraction: float, **changes: Any) -> Load:
+    """Return an open load."""
+    return Load(kind="open", connections=256, fraction=fraction, arrivals="poisson", **changes)
+
+
+def _record(
+    cell: Cell, number: int, sweep: int, speeds: Mapping[str, float], noise: float, random: Random
+) -> Record:
     window_s = 0.65 if sweep else 0.3
-    count = round(speed * window_s * (1 + random.gauss(0, noise)))
-    typical_ns = cell.load.connections / speed * 1e9 if speed else 0.0
-    latency = Histogram.of(round(typical_ns * (0.8 + random.expovariate(5))) for _ in range(min(count, 200)))
-    scale = max(1, count // 200)
-    counts = [held * scale for held in latency.counts]
-    if counts:
-        counts[0] += count - sum(counts)
+    speed = speeds[cell.contender]
+    asked_rps = _asked_rps(cell, speeds)
+    count = round((asked_rps or speed) * window_s * (1 + random.gauss(0, noise)))
     role = "warm-up" if not sweep else "control" if cell.contender.endswith("~aa") else "measure"
     return Record(
         slice=Slice(
@@ -132,20 +150,86 @@ def _record(cell: Cell, number: int, sweep: int, speed: float, noise: float, ran
             seed=sweep,
             lead_in_s=0.1 if sweep else 0.0,
             window_s=window_s,
+            rate_rps=asked_rps,
+        ),
+        sample=_closed(cell, count, speed, window_s, random)
+        if asked_rps is None
+        else _open(count, asked_rps / speed, window_s, random),
+        usage=Usage(
+            elapsed_s=window_s,
+            server_cpu_s=window_s * (0.99 if asked_rps is None else min(asked_rps / speed, 0.99)),
+            database_cpu_s=0.0,
+            client_wait_s=0.01 * window_s,
+            busy_s={"0": window_s * 0.99, "1": count * 7e-6 + window_s * 0.01},
+            softirq_s={"0": 0.0, "1": 0.0},
+            steal_s={"0": 0.0, "1": 0.0},
+            memory_bytes=(40 + random.randrange(4)) * 2**20,
+        ),
+        started_s=number * 10.0 + sweep,
+    )
+
+
+def _asked_rps(cell: Cell, speeds: Mapping[str, float]) -> float | None:
+    if cell.load.kind == "closed":
+        return None
+    capacity = min(speeds.values()) if cell.load.of else speeds[cell.contender]
+    return cell.load.rate or (cell.load.fraction or 0.0) * capacity
+
+
+def _closed(cell: Cell, count: int, speed: float, window_s: float, random: Random) -> Sample:
+    typical_ns = cell.load.connections / speed * 1e9 if speed else 0.0
+    return Sample(
+        window_s=window_s,
+        latency=_spread(count, typical_ns, random),
+        unfinished=cell.load.connections if speed else 0,
+        connects=cell.load.connections,
+        received_bytes=count * 150,
+        client_cpu_s=count * 7e-6,
+    )
+
+
+def _open(count: int, load: float, window_s: float, random: Random) -> Sample:
+    """Requests wait the longer, the nearer *load* (1: capacity) comes to all that there is."""
+    service_ns = 2e6
+    return Sample(
+        window_s=window_s,
+        latency=_spread(count, service_ns / max(1 - load, 0.01), random),
+        service=_spread(count, service_ns, random),
+        lag=_spread(count, 20_000, random),
+        due=count,
+        received_bytes=count * 150,
+        client_cpu_s=count * 9e-6,
+    )
+
+
+def _spread(count: int, typical_ns: float, random: Random) -> Histogram:
+    seen = Histogram.of(round(typical_ns * (0.8 + random.expovariate(5))) for _ in range(min(count, 200)))
+    scale = max(1, count // 200)
+    counts = [held * scale for held in seen.counts]
+    if counts:
+        counts[0] += count - sum(counts)
+    return replace(seen, counts=tuple(counts), total_ns=seen.total_ns * scale)
+
+
+def _ceiling(cell: Cell, number: int, sweep: int) -> Record:
+    window_s, count = 0.65, round(150_000 * 0.65)
+    once = Histogram.of([200_000])
+    return Record(
+        slice=Slice(
+            cell=cell,
+            role="ceiling",
+            round=number,
+            sweep=sweep,
+            seed=1,
+            lead_in_s=0.1,
+            window_s=window_s,
         ),
         sample=Sample(
             window_s=window_s,
-            latency=replace(latency, counts=tuple(counts), total_ns=latency.total_ns * scale),
-            unfinished=cell.load.connections if speed else 0,
-            connects=cell.load.connections,
+            latency=replace(once, counts=(count,), total_ns=200_000 * count),
             received_bytes=count * 150,
-            client_cpu_s=count * 7e-6,
+            client_cpu_s=window_s * 0.99,
         ),
-        usage=Usage(
-            elapsed_s=window_s,
-            server_cpu_s=window_s * 0.99,
-            database_cpu_s=0.0,
-            memory_bytes=(40 + random.randrange(4)) * 2**20,
-        ),
+        usage=Usage(elapsed_s=window_s, server_cpu_s=window_s * 0.6, database_cpu_s=0.0),
         started_s=number * 10.0 + sweep,
     )

@@ -5,7 +5,7 @@ import pytest
 from bench.analysis import analyse
 from bench.histogram import Histogram
 from bench.records import Event, Verification
-from tests.synthetic import failing, synthetic_run, with_records
+from tests.synthetic import failing, rate, synthetic_run, with_records
 
 
 def caveats_of(run, contender="flask"):
@@ -49,12 +49,29 @@ def test_too_few_rounds_say_how_many_are_needed(rounds, said):
     assert caveats_of(run) == (f"no interval: {said}, 6 are needed",)
 
 
-def test_a_busy_client_is_named_as_a_possible_limit(clean):
+def test_a_busy_client_is_named_as_the_limit(clean):
     def busier(record):
         return replace(record, sample=replace(record.sample, client_cpu_s=0.6))
 
-    busy = with_records(clean, busier)
-    assert caveats_of(busy) == ("the client was busy 92 % of its core: it may be the limit",)
+    busy = with_records(clean, lambda record: record if record.slice.role == "ceiling" else busier(record))
+    assert caveats_of(busy) == ("client-limited: the client's core was 93 % busy",)
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (1, ()),
+        (3, ("did not keep up: 97.7 % of the requests that were due got a right answer",)),
+    ],
+)
+def test_an_open_row_that_did_not_answer_what_was_due_did_not_keep_up(lost, said):
+    def lose(record):
+        latency = Histogram.of([1_000_000] * (130 - lost))
+        return replace(record, sample=replace(record.sample, latency=latency, unfinished=lost))
+
+    run = synthetic_run({"flask": 400}, loads=(rate(0.5),), noise=0)
+    run = with_records(run, lambda record: lose(record) if record.slice.role == "measure" else record)
+    assert caveats_of(replace(run, fingerprint={})) == said
 
 
 def test_placement_passes_its_caveats_on():

@@ -5,7 +5,7 @@ import pytest
 from bench.analysis import analyse
 from bench.histogram import Histogram
 from bench.records import Usage
-from tests.synthetic import failing, synthetic_run, with_records
+from tests.synthetic import failing, rate, synthetic_run, with_records
 
 
 def row_of(run, contender, scenario=None):
@@ -67,7 +67,7 @@ def test_a_cell_with_nothing_but_voids_is_a_row_without_numbers():
 
 def test_latency_is_of_all_counted_windows_together():
     run = synthetic_run({"flask": 400}, rounds=1, sweeps=2)
-    held = {1: Histogram.of([1_000_000] * 99), 2: Histogram.of([3_000_000])}
+    held = {1: Histogram.of([1_000_000] * 99_900), 2: Histogram.of([3_000_000] * 100)}
 
     def change(record):
         latency = held.get(record.slice.sweep, record.sample.latency)
@@ -75,8 +75,8 @@ def test_latency_is_of_all_counted_windows_together():
 
     latency = row_of(with_records(run, change), "flask").latency
     assert (latency.p50_ms, latency.p99_ms) == pytest.approx((1.0, 1.0), rel=1e-3)
-    assert (latency.p99_9_ms, latency.max_ms) == pytest.approx((3.0, 3.0), rel=1e-3)
-    assert latency.mean_ms == pytest.approx(1.02)
+    assert (latency.p99_9_ms, latency.max_ms) == pytest.approx((1.0, 3.0), rel=1e-3)
+    assert latency.mean_ms == pytest.approx(1.002)
 
 
 def test_cpu_is_per_verified_response_even_where_it_was_watched_for_longer_than_the_window():
@@ -98,6 +98,30 @@ def test_a_system_that_does_not_tell_cpu_or_memory_leaves_them_out():
     assert row.utilisation.server is None
     assert ratio_of(silent, "django", "service_demand_us") is None
     assert ratio_of(silent, "django") is not None
+
+
+def test_an_open_row_knows_its_rate_and_what_became_of_its_requests():
+    def queueing(record):
+        return replace(record, sample=replace(record.sample, queued=2))
+
+    run = synthetic_run({"flask": 4000, "django": 2000}, loads=(rate(0.5, of="slowest"),), noise=0)
+    row = row_of(with_records(run, queueing), "flask")
+    assert row.arrivals.rate_rps == 1000
+    assert row.throughput_rps.estimate == pytest.approx(1000)
+    assert (row.arrivals.due, row.arrivals.queued) == (27 * 650, 54)
+    assert row.arrivals.service.p50_ms == pytest.approx(2, rel=0.2)
+    assert row.arrivals.lag.p99_ms < 0.1
+    assert row.latency.p50_ms > row.arrivals.service.p50_ms
+    assert row.in_flight == pytest.approx(1000 * row.latency.mean_ms / 1e3, rel=0.02)
+
+
+def test_at_a_given_rate_only_cpu_per_request_is_compared():
+    run = synthetic_run({"flask": 4000, "django": 2000, "flask~aa": 4000}, loads=(rate(0.5),), noise=0)
+    analysis = analyse(run)
+    assert {comparison.metric for comparison in analysis.comparisons} == {"service_demand_us"}
+    assert ratio_of(run, "django", "service_demand_us").estimate == pytest.approx(2, rel=0.01)
+    (floor,) = analysis.noise_floors
+    assert (floor.metric, floor.ratio.estimate) == ("service_demand_us", pytest.approx(1, rel=0.01))
 
 
 def test_requests_in_flight_obey_littles_law():

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from bench.analysis.intervals import hodges_lehmann, median_interval
 from bench.analysis.stats import (
     FEWEST_FOR_INTERVAL,
     Estimate,
+    difference_of,
     estimate_of,
-    median_interval,
     medians_by_round,
     paired_log_ratios,
     ratio_of,
@@ -134,3 +135,13 @@ def test_swapping_the_two_inverts_the_ratio(pairs):
     assert there.estimate == pytest.approx(1 / back.estimate)
     if there.low is not None:
         assert (there.low, there.high) == pytest.approx((1 / back.high, 1 / back.low))
+
+
+def test_from_twelve_rounds_on_a_difference_has_a_narrower_interval_than_the_median_has():
+    random = Random(3)
+    drawn = [random.gauss(0.1, 0.02) for _ in range(12)]
+    assert difference_of(drawn[:11]) == estimate_of(drawn[:11])
+    ours, medians = difference_of(drawn), estimate_of(drawn)
+    assert ours.high - ours.low < medians.high - medians.low
+    assert ours.level == pytest.approx(0.9575, abs=5e-4)
+    assert ours.estimate == hodges_lehmann(drawn)

@@ -39,8 +39,14 @@ def test_a_dry_run_says_what_would_be_measured_and_measures_nothing(bench, tmp_p
     told = bench("run", "tiny", "--dry-run", "--rounds", "3")
     assert told.exit_code == 0
     assert "hello, 4 connections: floor, one, one-fast, one~aa" in told.stdout
-    assert "7 cells × 3 rounds × 2 sweeps = 63 slices with warm-ups" in told.stdout
+    assert "7 cells × 3 rounds × 2 sweeps = 67 slices with warm-ups" in told.stdout
     assert not (tmp_path / "project" / "results").exists()
+
+
+def test_a_target_takes_the_place_of_all_contenders(bench):
+    told = bench("run", "tiny", "--dry-run", "--target", "http://127.0.0.1:8000")
+    assert told.exit_code == 0
+    assert "hello, 4 connections: target\nchurn, 4 connections: target\n" in told.stdout
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,16 @@ def test_a_dry_run_says_what_would_be_measured_and_measures_nothing(bench, tmp_p
         (["run", "tiny", "--out", "plans/tiny.toml/x"], "Not a directory: name another folder with --out"),
         (["run", "tiny", "--rounds", "0"], "Invalid value for '--rounds'"),
         (["rnu"], "No such command 'rnu'"),
+        (["run", "tiny", "--load-bind", "127.0.0.1:5557"], "--load-bind and --load-expect go together"),
+        (["run", "tiny", "--load-expect", "2"], "--load-bind and --load-expect go together"),
+        (
+            ["run", "tiny", "--load-bind", "5557", "--load-expect", "2"],
+            "--load-bind 5557: write it as HOST:PORT",
+        ),
+        (["run", "tiny", "--load-bind", "0.0.0.0:1", "--load-expect", "2"], "that they can reach with"),
+        (["run", "tiny", "--target", "https://127.0.0.1"], "TLS is not spoken here"),
+        (["run", "tiny", "--target", "127.0.0.1:8000"], "write it as http://HOST:PORT"),
+        (["run", "tiny", "--target", "http://h", "--contender", "one"], "leave --contender out"),
     ],
 )
 def test_a_wrong_word_is_one_line_with_the_remedy_and_exit_2(bench, words, said):

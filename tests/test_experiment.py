@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,9 @@ import pytest
 from bench import contenders, experiment, plan, scenarios, store
 from bench.errors import CannotMeasure
 from bench.experiment import Lab
+from bench.histogram import Histogram
 from bench.records import SCHEMA, Run
-from tests.fakes import FakeLoad, FakeObserver, FakeProgress, FakeRuntime
+from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.projects import make_project
 
 # Before the rounds: one warm-up and three exchanges of each contender that has a database.
@@ -39,8 +41,13 @@ def lab_with(tmp_path: Path, **fakes):
     parts = {"runtime": FakeRuntime(diary), "load": FakeLoad(diary)} | {
         name: fake(diary) for name, fake in fakes.items()
     }
+    parts["null_server"] = FakeNullServers(diary)
     lab = Lab(observer=FakeObserver(), progress=FakeProgress(), memory=tmp_path / "memory", **parts)
     return lab, diary
+
+
+def timed(journal):
+    return [record for record in journal.run.records if record.slice.role != "ceiling"]
 
 
 def test_every_round_starts_all_servers_afresh_measures_and_stops_them(journal, tmp_path):
@@ -52,7 +59,7 @@ def test_every_round_starts_all_servers_afresh_measures_and_stops_them(journal, 
     assert diary[first_round : first_round + 2] == [f"serve {everyone}", f"aim at {everyone}"]
     assert diary[-2:] == ["aim at nobody", "stop"]
     assert diary[first_round:].count(f"serve {everyone}") == diary[first_round:].count("stop") == 2
-    assert len(journal.run.records) == 2 * (4 + 3) * 3
+    assert len(timed(journal)) == 2 * (4 + 3) * 3
     assert len(journal.run.starts) == 2 * 4
     assert store.load(journal.folder).records == journal.run.records
 
@@ -88,12 +95,62 @@ def test_data_is_put_back_before_a_server_is_loaded_again_after_writes(journal, 
     assert any(entry.startswith("reset") for entry in diary)
 
 
+def test_the_ceiling_is_measured_beside_the_servers_with_responses_as_long_as_theirs(journal, tmp_path):
+    lab, diary = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, response_bytes=150))
+    experiment.carry_out(journal, lab)
+    everyone = "floor one one-fast one~aa"
+    first = diary.index("null server of hello, 150 bytes")
+    assert diary[first : first + 5] == [
+        "null server of hello, 150 bytes",
+        f"aim at {everyone} null-server",
+        "ceiling hello null-server",
+        f"aim at {everyone}",
+        "null server stops",
+    ]
+    ceilings = [record.slice for record in journal.run.records if record.slice.role == "ceiling"]
+    assert [(step.round, step.cell.scenario) for step in ceilings] == [
+        (1, "hello"),
+        (1, "churn"),
+        (2, "hello"),
+        (2, "churn"),
+    ]
+
+
+def test_a_slice_that_the_load_generator_sent_late_is_void_and_kept(journal, tmp_path):
+    late = Histogram.of([2_000_000] * 2 + [10_000] * 98)
+    lab, _ = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, lag=late))
+    experiment.carry_out(journal, lab)
+    assert {record.void for record in journal.run.records} == {"the load generator sent late"}
+
+
+class LosingLoad(FakeLoad):
+    """Loses a worker in the third slice of the first round."""
+
+    def finish(self):
+        lost = ("load worker 2 (there, process 7) has ended",) if self.slices == COUNTING + 3 else ()
+        return replace(super().finish(), lost_workers=lost)
+
+
+def test_a_lost_load_worker_voids_its_slice_and_the_run_goes_on(journal, tmp_path):
+    lab, _ = lab_with(tmp_path, load=LosingLoad)
+    experiment.carry_out(journal, lab)
+    assert [record.void for record in journal.run.records[:4]] == [
+        None,
+        None,
+        "a load worker was lost",
+        None,
+    ]
+    (event,) = journal.run.events
+    assert event.what.startswith("load worker 2 (there, process 7) has ended: its slice is void")
+    assert len(timed(journal)) == 2 * (4 + 3) * 3
+
+
 def test_a_server_that_dies_is_told_once_and_the_others_go_on(journal, tmp_path):
     lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, dying={"one": 2}))
     experiment.carry_out(journal, lab)
     (event,) = journal.run.events
     assert (event.contender, event.what, event.log) == ("one", "killed by signal 9", "its last words")
-    assert len(journal.run.records) == 2 * (4 + 3) * 3
+    assert len(timed(journal)) == 2 * (4 + 3) * 3
 
 
 def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_path):

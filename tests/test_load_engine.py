@@ -4,15 +4,13 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
@@ -20,96 +18,7 @@ from bench.errors import CannotMeasure
 from bench.load.driver import LocustLoad
 from bench.load.null_server import null_server
 from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
-
-HELLO = b'{"message": "Hello, World!"}'
-GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(HELLO), HELLO)
-CLOSING = GOOD.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-HELLO_SCENARIO = Scenario(
-    name="hello",
-    exchanges=(
-        Exchange(name="hello", method="GET", path="/", expect=Expect(json={"message": "Hello, World!"})),
-    ),
-    weights=(1,),
-)
-
-
-class Talk:
-    """One accepted connection, as a misbehaving server sees it."""
-
-    def __init__(self, sock: socket.socket, requests: list[bytes]) -> None:
-        self.sock = sock
-        self._requests = requests
-        self._file = sock.makefile("rb")
-
-    def request(self) -> bytes:
-        """Wait for the next request; return its line and body, b"" at the end."""
-        line, length = self._file.readline(), 0
-        while (header := self._file.readline()) not in (b"\r\n", b""):
-            if header.lower().startswith(b"content-length:"):
-                length = int(header.split(b":")[1])
-        body = self._file.read(length)
-        if line:
-            self._requests.append(line.strip() + b" " + body)
-        return line
-
-    def send(self, *pieces: bytes) -> None:
-        for piece in pieces:
-            self.sock.sendall(piece)
-
-    def reset(self) -> None:
-        """End with RST instead of FIN."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-@contextmanager
-def server(behave: Callable[[Talk], None]) -> Iterator[SimpleNamespace]:
-    """Run *behave* once per connection, each in a thread; `requests` has everything that arrived."""
-    requests: list[bytes] = []
-    talks: list[socket.socket] = []
-    threads: list[threading.Thread] = []
-
-    def talk(sock: socket.socket) -> None:
-        with sock, suppress(OSError, ValueError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            conversation = Talk(sock, requests)
-            with conversation._file:
-                behave(conversation)
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                sock, _ = listener.accept()
-                talks.append(sock)
-                threads.append(threading.Thread(target=talk, args=(sock,)))
-                threads[-1].start()
-
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        acceptor = threading.Thread(target=accept)
-        acceptor.start()
-        try:
-            yield SimpleNamespace(address=listener.getsockname(), requests=requests, talks=talks)
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            acceptor.join()
-            for sock in talks:
-                with suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-            for thread in threads:
-                thread.join()
-
-
-def always(*pieces: bytes, then: str = "") -> Callable[[Talk], None]:
-    """Answer each request with *pieces*; afterwards close, or reset, where that is said."""
-
-    def behave(talk: Talk) -> None:
-        while talk.request():
-            talk.send(*pieces)
-            if then == "reset":
-                talk.reset()
-            if then:
-                return
-
-    return behave
+from tests.servers import CLOSING, GOOD, HELLO, HELLO_SCENARIO, Talk, always, server
 
 
 def step(
@@ -141,6 +50,15 @@ def sample_of(load: LocustLoad, behave: Callable[[Talk], None], scenario: Scenar
         sample = load.finish()
         load.prepare({}, [])  # so that all connections are closed before the server is
         return sample, target
+
+
+def refused_by_nobody(load: LocustLoad, connections: int):
+    """Run a slice against a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+    load.prepare({"t": address}, [HELLO_SCENARIO])
+    load.begin(step(connections=connections))
+    return load.finish()
 
 
 CHUNKED = (
@@ -216,6 +134,37 @@ def test_each_wrong_answer_is_a_failure_of_its_kind_with_an_example(load, behave
     assert len(target.requests) == sample.slice_requests + sample.unfinished
 
 
+def slow(talk: Talk) -> None:
+    while talk.request():
+        time.sleep(0.03)
+        talk.send(GOOD)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(always(GOOD), id="right"),
+        pytest.param(slow, id="slow"),
+        pytest.param(always(GOOD[:20], GOOD[20:]), id="in pieces"),
+        pytest.param(always(CLOSING, then="close"), id="closes"),
+        pytest.param(always(GOOD, then="close"), id="closes without a word"),
+        pytest.param(always(GOOD.replace(b"200", b"500")), id="wrong"),
+        pytest.param(always(GOOD + b"HTTP"), id="malformed"),
+        pytest.param(always(GOOD[:-3], then="reset"), id="resets"),
+        pytest.param(lambda talk: talk.request() and talk.request(), id="no answer"),
+    ],
+)
+@pytest.mark.parametrize("connections", [1, 5])
+def test_what_connections_did_adds_up_to_the_window_times_their_number(impatient, behave, connections):
+    sample, _ = sample_of(impatient, behave, connections=connections, window_s=0.25)
+    assert sample.occupied_s == pytest.approx(connections * 0.25, rel=1e-6)
+
+
+def test_connections_that_are_refused_are_occupied_too(load):
+    sample = refused_by_nobody(load, connections=3)
+    assert sample.occupied_s == pytest.approx(3 * sample.window_s, rel=1e-6)
+
+
 def test_failures_beside_right_answers_are_counted_one_by_one(load):
     numbers = count()
 
@@ -230,11 +179,7 @@ def test_failures_beside_right_answers_are_counted_one_by_one(load):
 
 
 def test_a_refused_connection_is_a_failure_and_is_not_hammered(load):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = listener.getsockname()
-    load.prepare({"t": address}, [HELLO_SCENARIO])
-    load.begin(step(connections=2))
-    sample = load.finish()
+    sample = refused_by_nobody(load, connections=2)
     assert sample.failures.keys() == {"refused"}
     assert 2 <= sample.failed <= 2 * 0.1 / 0.02 + 4
     assert sample.examples[0] == "connect: Connection refused"
@@ -382,15 +327,14 @@ def test_a_request_that_cannot_be_made_cannot_be_measured(load):
 
 
 def test_against_the_null_server_every_answer_counts():
-    body = json.dumps({"message": "Hello, World!", "filler": "x" * 100})
     cores = sorted(os.sched_getaffinity(0))[:1] if hasattr(os, "sched_getaffinity") else []
-    with null_server(body, cores=cores) as address, LocustLoad(cores=cores) as load:
-        load.prepare({"t": address}, [HELLO_SCENARIO])
+    with null_server(HELLO_SCENARIO, 200, cores=cores) as null, LocustLoad(cores=cores) as load:
+        load.prepare({"t": null.address}, [HELLO_SCENARIO])
         load.begin(step(connections=8))
         sample = load.finish()
     assert sample.requests > 100
     assert sample.failed == 0
-    assert sample.received_bytes > len(body) * sample.requests
+    assert sample.received_bytes == 200 * sample.requests
     assert sample.locust_requests == sample.slice_requests
     assert sample.slice_requests > sample.requests
 
@@ -419,15 +363,15 @@ import os, sys
 from bench.load.driver import LocustLoad
 from bench.load.null_server import null_server
 sys.path.insert(0, sys.argv[1])
-from test_load_engine import HELLO_SCENARIO, step
-with null_server() as address, LocustLoad() as load:
-    load.prepare({"t": address}, [HELLO_SCENARIO])
+from tests.test_load_engine import HELLO_SCENARIO, step
+with null_server(HELLO_SCENARIO) as null, LocustLoad() as load:
+    load.prepare({"t": null.address}, [HELLO_SCENARIO])
     load.begin(step(window_s=30))
     print(load.pid, flush=True)
     os.kill(os.getpid(), 9)
 """
     parent = subprocess.run(
-        [sys.executable, "-c", program, os.path.dirname(__file__)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, str(Path(__file__).parents[1])], stdout=subprocess.PIPE, text=True
     )
     pid = int(parent.stdout)
     deadline = time.monotonic() + 5

@@ -24,18 +24,26 @@ def window(after_s, length_s):
 
 def test_cpu_is_what_was_used_between_the_readings_and_they_enclose_no_less_than_the_window(busy):
     opens_ns, closes_ns = window(0.05, 0.3)
-    usage = ProcessObserver().watch((busy,), (), opens_ns, closes_ns)
+    usage = ProcessObserver().watch((busy,), (), (busy,), opens_ns, closes_ns)
     assert time.perf_counter_ns() >= closes_ns
     assert usage.elapsed_s > 0.2
     assert 0 < usage.server_cpu_s <= usage.elapsed_s * 1.05
     assert usage.memory_bytes > 1_000_000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_the_cores_did_and_how_long_the_client_waited_for_one_is_told(busy):
+    usage = ProcessObserver().watch((), (), (busy,), *window(0, 0.3))
+    assert usage.client_wait_s >= 0
+    assert usage.busy_s.keys() == usage.softirq_s.keys() == usage.steal_s.keys()
+    assert sum(usage.busy_s.values()) > 0
+
+
 def test_servers_and_database_are_told_apart(busy):
-    usage = ProcessObserver().watch((os.getpid(),), (busy,), *window(0, 0.2))
+    usage = ProcessObserver().watch((os.getpid(),), (busy,), (), *window(0, 0.2))
     assert usage.database_cpu_s > usage.server_cpu_s
 
 
 def test_processes_that_are_gone_leave_nothing_to_tell(busy):
-    usage = ProcessObserver().watch((), (busy,), *window(0, 0.01))
+    usage = ProcessObserver().watch((), (busy,), (), *window(0, 0.01))
     assert (usage.server_cpu_s, usage.memory_bytes) == (None, None)

@@ -67,8 +67,10 @@ def test_unknown_names_are_told_with_what_is_near(root):
         ("rounds = 2", "rounds = 0", "tiny.toml: rounds: must be more than 0"),
         ("warm_up_s = 0.1", "warm_up_s = -1", "tiny.toml: warm_up_s: must not be negative"),
         ("connections = 4", "connections = 0", "block.0.loads: connections: at least 1"),
-        ('"closed"', '"opened"', "block.0.loads: kind 'opened' is unknown; there is \"closed\""),
+        ('"closed"', '"opened"', 'block.0.loads: kind \'opened\' is unknown; there is "closed" and "open"'),
         ('["hello", "churn"]', "[]", "block.0.scenarios: at least one"),
+        ("sweeps = 2", "sweeps = 2\nslo_ms = 0", "tiny.toml: slo_ms: must be more than 0"),
+        ("sweeps = 2", "sweeps = 2\nload_workers = 0", "tiny.toml: load_workers: must be more than 0"),
         ("sweeps = 2", "sweeps = 2\nfoo = 1", "tiny.toml: foo: unknown key"),
     ],
 )

@@ -5,12 +5,15 @@ from itertools import pairwise
 import pytest
 
 from bench.analysis import analyse
+from bench.model import Load
 from bench.report.bars import demand_chart, throughput_chart
-from bench.report.charts import write_charts
-from bench.report.curves import last_percent, latency_chart, place_of, spread_out
+from bench.report.charts import write_charts, write_series_charts
+from bench.report.curves import latency_chart, place_of, spread_out
+from bench.report.lines import latency_lines, throughput_lines
 from bench.report.looks import COLOURS, looks_of
 from bench.report.panels import panels
-from tests.synthetic import synthetic_run, with_records
+from bench.report.series import series_of
+from tests.synthetic import rate, synthetic_run, with_records
 
 
 def drawn(run, chart=throughput_chart):
@@ -83,9 +86,16 @@ def test_latency_curves_run_from_the_median_to_p99_9_on_a_log_axis():
     assert not any("~aa" in text for text in texts(figure))
 
 
-@pytest.mark.parametrize(("count", "last"), [(1, 50), (100, 90), (5000, 99.8), (10**6, 99.9)])
-def test_a_curve_ends_where_fewer_than_ten_responses_lie_beyond(count, last):
-    assert last_percent(count) == pytest.approx(last)
+@pytest.mark.parametrize(("unfinished", "last"), [(0, 99.9), (5_000, 95.25)])
+def test_a_curve_ends_where_too_few_requests_lie_beyond_or_none_was_answered(unfinished, last):
+    def lossy(record):
+        return replace(record, sample=replace(record.sample, unfinished=unfinished // 27))
+
+    run = synthetic_run({"flask": 11_400}, loads=(rate(0.5),), noise=0)  # 27 slices: 100,035 requests
+    axes = drawn(with_records(run, lossy), latency_chart).axes[0]
+    curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
+    assert curve.get_xdata()[-1] == pytest.approx(place_of(last), abs=0.01)
+    assert all(value > 0 for value in curve.get_ydata())
 
 
 def test_labels_keep_their_order_and_their_distance():
@@ -106,9 +116,74 @@ def test_a_chart_of_next_to_nothing_can_be_drawn(chart, speed, tmp_path):
 
 def test_file_names_are_safe_whatever_a_scenario_is_called(tmp_path):
     panel = replace(panels(analyse(synthetic_run({"a$b": 10}, rounds=1)))[0], scenario="../a b/c")
-    name = write_charts(panel, looks_of(["a$b"]), tmp_path)
-    assert re.fullmatch(r"[\w.-]+", name)
-    kinds = ("", "-latency", "-cpu")
+    names = write_charts(panel, looks_of(["a$b"]), tmp_path).values()
+    assert all(re.fullmatch(r"[\w.-]+", name) for name in names)
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"{name}{kind}.{suffix}" for kind in kinds for suffix in ("svg", "png")
+        f"{name}.{suffix}" for name in names for suffix in ("svg", "png")
+    }
+
+
+def test_a_client_limited_bar_says_that_it_is_a_bound_and_comes_last():
+    def busy(record):
+        busy_s = {"0": 0.0, "1": record.usage.elapsed_s}
+        return replace(record, usage=replace(record.usage, busy_s=busy_s))
+
+    run = synthetic_run(noise=0)
+    figure = drawn(
+        with_records(run, lambda record: busy(record) if record.slice.cell.contender == "stdlib" else record)
+    )
+    said = texts(figure)
+    assert "≥ 12,000 req/s, client-limited" in said
+    assert said.index("fastapi") < said.index("django") < said.index("stdlib")
+
+
+CONNECTIONS = [Load(kind="closed", connections=connections) for connections in (1, 8, 32)]
+FRACTIONS = [rate(0.2), rate(0.5), rate(0.9)]
+PAIR = {"flask": 4000, "fastapi": 9000}
+
+
+def series_drawn(chart, loads, speeds=PAIR):
+    run = synthetic_run(speeds, loads=loads, noise=0)
+    (series,) = series_of(panels(analyse(run)))
+    return chart(series, looks_of(speeds))
+
+
+def test_throughput_stands_against_connections_from_zero_up():
+    axes = series_drawn(throughput_lines, CONNECTIONS).axes[0]
+    assert axes.get_xscale() == "log"
+    assert axes.get_ylim()[0] == 0
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "8", "32"]
+    lines = [line for line in axes.lines if len(line.get_xdata())]
+    assert [list(line.get_xdata()) for line in lines] == [[1, 8, 32], [1, 8, 32]]
+
+
+@pytest.mark.parametrize(
+    ("loads", "levels"), [(CONNECTIONS, [1, 8, 32]), (FRACTIONS, [1800, 4500, 8100])], ids=["closed", "open"]
+)
+def test_p50_and_p99_stand_against_the_load(loads, levels):
+    figure = series_drawn(latency_lines, loads)
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "log"
+    lines = [line for line in axes.lines if len(line.get_xdata())]
+    assert list(lines[0].get_xdata()) == pytest.approx(levels)  # fastapi's p99
+    names = [text.split("  ")[0] for text in texts(figure)[2:] if text]
+    assert sorted(names) == ["fastapi p50", "fastapi p99", "flask p50", "flask p99"]
+
+
+@pytest.mark.parametrize("chart", [throughput_lines, latency_lines])
+@pytest.mark.parametrize("speed", [0, 1])
+def test_lines_of_next_to_nothing_can_be_drawn(chart, speed, tmp_path):
+    series_drawn(chart, CONNECTIONS, {"flask": speed}).savefig(tmp_path / "chart.svg")
+
+
+def test_series_of_one_scenario_do_not_overwrite_each_others_charts(tmp_path):
+    loads = (*CONNECTIONS, *FRACTIONS, *(rate(one, of="slowest") for one in (0.2, 0.5, 0.9)))
+    run = synthetic_run({"flask": 400}, loads=loads, rounds=1)
+    for series in series_of(panels(analyse(run))):
+        write_series_charts(series, looks_of(["flask"]), tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {
+        "hello-connections",
+        "hello-connections-latency",
+        "hello-fractions-latency",
+        "hello-fractions-slowest-latency",
     }

@@ -9,8 +9,8 @@ from rich.console import Console
 from bench.analysis import analyse
 from bench.records import Verification
 from bench.report.tables import print_run
-from bench.report.wording import interval
-from tests.synthetic import failing, synthetic_run, with_records
+from bench.report.wording import figure, interval
+from tests.synthetic import failing, rate, synthetic_run, with_records
 
 
 def printed(run, width=80):
@@ -25,14 +25,22 @@ def one_broken(run):
     )
 
 
-@pytest.mark.parametrize("run", [synthetic_run(), one_broken(synthetic_run())], ids=["clean", "failures"])
+OPEN = {"loads": (rate(0.5),), "rounds": 6}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [synthetic_run(), one_broken(synthetic_run()), synthetic_run(**OPEN), one_broken(synthetic_run(**OPEN))],
+    ids=["clean", "failures", "open", "open with failures"],
+)
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_tables_fit_and_keep_every_number_whole(width, run):
     text = printed(run, width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     for row in analyse(run).rows:
-        assert interval(row.throughput_rps) in text
+        told = figure(row.latency.p99_ms) if row.arrivals else interval(row.throughput_rps)
+        assert told in text
 
 
 def test_a_narrow_terminal_goes_without_cpu_and_memory():
@@ -48,6 +56,59 @@ def test_fastest_comes_first_and_the_control_last():
     text = printed(synthetic_run())
     places = [text.index(f"\n {name} ") for name in ("stdlib", "fastapi", "flask", "django", "flask~aa")]
     assert places == sorted(places)
+
+
+def busy_client(run, contender):
+    def busy(record):
+        busy_s = {"0": 0.0, "1": record.usage.elapsed_s}
+        return replace(record, usage=replace(record.usage, busy_s=busy_s))
+
+    return with_records(
+        run, lambda record: busy(record) if record.slice.cell.contender == contender else record
+    )
+
+
+def test_a_client_limited_row_is_a_bound_without_rank_or_ratio():
+    text = printed(busy_client(synthetic_run(noise=0), "stdlib"))
+    places = [text.index(f"\n {name} ") for name in ("fastapi", "flask", "django", "stdlib", "flask~aa")]
+    assert places == sorted(places)
+    assert "≥ 12,000" in text
+    assert "No ratio for stdlib: stdlib client-limited." in text
+    assert "! stdlib: client-limited: the core that client and database share was 100 % busy" in text
+
+
+def test_with_a_client_limited_reference_there_are_no_ratios():
+    text = printed(busy_client(synthetic_run(noise=0), "flask"))
+    assert "No ratios: the reference, flask, is client-limited." in text
+    assert "1.000" not in text
+
+
+def test_what_bounds_each_row_is_said():
+    text = printed(synthetic_run(noise=0))
+    assert "bound by" in text
+    assert "Bound by server: stdlib, fastapi, flask, django." in text
+    assert "Ceiling: 150,000 req/s, which the client reaches on a null server." in text
+
+
+def test_an_open_table_shows_rates_percentiles_and_lag_best_p99_first():
+    def queueing(record):
+        return replace(record, sample=replace(record.sample, queued=3, unfinished=2))
+
+    speeds = {"flask": 4_000, "fastapi": 10_000}
+    run = synthetic_run(speeds, loads=(rate(0.5, of="slowest"),), noise=0)
+    text = printed(
+        with_records(
+            run, lambda record: queueing(record) if record.slice.cell.contender == "flask" else record
+        )
+    )
+    words = " ".join(text.split())
+    assert "hello · 50 % of the slowest one's capacity" in text
+    assert text.index("\n fastapi ") < text.index("\n flask ")
+    assert "2,000" in text
+    assert "Open loop: requests were due at random times (Poisson)" in words
+    assert "Waited until one of 256 connections was free: flask 81 of 35,100." in words
+    assert "Without an answer, so beyond every percentile: flask 54." in words
+    assert "1 comparison of CPU per request with flask" in words
 
 
 def test_below_a_table_stands_what_its_intervals_mean():
@@ -66,7 +127,7 @@ def test_a_noise_floor_from_another_scenario_says_where_it_is_from():
 
     text = printed(with_records(run, keep))
     assert "Noise floor: flask" in text
-    assert "Noise floor, in hello: flask" in text
+    assert "Noise floor, in hello, 32 connections: flask" in text
 
 
 def test_failures_have_a_column_only_where_there_are_any():

@@ -155,10 +155,12 @@ def test_a_server_sees_an_allow_listed_environment_and_nothing_of_the_shell(runt
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot pin processes")
-def test_a_server_is_pinned_to_the_server_cores(runtime, contender):
-    runtime.prepare([contender()])
-    with runtime.serve([contender()], hash_seed=1) as servers:
-        assert os.sched_getaffinity(servers["tiny"].pids()[0]) == set(placed(available_cores()).server)
+def test_once_ready_every_process_of_a_server_is_on_the_server_cores(runtime, contender):
+    wrapped = contender(command="python wrapper.py")
+    runtime.prepare([wrapped])
+    with runtime.serve([wrapped], hash_seed=1) as servers:
+        found = [os.sched_getaffinity(pid) for pid in servers["tiny"].pids()]
+    assert found == [set(placed(available_cores()).server)] * 2
 
 
 def test_a_tree_that_ignores_the_request_to_stop_is_killed_whole(project, tmp_path):
@@ -251,7 +253,7 @@ def test_an_answer_from_another_process_on_the_port_is_not_taken_for_the_server(
             contender=contender(), address=("127.0.0.1", port), child=start("idle.py")
         )
         with pytest.raises(CannotMeasure, match="another process answers on its port"):
-            servers.ready([idle], timeout_s=1.0)
+            servers.ready(idle, timeout_s=1.0)
 
 
 @pytest.mark.parametrize("command", ["python {prot}", "python 'server.py", "python {"])

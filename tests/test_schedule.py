@@ -3,7 +3,7 @@ from dataclasses import replace
 from itertools import groupby
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import schedule
@@ -30,8 +30,14 @@ GROUPS = (
 )
 
 
-def record_of(step):
-    sample = Sample(window_s=step.window_s, latency=Histogram())
+OPEN = Load(kind="open", connections=256, fraction=0.5, arrivals="poisson")
+SLOWEST = replace(OPEN, fraction=0.8, of="slowest")
+SPEEDS = {"a": 100, "b": 1000, "c": 4000}  # answers in a slice
+
+
+def record_of(step, speeds=SPEEDS):
+    answered = speeds.get(step.cell.contender, 0)
+    sample = Sample(window_s=step.window_s, latency=Histogram.of([1] * answered))
     return Record(slice=step, sample=sample, usage=Usage(elapsed_s=1.0), started_s=0.0)
 
 
@@ -42,8 +48,12 @@ def carried_out(plan=PLAN, groups=GROUPS, records=(), steps=10**6):
     return [record.slice for record in records]
 
 
+def timed(steps):
+    return [step for step in steps if step.role != "ceiling"]
+
+
 def test_every_cell_is_measured_once_per_round_and_sweep_after_its_warm_up():
-    steps = carried_out()
+    steps = timed(carried_out())
     cells = Counter((step.round, step.sweep, step.cell) for step in steps)
     assert set(cells.values()) == {1}
     assert len(steps) == 4 * (3 + 1) * (4 + 2)
@@ -59,7 +69,7 @@ def test_a_round_ends_before_the_next_begins():
 
 
 def test_warm_ups_and_controls_are_told_apart_from_what_is_measured():
-    roles = {(s.sweep == 0, s.cell.contender.endswith("~aa"), s.role) for s in carried_out()}
+    roles = {(s.sweep == 0, s.cell.contender.endswith("~aa"), s.role) for s in timed(carried_out())}
     assert roles == {
         (True, False, "warm-up"),
         (True, True, "warm-up"),
@@ -69,7 +79,7 @@ def test_warm_ups_and_controls_are_told_apart_from_what_is_measured():
 
 
 def test_contenders_of_a_sweep_share_a_seed_and_no_two_sweeps_do():
-    steps = carried_out()
+    steps = timed(carried_out())
     by_sweep = {}
     for step in steps:
         by_sweep.setdefault((step.round, step.cell.scenario, step.sweep), set()).add(step.seed)
@@ -79,7 +89,7 @@ def test_contenders_of_a_sweep_share_a_seed_and_no_two_sweeps_do():
 
 def test_the_order_differs_between_sweeps_and_comes_from_the_plans_seed():
     def orders(plan):
-        return [s.cell.contender for s in carried_out(plan)]
+        return [s.cell.contender for s in timed(carried_out(plan))]
 
     assert orders(PLAN) == orders(PLAN)
     assert orders(PLAN) != orders(replace(PLAN, seed=2))
@@ -87,7 +97,8 @@ def test_the_order_differs_between_sweeps_and_comes_from_the_plans_seed():
     assert len(sweeps) > 1
 
 
-@given(st.integers(min_value=0, max_value=96))
+@settings(max_examples=30)
+@given(st.integers(min_value=0, max_value=100))
 def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(stopped_after):
     first = carried_out(steps=stopped_after)
     assert carried_out(records=[record_of(step) for step in first]) == carried_out()
@@ -95,7 +106,7 @@ def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(stopped_after):
 
 def test_what_is_left_shrinks_to_nothing():
     planned = schedule.duration_s(schedule.schedule(PLAN, GROUPS))
-    assert planned == pytest.approx(4 * 6 * (0.3 + 3 * 0.6))
+    assert planned == pytest.approx(4 * 6 * (0.3 + 3 * 0.6) + 4 * 0.6)
     done = [record_of(step) for step in carried_out(steps=48)]
     assert 0 < schedule.duration_s(schedule.remaining(PLAN, GROUPS, done)) < planned
     assert schedule.upcoming(PLAN, GROUPS, [record_of(step) for step in carried_out()]) is None
@@ -103,3 +114,56 @@ def test_what_is_left_shrinks_to_nothing():
 
 def test_every_round_has_its_own_hash_seed():
     assert len({schedule.hash_seed(PLAN, number) for number in range(1, 30)}) == 29
+
+
+def test_the_null_server_is_asked_before_the_first_counted_slice_of_a_scenario_and_after_its_last():
+    for scenario in ("x", "y"):
+        steps = [step for step in carried_out() if step.cell.scenario == scenario and step.sweep]
+        warmed_up = [step for step in carried_out() if step.cell.scenario == scenario]
+        ceilings = [index for index, step in enumerate(warmed_up) if step.role == "ceiling"]
+        first = next(i for i, step in enumerate(warmed_up) if step.role == "measure")
+        assert ceilings == [first - 1, len(warmed_up) - 1]
+        assert steps[-1].cell.load == LOAD
+
+
+def test_loads_that_share_a_ceiling_have_it_measured_once():
+    groups = [Group(scenario="x", load=load, contenders=("a",)) for load in (OPEN, SLOWEST, schedule.PILOT)]
+    ceilings = [step for step in carried_out(groups=groups) if step.role == "ceiling"]
+    assert [(step.cell.load, step.round) for step in ceilings] == [(schedule.PILOT, 1), (schedule.PILOT, 4)]
+
+
+def rates(groups, speeds=SPEEDS, role="measure"):
+    records = []
+    while step := schedule.upcoming(PLAN, groups, records):
+        records.append(record_of(step, speeds))
+    return {step.cell.contender: step.rate_rps for record in records if (step := record.slice).role == role}
+
+
+def test_fractions_are_of_the_capacity_that_pilots_showed_frozen_for_all_rounds():
+    groups = [Group(scenario="x", load=OPEN, contenders=("a", "b", "c", "a~aa"))]
+    pilots = [step for step in carried_out(groups=groups) if step.role == "capacity"]
+    assert carried_out(groups=groups)[: len(pilots)] == pilots
+    assert Counter(step.cell.contender for step in pilots) == dict.fromkeys("abc", schedule.PILOT_SWEEPS)
+    assert rates(groups) == {"a": 100, "b": 1000, "c": 4000}  # half of what a window of half a second showed
+    assert rates(groups, role="control") == {"a~aa": 100}
+    warmed_up = {step.rate_rps for step in carried_out(groups=groups) if step.role == "warm-up"}
+    assert warmed_up == {100, 1000, 4000}
+
+
+def test_a_fraction_of_the_slowest_is_one_rate_for_all_and_one_that_answers_nothing_does_not_set_it():
+    groups = [Group(scenario="x", load=SLOWEST, contenders=("a", "b", "c"))]
+    assert set(rates(groups).values()) == {160}
+    assert set(rates(groups, {"b": 1000, "c": 4000}).values()) == {1600}
+    assert set(rates(groups, {}).values()) == {schedule.LOWEST_RPS}
+
+
+def test_a_twin_alone_has_a_pilot_of_its_own():
+    groups = [Group(scenario="x", load=OPEN, contenders=("a~aa",))]
+    pilots = {step.cell.contender for step in carried_out(groups=groups) if step.role == "capacity"}
+    assert pilots == {"a~aa"}
+
+
+def test_a_rate_is_the_same_for_all_without_a_pilot():
+    groups = [Group(scenario="x", load=replace(OPEN, fraction=None, rate=2000.0), contenders=("a", "b"))]
+    assert not [step for step in carried_out(groups=groups) if step.role == "capacity"]
+    assert set(rates(groups).values()) == {2000.0}

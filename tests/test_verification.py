@@ -1,3 +1,8 @@
+import time
+from _thread import interrupt_main
+from threading import Thread
+
+import psutil
 import pytest
 
 from bench import contenders, verification
@@ -18,6 +23,17 @@ def test_generated(request, record_testsuite_property):
     if request.config.getoption("thorough"):
         record_testsuite_property("generated", 5000)
 """
+MEETING = """
+import os, pathlib, time
+
+def test_meeting():
+    meeting = pathlib.Path({meeting!r})
+    (meeting / str(os.getpid())).touch()
+    deadline = time.monotonic() + 30
+    while len([*meeting.glob("[0-9]*")]) < {guests}:
+        assert time.monotonic() < deadline, "nobody came"
+        time.sleep(0.02)
+"""
 
 
 @pytest.fixture
@@ -35,6 +51,13 @@ def outcomes(root, *names, fresh=False, thorough=False):
     chosen = [contenders.resolve(name, tables) for name in names]
     found = list(verification.verify(chosen, runtime, root / "memory", fresh=fresh, thorough=thorough))
     return found, runtime.servings
+
+
+def interrupt_when_there(meeting, guests):
+    deadline = time.monotonic() + 30
+    while len([*meeting.glob("[0-9]*")]) < guests and time.monotonic() < deadline:
+        time.sleep(0.02)
+    interrupt_main()
 
 
 def write_checks(root, source):
@@ -58,7 +81,32 @@ def test_a_twin_of_the_same_content_is_not_verified_twice(root):
     write_checks(root, PASSING)
     found, servings = outcomes(root, "one", "one~aa", "one:pool=off")
     assert [one.remembered for one in found] == [False, True, False]
+    assert [one.contender for one in found] == ["one", "one~aa", "one:pool=off"]
+    assert servings == 1
+
+
+def test_contenders_are_held_against_the_checks_at_the_same_time(root, tmp_path):
+    write_checks(root, MEETING.format(meeting=str(tmp_path), guests=2))
+    found, _ = outcomes(root, "one", "one-fast")
+    assert [one.outcome for one in found] == ["passed", "passed"]
+
+
+def test_of_many_contenders_only_some_are_up_at_once(root):
+    write_checks(root, PASSING)
+    names = [f"one:workers={number}" for number in range(1, verification.TOGETHER + 2)]
+    found, servings = outcomes(root, *names)
+    assert [one.contender for one in found] == names
     assert servings == 2
+
+
+def test_an_interrupt_ends_the_checks_before_their_servers(root, tmp_path):
+    write_checks(root, MEETING.format(meeting=str(tmp_path), guests=100))
+    interrupter = Thread(target=interrupt_when_there, args=(tmp_path, 2))
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        outcomes(root, "one", "one-fast")
+    interrupter.join()
+    assert not any(psutil.pid_exists(int(guest.name)) for guest in tmp_path.glob("[0-9]*"))
 
 
 def test_a_difference_is_named_and_never_remembered_as_a_pass(root):

@@ -2,36 +2,47 @@
 
 from dataclasses import dataclass, replace
 
+from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import caveats_of
 from bench.analysis.comparisons import Comparison, comparisons, noise_floors
-from bench.analysis.estimates import SAME_AGAIN, Latency, Row, Utilisation, rows
-from bench.analysis.measures import client_us, database_us, server_us
+from bench.analysis.estimates import Arrivals, Row, rows
+from bench.analysis.measures import client_us, database_us, metrics_of, server_us
+from bench.analysis.percentiles import Latency, last_percent, told_ms
 from bench.analysis.stats import Estimate
+from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.records import Run
 
 __all__ = [
-    "SAME_AGAIN",
     "Analysis",
+    "Arrivals",
+    "Capacity",
     "Comparison",
+    "Cores",
     "Estimate",
     "Latency",
     "Row",
     "Utilisation",
     "analyse",
     "client_us",
+    "cores_of",
     "database_us",
+    "last_percent",
+    "metrics_of",
     "server_us",
+    "told_ms",
+    "utilisation_of",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """A run with its rows (caveats filled in), comparisons with the reference, and noise floors."""
+    """A run with its rows (caveats filled in), comparisons with the reference, noise floors, capacities."""
 
     run: Run
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     noise_floors: tuple[Comparison, ...]
+    capacities: tuple[Capacity, ...]
 
     @property
     def partial(self) -> bool:
@@ -46,9 +57,12 @@ class Analysis:
 
 def analyse(run: Run) -> Analysis:
     """Return everything that reports show of *run*."""
+    found = rows(run)
+    limited = {row.cell for row in found if row.client_limit}
     return Analysis(
         run=run,
-        rows=tuple(replace(row, caveats=caveats_of(run, row)) for row in rows(run)),
-        comparisons=comparisons(run),
-        noise_floors=noise_floors(run),
+        rows=tuple(replace(row, caveats=caveats_of(run, row)) for row in found),
+        comparisons=comparisons(run, limited),
+        noise_floors=noise_floors(run, limited),
+        capacities=capacities(run, found),
     )

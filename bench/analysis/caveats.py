@@ -6,7 +6,7 @@ from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.records import Run
 
-BUSY_CLIENT = 0.85  # of its core; beyond it the client's queueing shows in what it measures
+KEPT_UP = 0.99  # of the requests that were due
 
 
 def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
@@ -17,17 +17,21 @@ def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
 def _of_row(row: Row) -> Iterator[str]:
     if row.failed:
         yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
-    if row.unfinished and not row.requests:
+    if row.unfinished and not row.requests and not row.arrivals:
         yield f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
+    if row.arrivals and row.requests < KEPT_UP * row.arrivals.due:
+        share = row.requests / row.arrivals.due
+        yield f"did not keep up: {share * 100:.1f} % of the requests that were due got a right answer"
     if row.voids:
         void = sum(row.voids.values())
         yield f"{void} of {void + row.slices} slices void ({_counted(row.voids)})"
     if row.rounds < FEWEST_FOR_INTERVAL:
         rounds = "1 round" if row.rounds == 1 else f"{row.rounds} rounds"
         yield f"no interval: {rounds}, {FEWEST_FOR_INTERVAL} are needed"
-    client = row.utilisation.client
-    if client is not None and client >= BUSY_CLIENT:
-        yield f"the client was busy {client * 100:.0f} % of its core: it may be the limit"
+    if row.client_limit:
+        yield row.client_limit
+    if row.ceiling.missing:
+        yield row.ceiling.missing
 
 
 def _of_contender(run: Run, contender: str) -> Iterator[str]:

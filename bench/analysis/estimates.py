@@ -4,43 +4,35 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.analysis.bounds import Bound, bound_by, client_limit
+from bench.analysis.ceilings import Ceiling, ceiling_of, ceilings
 from bench.analysis.measures import (
     Measure,
     by_cell,
     by_sweep,
     client_us,
     database_us,
+    rate_rps,
     server_us,
     throughput_rps,
 )
+from bench.analysis.percentiles import Latency
 from bench.analysis.stats import Estimate, estimate_of, medians_by_round
+from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.histogram import Histogram
-from bench.model import Cell
-from bench.records import Record, Run
-
-SAME_AGAIN = "~aa"
+from bench.model import SAME_AGAIN, Cell, Contender
+from bench.records import Record, Run, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Percentiles over every verified response of a cell; None where there was none."""
+class Arrivals:
+    """What only an open loop knows of its requests; times are those of every counted window together."""
 
-    mean_ms: float | None
-    p50_ms: float | None
-    p90_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    p99_9_ms: float | None
-    max_ms: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utilisation:
-    """Cores used while windows were open: CPU seconds per second; None where the system does not tell."""
-
-    server: float | None
-    client: float | None
-    database: float | None
+    rate_rps: float | None  # asked for
+    due: int
+    queued: int  # waited for a connection
+    service: Latency  # send to last byte
+    lag: Latency  # due to send where a connection was free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +46,7 @@ class Row:
     throughput_rps: Estimate | None
     latency: Latency
     latencies: Histogram  # of every verified response
+    arrivals: Arrivals | None  # None: closed
     service_demand_us: Estimate | None
     database_us: Estimate | None
     client_us: Estimate | None
@@ -64,6 +57,9 @@ class Row:
     unfinished: int
     voids: Mapping[str, int]  # evidence → slices
     utilisation: Utilisation
+    ceiling: Ceiling
+    client_limit: str | None  # why throughput may be the client's; None: it is not
+    bound_by: Bound | None  # None: nothing was counted
     in_flight: float | None  # by Little's law: throughput × mean latency
     caveats: tuple[str, ...] = ()
 
@@ -77,30 +73,45 @@ class Row:
         """Whether it repeats another contender, to show what noise alone does."""
         return self.cell.contender.endswith(SAME_AGAIN)
 
+    @property
+    def unanswered(self) -> int:
+        """Requests that are beyond every percentile: only an open loop waits for what it has asked."""
+        return self.unfinished if self.arrivals else 0
+
 
 def rows(run: Run) -> tuple[Row, ...]:
     """Return a row for every cell that was measured, in the plan's order."""
-    stacks = {contender.name: contender.stack for contender in run.contenders}
-    return tuple(_row(cell, stacks[cell.contender], records) for cell, records in by_cell(run).items())
+    contenders = {contender.name: contender for contender in run.contenders}
+    known, cores = ceilings(run), cores_of(run)
+    return tuple(
+        _row(cell, contenders[cell.contender], records, ceiling_of(cell, known), cores)
+        for cell, records in by_cell(run).items()
+    )
 
 
 def _over_rounds(records: Iterable[Record], measure: Measure) -> Estimate | None:
     return estimate_of(medians_by_round(by_sweep(records, measure)).values())
 
 
-def _row(cell: Cell, stack: str, records: Sequence[Record]) -> Row:
+def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: Ceiling, cores: Cores) -> Row:
     counted = [record for record in records if record.void is None]
     samples = [record.sample for record in counted]
     merged = Histogram.merged(sample.latency for sample in samples)
     window_s = sum(sample.window_s for sample in samples)
+    unfinished = sum(sample.unfinished for sample in samples)
+    is_open = cell.load.kind == "open"
+    throughput = _over_rounds(counted, throughput_rps)
+    used = utilisation_of(counted, cores)
+    limit = client_limit(throughput.estimate if throughput else 0.0, ceiling.rps, used, cores)
     return Row(
         cell=cell,
-        stack=stack,
+        stack=contender.stack,
         rounds=len({record.slice.round for record in counted}),
         slices=len(counted),
-        throughput_rps=_over_rounds(counted, throughput_rps),
-        latency=_latency(merged),
+        throughput_rps=throughput,
+        latency=Latency.of(merged, unfinished if is_open else 0),
         latencies=merged,
+        arrivals=_arrivals(rate_rps(records), samples) if is_open else None,
         service_demand_us=_over_rounds(counted, server_us),
         database_us=_over_rounds(counted, database_us),
         client_us=_over_rounds(counted, client_us),
@@ -110,34 +121,25 @@ def _row(cell: Cell, stack: str, records: Sequence[Record]) -> Row:
         requests=merged.count,
         failures=sum((Counter(sample.failures) for sample in samples), Counter()),
         examples=tuple(dict.fromkeys(example for sample in samples for example in sample.examples))[:3],
-        unfinished=sum(sample.unfinished for sample in samples),
+        unfinished=unfinished,
         voids=Counter(record.void for record in records if record.void is not None),
-        utilisation=_utilisation(counted),
+        utilisation=used,
+        ceiling=ceiling,
+        client_limit=limit,
+        bound_by=bound_by(used, cores, workers=contender.workers, client_limited=limit is not None)
+        if counted
+        else None,
         in_flight=merged.total_ns / 1e9 / window_s if window_s else None,
     )
 
 
-def _latency(merged: Histogram) -> Latency:
-    return Latency(
-        mean_ms=merged.mean_ms(),
-        p50_ms=merged.percentile_ms(50),
-        p90_ms=merged.percentile_ms(90),
-        p95_ms=merged.percentile_ms(95),
-        p99_ms=merged.percentile_ms(99),
-        p99_9_ms=merged.percentile_ms(99.9),
-        max_ms=merged.max_ns / 1e6 if merged.count else None,
+def _arrivals(asked_rps: float | None, samples: Sequence[Sample]) -> Arrivals:
+    unfinished = sum(sample.unfinished for sample in samples)
+    service = Histogram.merged(sample.service for sample in samples if sample.service)
+    return Arrivals(
+        rate_rps=asked_rps,
+        due=sum(sample.due or 0 for sample in samples),
+        queued=sum(sample.queued for sample in samples),
+        service=Latency.of(service, unfinished),
+        lag=Latency.of(Histogram.merged(sample.lag for sample in samples if sample.lag)),
     )
-
-
-def _utilisation(counted: Sequence[Record]) -> Utilisation:
-    return Utilisation(
-        server=_cores((record.usage.server_cpu_s, record.usage.elapsed_s) for record in counted),
-        client=_cores((record.sample.client_cpu_s, record.sample.window_s) for record in counted),
-        database=_cores((record.usage.database_cpu_s, record.usage.elapsed_s) for record in counted),
-    )
-
-
-def _cores(spent: Iterable[tuple[float | None, float]]) -> float | None:
-    known = [(cpu_s, watched_s) for cpu_s, watched_s in spent if cpu_s is not None]
-    watched_s = sum(watched_s for _, watched_s in known)
-    return sum(cpu_s for cpu_s, _ in known) / watched_s if watched_s else None

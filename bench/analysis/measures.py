@@ -1,10 +1,11 @@
 """What one slice says, and the slices of a run by cell and by sweep."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
 from typing import Literal
 
 from bench.analysis.stats import Sweep
-from bench.model import Cell
+from bench.model import Cell, Load
 from bench.plan import groups
 from bench.records import Record, Run
 
@@ -39,10 +40,21 @@ def client_us(record: Record) -> float | None:
     return _cpu_us(record.sample.client_cpu_s, record.sample.window_s, record)
 
 
+def rate_rps(records: Sequence[Record]) -> float | None:
+    """Return at how many requests per second one cell was asked; None in a closed loop, or of no records."""
+    rates = [record.slice.rate_rps for record in records if record.slice.rate_rps is not None]
+    return median(rates) if rates else None
+
+
 METRICS: Mapping[Metric, Measure] = {
     "throughput_rps": throughput_rps,
     "service_demand_us": server_us,
 }
+
+
+def metrics_of(load: Load) -> tuple[Metric, ...]:
+    """Return what can be compared under *load*, the main one first: at a given rate throughput is given."""
+    return ("throughput_rps", "service_demand_us") if load.kind == "closed" else ("service_demand_us",)
 
 
 def by_cell(run: Run) -> dict[Cell, list[Record]]:

@@ -1,24 +1,16 @@
-"""Medians with exact intervals, and ratios of what was measured in pairs. Pure; knows nothing of runs."""
+"""Estimates over rounds, and ratios of what was measured in pairs. Pure; knows nothing of runs."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from statistics import median
 
-LEVEL = 0.95
+from bench.analysis.intervals import Interval, hodges_lehmann, median_interval, signed_rank_interval
+
+FEWEST_FOR_SIGNED_RANK = 12  # below it its interval is hardly narrower, and it assumes more
 FEWEST_FOR_INTERVAL = 6  # five values reach 1 − 2·½⁵ = 93.75 % at most
 
 Sweep = tuple[int, int]  # round and sweep within it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """Where the median lies, with the probability that it does (0 to 1)."""
-
-    low: float
-    high: float
-    level: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,35 +32,22 @@ class Pairing:
     dropped: int  # sweeps in which only one of the two has a value above zero
 
 
-def median_interval(values: Iterable[float], level: float = LEVEL) -> Interval | None:
-    """Return the narrowest order-statistic interval of the median that reaches *level*; None where none does.
-
-    [x₍ₖ₎, x₍ₙ₊₁₋ₖ₎] misses the median with probability 2·P(Binomial(n, ½) < k), whatever the values'
-    distribution (David & Nagaraja, Order Statistics, 3rd ed., §7.1).
-    """
-    ordered = sorted(values)
-    n = len(ordered)
-    narrowest = None
-    for k, outside in enumerate(accumulate(math.comb(n, i) for i in range(n // 2)), start=1):
-        reached = 1 - 2 * outside / 2**n
-        if reached < level:
-            break
-        narrowest = Interval(low=ordered[k - 1], high=ordered[n - k], level=reached)
-    return narrowest
-
-
 def estimate_of(values: Iterable[float]) -> Estimate | None:
-    """Return the estimate from one value per round; None without a round.
+    """Return the median of one value per round, with its interval; None without a round."""
+    kept = list(values)
+    return _estimate(median(kept), median_interval(kept)) if kept else None
 
-    Every estimate comes from here: the choice of estimator by number of rounds has this one place.
+
+def difference_of(values: Iterable[float]) -> Estimate | None:
+    """Return the centre of one paired difference per round, with its interval; None without a round.
+
+    The median, and from 12 rounds on Hodges and Lehmann's estimate: order within a sweep is drawn, so a
+    difference of equals falls to either side alike, which is all that it assumes. Single values do not.
     """
     kept = list(values)
-    if not kept:
-        return None
-    interval = median_interval(kept)
-    if interval is None:
-        return Estimate(estimate=median(kept))
-    return Estimate(estimate=median(kept), low=interval.low, high=interval.high, level=interval.level)
+    if len(kept) < FEWEST_FOR_SIGNED_RANK:
+        return estimate_of(kept)
+    return _estimate(hodges_lehmann(kept), signed_rank_interval(kept))
 
 
 def medians_by_round(values: Mapping[Sweep, float]) -> dict[int, float]:
@@ -92,7 +71,7 @@ def paired_log_ratios(values: Mapping[Sweep, float], references: Mapping[Sweep, 
 
 def ratio_of(pairing: Pairing) -> Estimate | None:
     """Return the ratio over rounds; None where no round has a pair."""
-    logs = estimate_of(pairing.log_ratios.values())
+    logs = difference_of(pairing.log_ratios.values())
     if logs is None:
         return None
     return Estimate(
@@ -101,3 +80,9 @@ def ratio_of(pairing: Pairing) -> Estimate | None:
         high=None if logs.high is None else math.exp(logs.high),
         level=logs.level,
     )
+
+
+def _estimate(centre: float, interval: Interval | None) -> Estimate:
+    if interval is None:
+        return Estimate(estimate=centre)
+    return Estimate(estimate=centre, low=interval.low, high=interval.high, level=interval.level)

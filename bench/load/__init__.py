@@ -11,7 +11,13 @@ class LoadGenerator(Protocol):
     """Sends the requests of a slice and keeps the books."""
 
     def prepare(self, targets: Mapping[str, tuple[str, int]], scenarios: Iterable[Scenario]) -> None:
-        """Learn where contenders are (by name) and what can be asked; forgets earlier targets."""
+        """Learn where contenders are (by name) and what can be asked.
+
+        Connections to those that are named again at the same address stay open; others are let go.
+        """
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the processes that ask, as far as they run on this machine."""
 
     def begin(self, step: Slice) -> tuple[int, int]:
         """Start a slice; return when its counted window opens and closes (`perf_counter_ns`)."""

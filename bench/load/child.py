@@ -1,123 +1,88 @@
-"""The process that asks: Locust as a library around our loop, told what to do in JSON lines.
+"""The process that asks, or has others ask: Locust as a library, told what to do in JSON lines.
 
 `python -m bench.load.child FD [--cores 0,1]`, where FD is one end of a socket pair: stdout is Locust's.
 
+    {"do": "gather", "count", "bind": [host, port] or null, "cores": [[0], [1]], "within_s"}
+        → {"is": "note", "what"} as workers join, then {"is": "gathered"}
     {"do": "prepare", "targets": {name: [host, port]}, "scenarios": […]}
         → {"is": "ready"}
     {"do": "slice", "step": {…}, "timeout_s", "drain_s"}
-        → {"is": "begun", "open_ns", "close_ns"}, then {"is": "sample", "sample": {…}}
+        → {"is": "begun", "open_ns", "close_ns", "pids"}, then {"is": "sample", "sample": {…}}
 
-What the user should know comes back as {"is": "error", "what"}. When the socket ends, so does the process,
-in the middle of a slice too: its parent has stopped it, or is gone.
+Without "gather" it asks by itself. When the socket ends, so does the process, in the middle of a slice too:
+its parent has stopped it, or is gone.
 """
 
 import argparse
 import gc
 import json
-import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
-from time import perf_counter_ns
-from typing import Any
+from typing import Protocol
 
 import gevent
-from gevent.event import Event
 from gevent.queue import Queue
-from locust import User, task
 from locust.env import Environment
-from pydantic import TypeAdapter
 
-from bench.errors import BenchError, CannotMeasure
-from bench.load.engine import ClosedLoop
-from bench.load.targets import Target
-from bench.load.templates import Mix, Saved
+from bench.load.arrivals import Share
+from bench.load.fleet import Fleet
+from bench.load.generator import ConnectionUser, Generator, Message, settle, telling, understood, window_of
 from bench.model import Scenario, Slice
 
-Message = dict[str, Any]
 
+class Asker(Protocol):
+    """Who carries out what the driver wants: this process alone, or a fleet."""
 
-class ConnectionUser(User):
-    """One connection, to Locust: the loop asks on its behalf while it waits to be stopped."""
-
-    @task
-    def wait_to_be_stopped(self) -> None:
-        """Do nothing: stopping the runner ends the greenlet."""
-        Event().wait()
-
-
-class Generator:
-    """What the child has prepared, and Locust's runner."""
-
-    def __init__(self) -> None:
-        self._runner = Environment(user_classes=[ConnectionUser]).create_local_runner()
-        self._targets: dict[str, Target] = {}
-        self._mixes: dict[tuple[str, str], Mix] = {}
-
-    def prepare(self, addresses: Mapping[str, tuple[str, int]], scenarios: tuple[Scenario, ...]) -> None:
-        """Forget all targets and learn new ones. Raises UsageError."""
-        for target in self._targets.values():
-            target.close()
-        self._targets = {name: Target(address=address) for name, address in addresses.items()}
-        self._mixes = {
-            (name, scenario.name): Mix(scenario, host=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-            for name, (host, port) in addresses.items()
-            for scenario in scenarios
-        }
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()  # what is there now stays: collections between slices need not look at it
+    def prepare(self, addresses: dict[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
+        """Learn what can be asked, and of whom. Raises BenchError."""
 
     def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
         """Run one slice; yield when its window will be, then its sample. Raises CannotMeasure."""
-        target = self._targets[step.cell.contender]
-        mix = self._mixes[step.cell.contender, step.cell.scenario]
-        with self._users(step.cell.load.connections) as count:
-            connections = target.take(count)
-            for index, connection in enumerate(connections):
-                saved: Saved = {}  # afresh: what was saved may be gone with the data of an earlier slice
-                connection.begin(mix.requests(step.seed, index, saved), saved)
-            loop = ClosedLoop(target, connections, timeout_s=timeout_s)
-            open_ns = perf_counter_ns() + round(step.lead_in_s * 1e9)
-            close_ns = open_ns + round(step.window_s * 1e9)
-            yield {"is": "begun", "open_ns": open_ns, "close_ns": close_ns}
+
+
+class Alone(Generator):
+    """This process asks by itself."""
+
+    def __init__(self) -> None:
+        self._local = Environment(user_classes=[ConnectionUser]).create_local_runner()
+        super().__init__(self._local)
+
+    def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
+        """Run one slice; yield when its window will be, then its sample. Raises CannotMeasure."""
+        with self.armed(step, Share(0, 1), timeout_s=timeout_s) as loop:
+            open_ns, close_ns = window_of(step)
+            yield {"is": "begun", "open_ns": open_ns, "close_ns": close_ns, "pids": [os.getpid()]}
             loop.run(open_ns, close_ns, drain_s=drain_s)
-            yield {"is": "sample", "sample": asdict(loop.books.sample(step.window_s, self._runner.stats))}
-
-    @contextmanager
-    def _users(self, count: int) -> Iterator[int]:
-        """Have Locust run *count* users; yield how many run. It takes a few milliseconds at either end."""
-        self._runner.start(count, spawn_rate=count)
-        try:
-            gevent.joinall([self._runner.spawning_greenlet])
-            if self._runner.user_count != count:
-                raise CannotMeasure(
-                    f"Locust started {self._runner.user_count} of {count} users: its log says why"
-                )
-            yield self._runner.user_count
-        finally:
-            self._runner.stop()
+            yield {"is": "sample", "sample": asdict(loop.books.sample(step.window_s, self._local.stats))}
 
 
-def replies(generator: Generator, message: Message) -> Iterator[Message]:
-    """Do what *message* asks; yield what is to be said about it."""
-    try:
-        if message["do"] == "prepare":
-            addresses = {name: (host, port) for name, (host, port) in message["targets"].items()}
-            scenarios = TypeAdapter(tuple[Scenario, ...]).validate_python(message["scenarios"])
-            generator.prepare(addresses, scenarios)
+class Post:
+    """Does what messages ask; alone, until one says to gather a fleet."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack  # of what has to be ended with this process
+        self._asker: Asker | None = None
+
+    def replies(self, message: Message) -> Iterator[Message]:
+        """Do what *message* asks; yield what is to be said about it. Raises BenchError."""
+        asked = understood(message)
+        if asked["do"] == "gather":
+            bind = tuple(asked["bind"]) if asked["bind"] else None
+            self._asker = fleet = self._stack.enter_context(Fleet(asked["count"], bind))
+            yield from fleet.gather(cores=asked["cores"], within_s=asked["within_s"])
+            yield {"is": "gathered"}
+            return
+        self._asker = self._asker or Alone()
+        if asked["do"] == "prepare":
+            self._asker.prepare(asked["targets"], asked["scenarios"])
             yield {"is": "ready"}
         else:
-            step = TypeAdapter(Slice).validate_python(message["step"])
-            limits = {"timeout_s": message["timeout_s"], "drain_s": message["drain_s"]}
-            yield from generator.carry_out(step, **limits)
-    except BenchError as error:
-        yield {"is": "error", "what": str(error)}
-    except OSError as error:
-        yield {"is": "error", "what": f"the load generator cannot go on: {error}"}
+            limits = {"timeout_s": asked["timeout_s"], "drain_s": asked["drain_s"]}
+            yield from self._asker.carry_out(asked["step"], **limits)
 
 
 def main() -> None:
@@ -126,26 +91,24 @@ def main() -> None:
     parser.add_argument("fd", type=int)
     parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
     options = parser.parse_args()
-    if options.cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
-    logging.getLogger("locust").setLevel(logging.ERROR)  # else it doubts our spawn rate at every slice
+    settle([int(core) for core in options.cores.split(",") if core])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
-    gc.disable()
-    with socket.socket(fileno=options.fd) as control:
+    with socket.socket(fileno=options.fd) as control, ExitStack() as stack:
         messages: Queue[Message] = Queue()
-        gevent.spawn(_read, control, messages)
-        generator = Generator()
+        gevent.spawn(_read, control, messages, stack)
+        post = Post(stack)
         while True:
-            for reply in replies(generator, messages.get()):
+            for reply in telling(post.replies(messages.get())):
                 control.sendall(json.dumps(reply).encode() + b"\n")
             gc.collect()
 
 
-def _read(control: socket.socket, messages: "Queue[Message]") -> None:
+def _read(control: socket.socket, messages: "Queue[Message]", stack: ExitStack) -> None:
     """Queue what comes; the loop lets this run often enough to notice the end during a slice."""
     with control.makefile("rb") as lines:
         for line in lines:
             messages.put(json.loads(line))
+    stack.close()
     os._exit(0)
 
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter_ns
 
 from gevent.monkey import get_original
@@ -45,6 +45,8 @@ class Connection:
         self.sock: socket.socket | None = None  # None: closed
         self.connected = False
         self.opened_ns = self._error = 0
+        self.closed_ns = 0  # when it was given up
+        self.due_ns = 0  # open loop: when what it sent last was due
         self.idle()
 
     def idle(self) -> None:
@@ -58,15 +60,16 @@ class Connection:
         """Whether it has asked and has no answer yet."""
         return self.sent_ns > 0
 
+    @property
+    def since_ns(self) -> int:
+        """When it began to wait for its answer, or else to connect, or else to be closed."""
+        return self.sent_ns or (self.closed_ns if self.sock is None else self.opened_ns)
+
     def waits_ns(self, now: int) -> int:
         """Return for how long it has waited for an answer, or to be connected."""
         if self.sock is None or (self.connected and not self.waits):
             return 0
         return now - (self.sent_ns or self.opened_ns)
-
-    def begin(self, requests: Iterator[Request], saved: Saved) -> None:
-        """Take up a slice: ask *requests*, which draw on *saved*."""
-        self.next, self.saved = requests.__next__, saved
 
     def open(self) -> None:
         """Begin to connect; whether that worked is known when it is ready to write."""

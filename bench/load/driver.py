@@ -6,15 +6,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, NoReturn, Self
 
 from pydantic import TypeAdapter
 
+from bench.addresses import spoken
 from bench.errors import CannotMeasure
+from bench.load.bookkeeping import imbalance
 from bench.model import Scenario, Slice
 from bench.records import Sample
 
@@ -23,19 +25,53 @@ _GRACE_S = 10.0  # for starting users and doing the books, beyond the slice itse
 _TAIL_BYTES = 2_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Who asks: one process, so many on this machine, or so many that are started elsewhere."""
+
+    count: int = 1
+    bind: tuple[str, int] | None = None  # where `bench load-worker` finds us; None: they are our own
+    within_s: float = 300.0  # for all of them to join
+
+    @property
+    def are_a_fleet(self) -> bool:
+        """Whether more than the child itself is needed."""
+        return self.count > 1 or self.bind is not None
+
+
+def become_worker(master: tuple[str, int], cores: str) -> NoReturn:
+    """Replace this process by a load worker of the run whose master is at *master*, on *cores*, as in 0,2."""
+    command = [sys.executable, "-P", "-m", "bench.load.worker", "--master", spoken(master), "--cores", cores]
+    os.execv(sys.executable, command)
+
+
 class LocustLoad:
     """A LoadGenerator whose loop runs in a child, inside Locust. Use it as a context manager."""
 
-    def __init__(self, *, cores: Sequence[int] = (), timeout_s: float = 10.0, drain_s: float = 2.0) -> None:
-        """Settle where it runs, and how long it waits for an answer and, after a window, for the last."""
+    def __init__(
+        self,
+        *,
+        cores: Sequence[int] = (),
+        workers: Workers = Workers(),
+        say: Callable[[str], None] = lambda what: None,
+        timeout_s: float = 10.0,
+        drain_s: float = 2.0,
+    ) -> None:
+        """Settle where it runs, and how long it waits for an answer and, after a window, for the last.
+
+        *say* is told who joins while workers are waited for.
+        """
         self._cores = cores
+        self._workers = workers
+        self._say = say
         self._timeout_s = timeout_s
         self._drain_s = drain_s
         self._wait_s = 0.0  # for the sample of the slice begun last
+        self._pids: tuple[int, ...] = ()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start the child. Raises CannotMeasure."""
+        """Start the child, and have it gather its workers. Raises CannotMeasure."""
         with ExitStack() as stack:
             self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
             self._control, theirs = socket.socketpair()
@@ -52,6 +88,9 @@ class LocustLoad:
                 )
             stack.callback(self._end)
             self._replies = stack.enter_context(self._control.makefile("rb"))
+            self._pids = (self._child.pid,)
+            if self._workers.are_a_fleet:
+                self._gather()
             self._stack = stack.pop_all()
         return self
 
@@ -66,8 +105,15 @@ class LocustLoad:
         """The child's process id."""
         return self._child.pid
 
+    def pids(self) -> tuple[int, ...]:
+        """Return the processes that ask and were started here: in the slice begun last, if there was one."""
+        return self._pids
+
     def prepare(self, targets: Mapping[str, tuple[str, int]], scenarios: Iterable[Scenario]) -> None:
-        """Learn where contenders are and what can be asked; forgets earlier targets. Raises CannotMeasure."""
+        """Learn where contenders are and what can be asked. Raises CannotMeasure.
+
+        Who is named again at the same address keeps its connections.
+        """
         self._tell(
             do="prepare", targets=dict(targets), scenarios=[asdict(scenario) for scenario in scenarios]
         )
@@ -76,23 +122,31 @@ class LocustLoad:
     def begin(self, step: Slice) -> tuple[int, int]:
         """Start a slice; return when its counted window opens and closes (`perf_counter_ns`)."""
         self._tell(do="slice", step=asdict(step), timeout_s=self._timeout_s, drain_s=self._drain_s)
-        begun = self._reply("begun", within_s=_GRACE_S)
-        self._wait_s = step.lead_in_s + step.window_s + self._drain_s + _GRACE_S
+        begun = self._reply("begun", within_s=_START_S)
+        self._step = step
+        self._wait_s = step.lead_in_s + step.window_s + self._drain_s + 2 * _GRACE_S
+        self._pids = tuple(begun["pids"])
         return begun["open_ns"], begun["close_ns"]
 
     def finish(self) -> Sample:
         """Wait for the slice begun last and return what was seen.
 
-        Raises CannotMeasure, also where Locust's count and ours differ: then one of them is wrong.
+        Raises CannotMeasure, also where the books do not balance: then bench itself is wrong.
         """
         reply = self._reply("sample", within_s=self._wait_s)
         sample = TypeAdapter(Sample).validate_python(reply["sample"])
-        if sample.locust_requests != sample.slice_requests:
+        if what := imbalance(self._step, sample):
             raise CannotMeasure(
-                f"the books do not balance: Locust counted {sample.locust_requests} requests, "
-                f"we {sample.slice_requests}: this is a fault of bench, please report it"
+                f"the books do not balance: {what}: this is a fault of bench, please report it"
             )
         return sample
+
+    def _gather(self) -> None:
+        workers = self._workers
+        within_s = workers.within_s if workers.bind else workers.count * _START_S
+        cores = [[core] for core in self._cores]
+        self._tell(do="gather", count=workers.count, bind=workers.bind, cores=cores, within_s=within_s)
+        self._reply("gathered", within_s=within_s + _START_S)
 
     def _tell(self, **message: Any) -> None:
         try:
@@ -112,6 +166,9 @@ class LocustLoad:
         if not line:
             raise self._lost("has ended")
         reply: dict[str, Any] = json.loads(line)
+        if reply["is"] == "note":
+            self._say(reply["what"])
+            return self._reply(kind, within_s=within_s)
         if reply["is"] == "error":
             raise CannotMeasure(reply["what"])
         if reply["is"] != kind:

@@ -1,107 +1,53 @@
-"""The fastest server that Python can be: one canned response to every request.
+"""The null server answers what a scenario expects for hardly any CPU: what is reached there is a ceiling."""
 
-`python -m bench.load.null_server --port 0 --body '{"message": "Hello, World!"}'` prints its port and
-serves. What a load generator reaches here is its ceiling, not a server's.
-"""
-
-import argparse
-import os
-import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+from bench.documents import to_json
 from bench.errors import CannotMeasure
-from bench.load.polling import IN, new_poller
+from bench.load.expected import answers
+from bench.model import Exchange, Expect, Scenario
 
-HELLO = '{"message": "Hello, World!"}'
-_READ_BYTES = 65_536
-_HEAD_END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+HELLO = Scenario(
+    name="hello",
+    exchanges=(
+        Exchange(name="hello", method="GET", path="/", expect=Expect(json={"message": "Hello, World!"})),
+    ),
+    weights=(1,),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullServer:
+    """One that is up."""
+
+    address: tuple[str, int]
+    process: "subprocess.Popen[str]"
+
+    def pids(self) -> tuple[int, ...]:
+        """Return its process; nothing once that has ended."""
+        return () if self.process.poll() is not None else (self.process.pid,)
 
 
 @contextmanager
-def null_server(body: str = HELLO, *, cores: Sequence[int] = ()) -> Iterator[tuple[str, int]]:
-    """Run one in a process of its own, pinned to *cores*; yield host and port. Raises CannotMeasure."""
-    command = [sys.executable, "-P", "-m", "bench.load.null_server", "--body", body, "--until-eof"]
+def null_server(
+    scenario: Scenario, response_bytes: int = 0, *, cores: Sequence[int] = ()
+) -> Iterator[NullServer]:
+    """Run one for *scenario* in a process of its own, pinned to *cores*. Raises CannotMeasure, UsageError.
+
+    Bodies are padded with spaces until a response, head included, has *response_bytes* bytes on average.
+    """
+    told = to_json(answers(scenario, response_bytes)).decode()
+    command = [sys.executable, "-P", "-m", "bench.load.mirror", "--answers", told, "--until-eof"]
     command += ["--cores", ",".join(map(str, cores))] if cores else []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             port = process.stdout.readline() if process.stdout else ""
             if not port:
-                raise CannotMeasure("the null server did not start: run `python -m bench.load.null_server`")
-            yield "127.0.0.1", int(port)
+                raise CannotMeasure("the null server did not start: `python -m bench.load.mirror` says why")
+            yield NullServer(address=("127.0.0.1", int(port)), process=process)
         finally:
             process.kill()
-
-
-def serve(listener: socket.socket, response: bytes, *, until_eof_of: int | None = None) -> None:
-    """Answer every request on *listener* with *response*, until descriptor *until_eof_of* ends."""
-    poller = new_poller()
-    poller.register(listener.fileno(), IN)
-    if until_eof_of is not None:
-        poller.register(until_eof_of, IN)
-    connections: dict[int, socket.socket] = {}
-    begun: dict[int, bytes] = {}  # requests of which a part has come
-    while True:
-        for fd, _ in poller.poll(60):
-            if fd == until_eof_of:
-                if not os.read(fd, _READ_BYTES):
-                    return
-            elif fd == listener.fileno():
-                accepted, _ = listener.accept()
-                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connections[accepted.fileno()] = accepted
-                poller.register(accepted.fileno(), IN)
-            elif not _answer(connections[fd], response, begun):
-                poller.unregister(fd)
-                begun.pop(fd, None)
-                connections.pop(fd).close()
-
-
-def _answer(connection: socket.socket, response: bytes, begun: dict[int, bytes]) -> bool:
-    """Read and answer a request; return whether the connection is still open."""
-    try:
-        piece = connection.recv(_READ_BYTES)
-        if not begun and piece.endswith(_HEAD_END):  # no body: nothing to look for
-            connection.send(response)
-            return True
-        request = begun.pop(connection.fileno(), b"") + piece
-        if _is_whole(request):
-            connection.send(response)
-        else:
-            begun[connection.fileno()] = request
-        return bool(piece)
-    except OSError:
-        return False
-
-
-def _is_whole(request: bytes) -> bool:
-    head, end, body = request.partition(_HEAD_END)
-    length = _LENGTH.search(head)
-    return bool(end) and len(body) >= (int(length[1]) if length else 0)
-
-
-def main() -> None:
-    """Serve on loopback; print the port."""
-    parser = argparse.ArgumentParser(prog="bench.load.null_server", description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--body", default=HELLO)
-    parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
-    parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
-    options = parser.parse_args()
-    if options.cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
-    body = options.body.encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_server(("127.0.0.1", options.port), backlog=1024) as listener:
-        sys.stdout.write(f"{listener.getsockname()[1]}\n")
-        sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
-            serve(listener, head.encode() + body, until_eof_of=0 if options.until_eof else None)
-
-
-if __name__ == "__main__":
-    main()

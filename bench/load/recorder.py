@@ -1,6 +1,8 @@
 """The books of a slice: what was answered, how fast, and what went wrong."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from time import process_time_ns, time
 from typing import Any
 
@@ -13,66 +15,141 @@ from bench.records import Sample
 _EXAMPLES = 5
 
 
-class Books:
-    """Counts everything from the first request on; `open_window` and `close_window` mark what counts."""
+@dataclass(slots=True)
+class Ledger:
+    """What became of some of the requests: those of the lead-in, or those that count."""
 
-    def __init__(self) -> None:
-        self.latencies: defaultdict[Template, list[int]] = defaultdict(list)  # ns; verified responses
-        self.failures: Counter[tuple[Template | None, str]] = Counter()  # no template: while connecting
-        self.connects = 0  # over the whole slice
-        self.unfinished = 0
-        self.received_bytes = 0
-        self.client_cpu_ns = 0
-        self._examples: list[str] = []
-        self._lead_in: dict[Template, int] = {}
-        self._lead_in_failures: Counter[tuple[Template | None, str]] = Counter()
+    latencies: defaultdict[Template, list[int]] = field(default_factory=lambda: defaultdict(list))  # ns
+    failures: Counter[tuple[Template | None, str]] = field(default_factory=Counter)  # None: connecting
+    examples: list[str] = field(default_factory=list)
+    received_bytes: int = 0
+
+    @property
+    def requests(self) -> int:
+        """How many have an outcome."""
+        return sum(map(len, self.latencies.values())) + self.failures.total()
 
     def failed(self, request: Request | None, kind: str, text: str) -> None:
-        """Count a failure and keep an example of it."""
+        """Count a failure (no request: of a connect) and keep an example of it."""
         self.failures[request.template if request else None, kind] += 1
-        if len(self._examples) < _EXAMPLES:
-            self._examples.append(f"{request.line if request else 'connect'}: {text}")
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(f"{request.line if request else 'connect'}: {text}")
 
-    def open_window(self) -> None:
-        """Everything so far was lead-in."""
-        self._lead_in = {template: len(latencies) for template, latencies in self.latencies.items()}
-        self._lead_in_failures = self.failures.copy()
-        self._examples.clear()
-        self.received_bytes = 0
+
+class Books:
+    """What both kinds of loop write down: one ledger for the lead-in, one for the window."""
+
+    def __init__(self) -> None:
+        self.lead_in, self.window = Ledger(), Ledger()
+        self.connects = 0  # over the whole slice
+        self.unfinished = 0
+        self.client_cpu_ns = 0  # while the window was open
+
+    def sample(self, window_s: float, stats: RequestStats) -> Sample:
+        """Return what the window showed, after adding the whole slice to Locust's *stats*."""
+        _tell_locust(stats, self.lead_in)
+        latency = _tell_locust(stats, self.window)
+        failures: Counter[str] = Counter()
+        for (_, kind), count in self.window.failures.items():
+            failures[kind] += count
+        return Sample(
+            window_s=window_s,
+            latency=latency,
+            failures=dict(failures),
+            examples=tuple(self.window.examples),
+            unfinished=self.unfinished,
+            connects=self.connects,
+            received_bytes=self.window.received_bytes,
+            client_cpu_s=self.client_cpu_ns / 1e9,
+            locust_requests=stats.num_requests,
+            slice_requests=self.lead_in.requests + self.window.requests,
+        )
+
+    def start_clock(self) -> None:
+        """Charge CPU to the window from now on."""
         self.client_cpu_ns = -process_time_ns()
 
-    def close_window(self, unfinished: int) -> None:
-        """Nothing from now on counts."""
+    def stop_clock(self) -> None:
+        """Charge CPU to the window no more."""
         self.client_cpu_ns += process_time_ns()
+
+
+class ClosedBooks(Books):
+    """Books that also say what connections spent the window on, to be held against its length.
+
+    A connection waits for an answer, turns round to its next request, is being connected, or is closed until
+    the next turn. Each of these is added up where it ends; answers that were right are in the latencies.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current = self.lead_in
+        self._begin()
+
+    def _begin(self) -> None:
+        self.turnaround_ns = 0  # from an answer to the next request, or the next connect
+        self.lost_ns = 0  # waiting for answers that were wrong or did not come
+        self.connecting_ns = 0
+        self.closed_ns = 0
+        self._edges_ns = 0  # what ends after the window and lies in it, less what ends in it and lies before
+
+    def open_window(self, open_ns: int, since_ns: Iterable[int]) -> None:
+        """Count from *open_ns* on. *since_ns*: since when each connection does what it does."""
+        self.current = self.window
+        self._begin()
+        self._edges_ns -= sum(open_ns - since for since in since_ns)
+        self.start_clock()
+
+    def close_window(self, close_ns: int, since_ns: Iterable[int], unfinished: int) -> None:
+        """Count until *close_ns*; nothing from now on counts."""
+        self.stop_clock()
+        self._edges_ns += sum(close_ns - since for since in since_ns)
         self.unfinished = unfinished
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
         """Return what the window showed, after adding the whole slice to Locust's *stats*."""
-        windows = []
-        for template, latencies in self.latencies.items():
-            lead_in = self._lead_in.get(template, 0)
-            windows.append(Histogram.of(latencies[lead_in:]))
-            whole = Histogram.merged([windows[-1], Histogram.of(latencies[:lead_in])])
-            _tell_locust(stats, template, whole, min_ns=min(latencies))
-        failures: Counter[str] = Counter()
-        for (asked, kind), count in self.failures.items():
-            failures[kind] += count - self._lead_in_failures[asked, kind]
-            _tell_locust_of_failures(stats, asked, kind, count)
-        return Sample(
-            window_s=window_s,
-            latency=Histogram.merged(windows),
-            failures=dict(+failures),
-            examples=tuple(self._examples),
-            unfinished=self.unfinished,
-            connects=self.connects,
-            received_bytes=self.received_bytes,
-            client_cpu_s=self.client_cpu_ns / 1e9,
-            locust_requests=stats.num_requests,
-            slice_requests=sum(map(len, self.latencies.values())) + self.failures.total(),
+        sample = super().sample(window_s, stats)
+        parts = (self.turnaround_ns, self.lost_ns, self.connecting_ns, self.closed_ns, self._edges_ns)
+        return replace(sample, occupied_s=(sample.latency.total_ns + sum(parts)) / 1e9)
+
+
+class OpenBooks(Books):
+    """Books of requests by when they were due: in the window, or in the lead-in before it."""
+
+    def __init__(self, due: int) -> None:
+        super().__init__()
+        self.open_ns = 0
+        self.due = due
+        self.queued = 0
+        self.services: list[int] = []  # ns, send to last byte
+        self.lags: list[int] = []  # ns
+
+    def ledger_of(self, due_ns: int) -> Ledger:
+        """Return where it is written down what became of a request due at *due_ns*."""
+        return self.window if due_ns >= self.open_ns else self.lead_in
+
+    def sample(self, window_s: float, stats: RequestStats) -> Sample:
+        """Return what became of requests due in the window, after adding the whole slice to *stats*."""
+        return replace(
+            super().sample(window_s, stats),
+            service=Histogram.of(self.services),
+            lag=Histogram.of(self.lags),
+            due=self.due,
+            queued=self.queued,
         )
 
 
-def _tell_locust(stats: Any, template: Template, seen: Histogram, *, min_ns: int) -> None:
+def _tell_locust(stats: Any, ledger: Ledger) -> Histogram:
+    """Add what is in *ledger*; return its latencies, all together."""
+    seen = {template: Histogram.of(latencies) for template, latencies in ledger.latencies.items()}
+    for template, latency in seen.items():
+        _tell_of_responses(stats, template, latency, min_ns=min(ledger.latencies[template]))
+    for (asked, kind), count in ledger.failures.items():
+        _tell_of_failures(stats, asked, kind, count)
+    return Histogram.merged(seen.values())
+
+
+def _tell_of_responses(stats: Any, template: Template, seen: Histogram, *, min_ns: int) -> None:
     """Add verified responses in one go: a call of Locust's own per response costs half a request."""
     name, method = template.exchange.name, template.exchange.method
     now = time()
@@ -87,7 +164,7 @@ def _tell_locust(stats: Any, template: Template, seen: Histogram, *, min_ns: int
     stats.total.extend(entry)
 
 
-def _tell_locust_of_failures(stats: Any, template: Template | None, kind: str, count: int) -> None:
+def _tell_of_failures(stats: Any, template: Template | None, kind: str, count: int) -> None:
     method, name = (template.exchange.method, template.exchange.name) if template else ("CONNECT", "")
     for _ in range(count):
         stats.log_request(method, name, None, 0)

@@ -9,6 +9,7 @@ import string
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate, repeat
 from random import Random
 from typing import Any
@@ -20,7 +21,7 @@ from bench.scenarios import PLACEHOLDER
 
 Saved = dict[str, list[Any]]  # variable → values a connection has saved, the latest last
 
-_RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # what a path template keeps as it is
+RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # what a path template keeps as it is
 
 
 class Values(dict[str, Any]):
@@ -114,17 +115,27 @@ class Mix:
 
     def requests(self, seed: int, connection: int, saved: Saved) -> Iterator[Request]:
         """Yield what *connection* sends, for ever: a function of seed, connection and what it saved."""
-        random = Random(f"{seed}/{connection}")
-        only = self._templates[0]
-        if len(self._templates) == 1 and not (only.needs or only.exchange.fields):
-            return repeat(only.request(random, saved))
-        return self._drawn(random, saved)
+        draw = self.drawing(seed, connection)
+        if self._never_varies:
+            return repeat(draw(saved))
+        return (draw(saved) for _ in repeat(None))
 
-    def _drawn(self, random: Random, saved: Saved) -> Iterator[Request]:
-        total = self._bounds[-1]
-        while True:
-            template = self._templates[bisect(self._bounds, random.random() * total)]
-            yield self._sendable(template, saved).request(random, saved)
+    def drawing(self, seed: int, stream: int) -> Callable[[Saved], Request]:
+        """Return what draws the next request of *stream* for whoever saved what it is given."""
+        random = Random(f"{seed}/{stream}")
+        if self._never_varies:
+            only = self._templates[0].request(random, {})
+            return lambda saved: only
+        return partial(self._draw, random)
+
+    @property
+    def _never_varies(self) -> bool:
+        only = self._templates[0]
+        return len(self._templates) == 1 and not (only.needs or only.exchange.fields)
+
+    def _draw(self, random: Random, saved: Saved) -> Request:
+        template = self._templates[bisect(self._bounds, random.random() * self._bounds[-1])]
+        return self._sendable(template, saved).request(random, saved)
 
     def _sendable(self, template: Template, saved: Saved) -> Template:
         """Return *template*, or the one that first has to save what it needs."""
@@ -155,7 +166,7 @@ def compile_exchange(exchange: Exchange, host: str) -> Template:
         needs=tuple(sorted(used - exchange.fields.keys())),
         lasting=exchange.method == "GET" and not exchange.save and expected <= sent,
         _draws=tuple((name, _generator(exchange, name)) for name in exchange.fields),
-        _line=f"{exchange.method} {_format(quote(exchange.path, safe=_RESERVED))} HTTP/1.1\r\n",
+        _line=f"{exchange.method} {_format(quote(exchange.path, safe=RESERVED))} HTTP/1.1\r\n",
         _fields=_format(_header_lines(exchange, host)),
     )
 

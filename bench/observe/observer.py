@@ -1,38 +1,67 @@
 """Watching a window from beside it: readings at its two edges, memory once it has closed."""
 
 import time
+from dataclasses import dataclass
 
+from bench.observe.host import Core, cores, run_delay_s, spent
 from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
 from bench.records import Usage
 
 
 class ProcessObserver:
-    """Reads the CPU clocks of servers and database while the load generator works."""
+    """Reads the clocks of processes and cores while the load generator works."""
 
     def watch(
-        self, server: tuple[int, ...], database: tuple[int, ...], opens_ns: int, closes_ns: int
+        self,
+        server: tuple[int, ...],
+        database: tuple[int, ...],
+        client: tuple[int, ...],
+        opens_ns: int,
+        closes_ns: int,
     ) -> Usage:
-        """Wait out the two moments (`perf_counter_ns`); return what the processes used between them.
+        """Wait out the two moments (`perf_counter_ns`); return what was used between them.
 
         This process may wake late, as it shares a core with the load generator: `elapsed_s` is what lay
-        between the readings, and what CPU seconds are to be divided by.
+        between the readings, and what every other number of seconds is to be divided by.
         """
         _sleep_until(opens_ns)
-        began, server_before, database_before = _readings(server, database)
+        before = _Reading.of(server, database, client)
         _sleep_until(closes_ns)
-        ended, server_after, database_after = _readings(server, database)
+        after = _Reading.of(server, database, client)
+        by_core = spent(before.cores, after.cores)
         return Usage(
-            elapsed_s=ended - began,
-            server_cpu_s=cpu_seconds(server_before, server_after),
-            database_cpu_s=cpu_seconds(database_before, database_after),
+            elapsed_s=after.at_s - before.at_s,
+            server_cpu_s=cpu_seconds(before.server, after.server),
+            database_cpu_s=cpu_seconds(before.database, after.database),
+            client_wait_s=_grown(before.client_wait_s, after.client_wait_s),
+            busy_s={name: core.busy_s for name, core in by_core.items()},
+            softirq_s={name: core.softirq_s for name, core in by_core.items()},
+            steal_s={name: core.steal_s for name, core in by_core.items()},
             memory_bytes=memory_bytes(server),
         )
 
 
-def _readings(
-    server: tuple[int, ...], database: tuple[int, ...]
-) -> tuple[float, dict[int, float], dict[int, float]]:
-    return time.perf_counter(), cpu_readings(server), cpu_readings(database)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    at_s: float
+    server: dict[int, float]
+    database: dict[int, float]
+    client_wait_s: float | None
+    cores: dict[str, Core]
+
+    @classmethod
+    def of(cls, server: tuple[int, ...], database: tuple[int, ...], client: tuple[int, ...]) -> "_Reading":
+        return cls(
+            at_s=time.perf_counter(),
+            server=cpu_readings(server),
+            database=cpu_readings(database),
+            client_wait_s=run_delay_s(client),
+            cores=cores(),
+        )
+
+
+def _grown(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before
 
 
 def _sleep_until(moment_ns: int) -> None:

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis import Estimate, Row
+from bench.loads import spoken
 from bench.report.looks import FAINT, GRID, INK, Look
 from bench.report.panels import Panel
-from bench.report.wording import both, connections, levels, plural, point
+from bench.report.wording import at_least, both, levels, plural, point
 
 NAME_PT, STACK_PT = 10.0, 7.5
 WIDTH_IN, ROW_IN, FRAME_IN = 8.0, 0.5, 1.25
@@ -23,12 +24,17 @@ Reach = Callable[[Row], float]
 
 def throughput_chart(panel: Panel, looks: Mapping[str, Look]) -> Figure:
     """Return requests per second of *panel*: fastest on top, controls left out."""
-    labels = [f"{point(row.throughput_rps)} req/s" for row in panel.contenders]
+    labels = [
+        f"{at_least(row.throughput_rps)} req/s, client-limited"
+        if row.client_limit
+        else f"{point(row.throughput_rps)} req/s"
+        for row in panel.contenders
+    ]
     figure, axes = _sheet(panel, "throughput", _on_throughput(panel))
     for place, row in enumerate(panel.contenders):
         rate = row.throughput_rps or Estimate(estimate=0.0)
         axes.barh(place, rate.estimate, height=BAR, **_fill(looks[row.cell.contender]))
-        if rate.low is not None and rate.high is not None:
+        if rate.low is not None and rate.high is not None and not row.client_limit:
             whisker = [[rate.estimate - rate.low], [rate.high - rate.estimate]]
             axes.errorbar(rate.estimate, place, xerr=whisker, color=INK, capsize=3, linewidth=1.2)
     _frame(axes, panel.contenders, labels, _fastest)
@@ -118,10 +124,10 @@ def _on_throughput(panel: Panel) -> str:
     level = levels(row.throughput_rps for row in panel.contenders)
     rounds = plural(max((row.rounds for row in panel.contenders), default=0), "round")
     whiskers = f"whiskers: {level} interval over {rounds}" if level else f"{rounds}, too few for intervals"
-    return f"{connections(panel.load)} · verified responses per second, longer is better · {whiskers}"
+    return f"{spoken(panel.load)} · verified responses per second, longer is better · {whiskers}"
 
 
 def _on_demand(panel: Panel) -> str:
     asked = any(_parts(row)[1] for row in panel.contenders)
     parts = "server + database (hatched grey)" if asked else "server; next to nothing in the database"
-    return f"{connections(panel.load)} · µs of CPU per verified response, shorter is better · {parts}"
+    return f"{spoken(panel.load)} · µs of CPU per verified response, shorter is better · {parts}"

@@ -7,17 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from bench.analysis import Row
+from bench.analysis import Row, last_percent
+from bench.loads import spoken
 from bench.report.bars import LETTER, WIDTH_IN, headed
 from bench.report.looks import FAINT, GRID, INK, Look
 from bench.report.panels import Panel
-from bench.report.wording import connections
 from bench.report.wording import figure as number
 
 HEIGHT_IN, HEAD_IN, FOOT_IN = 4.6, 0.85, 0.42
 MARKED = (50.0, 90.0, 99.0, 99.9)
 STEPS = 120
-FEWEST_BEYOND = 10  # responses above the last percentile that is drawn: fewer say nothing of it
 STEPS_OF_AXIS = (1, 1.5, 2, 3, 5, 7)
 LEADER = {"arrowstyle": "-", "linestyle": ":", "linewidth": 1.2, "shrinkA": 4, "shrinkB": 0}
 LEFT = 0.085  # of the width
@@ -26,7 +25,7 @@ LABEL_IN, LABEL_PT = 0.21, 9.0  # from one label to the next; their size
 
 def latency_chart(panel: Panel, looks: Mapping[str, Look]) -> Figure:
     """Return the latency of *panel* at percentiles 50 to 99.9; controls left out."""
-    rows = [row for row in panel.contenders if row.requests]
+    rows = [row for row in panel.contenders if _last(row) >= MARKED[0]]
     curves_in = max(HEIGHT_IN - HEAD_IN - FOOT_IN, len(rows) * LABEL_IN)
     height_in = HEAD_IN + curves_in + FOOT_IN
     figure = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
@@ -36,12 +35,16 @@ def latency_chart(panel: Panel, looks: Mapping[str, Look]) -> Figure:
         _curve(axes, row, looks[row.cell.contender])
     _frame(axes, rows)
     _labels(axes, rows, looks, gap=LABEL_IN / curves_in)
+    from_send = (
+        ", from when each was due to its last byte"
+        if panel.is_open
+        else ", at saturation · ms from send to last byte"
+    )
     headed(
         figure,
         panel.scenario,
         "latency",
-        f"{connections(panel.load)}, at saturation · ms from send to last byte, lower is better"
-        " · end of line: p50 / p99",
+        f"{spoken(panel.load)}{from_send} · lower is better · end of line: p50 / p99",
     )
     return figure
 
@@ -51,18 +54,13 @@ def place_of(percent: float) -> float:
     return -math.log10(1 - percent / 100)
 
 
-def last_percent(count: int) -> float:
-    """Return the highest percentile, up to 99.9, that *count* responses can tell."""
-    return min(MARKED[-1], max(MARKED[0], 100 * (1 - FEWEST_BEYOND / count)))
-
-
 def _curve(axes: Axes, row: Row, look: Look) -> None:
-    last = place_of(last_percent(row.requests))
+    last = place_of(_last(row))
     first = place_of(MARKED[0])
     places = [first + (last - first) * step / STEPS for step in range(STEPS + 1)]
     axes.plot(
         places,
-        [row.latencies.percentile_ms(100 * (1 - 10**-place)) or 0.0 for place in places],
+        [_at(row, 100 * (1 - 10**-place)) for place in places],
         color=look.colour,
         linestyle=look.line,
         linewidth=2,
@@ -71,7 +69,7 @@ def _curve(axes: Axes, row: Row, look: Look) -> None:
     marked = [percent for percent in MARKED if place_of(percent) <= last + 1e-9]
     axes.plot(
         [place_of(percent) for percent in marked],
-        [row.latencies.percentile_ms(percent) or 0.0 for percent in marked],
+        [_at(row, percent) for percent in marked],
         linestyle="none",
         marker=look.marker,
         markersize=7,
@@ -83,14 +81,14 @@ def _curve(axes: Axes, row: Row, look: Look) -> None:
 
 def _frame(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_yscale("log")
-    seen = [row.latencies.percentile_ms(percent) or 0.0 for row in rows for percent in (50, _last(row))]
+    seen = [_at(row, percent) for row in rows for percent in (50, _last(row))]
     low, high = min(seen, default=1.0) / 1.25, max(seen, default=1.0) * 1.25
     axes.set_ylim(low, high)
     last = max(map(_last, rows), default=MARKED[1])
     axes.set_xlim(place_of(MARKED[0]), place_of(max(last, MARKED[1])))
     shown = [percent for percent in MARKED if percent <= max(last, MARKED[1])]
     axes.set_xticks([place_of(percent) for percent in shown], [f"p{percent:g}" for percent in shown])
-    axes.yaxis.set_major_locator(FixedLocator(_ticks(low, high)))
+    axes.yaxis.set_major_locator(FixedLocator(ticks(low, high)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
@@ -103,7 +101,7 @@ def _frame(axes: Axes, rows: Sequence[Row]) -> None:
 def _labels(axes: Axes, rows: Sequence[Row], looks: Mapping[str, Look], gap: float) -> None:
     """Name each curve at its end, none upon another."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
-    ends = {row.cell.contender: row.latencies.percentile_ms(_last(row)) or 0.0 for row in rows}
+    ends = {row.cell.contender: _at(row, _last(row)) for row in rows}
     heights = {name: (math.log(end) - low) / (high - low) for name, end in ends.items()}
     spread = spread_out(heights, gap)
     for row in rows:
@@ -121,8 +119,7 @@ def _labels(axes: Axes, rows: Sequence[Row], looks: Mapping[str, Look], gap: flo
 
 
 def _label(row: Row) -> str:
-    p99_ms = row.latency.p99_ms if _last(row) >= 99 else None
-    return f"{row.cell.contender}  {number(row.latency.p50_ms)} / {number(p99_ms)}"
+    return f"{row.cell.contender}  {number(row.latency.p50_ms)} / {number(row.latency.p99_ms)}"
 
 
 def _room_in(rows: Sequence[Row]) -> float:
@@ -143,11 +140,19 @@ def spread_out(heights: Mapping[str, float], gap: float) -> dict[str, float]:
     return placed
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
+    """Return where a log axis from *low* to *high* is marked: more often, the shorter it is."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = STEPS_OF_AXIS if high / low < 20 else (1, 2, 5) if high / low < 1000 else (1,)
     return [step * 10**decade for decade in decades for step in steps if low <= step * 10**decade <= high]
 
 
+def _at(row: Row, percent: float) -> float:
+    return row.latencies.percentile_ms(percent, row.unanswered) or 0.0
+
+
 def _last(row: Row) -> float:
-    return last_percent(row.requests)
+    """Return the last percentile that is drawn: enough was seen beyond it, and it was an answer."""
+    asked = row.requests + row.unanswered
+    answered = 100 * (row.requests - 0.5) / asked if asked else 0.0
+    return min(MARKED[-1], last_percent(asked), answered)

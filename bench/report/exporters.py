@@ -1,32 +1,42 @@
 """Tidy files for other tools."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bench.analysis import client_us, database_us, server_us
+from bench.analysis import Cores, client_us, cores_of, database_us, server_us, told_ms, utilisation_of
 from bench.documents import write_atomically
+from bench.histogram import Histogram
 from bench.records import Record, Run
 
 FILE = "trials.csv"
+WHOLE = ("memory_bytes", "due", "queued")  # numbers of which pandas would make floats, as some are missing
 
+Columns = dict[str, Callable[[Record], Any]]
 
-COLUMNS: Mapping[str, Callable[[Record], Any]] = {
+COLUMNS: Columns = {
     "round": lambda record: record.slice.round,
     "sweep": lambda record: record.slice.sweep,
     "role": lambda record: record.slice.role,
     "contender": lambda record: record.slice.cell.contender,
     "scenario": lambda record: record.slice.cell.scenario,
+    "kind": lambda record: record.slice.cell.load.kind,
     "connections": lambda record: record.slice.cell.load.connections,
+    "rate_rps": lambda record: record.slice.rate_rps,
+    "due": lambda record: record.sample.due,
     "requests": lambda record: record.sample.requests,
     "failures": lambda record: record.sample.failed,
     "unfinished": lambda record: record.sample.unfinished,
+    "queued": lambda record: None if record.sample.due is None else record.sample.queued,
     "window_s": lambda record: record.sample.window_s,
     "throughput_rps": lambda record: record.sample.throughput_rps,
-    "p50_ms": lambda record: record.sample.latency.percentile_ms(50),
-    "p99_ms": lambda record: record.sample.latency.percentile_ms(99),
+    "p50_ms": lambda record: _told(record.sample.latency, 50, record),
+    "p99_ms": lambda record: _told(record.sample.latency, 99, record),
+    "service_p50_ms": lambda record: _told(record.sample.service, 50, record),
+    "service_p99_ms": lambda record: _told(record.sample.service, 99, record),
+    "lag_p99_ms": lambda record: told_ms(record.sample.lag, 99) if record.sample.lag else None,
     "server_cpu_us_per_request": server_us,
     "client_cpu_us_per_request": client_us,
     "database_cpu_us_per_request": database_us,
@@ -35,11 +45,25 @@ COLUMNS: Mapping[str, Callable[[Record], Any]] = {
 }
 
 
+def _told(seen: Histogram | None, percent: float, record: Record) -> float | None:
+    if seen is None:
+        return None
+    return told_ms(seen, percent, record.sample.unfinished if record.slice.cell.load.kind == "open" else 0)
+
+
+def _use_of(cores: Cores) -> Columns:
+    return {
+        "client_core": lambda record: utilisation_of([record], cores).client_core,
+        "database_core": lambda record: utilisation_of([record], cores).database_core,
+        "client_wait": lambda record: utilisation_of([record], cores).client_wait,
+    }
+
+
 def write_trials(run: Run, folder: Path) -> Path:
     """Write trials.csv into *folder*: a line per slice, warm-ups and voids included."""
     path = folder / FILE
-    frame = pd.DataFrame({name: [value(record) for record in run.records] for name, value in COLUMNS.items()})
-    # Where some are missing pandas would make floats of them.
-    frame = frame.astype({"memory_bytes": "Int64"})
+    columns = COLUMNS | _use_of(cores_of(run))
+    frame = pd.DataFrame({name: [value(record) for record in run.records] for name, value in columns.items()})
+    frame = frame.astype(dict.fromkeys(WHOLE, "Int64"))
     write_atomically(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     return path

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
-from bench.analysis import SAME_AGAIN
+from bench.model import SAME_AGAIN
 
 INK, FAINT, GRID = "#222222", "#6a6a6a", "#e4e4e4"
 

@@ -10,8 +10,11 @@ from bench.analysis import Analysis, analyse
 from bench.documents import write_atomically
 from bench.records import Run
 from bench.report import wording
+from bench.report.columns import page_columns
 from bench.report.looks import looks_of
-from bench.report.panels import Panel, caveats_everywhere, headline, notes, panels
+from bench.report.panels import caveats_everywhere, panels
+from bench.report.sentences import headline, notes
+from bench.report.series import apart, series_of
 from bench.report.statements import per_request, statement_table
 from bench.report.summary import write_summary
 
@@ -23,13 +26,15 @@ _LISTED = ("packages", "settings", "harness")  # facts that are long, and read o
 def write_report(run: Run, folder: Path) -> Path:
     """Write report.md, charts/, summary.json and trials.csv of *run* into *folder*; return report.md."""
     # Here because Matplotlib and pandas take a second that no other command should wait for.
-    from bench.report.charts import write_charts
+    from bench.report.charts import write_charts, write_series_charts
     from bench.report.exporters import write_trials
 
     analysis = analyse(run)
     (folder / CHARTS).mkdir(parents=True, exist_ok=True)
     looks = looks_of(contender.name for contender in run.contenders)
-    charts = {panel.title: write_charts(panel, looks, folder / CHARTS) for panel in panels(analysis)}
+    shown = panels(analysis)
+    charts = {panel.title: write_charts(panel, looks, folder / CHARTS) for panel in apart(shown)}
+    charts |= {one.title: write_series_charts(one, looks, folder / CHARTS) for one in series_of(shown)}
     write_summary(analysis, folder)
     write_trials(run, folder)
     path = folder / FILE
@@ -37,8 +42,8 @@ def write_report(run: Run, folder: Path) -> Path:
     return path
 
 
-def report_text(analysis: Analysis, charts: Mapping[str, str]) -> str:
-    """Return report.md; *charts* names the chart of each panel by its title."""
+def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> str:
+    """Return report.md; *charts*: by the title of a panel or series its charts, title → file's stem."""
     run = analysis.run
     environment = Environment(
         loader=PackageLoader("bench.report"),
@@ -50,18 +55,27 @@ def report_text(analysis: Analysis, charts: Mapping[str, str]) -> str:
     )
     environment.filters |= {"cell": _cell, "quoted": _quoted, "headline": headline, "notes": notes}
     environment.filters["per_request"] = per_request
-    shown: tuple[Panel, ...] = panels(analysis)
+    environment.filters |= {"columns": page_columns, "joined": _joined}
+    shown = panels(analysis)
     return environment.get_template("report.md.j2").render(
         analysis=analysis,
         run=run,
         plan=run.plan,
         panels=shown,
+        apart=apart(shown),
+        series=series_of(shown),
         charts=charts,
         caveats=caveats_everywhere(analysis),
         fingerprint=dict(_flat(run.fingerprint)),
         statements=statement_table(run),
         words=wording,
     )
+
+
+def _joined(parts: tuple[str, str]) -> str:
+    """Return what a cell says with its detail in brackets behind it."""
+    main, detail = parts
+    return f"{main} ({detail})" if detail else main
 
 
 def _cell(text: object) -> str:

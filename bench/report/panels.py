@@ -1,29 +1,38 @@
 """What every form of the report shows of one scenario under one load."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import Analysis, Comparison, Estimate, Row
+from bench.analysis import Analysis, Comparison, Estimate, Row, metrics_of
+from bench.loads import spoken
 from bench.model import Load
-from bench.report.wording import both, connections, interval, levels, plural, point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Contenders side by side: fastest first, controls last."""
+    """Contenders side by side: best first, then those that the client limited, controls last.
+
+    Best is the highest throughput; in an open loop, where throughput is given, the lowest p99.
+    """
 
     scenario: str
     load: Load
     reference: str
     rows: tuple[Row, ...]
-    ratios: Mapping[str, Comparison]  # contender → its throughput relative to the reference's
-    noise_floors: tuple[Comparison, ...]  # its own, or else the run's first
+    ratios: Mapping[str, Comparison]  # contender → its main metric relative to the reference's
+    noise_floors: tuple[Comparison, ...]  # its own, or else the run's first, of its main metric
     caveats: tuple[str, ...]  # each once, with the contenders it concerns; without what concerns the run
 
     @property
     def title(self) -> str:
         """Scenario and load."""
-        return f"{self.scenario}, {connections(self.load)}"
+        return f"{self.scenario}, {spoken(self.load)}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests came at times of their own; then CPU per request is what is compared."""
+        return self.load.kind == "open"
 
     @property
     def contenders(self) -> tuple[Row, ...]:
@@ -31,14 +40,24 @@ class Panel:
         return tuple(row for row in self.rows if not row.is_control)
 
     @property
+    def ranked(self) -> tuple[Row, ...]:
+        """The contenders that answered and that the client did not limit, best first."""
+        return tuple(row for row in self.contenders if row.requests and not row.client_limit)
+
+    @property
+    def limited(self) -> tuple[Row, ...]:
+        """The contenders of which only a bound is known, as the client may have been the limit."""
+        return tuple(row for row in self.contenders if row.requests and row.client_limit)
+
+    @property
     def any_failed(self) -> bool:
         """Whether some response was wrong or did not come."""
         return any(row.failed for row in self.rows)
 
     def ratio_of(self, row: Row) -> Estimate | None:
-        """Return the row's throughput relative to the reference's; None where there is no ratio."""
+        """Return the row's main metric relative to the reference's; None where there is no ratio."""
         if row.cell.contender == self.reference:
-            return Estimate(estimate=1.0)
+            return None if row.client_limit else Estimate(estimate=1.0)
         comparison = self.ratios.get(row.cell.contender)
         return comparison.ratio if comparison else None
 
@@ -61,22 +80,27 @@ def _panel(analysis: Analysis, scenario: str, load: Load, rows: list[Row]) -> Pa
     def here(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
         return tuple(one for one in comparisons if (one.cell.scenario, one.cell.load) == (scenario, load))
 
+    main = metrics_of(load)[0]
+    floors = tuple(floor for floor in analysis.noise_floors if floor.metric == main)
     ranked = sorted(rows, key=_rank)
     return Panel(
         scenario=scenario,
         load=load,
         reference=analysis.run.plan.reference,
         rows=tuple(ranked),
-        ratios={
-            one.cell.contender: one for one in here(analysis.comparisons) if one.metric == "throughput_rps"
-        },
-        noise_floors=here(analysis.noise_floors) or analysis.noise_floors[:1],
+        ratios={one.cell.contender: one for one in here(analysis.comparisons) if one.metric == main},
+        noise_floors=here(floors) or floors[:1],
         caveats=_caveats(ranked, caveats_everywhere(analysis)),
     )
 
 
-def _rank(row: Row) -> tuple[bool, float]:
-    return row.is_control, -row.throughput_rps.estimate if row.throughput_rps else 0.0
+def _rank(row: Row) -> tuple[bool, bool, float, float]:
+    order = (row.is_control, row.client_limit is not None)
+    if row.arrivals:
+        told = (row.latency.p99_ms, row.latency.p50_ms)
+        p99_ms, p50_ms = (math.inf if value is None else value for value in told)
+        return *order, p99_ms, p50_ms
+    return *order, -row.throughput_rps.estimate if row.throughput_rps else 0.0, 0.0
 
 
 def _caveats(rows: Sequence[Row], everywhere: Collection[str]) -> tuple[str, ...]:
@@ -89,68 +113,3 @@ def _caveats(rows: Sequence[Row], everywhere: Collection[str]) -> tuple[str, ...
         f"{'all' if len(names) == len(rows) > 1 else ', '.join(names)}: {caveat}"
         for caveat, names in concerned.items()
     )
-
-
-def notes(panel: Panel) -> tuple[str, ...]:
-    """Return what a reader of the panel's numbers must know of them all, in sentences."""
-    return (
-        f"Latency at saturation, {panel.load.connections} in flight: from send to last byte, if verified.",
-        *_on_ratios(panel),
-        *(_on_noise(panel, floor) for floor in panel.noise_floors),
-    )
-
-
-def headline(panel: Panel) -> str:
-    """Return the panel's answer in one sentence made of numbers; names the stack, not the framework."""
-    answered = [row for row in panel.contenders if row.requests]
-    if not answered:
-        return f"{panel.title}: no verified response from anyone."
-    parts = [f"{panel.title}: {_shown(panel, answered[0], 'answers', 'requests per second')}"]
-    if answered[1:]:
-        parts.append(f"the lowest is {_shown(panel, answered[-1], 'with')}")
-    if silent := [row.cell.contender for row in panel.contenders if not row.requests]:
-        parts.append(f"no verified response from {', '.join(silent)}")
-    return f"{'; '.join(parts)}."
-
-
-def _shown(panel: Panel, row: Row, verb: str, unit: str = "") -> str:
-    name = row.cell.contender
-    rate = " ".join(filter(None, (point(row.throughput_rps), unit, _bracketed(interval(row.throughput_rps)))))
-    said = [f"{row.stack} ({name}) {verb} {rate}"]
-    ratio = panel.ratio_of(row)
-    if ratio and name != panel.reference:
-        where = _bracketed(interval(ratio, of_ratio=True))
-        said.append(f"{point(ratio, of_ratio=True)} × {panel.reference} {where}".rstrip())
-    if row.failed:
-        said.append(f"{row.failed:,} more failed")
-    return ", ".join(said)
-
-
-def _bracketed(text: str) -> str:
-    return f"({text})" if text else ""
-
-
-def _on_ratios(panel: Panel) -> Iterator[str]:
-    rest = [row for row in panel.rows if row.cell.contender != panel.reference]
-    if len(rest) == len(panel.rows):
-        yield f"No ratios: the reference, {panel.reference}, was not measured here."
-        return
-    told = [ratio for row in rest if not row.is_control and (ratio := panel.ratio_of(row))]
-    if told:
-        level = levels(told)
-        each = f", one interval each ({level}, not adjusted for their number)" if level else ""
-        yield f"{plural(len(told), 'comparison')} with {panel.reference}{each}."
-    for row in rest:
-        name = row.cell.contender
-        comparison = panel.ratios[name]
-        if comparison.ratio is None:
-            yield f"No ratio for {name}: no sweep in which both it and {panel.reference} answered correctly."
-        elif comparison.dropped:
-            swept = plural(comparison.pairs + comparison.dropped, "sweep")
-            why = "one of the two was void, missing or without a verified response"
-            yield f"{name}: {comparison.dropped} of {swept} are not in its ratio: {why}."
-
-
-def _on_noise(panel: Panel, floor: Comparison) -> str:
-    where = "" if floor.cell.scenario == panel.scenario else f", in {floor.cell.scenario}"
-    return f"Noise floor{where}: {floor.reference} against itself {both(floor.ratio, of_ratio=True)}."

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.analysis import SAME_AGAIN
-from bench.model import Exchange
+from bench.model import SAME_AGAIN, Exchange
 from bench.records import Queries, Run
 from bench.report.wording import NOTHING
 

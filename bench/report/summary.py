@@ -1,12 +1,14 @@
 """summary.json: what a run says, for machines. Null: nothing known, or not yet."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.analysis import Analysis, Comparison, Estimate, Row, analyse
+from bench.analysis import Analysis, Arrivals, Capacity, Comparison, Estimate, Latency, Row, analyse
 from bench.documents import write_atomically
+from bench.model import Load
 from bench.records import Queries, Run
 
 # Format history
@@ -31,9 +33,10 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "valid": analysis.valid,
         "partial": analysis.partial,
         "fingerprint": dict(run.fingerprint),
-        "noise_floor": _noise_floor(analysis.noise_floors[0]) if analysis.noise_floors else None,
+        "noise_floor": next(map(_noise_floor, _throughputs(analysis.noise_floors)), None),
         "rows": [_row(row) for row in analysis.rows],
         "comparisons": [_comparison(comparison) for comparison in analysis.comparisons],
+        "capacities": [_capacity(capacity) for capacity in analysis.capacities],
         "queries": [_queries(queries) for queries in run.queries],
     }
 
@@ -50,12 +53,11 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "contender": row.cell.contender,
         "scenario": row.cell.scenario,
-        "load": asdict(row.cell.load),
+        "load": _load(row.cell.load),
         "rounds": row.rounds,
         "throughput_rps": _estimate(row.throughput_rps),
-        "latency_ms": {
-            name.removesuffix("_ms"): _rounded(value) for name, value in asdict(row.latency).items()
-        },
+        "latency_ms": _latency(row.latency),
+        "arrivals": _arrivals(row.arrivals),
         "service_demand_us": _estimate(row.service_demand_us),
         "database_us": _estimate(row.database_us),
         "client_us": _estimate(row.client_us),
@@ -64,18 +66,50 @@ def _row(row: Row) -> dict[str, Any]:
         "failures": row.failed,
         "unfinished": row.unfinished,
         "voids": sum(row.voids.values()),
-        "bound_by": None,
+        "bound_by": row.bound_by,
+        "client_limited": row.client_limit is not None,
         "utilisation": {name: _rounded(value) for name, value in asdict(row.utilisation).items()},
-        "ceiling_rps": None,
+        "ceiling_rps": _rounded(row.ceiling.rps),
         "in_flight": {"connections": row.cell.load.connections, "observed": _rounded(row.in_flight)},
         "caveats": list(row.caveats),
+    }
+
+
+def _load(load: Load) -> dict[str, Any]:
+    """Return only what makes up a load of its kind."""
+    return {name: value for name, value in asdict(load).items() if value is not None}
+
+
+def _latency(latency: Latency) -> dict[str, float | None]:
+    return {name.removesuffix("_ms"): _rounded(value) for name, value in asdict(latency).items()}
+
+
+def _arrivals(arrivals: Arrivals | None) -> dict[str, Any] | None:
+    if arrivals is None:
+        return None
+    return {
+        "rate_rps": _rounded(arrivals.rate_rps),
+        "due": arrivals.due,
+        "queued": arrivals.queued,
+        "service_ms": _latency(arrivals.service),
+        "lag_ms": _latency(arrivals.lag),
+    }
+
+
+def _capacity(capacity: Capacity) -> dict[str, Any]:
+    return {
+        "contender": capacity.contender,
+        "scenario": capacity.scenario,
+        "slo_ms": capacity.slo_ms,
+        "rate_rps": _estimate(capacity.rate_rps),
+        "at_least": capacity.at_least,
     }
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
         "scenario": comparison.cell.scenario,
-        "load": asdict(comparison.cell.load),
+        "load": _load(comparison.cell.load),
         "metric": comparison.metric,
         "reference": comparison.reference,
         "contender": comparison.cell.contender,
@@ -95,11 +129,15 @@ def _queries(queries: Queries) -> dict[str, Any]:
     }
 
 
+def _throughputs(floors: Iterable[Comparison]) -> Iterator[Comparison]:
+    return (floor for floor in floors if floor.metric == "throughput_rps")
+
+
 def _noise_floor(floor: Comparison) -> dict[str, Any]:
     return {
         "contender": floor.reference,
         "scenario": floor.cell.scenario,
-        "load": asdict(floor.cell.load),
+        "load": _load(floor.cell.load),
         "ratio": _estimate(floor.ratio),
     }
 

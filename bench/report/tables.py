@@ -5,10 +5,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.analysis import Estimate, Row, analyse
+from bench.analysis import Analysis, analyse
+from bench.loads import spoken
 from bench.records import Run
-from bench.report.panels import Panel, caveats_everywhere, notes, panels
-from bench.report.wording import connections, figure, interval, mebibytes, plural, point
+from bench.report.columns import terminal_columns
+from bench.report.panels import Panel, caveats_everywhere, panels
+from bench.report.sentences import notes
+from bench.report.series import Series, apart, series_of
+from bench.report.wording import plural
 
 NARROW = 72  # columns; below it CPU and memory give way
 WARNING = "yellow"
@@ -26,13 +30,10 @@ def print_run(run: Run, console: Console) -> None:
     )
     if not analysis.rows:
         _say(console, "Nothing was measured.", style=WARNING)
-    for panel in panels(analysis):
-        console.print()
-        console.print(_table(panel, narrow=console.width < NARROW))
-        for note in notes(panel):
-            _say(console, note, style="dim")
-        for caveat in panel.caveats:
-            _say(console, f"! {caveat}", style=WARNING)
+    for panel in apart(panels(analysis)):
+        _print_panel(console, panel)
+    for series in series_of(panels(analysis)):
+        _print_series(console, series, analysis)
     console.print()
     for caveat in caveats_everywhere(analysis):
         _say(console, f"! {caveat}", style=WARNING)
@@ -42,49 +43,54 @@ def print_run(run: Run, console: Console) -> None:
             _say(console, f"! {verification.contender} was not timed: {differences}", style=WARNING)
 
 
-def _table(panel: Panel, *, narrow: bool) -> Table:
-    table = Table(
-        title=Text.assemble((panel.scenario, "bold"), f" · {connections(panel.load)}"),
+def _print_panel(console: Console, panel: Panel) -> None:
+    console.print()
+    console.print(_panel_table(panel, narrow=console.width < NARROW))
+    for note in notes(panel):
+        _say(console, note, style="dim")
+    for caveat in panel.caveats:
+        _say(console, f"! {caveat}", style=WARNING)
+
+
+def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
+    console.print()
+    table = _table(Text.assemble((series.scenario, "bold"), f" · {series.spoken}"))
+    table.add_column("contender")
+    for heading in series.headings:
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
+    for name, lines in series.lines.items():
+        for place, line in enumerate(lines):
+            table.add_row(Text(name if not place else "", style="bold"), *line)
+        table.add_section()
+    console.print(table)
+    for note in series.notes(analysis.capacities):
+        _say(console, note, style="dim")
+    for caveat in series.caveats:
+        _say(console, f"! {caveat}", style=WARNING)
+
+
+def _panel_table(panel: Panel, *, narrow: bool) -> Table:
+    table = _table(Text.assemble((panel.scenario, "bold"), f" · {spoken(panel.load)}"))
+    table.add_column("contender", overflow="fold")
+    columns = terminal_columns(panel, narrow=narrow)
+    for column in columns:
+        table.add_column(column.heading, justify="right", no_wrap=True)
+    for row in panel.rows:
+        name = Text.assemble((row.cell.contender, "bold"), "\n", (row.stack, "dim"))
+        # Details stand below: side by side they would not fit 80 columns.
+        told = (column.cell(row) for column in columns)
+        table.add_row(name, *(Text.assemble(main, "\n", (detail, "dim")) for main, detail in told))
+    return table
+
+
+def _table(title: Text) -> Table:
+    return Table(
+        title=title,
         title_justify="left",
         title_style="",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
-    )
-    table.add_column("contender", overflow="fold")
-    for heading in _headings(panel, narrow=narrow):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in panel.rows:
-        table.add_row(*_cells(panel, row, narrow=narrow))
-    return table
-
-
-def _headings(panel: Panel, *, narrow: bool) -> list[str]:
-    headings = ["req/s", f"× {panel.reference}", "p50\nms", "p99\nms"]
-    if not narrow:
-        headings += ["CPU\nµs/req", "MiB"]
-    return [*headings, "failed"] if panel.any_failed else headings
-
-
-def _cells(panel: Panel, row: Row, *, narrow: bool) -> list[Text]:
-    cells = [
-        Text.assemble((row.cell.contender, "bold"), "\n", (row.stack, "dim")),
-        _two_lines(row.throughput_rps),
-        _two_lines(panel.ratio_of(row), of_ratio=True),
-        Text(figure(row.latency.p50_ms)),
-        Text(figure(row.latency.p99_ms)),
-    ]
-    if not narrow:
-        cells += [Text(point(row.service_demand_us)), Text(mebibytes(row.memory_peak_bytes))]
-    if panel.any_failed:
-        cells.append(Text(f"{row.failed:,}", style="red" if row.failed else ""))
-    return cells
-
-
-def _two_lines(estimate: Estimate | None, *, of_ratio: bool = False) -> Text:
-    """Put the interval below the estimate: side by side they would not fit 80 columns."""
-    return Text.assemble(
-        point(estimate, of_ratio=of_ratio), "\n", (interval(estimate, of_ratio=of_ratio), "dim")
     )
 
 

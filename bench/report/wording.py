@@ -1,9 +1,8 @@
-"""How numbers, loads and endings are written, the same in every form of the report."""
+"""How numbers are written, the same in every form of the report. Loads: `bench.loads.spoken`."""
 
 from collections.abc import Iterable
 
 from bench.analysis import Estimate
-from bench.model import Load
 
 NOTHING = "–"
 MEBIBYTE = 2**20
@@ -55,9 +54,14 @@ def levels(estimates: Iterable[Estimate | None]) -> str:
     return " or ".join(f"{level * 100:.1f} %" for level in reached)
 
 
-def connections(load: Load) -> str:
-    """Return the load in a title's words."""
-    return plural(load.connections, "connection")
+def at_least(estimate: Estimate | None) -> str:
+    """Return the estimate as a lower bound: what it is where the client was the limit."""
+    return f"≥ {point(estimate)}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share (0 to 1) in whole percent."""
+    return NOTHING if share is None else f"{share * 100:.0f} %"
 
 
 def plural(count: int, noun: str) -> str:

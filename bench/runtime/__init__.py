@@ -20,7 +20,7 @@ class Server(Protocol):
 
     @property
     def ready_s(self) -> float:
-        """Seconds from start to the first 200."""
+        """Seconds from start to the first 200, on all cores, beside the others that start."""
 
     def pids(self) -> tuple[int, ...]:
         """Return every process of the server's tree as it is now; empty once it has ended."""

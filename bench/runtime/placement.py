@@ -1,8 +1,11 @@
 """Which cores serve, which ask and which hold the data."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+
+LOOKS = 500  # at a tree that goes on moving away; one takes about a millisecond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,19 +24,60 @@ def available_cores() -> frozenset[int] | None:
     return frozenset(affinity(0)) if affinity else None
 
 
-def placed(cores: Iterable[int] | None) -> Placement:
-    """Give servers every core but one for the client and one for the database, as far as they go."""
+def placed(cores: Iterable[int] | None, *, askers: int = 1) -> Placement:
+    """Give servers every core but one for each of *askers* and one for the database, as far as they go.
+
+    Without *askers* (they are on other machines) the client has no cores here.
+    """
     if cores is None:
         caveat = "this system cannot pin processes: servers, client and database compete for cores"
         return Placement(server=None, client=None, database=None, caveats=(caveat,))
     match tuple(sorted(cores)):
+        case (only,) if not askers:
+            caveat = "servers and database share the only core"
+            return Placement(server=(only,), client=(), database=(only,), caveats=(caveat,))
+        case (*servers, database) if not askers and servers:
+            return Placement(server=tuple(servers), client=(), database=(database,))
         case (only,):
             caveat = "servers, client and database share the only core"
             return Placement(server=(only,), client=(only,), database=(only,), caveats=(caveat,))
         case (server, rest):
             caveat = "client and database share a core"
             return Placement(server=(server,), client=(rest,), database=(rest,), caveats=(caveat,))
-        case (*servers, client, database):
-            return Placement(server=tuple(servers), client=(client,), database=(database,))
+        case (*others, database) if len(others) > 1:
+            first = max(1, len(others) - askers)
+            return Placement(server=tuple(others[:first]), client=tuple(others[first:]), database=(database,))
         case _:
             raise ValueError("no cores")
+
+
+def pinned(pids: Callable[[], Iterable[int]], cores: Iterable[int]) -> bool:
+    """Put every thread of a tree of processes on *cores*; return whether all stay there (Linux only).
+
+    A new thread or process is where its maker is. So when nobody is elsewhere nobody comes to be, but a
+    list may end early where a thread ends meanwhile: hence two looks.
+    """
+    wanted = set(cores)
+    calm = 0
+    for _ in range(LOOKS):
+        astray = [thread for thread in _threads(pids()) if _cores_of(thread) not in (wanted, None)]
+        calm = 0 if astray else calm + 1
+        if calm == 2:
+            return True
+        for thread in astray:
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, wanted)
+    return False
+
+
+def _threads(pids: Iterable[int]) -> Iterator[int]:
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield from map(int, os.listdir(f"/proc/{pid}/task"))
+
+
+def _cores_of(thread: int) -> set[int] | None:
+    """Return the cores that it may use; None where it has ended."""
+    with suppress(ProcessLookupError):
+        return os.sched_getaffinity(thread)
+    return None

@@ -3,22 +3,27 @@
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.errors import UsageError
+from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime import environments, leftovers, servers
 from bench.runtime.children import Children, interrupts_held
 from bench.runtime.databases import Database
-from bench.runtime.placement import Placement
+from bench.runtime.placement import Placement, pinned
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services import PostgreSQL, postgresql
 
 POSTGRES = "postgres"
+# Servers are asked to stop, then killed: what they do for longer (Python takes 0.5 s of CPU to take itself
+# apart) is for nobody.
+GRACE_S = 0.3
+ENVIRONMENTS_AT_ONCE = 2  # uv fills every core by itself, but not all the time
 
 
 class ProcessRuntime:
@@ -68,29 +73,37 @@ class ProcessRuntime:
         for contender in contenders:
             if unknown := set(contender.services) - {POSTGRES}:
                 raise UsageError(f"{contender.name} wants {unknown.pop()}: the only service is {POSTGRES}")
-        for contender in contenders:
-            self._environments[contender.name] = environments.environment(contender, self._venvs)
-        for contender in contenders:
-            if POSTGRES in contender.services:
-                apps = Path(contender.root) / "apps"
-                files = [apps / name for name in ("schema.sql", "seed.sql")]
-                texts = {str(file): file.read_text() for file in files if file.is_file()}
-                self._templates[contender.name] = self._database().databases.template(texts)
+        with ThreadPoolExecutor(ENVIRONMENTS_AT_ONCE) as builders:
+            made = [builders.submit(environments.environment, one, self._venvs) for one in contenders]
+            for contender in contenders:
+                if POSTGRES in contender.services:
+                    apps = Path(contender.root) / "apps"
+                    files = [apps / name for name in ("schema.sql", "seed.sql")]
+                    texts = {str(file): file.read_text() for file in files if file.is_file()}
+                    self._templates[contender.name] = self._database().databases.template(texts)
+        for contender, environment in zip(contenders, made, strict=True):
+            self._environments[contender.name] = environment.result()
 
     @contextmanager
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start every contender afresh, all at once; on exit stop them all and drop their databases."""
-        with ExitStack() as copies, Children(self._ledger) as children:
-            databases = [copies.enter_context(self._copied(contender)) for contender in contenders]
-            started = [
-                self._start(contender, port, hash_seed, database, children)
-                for contender, port, database in zip(
-                    contenders, servers.free_ports(len(contenders)), databases, strict=True
-                )
-            ]
-            yield {server.contender.name: server for server in servers.ready(started, self._ready_timeout_s)}
+        """Start every contender afresh, all up together; on exit stop them all and drop their databases."""
+        with (
+            ThreadPoolExecutor(max(1, len(contenders))) as waiting,
+            ExitStack() as copies,
+            Children(self._ledger, grace_s=GRACE_S) as children,
+        ):
+            answers = []
+            for contender, port in zip(contenders, servers.free_ports(len(contenders)), strict=True):
+                # Copied while the servers before it import: neither takes a core for itself.
+                database = copies.enter_context(self._copied(contender))
+                server = self._start(contender, port, hash_seed, database, children)
+                answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
+            for answer in as_completed(answers):
+                self._pin(answer.result())
+            up = [answer.result() for answer in answers]
+            yield {server.contender.name: server for server in up}
 
     def check(self) -> None:
         """Raise CannotMeasure where PostgreSQL has died."""
@@ -152,7 +165,14 @@ class ProcessRuntime:
                 hash_seed=hash_seed,
                 database=database,
             ),
-            cores=self._placement.server,
+            cores=None,  # all of them until it is ready
         )
         address = (servers.HOST, port)
         return ProcessServer(contender=contender, address=address, child=child, database=database)
+
+    def _pin(self, server: ProcessServer) -> None:
+        if self._placement.server and not pinned(server.pids, self._placement.server):
+            raise CannotMeasure(
+                f"{server.contender.name} does not stay on the cores it is given: "
+                "start it with an option that leaves placement to others"
+            )

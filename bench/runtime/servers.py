@@ -1,16 +1,15 @@
 """One contender's server: how it is started, when it is ready, how it is asked about."""
 
-import asyncio
 import os
 import shlex
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import httpx
 import psutil
 
 from bench.errors import CannotMeasure, UsageError
@@ -93,38 +92,32 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in opened]
 
 
-def ready(servers: Sequence[ProcessServer], timeout_s: float) -> list[ProcessServer]:
-    """Wait until all answer, and return them with the time it took. Raises CannotMeasure."""
-    return asyncio.run(_all_ready(servers, timeout_s))
-
-
-async def _all_ready(servers: Sequence[ProcessServer], timeout_s: float) -> list[ProcessServer]:
-    # Nothing of the user's proxies; no connection is kept, as a server would wait for it when it stops.
-    limits = httpx.Limits(max_keepalive_connections=0)
-    async with httpx.AsyncClient(trust_env=False, limits=limits) as client:
-        return await asyncio.gather(*(_ready(server, client, timeout_s) for server in servers))
-
-
-async def _ready(server: ProcessServer, client: httpx.AsyncClient, timeout_s: float) -> ProcessServer:
+def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
+    """Wait until it answers, and return it with the time it took. Raises CannotMeasure."""
     name, log = server.contender.name, server.child.log
     seen = "nothing answered"
     while (passed_s := time.perf_counter() - server.child.started) < timeout_s:
         if ended := server.ended():
             line = server.child.telling_line()
             raise CannotMeasure(f"{name} {ended} before it was ready ({line}): see {log}")
-        with suppress(httpx.TransportError):
-            answer = await client.get(
-                f"http://{HOST}:{server.address[1]}{READY_PATH}", timeout=timeout_s - passed_s
-            )
+        with suppress(OSError, HTTPException):
+            status = _status(server.address, timeout_s - passed_s)
             ready_s = time.perf_counter() - server.child.started
-            seen = f"GET {READY_PATH} answered {answer.status_code}"
-            if answer.status_code == 200:
+            seen = f"GET {READY_PATH} answered {status}"
+            if status == 200:
                 if _listens(server):
                     return replace(server, ready_s=ready_s)
                 seen = "another process answers on its port"
-        await asyncio.sleep(POLL_S)
+        time.sleep(POLL_S)
     line = server.child.telling_line()
     raise CannotMeasure(f"{name} was not ready within {timeout_s:.0f} s: {seen} ({line}): see {log}")
+
+
+def _status(address: tuple[str, int], timeout_s: float) -> int:
+    """Ask on a connection that is not kept: a server would wait for it when it stops."""
+    with closing(HTTPConnection(*address, timeout=timeout_s)) as connection:
+        connection.request("GET", READY_PATH, headers={"Connection": "close"})
+        return connection.getresponse().status
 
 
 def _listens(server: ProcessServer) -> bool:

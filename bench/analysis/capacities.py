@@ -1,0 +1,78 @@
+"""Capacity under an objective: the highest rate at which p99 still kept it."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.analysis.estimates import Row
+from bench.analysis.measures import by_cell, rate_rps
+from bench.analysis.stats import Estimate, estimate_of
+from bench.model import Cell
+from bench.records import Record, Run
+
+SHARE_ABOVE = 0.01  # of a round's requests may take longer: that is what p99 says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """Requests per second that a contender takes while p99 stays within the objective."""
+
+    contender: str
+    scenario: str
+    slo_ms: float
+    rate_rps: Estimate  # over rounds; 0 where no rate kept it
+    at_least: bool  # no higher rate was tried, or the next one was the client's limit
+
+
+def capacities(run: Run, rows: Iterable[Row]) -> tuple[Capacity, ...]:
+    """Return one per contender and scenario that was loaded at rates; none without an objective."""
+    if run.plan.slo_ms is None:
+        return ()
+    limited = {row.cell for row in rows if row.client_limit}
+    tried: dict[tuple[str, str], dict[Cell, list[Record]]] = {}
+    for cell, records in by_cell(run).items():
+        counted = [record for record in records if record.void is None]
+        if cell.load.kind == "open" and counted:
+            tried.setdefault((cell.contender, cell.scenario), {})[cell] = counted
+    found = (
+        _capacity(contender, scenario, run.plan.slo_ms, cells, {cell for cell in cells if cell in limited})
+        for (contender, scenario), cells in tried.items()
+    )
+    return tuple(found)
+
+
+def _capacity(
+    contender: str, scenario: str, slo_ms: float, cells: Mapping[Cell, Sequence[Record]], limited: set[Cell]
+) -> Capacity:
+    rates = sorted((rate_rps(records) or 0.0, cell in limited) for cell, records in cells.items())
+    estimate = estimate_of(_highest_by_round(cells, slo_ms))
+    if estimate is None:
+        raise AssertionError("a contender without a record was asked for")
+    above = rates[bisect_right([rate for rate, _ in rates], estimate.estimate) :]
+    return Capacity(
+        contender=contender,
+        scenario=scenario,
+        slo_ms=slo_ms,
+        rate_rps=estimate,
+        at_least=not above or above[0][1],
+    )
+
+
+def _highest_by_round(cells: Mapping[Cell, Sequence[Record]], slo_ms: float) -> Iterable[float]:
+    """Return the highest rate that kept the objective in each round; 0 where none did."""
+    rounds: dict[int, list[float]] = {}
+    for records in cells.values():
+        rate = rate_rps(records) or 0.0
+        for number in sorted({record.slice.round for record in records}):
+            kept = _kept([record for record in records if record.slice.round == number], slo_ms)
+            rounds.setdefault(number, []).append(rate if kept else 0.0)
+    return map(max, rounds.values())
+
+
+def _kept(records: Sequence[Record], slo_ms: float) -> bool:
+    """Return whether all of one round's requests at one rate were answered, 99 % of them in time."""
+    samples = [record.sample for record in records]
+    requests = sum(sample.requests for sample in samples)
+    late = sum(sample.requests * sample.latency.share_above(slo_ms) for sample in samples)
+    lost = sum(sample.failed + sample.unfinished for sample in samples)
+    return requests > 0 and not lost and late <= requests * SHARE_ABOVE

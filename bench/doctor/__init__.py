@@ -1,0 +1,93 @@
+"""The doctor: is this machine fit to measure, and what does the load generator reach on it?"""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from bench.doctor import machine
+from bench.doctor.ceilings import NullServers, Peers, ceiling, readings
+from bench.doctor.diagnosis import Check, Diagnosis, Readings, check
+from bench.doctor.machine import Facts
+from bench.errors import CannotMeasure
+from bench.experiment import Observer
+from bench.load import LoadGenerator
+from bench.load.null_server import HELLO
+from bench.model import Scenario
+from bench.observe.host import Core, spent
+from bench.progress import Progress
+from bench.runtime.placement import Placement
+
+HELLO_TURNS, WRITING_TURNS = 5, 3  # a second each for every load generator: half a minute in all
+AGAINST_WRITING = ("fast",)  # who is worth comparing with where content varies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruments:
+    """Everything slow or outside that an examination needs."""
+
+    placement: Placement
+    look: Callable[[], Facts]
+    cores: Callable[[], dict[str, Core]]  # what each has done so far
+    database: Callable[[], AbstractContextManager[object]]
+    load: Callable[[], AbstractContextManager[LoadGenerator]]
+    observer: Observer
+    null_server: NullServers
+    peers: Peers
+
+
+def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: Progress) -> Diagnosis:
+    """Examine this machine, asking for a greeting, and what the richest of *scenarios* that writes asks for.
+
+    It takes half a minute. What cannot be done is a check that failed.
+    """
+    progress.phase("looking at the machine")
+    checks = list(machine.checks(instruments.look(), instruments.placement))
+    progress.phase("starting PostgreSQL")
+    checks.append(_database(instruments))
+    progress.phase("asking a server that does nothing, by turns with every load generator there is")
+    writing = max((one for one in scenarios if one.writes), key=lambda one: len(one.exchanges), default=None)
+    of_hello: Readings = {}
+    of_writing: Readings = {}
+    before = instruments.cores()
+    try:
+        with instruments.load() as load:
+            of_hello = _asked(instruments, load, HELLO, HELLO_TURNS, tuple(instruments.peers))
+            checks.append(ceiling("ceiling", of_hello))
+            if writing:
+                of_writing = _asked(instruments, load, writing, WRITING_TURNS, AGAINST_WRITING)
+                checks.append(ceiling(f"ceiling of {writing.name}", of_writing))
+    except CannotMeasure as error:
+        checks.append(check("ceiling", "failed", str(error), "`make setup` renews the environment"))
+    checks += machine.steal(spent(before, instruments.cores()))
+    return Diagnosis(
+        checks=tuple(checks),
+        hello=of_hello,
+        writing=of_writing,
+        writing_scenario=writing.name if writing else None,
+    )
+
+
+def _asked(
+    instruments: Instruments, load: LoadGenerator, scenario: Scenario, turns: int, peers: Iterable[str]
+) -> Readings:
+    return readings(
+        scenario,
+        turns,
+        load=load,
+        observer=instruments.observer,
+        null_server=instruments.null_server,
+        peers={name: start for name, start in instruments.peers.items() if name in peers},
+    )
+
+
+def _database(instruments: Instruments) -> Check:
+    began_s = time.perf_counter()
+    try:
+        with instruments.database():
+            took_s = time.perf_counter() - began_s
+    except CannotMeasure as error:
+        return check(
+            "PostgreSQL", "failed", str(error), "`make setup` installs it; its log is below .bench/logs"
+        )
+    return check("PostgreSQL", "ok", f"starts in {took_s:.1f} s")

@@ -1,0 +1,71 @@
+"""What the doctor finds."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Status = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    status: Status
+    detail: str
+    remedy: str | None = None  # None: nothing is wrong
+
+
+def check(name: str, status: Status, detail: str, remedy: str | None = None) -> Check:
+    """Return a check; *remedy* is for when it is not ok."""
+    return Check(name=name, status=status, detail=detail, remedy=None if status == "ok" else remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one load generator reached on a null server: medians over its turns."""
+
+    rps: float
+    us_per_request: float | None  # CPU time of the load generator; None: there was no request
+    client_busy: float  # CPU seconds per second
+    server_busy: float | None  # of the null server; None where the system does not tell
+    failures: int  # of all turns
+
+
+Readings = Mapping[str, Reading]  # by load generator: engine, fast, http, wrk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """All that was found."""
+
+    checks: tuple[Check, ...]
+    hello: Readings
+    writing: Readings  # asking the scenario below
+    writing_scenario: str | None  # None: the project has none that writes
+
+    @property
+    def fit(self) -> bool:
+        """Whether nothing speaks against measuring here."""
+        return not any(check.status == "failed" for check in self.checks)
+
+    def document(self) -> dict[str, Any]:
+        """Return the machine's form of it."""
+        return {
+            "fit": self.fit,
+            "checks": [asdict(check) for check in self.checks],
+            "ceiling_rps": {name: self._of(name, "rps") for name in LOAD_GENERATORS},
+            "client_us_per_request": {name: self._of(name, "us_per_request") for name in LOAD_GENERATORS},
+        }
+
+    def _of(self, name: str, what: str) -> float | None:
+        return getattr(self.hello[name], what) if name in self.hello else None
+
+
+LOAD_GENERATORS = {
+    "engine": "bench",
+    "fast": "Locust FastHttpUser",
+    "http": "Locust HttpUser",
+    "wrk": "wrk",
+}

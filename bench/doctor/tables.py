@@ -1,0 +1,57 @@
+"""What the doctor found, on the terminal: a line per check, then every load generator side by side."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.doctor.diagnosis import LOAD_GENERATORS, Diagnosis, Reading
+from bench.report.wording import NOTHING, figure
+
+STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
+    """Print *diagnosis* on *console*; plain text where that is not a terminal."""
+    checks = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for check in diagnosis.checks:
+        said = Text(check.detail)
+        if check.remedy:
+            said.append(f"\n→ {check.remedy}", style="dim")
+        checks.add_row(Text(check.status, style=STYLES[check.status]), check.name, said)
+    console.print(checks)
+    if diagnosis.hello:
+        console.print()
+        console.print(_ceilings(diagnosis))
+
+
+def _ceilings(diagnosis: Diagnosis) -> Table:
+    table = Table(
+        title=Text("One core asks a server that does nothing, 32 connections"),
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("load generator")
+    headings = ["hello\nreq/s", "CPU\nµs/req", "client\nbusy", "null server\nbusy"]
+    if diagnosis.writing:
+        headings += [f"{diagnosis.writing_scenario}\nreq/s", "CPU\nµs/req"]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, spoken in LOAD_GENERATORS.items():
+        cells = _figures(diagnosis.hello.get(name)) + _shares(diagnosis.hello.get(name))
+        if diagnosis.writing:
+            cells += _figures(diagnosis.writing.get(name))
+        table.add_row(spoken, *cells)
+    return table
+
+
+def _figures(reading: Reading | None) -> list[str]:
+    return [figure(reading.rps), figure(reading.us_per_request)] if reading else [NOTHING, NOTHING]
+
+
+def _shares(reading: Reading | None) -> list[str]:
+    shares = (reading.client_busy, reading.server_busy) if reading else (None, None)
+    return [NOTHING if share is None else f"{share:.0%}" for share in shares]

@@ -1,0 +1,61 @@
+"""Sums that have to hold, and samples of several processes made one. Imports no Locust."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bench.histogram import Histogram
+from bench.model import Slice
+from bench.records import Sample
+
+TOLERANCE = 0.01  # of connections × window: turning a page of the books at its two edges takes time too
+EXAMPLES = 5
+
+
+def imbalance(step: Slice, sample: Sample) -> str | None:
+    """Return which sum does not hold; None where all do. What a lost worker saw is missing in every sum."""
+    if sample.lost_workers:
+        return None
+    if sample.locust_requests != sample.slice_requests:
+        return f"Locust counted {sample.locust_requests:,} requests, we {sample.slice_requests:,}"
+    if sample.due is not None:
+        found = sample.requests + sample.failed + sample.unfinished
+        if found != sample.due:
+            return f"{sample.due:,} requests were due, {found:,} are accounted for"
+        return None
+    available_s = step.cell.load.connections * sample.window_s
+    if abs(sample.occupied_s / available_s - 1) > TOLERANCE:
+        return (
+            f"{step.cell.load.connections} connections had {available_s:.4g} s, "
+            f"{sample.occupied_s:.4g} s of them are accounted for"
+        )
+    return None
+
+
+def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
+    """Return what several processes saw of one slice, each its own share, as one sample."""
+    failures: Counter[str] = Counter()
+    for sample in samples:
+        failures.update(sample.failures)
+    known = [sample.due for sample in samples if sample.due is not None]
+    return Sample(
+        window_s=window_s,
+        latency=Histogram.merged(sample.latency for sample in samples),
+        service=_merged([sample.service for sample in samples]),
+        lag=_merged([sample.lag for sample in samples]),
+        due=sum(known) if known else None,
+        queued=sum(sample.queued for sample in samples),
+        failures=dict(failures),
+        examples=tuple(example for sample in samples for example in sample.examples)[:EXAMPLES],
+        unfinished=sum(sample.unfinished for sample in samples),
+        occupied_s=sum(sample.occupied_s for sample in samples),
+        connects=sum(sample.connects for sample in samples),
+        received_bytes=sum(sample.received_bytes for sample in samples),
+        client_cpu_s=sum(sample.client_cpu_s for sample in samples),
+        locust_requests=sum(sample.locust_requests for sample in samples),
+        slice_requests=sum(sample.slice_requests for sample in samples),
+    )
+
+
+def _merged(histograms: Sequence[Histogram | None]) -> Histogram | None:
+    there = [histogram for histogram in histograms if histogram is not None]
+    return Histogram.merged(there) if there else None

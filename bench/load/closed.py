@@ -1,0 +1,143 @@
+"""The closed loop: each connection sends its next request when it has its answer.
+
+Latency runs from just before the kernel is given the request to the moment the last piece of its response is
+found ready to be read. Each response is checked before its connection goes on.
+"""
+
+from collections.abc import Sequence
+from time import perf_counter_ns
+
+from gevent import idle
+
+from bench.load.connections import READ_BYTES, Connection
+from bench.load.loop import TURN_NS, Loop
+from bench.load.polling import IN, RDHUP
+from bench.load.recorder import ClosedBooks, Ledger
+from bench.load.responses import Malformed, read_response
+from bench.load.targets import Target
+
+
+class ClosedLoop(Loop):
+    """One slice: connections of one target, asking until the window closes."""
+
+    books: ClosedBooks
+
+    def __init__(self, target: Target, connections: Sequence[Connection], *, timeout_s: float) -> None:
+        super().__init__(target, connections, timeout_s=timeout_s)
+        self.books = ClosedBooks()
+        self._broken: list[Connection] = []  # opened again at the next turn, not at once: no hammering
+
+    def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
+        """Ask from now on, count from *open_ns* to *close_ns*, then wait for what is in flight."""
+        try:
+            for connection in self._connections:
+                if connection.connected:
+                    self._watch(connection, IN | RDHUP)
+                    self._ask(connection, connection.next())
+                else:
+                    self._open(connection)
+            self._ask_until(open_ns)
+            self.books.open_window(open_ns, self._since_ns())
+            self._ask_until(close_ns)
+            waiting = sum(connection.waits for connection in self._connections)
+            self.books.close_window(close_ns, self._since_ns(), waiting)
+            self._drain(close_ns + round(drain_s * 1e9))
+        finally:
+            self._let_go()
+
+    def _since_ns(self) -> list[int]:
+        return [connection.since_ns for connection in self._connections]
+
+    def _ask_until(self, until_ns: int) -> None:
+        """Go round until *until_ns*; what is ready then stays in the poller for what comes next."""
+        poll, by_fd, clock, ask = self._poller.poll, self._by_fd, perf_counter_ns, self._ask
+        ledger = self.books.current
+        latencies = ledger.latencies
+        turnaround_ns = 0  # beside the books, because that costs half
+        now = clock()
+        turn_ns = now + TURN_NS
+        try:
+            while now < until_ns:
+                for fd, event in poll(max(0, min(turn_ns, until_ns) - now) / 1e9):
+                    now = clock()
+                    if now >= until_ns:
+                        return
+                    connection = by_fd[fd]
+                    if event != IN:
+                        self._attend(connection, event, now)
+                        continue
+                    try:
+                        data = connection.recv(READ_BYTES)
+                    except OSError as error:
+                        self._break(connection, error)
+                        continue
+                    if data == connection.answer:
+                        latencies[connection.request.template].append(now - connection.sent_ns)
+                        ledger.received_bytes += len(data)
+                    elif not self._received(connection, data, now, "" if data else "closed"):
+                        continue
+                    turnaround_ns += ask(connection, connection.next()) - now
+                now = clock()
+                if now >= turn_ns:
+                    self._turn(now)
+                    now = clock()
+                    turn_ns = now + TURN_NS
+        finally:
+            self.books.turnaround_ns += turnaround_ns
+
+    def _turn(self, now: int) -> None:
+        super()._turn(now)
+        while self._broken:
+            connection = self._broken.pop()
+            self._open(connection)
+            self.books.closed_ns += connection.opened_ns - connection.closed_ns
+
+    def _ledger(self, connection: Connection) -> Ledger:
+        return self.books.current
+
+    def _verified(self, connection: Connection, now: int) -> None:
+        self.books.current.latencies[connection.request.template].append(now - connection.sent_ns)
+
+    def _failed(self, connection: Connection, kind: str, text: str, now: int) -> None:
+        if connection.waits:
+            self.books.current.failed(connection.request, kind, text)
+            self.books.lost_ns += now - connection.sent_ns
+        else:
+            self.books.current.failed(None, kind, text)
+            self.books.connecting_ns += now - connection.opened_ns
+
+    def _connected(self, connection: Connection, now: int) -> None:
+        self.books.connecting_ns += now - connection.opened_ns
+        self._ready(connection, now)
+
+    def _ready(self, connection: Connection, now: int) -> None:
+        self.books.turnaround_ns += self._ask(connection, connection.next()) - now
+
+    def _used_up(self, connection: Connection, now: int) -> None:
+        self._open(connection)
+        self.books.turnaround_ns += connection.opened_ns - now
+
+    def _given_up(self, connection: Connection, now: int) -> None:
+        connection.closed_ns = now
+        self._broken.append(connection)
+
+    def _drain(self, until_ns: int) -> None:
+        """Take in the answers still to come, uncounted, so that their connections stay usable."""
+        for connection in self._connections:
+            if connection.sock and (connection.unsent or not connection.waits):
+                self._close(connection)  # still sending, or connecting
+        while any(c.waits for c in self._connections) and (left_ns := until_ns - perf_counter_ns()) > 0:
+            for fd, _ in self._poller.poll(min(left_ns, TURN_NS) / 1e9):
+                connection = self._by_fd[fd]
+                data, ended = connection.read_all()
+                connection.buffer += data
+                try:
+                    response = read_response(connection.buffer, self._target.heads, ended=bool(ended))
+                except Malformed:
+                    response, ended = None, "malformed"
+                if ended or (response and not response[0].keep_alive):
+                    self._close(connection)
+                elif response:
+                    self._poller.unregister(fd)
+                    connection.idle()
+            idle()

@@ -1,0 +1,192 @@
+"""What a right answer to each request of a scenario is, made of nothing but the request: for the null server.
+
+Each request is matched as a whole by a regular expression made of its exchange's templates; what that caught
+fills in the response that the exchange expects. So the load generator verifies, saves and consumes as it does
+with a real server. What cannot be told from the request is answered wrongly, and so counted as a failure.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from bench.load.answers import check
+from bench.load.canned import Answer, responder
+from bench.load.responses import Heads, read_response
+from bench.load.templates import RESERVED, Mix, Saved, Values, filled
+from bench.model import Exchange, Scenario
+from bench.scenarios import PLACEHOLDER
+
+_SAVED = "1"  # what there is to save where nothing is expected of it
+_BODILESS = (204, 304)
+_REHEARSED = 2_000  # requests, for the average length of a response
+_IN_QUOTES = re.compile(rf'"({PLACEHOLDER.pattern})"')
+_COMPACT, _SPACED = (",", ":"), (", ", ": ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What a placeholder stands for."""
+
+    pattern: str = r'[^\s"/?&]+'  # of its text in a request
+    integer: bool = False
+    constant: str = _SAVED  # its text, where it does not depend on the request
+
+
+Known = Mapping[str, Value]
+
+
+def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
+    """Return how to answer each exchange of *scenario*, likelier ones first. Raises UsageError.
+
+    Bodies are padded with spaces until a response, head included, has *response_bytes* bytes on average.
+    """
+    mix = Mix(scenario, host="localhost")
+    saved = {name: value for exchange in scenario.exchanges for name, value in _saved(exchange).items()}
+    weighed = [
+        (_answer(exchange, saved | _drawn(exchange)), weight)
+        for exchange, weight in zip(scenario.exchanges, scenario.weights, strict=True)
+    ]
+    # One that never varies comes first: the pattern of another might catch it too.
+    weighed.sort(key=lambda pair: ("(?P<" in pair[0].pattern, -pair[1]))
+    told = tuple(answer for answer, _ in weighed)
+    padding = 0
+    for _ in range(2):  # more digits in Content-Length show only the second time
+        lengths = list(_rehearsed(mix, told))
+        missing = response_bytes * len(lengths) - sum(length for length, _ in lengths)
+        padding = max(0, padding + round(missing / (sum(has_body for _, has_body in lengths) or 1)))
+        told = tuple(replace(answer, padding_bytes=padding) for answer in told)
+    return told
+
+
+def _rehearsed(mix: Mix, told: tuple[Answer, ...]) -> Iterator[tuple[int, bool]]:
+    """Yield length in bytes and whether it has a body, for responses to what one connection asks at first."""
+    respond, heads = responder(told), Heads()
+    saved: Saved = {}
+    for request in islice(mix.requests(0, 0, saved), _REHEARSED):
+        response = respond(request.payload) or b""
+        if read := read_response(response, heads):
+            check(request, *read, saved)
+            yield len(response), bool(read[1])
+
+
+def _drawn(exchange: Exchange) -> dict[str, Value]:
+    return {name: _generated(dict(generator)) for name, generator in exchange.fields.items()}
+
+
+def _generated(generator: Mapping[str, Any]) -> Value:
+    match generator:
+        case {"integer": _}:
+            return Value(pattern=r"-?\d+", integer=True)
+        case {"hex": length}:
+            return Value(pattern=rf"[0-9a-f]{{{length}}}")
+        case {"letters": length}:
+            return Value(pattern=rf"[a-z]{{{length}}}")
+    return Value()
+
+
+def _saved(exchange: Exchange) -> dict[str, Value]:
+    """Return what the variables that *exchange* saves are, given what its response will be."""
+    content = exchange.expect.json if isinstance(exchange.expect.json, Mapping) else {}
+    return {
+        name: Value(pattern=re.escape(_SAVED))
+        if source.startswith("header:")
+        else _held(content.get(source, int(_SAVED)), _drawn(exchange))
+        for name, source in exchange.save.items()
+    }
+
+
+def _held(content: Any, drawn: Known) -> Value:
+    if isinstance(content, str) and (found := PLACEHOLDER.fullmatch(content)):
+        return drawn.get(found[1], Value())
+    if isinstance(content, str) and PLACEHOLDER.search(content):
+        return Value()
+    return Value(pattern=re.escape(str(content)), integer=isinstance(content, int), constant=str(content))
+
+
+def _answer(exchange: Exchange, known: Known) -> Answer:
+    caught: set[str] = set()
+    pattern = _pattern(exchange, known, caught)
+    values: list[tuple[str, int]] = []
+
+    def value(name: str, added: int) -> str:
+        if name in caught:
+            values.append((name, added))
+            return "%b"
+        constant = known[name].constant
+        return str(int(constant) + added) if added else constant
+
+    kept = [source.removeprefix("header:") for source in exchange.save.values() if ":" in source]
+    headers = "".join(f"{name}: {_SAVED}\r\n" for name in kept)
+    status = exchange.expect.status
+    if status in _BODILESS:
+        return Answer(pattern=pattern, status=status, fields=headers)
+    content = _content(exchange, known)
+    if content is None:
+        media, body = "text/html", _escaped(exchange.expect.contains or "")
+    else:
+        media, body = "application/json", _woven(_unquoted(content, known), _escaped, value)
+    headers += f"Content-Type: {media}\r\n"
+    return Answer(pattern=pattern, status=status, fields=headers, body=body, values=tuple(values))
+
+
+def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
+    """Return the pattern of the requests of *exchange*; add to *caught* the values it has groups for."""
+
+    def value(name: str, added: int) -> str:
+        if added:
+            return r"-?\d+"
+        if name in caught:
+            return f"(?P={name})"
+        caught.add(name)
+        return f"(?P<{name}>{known[name].pattern})"
+
+    def woven(text: str) -> str:
+        return _woven(text, re.escape, value)
+
+    line = woven(f"{exchange.method} {quote(exchange.path, safe=RESERVED)} HTTP/1.1")
+    headers = "".join(
+        rf"(?=(?:.+\r\n)*(?i:{re.escape(name)}): *{woven(text)}\r\n)"
+        for name, text in exchange.headers.items()
+        if PLACEHOLDER.search(text)
+    )
+    sent = "" if exchange.body is None else json.dumps(exchange.body, separators=_COMPACT)
+    return rf"{line}\r\n{headers}(?:.+\r\n)*\r\n{woven(_unquoted(sent, known))}"
+
+
+def _content(exchange: Exchange, known: Known) -> str | None:
+    """Return the body expected as the text of JSON, its placeholders in place; None: it need not be JSON."""
+    expect = exchange.expect
+    content: Any = expect.json
+    if keys := [source for source in exchange.save.values() if ":" not in source]:
+        content = {**dict.fromkeys(keys, int(_SAVED)), **(content or {})}
+    if expect.items is not None:
+        wanted = list(content or [{}])
+        any_values = Values((name, 1 if value.integer else "x") for name, value in known.items())
+        more = [filled(wanted[-1], any_values)] * (expect.items - len(wanted))
+        content = (wanted + more)[: expect.items]
+    if content is None:
+        return None
+    texts = [json.dumps(content, separators=style, ensure_ascii=False) for style in (_COMPACT, _SPACED)]
+    return next((text for text in texts if (expect.contains or "") in text), texts[0])
+
+
+def _unquoted(text: str, known: Known) -> str:
+    """Return *text*, which is JSON, without the quotes around placeholders that stand for integers."""
+    return _IN_QUOTES.sub(lambda found: found[1] if found[3] or known[found[2]].integer else found[0], text)
+
+
+def _woven(text: str, literal: Callable[[str], str], value: Callable[[str, int], str]) -> str:
+    """Return *text* with placeholders put as *value* says, and what lies between them as *literal* does."""
+    pieces, at = [], 0
+    for found in PLACEHOLDER.finditer(text):
+        pieces += [literal(text[at : found.start()]), value(found[1], int(found[2] or 0))]
+        at = found.end()
+    return "".join([*pieces, literal(text[at:])])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")

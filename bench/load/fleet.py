@@ -1,0 +1,130 @@
+"""Locust's master: it asks nothing itself, deals each slice out to its workers and adds up what they saw.
+
+What a slice needs that is slow is done when all are armed; a worker's lead-in begins when "go" reaches it, so
+clocks need not agree. Samples come home in Locust's custom messages, after the statistics they belong to.
+"""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.stats import StatsEntry
+from pydantic import TypeAdapter
+
+from bench.addresses import spoken
+from bench.errors import CannotMeasure
+from bench.load.bookkeeping import merged
+from bench.load.generator import ConnectionUser, Message, window_of
+from bench.load.roster import Roster
+from bench.model import Scenario, Slice
+from bench.records import Sample
+
+GRACE_S = 10.0  # for arming, and for the books, beyond the slice itself
+LOOPBACK = "127.0.0.1"
+
+
+class Fleet:
+    """So many workers: our own on this machine, or those that come to *bind*. Use it as a context manager."""
+
+    def __init__(self, count: int, bind: tuple[str, int] | None) -> None:
+        self._count = count
+        self._bind = bind
+
+    def __enter__(self) -> Self:
+        """Listen. Raises CannotMeasure."""
+        host, port = self._bind or (LOOPBACK, 0)
+        environment: Any = Environment(user_classes=[ConnectionUser])
+        environment.events.worker_report.add_listener(self._leave_out_strangers)  # before Locust adds it up
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            socket.create_server((host, port), family=family).close()  # else Locust would end the process
+            self._runner = environment.create_master_runner(host, port)
+        except (OSError, RPCError) as error:
+            where = spoken((host, port))
+            raise CannotMeasure(f"cannot listen on {where}: {error}: choose another --load-bind") from error
+        self._roster = Roster(self._runner, self._count)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Send all workers home; our own are gone afterwards."""
+        self._runner.quit()
+        for process in self._roster.own.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.5)
+            process.kill()
+
+    def gather(self, *, cores: Sequence[Sequence[int]], within_s: float) -> Iterator[Message]:
+        """Wait until all have joined, each of our own on its *cores*; yield notes. Raises CannotMeasure."""
+        if self._bind is None:
+            for number in range(self._count):
+                self._start(self._runner.server.port, cores[number % len(cores)] if cores else ())
+        else:
+            remedy = f"bench load-worker --master {spoken(self._bind)}"
+            yield {"is": "note", "what": f"waiting for load workers, {self._count} in all: `{remedy}`"}
+        deadline = monotonic() + within_s
+        while missing := self._roster.missing:
+            if (news := self._roster.news()) and self._bind is not None:
+                yield {"is": "note", "what": news}
+            if monotonic() > deadline:
+                raise CannotMeasure(
+                    f"{missing} of {self._count} load workers did not join within {within_s:.0f} s: "
+                    "start them with `bench load-worker`, or expect fewer"
+                )
+
+    def prepare(self, addresses: Mapping[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
+        """Have every worker learn what can be asked, and of whom. Raises CannotMeasure."""
+        plain = [asdict(scenario) for scenario in scenarios]
+        there = self._roster.there()
+        for client in there:
+            self._roster.tell(client, do="prepare", targets=dict(addresses), scenarios=plain)
+        self._roster.collect("ready", there, within_s=GRACE_S)
+
+    def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
+        """Run one slice, each its share; yield its window, then the sum. Raises CannotMeasure."""
+        roster = self._roster
+        asked = roster.there()[: step.cell.load.connections]
+        self._runner.stats.clear_all()
+        order = {"do": "arm", "step": asdict(step), "timeout_s": timeout_s, "drain_s": drain_s}
+        for index, client in enumerate(asked):
+            roster.tell(client, **order, share=[index, len(asked)])
+        armed = list(roster.collect("armed", asked, within_s=GRACE_S))
+        for client in armed:
+            roster.tell(client, do="go")
+        open_ns, close_ns = window_of(step)
+        pids = [process.pid for process in roster.own.values() if process.poll() is None]
+        yield {"is": "begun", "open_ns": open_ns, "close_ns": close_ns, "pids": pids}
+        within_s = step.lead_in_s + step.window_s + drain_s + GRACE_S
+        said = roster.collect("sample", armed, within_s=within_s)
+        yield {"is": "sample", "sample": asdict(self._sum(step, list(said.values())))}
+
+    def _sum(self, step: Slice, said: Sequence[Message]) -> Sample:
+        self._roster.there()
+        samples = [TypeAdapter(Sample).validate_python(message["sample"]) for message in said]
+        return replace(
+            merged(samples, window_s=step.window_s),
+            locust_requests=self._runner.stats.num_requests,
+            lost_workers=self._roster.newly_lost(),
+        )
+
+    def _leave_out_strangers(self, client_id: str, data: dict[str, Any]) -> None:
+        """Keep the statistics of a worker that was lost, and has come back, out of a later slice's sums."""
+        if client_id not in self._roster:
+            nothing = StatsEntry(self._runner.stats, "", "").get_stripped_report()
+            data |= {"stats": [], "errors": {}, "stats_total": nothing}
+
+    def _start(self, port: int, cores: Sequence[int]) -> None:
+        command = [sys.executable, "-P", "-m", "bench.load.worker", "--master", f"{LOOPBACK}:{port}"]
+        command += ["--cores", ",".join(map(str, cores))] if cores else []
+        # A session of its own: Ctrl-C is for the parent to handle. It ends when this process does.
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        self._roster.own[process.pid] = process

@@ -1,0 +1,154 @@
+"""The fastest server that Python can be: it answers from the request alone, and does nothing else.
+
+`python -m bench.load.mirror --port 8000` answers `GET /` with a greeting, for any load generator: what that
+reaches is its own ceiling, not a server's. Answers for a whole scenario come from `bench.load.null_server`.
+
+On loopback nearly all that a request costs is its sender's `send`: in the kernel it does the receiver's part,
+too. A server sends as often as its client, so it can hardly be cheaper: only what it does besides counts.
+"""
+
+import argparse
+import json
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Protocol
+
+from bench.load.canned import GREETING, Answer, Respond, only_response, responder
+from bench.load.polling import IN, RDHUP, new_poller
+
+_READ_BYTES = 65_536
+_ONCE = getattr(select, "EPOLLET", 0)  # tell of every arrival once: nothing but epoll has it
+# Requests are let to gather: to wake a process that sleeps costs whoever sends it one more than all else it
+# does. Only while less than one connection in so many has asked, and where there are so many that the client
+# has enough to do meanwhile. The kernel makes some 60 µs of such a nap.
+_ONE_IN, _MANY, _NAP_S = 4, 32, 0.000_01
+
+
+class Talk(Protocol):
+    """A connection."""
+
+    events: int  # what it waits for
+
+    def answered(self, event: int) -> bool:
+        """Answer what has come; return whether the connection is still open."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class Reading:
+    """Reads requests, and answers them once they are whole."""
+
+    events = IN
+
+    def __init__(self, respond: Respond, sock: socket.socket) -> None:
+        self.close = sock.close
+        self._recv, self._send = sock.recv, sock.send
+        self._respond = respond
+        self._begun = b""  # a request of which a part has come
+
+    def answered(self, event: int) -> bool:
+        """Answer what has come; return whether the connection is still open."""
+        piece = self._recv(_READ_BYTES)
+        request = self._begun + piece
+        if response := self._respond(request):
+            self._send(response)
+            request = b""
+        self._begun = request
+        return bool(piece)
+
+
+class Unseen:
+    """Answers whatever arrives, always the same, and reads now and then so that there is room for more.
+
+    It takes for granted that a request arrives in one piece and that the next one waits for its answer.
+    """
+
+    events = IN | RDHUP | _ONCE
+    _MOST = 64  # requests left unread
+
+    def __init__(self, response: bytes, sock: socket.socket) -> None:
+        self.close = sock.close
+        self._recv, self._send = sock.recv, sock.send
+        self._response = response
+        self._unread = 0
+
+    def answered(self, event: int) -> bool:
+        """Answer what has come; return whether the connection is still open."""
+        if event != IN:  # it ends, perhaps behind a last request
+            due = self._recv(_READ_BYTES).count(b"\r\n\r\n") - self._unread
+            self._send(self._response * due)
+            return False
+        self._send(self._response)
+        self._unread += 1
+        if self._unread == self._MOST:
+            self._recv(_READ_BYTES)
+            self._unread = 0
+        return True
+
+
+def talker(answers: Sequence[Answer]) -> Callable[[socket.socket], Talk]:
+    """Return what takes over a connection and answers there as *answers* say."""
+    response = only_response(answers)
+    if response and _ONCE:
+        return partial(Unseen, response)
+    return partial(Reading, responder(answers))
+
+
+def serve(
+    listener: socket.socket, talker: Callable[[socket.socket], Talk], *, until_eof_of: int | None = None
+) -> None:
+    """Answer every request on *listener*, until descriptor *until_eof_of* ends."""
+    poller = new_poller()
+    poller.register(listener.fileno(), IN)
+    if until_eof_of is not None:
+        poller.register(until_eof_of, IN)
+    talks: dict[int, Talk] = {}
+    while True:
+        ready = poller.poll(60)
+        for fd, event in ready:
+            if talk := talks.get(fd):
+                try:
+                    stays = talk.answered(event)
+                except OSError:
+                    stays = False
+                if not stays:
+                    poller.unregister(fd)
+                    talks.pop(fd).close()
+            elif fd == listener.fileno():
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                talk = talks[sock.fileno()] = talker(sock)
+                poller.register(sock.fileno(), talk.events)
+            elif not os.read(fd, _READ_BYTES):
+                return
+        if len(ready) * _ONE_IN < len(talks) >= _MANY:
+            time.sleep(_NAP_S)
+
+
+def main() -> None:
+    """Serve on loopback; print the port."""
+    parser = argparse.ArgumentParser(prog="bench.load.mirror", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--answers", help="a JSON array, as bench.load.null_server makes it")
+    parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
+    options = parser.parse_args()
+    if options.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
+    told = options.answers and [Answer(**answer) for answer in json.loads(options.answers)]
+    with socket.create_server(("127.0.0.1", options.port), backlog=1024) as listener:
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            serve(listener, talker(told or [GREETING]), until_eof_of=0 if options.until_eof else None)
+
+
+if __name__ == "__main__":
+    main()

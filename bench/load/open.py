@@ -1,0 +1,192 @@
+"""The open loop: requests are sent when they are due, whatever the answers do.
+
+Each goes to the connection that became free last; where none is free, another one is opened, up to a limit;
+where there is none to open either, it waits its turn. Latency runs from when it was due to when the last
+piece of its response is found ready to be read: a stall of the server shows in all that come during it.
+"""
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter_ns
+
+from bench.load.connections import READ_BYTES, Connection
+from bench.load.loop import TURN_NS, Loop
+from bench.load.polling import IN, RDHUP, Alarm, new_alarm
+from bench.load.recorder import Ledger, OpenBooks
+from bench.load.targets import Target
+from bench.load.templates import Request, Saved
+
+_NEVER = sys.maxsize
+
+
+class OpenLoop(Loop):
+    """One slice: requests due at times of their own, and the connections of one target to send them on."""
+
+    books: OpenBooks
+
+    def __init__(
+        self,
+        target: Target,
+        connections: Sequence[Connection],
+        offsets_ns: Sequence[int],
+        draw: Callable[[Saved], Request],
+        *,
+        timeout_s: float,
+    ) -> None:
+        """Get ready to send what *draw* returns *offsets_ns* after the window opens (before it: negative)."""
+        super().__init__(target, connections, timeout_s=timeout_s)
+        self.books = OpenBooks(due=sum(offset >= 0 for offset in offsets_ns))
+        self._offsets_ns = offsets_ns
+        self._draw = draw
+        self._free = [connection for connection in connections if connection.connected]
+        self._closed = [connection for connection in connections if not connection.connected]
+        self._opening = 0
+        self._waiting: deque[int] = deque()  # when requests were due that have no connection yet
+        self._dues: Iterator[int] = iter(())
+        self._next_ns = _NEVER  # when the next request is due
+        self._alarm: Alarm | None = None
+
+    def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
+        """Send what is due before *close_ns*, count what is from *open_ns* on, wait for its answers."""
+        self.books.open_ns = open_ns
+        self._dues = map(open_ns.__add__, self._offsets_ns)
+        self._next_ns = next(self._dues, _NEVER)
+        self._alarm = new_alarm()
+        try:
+            if self._alarm:
+                self._poller.register(self._alarm.fd, IN)
+                self._alarm.set(self._next_ns)
+            for connection in self._free:
+                self._watch(connection, IN | RDHUP)
+            self._serve_until(open_ns)
+            self.books.start_clock()
+            self._serve_until(close_ns)
+            self.books.stop_clock()
+            self._serve_until(close_ns + round(drain_s * 1e9), or_rest=True)
+            self.books.unfinished = self._unfinished()
+        finally:
+            if self._alarm:
+                self._alarm.close()
+            self._let_go()
+
+    def _serve_until(self, until_ns: int, *, or_rest: bool = False) -> None:
+        """Send what falls due and take in answers until *until_ns*, or until there is nothing left to do."""
+        poll, by_fd, clock = self._poller.poll, self._by_fd, perf_counter_ns
+        now = clock()
+        turn_ns = now + TURN_NS
+        while now < until_ns and not (or_rest and self._rests()):
+            if now >= self._next_ns:
+                self._take_up(now)
+            polled_ns = clock()
+            for fd, event in poll(max(0, min(turn_ns, until_ns, self._next_ns) - polled_ns) / 1e9):
+                now = clock()
+                if now >= self._next_ns:
+                    self._take_up(now)
+                connection = by_fd.get(fd)
+                if connection is None or connection.opened_ns > polled_ns:
+                    continue  # the alarm, or one closed since, whose number another one may have now
+                if event != IN or not connection.waits:
+                    self._attend(connection, event, now)
+                    continue
+                try:
+                    data = connection.recv(READ_BYTES)
+                except OSError as error:
+                    self._break(connection, error)
+                    continue
+                if data == connection.answer:
+                    self._ledger(connection).received_bytes += len(data)
+                    self._verified(connection, now)
+                elif not self._received(connection, data, now, "" if data else "closed"):
+                    continue
+                self._ready(connection, now)
+            now = clock()
+            if now >= turn_ns:
+                self._turn(now)
+                now = clock()
+                turn_ns = now + TURN_NS
+
+    def _take_up(self, now: int) -> None:
+        """Send what is due, or let it wait for a connection."""
+        books = self.books
+        while (due_ns := self._next_ns) <= now:
+            self._next_ns = next(self._dues, _NEVER)
+            counts = due_ns >= books.open_ns
+            if self._free:
+                lag_ns = self._send(self._free.pop(), due_ns) - due_ns
+            else:
+                lag_ns = perf_counter_ns() - due_ns
+                self._waiting.append(due_ns)
+                self._open_more()
+                books.queued += counts and self._opening < len(self._waiting)
+            if counts:
+                books.lags.append(lag_ns)
+        if self._alarm:
+            self._alarm.set(self._next_ns)
+
+    def _send(self, connection: Connection, due_ns: int) -> int:
+        connection.due_ns = due_ns
+        return self._ask(connection, self._draw(connection.saved))
+
+    def _open_more(self) -> None:
+        """Open as many connections as there are requests waiting for one, as far as there are any."""
+        while self._closed and self._opening < len(self._waiting):
+            self._opening += 1
+            self._open(self._closed.pop())
+
+    def _rests(self) -> bool:
+        resting = len(self._free) + len(self._closed) == len(self._connections)
+        return resting and not self._waiting and self._next_ns == _NEVER
+
+    def _unfinished(self) -> int:
+        """Return how many requests that were due in the window have no outcome."""
+        sent = [connection.due_ns for connection in self._connections if connection.waits]
+        unsent = [due_ns for due_ns in (self._next_ns, *self._dues) if due_ns != _NEVER]
+        return sum(due_ns >= self.books.open_ns for due_ns in (*sent, *self._waiting, *unsent))
+
+    def _turn(self, now: int) -> None:
+        super()._turn(now)
+        self._open_more()
+
+    def _received(self, connection: Connection, data: bytes, now: int, ended: str) -> bool:
+        if connection.waits:
+            return super()._received(connection, data, now, ended)
+        self._free.remove(connection)  # the server has ended it, or speaks without having been asked
+        self._close(connection)
+        self._closed.append(connection)
+        return False
+
+    def _ledger(self, connection: Connection) -> Ledger:
+        return self.books.ledger_of(connection.due_ns)
+
+    def _verified(self, connection: Connection, now: int) -> None:
+        ledger = self._ledger(connection)
+        ledger.latencies[connection.request.template].append(now - connection.due_ns)
+        if ledger is self.books.window:
+            self.books.services.append(now - connection.sent_ns)
+
+    def _failed(self, connection: Connection, kind: str, text: str, now: int) -> None:
+        if connection.waits:
+            self._ledger(connection).failed(connection.request, kind, text)
+            return
+        self._opening -= 1
+        if self._waiting:  # else all that waited for it have found another one
+            self.books.ledger_of(self._waiting.popleft()).failed(None, kind, text)
+
+    def _connected(self, connection: Connection, now: int) -> None:
+        self._opening -= 1
+        self._ready(connection, now)
+
+    def _ready(self, connection: Connection, now: int) -> None:
+        if self._waiting:
+            self._send(connection, self._waiting.popleft())
+        else:
+            connection.idle()
+            self._free.append(connection)
+
+    def _used_up(self, connection: Connection, now: int) -> None:
+        self._closed.append(connection)
+        self._open_more()
+
+    def _given_up(self, connection: Connection, now: int) -> None:
+        self._closed.append(connection)

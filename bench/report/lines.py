@@ -1,0 +1,182 @@
+"""Lines over loads: throughput and latency against connections, latency against rate."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from bench.analysis import Row
+from bench.report.bars import LETTER, WIDTH_IN, headed
+from bench.report.curves import LABEL_IN, LABEL_PT, LEADER, spread_out, ticks
+from bench.report.looks import FAINT, GRID, INK, Look
+from bench.report.series import Series, level_of
+from bench.report.wording import figure as number
+
+HEIGHT_IN, HEAD_IN, FOOT_IN = 4.8, 0.85, 0.62
+LEFT = 0.105  # of the width
+RING: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 13, "markerfacecolor": "none"}
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What one contender shows at each load; NaN where there is nothing to tell, and the line has a gap."""
+
+    label: str  # what it is; the value at its end is added
+    look: Look
+    points: tuple[Point, ...]
+    ringed: tuple[Point, ...]  # of these the client may have been the limit
+    thin: bool = False
+
+    @property
+    def told(self) -> tuple[Point, ...]:
+        """The points that there are."""
+        return tuple(point for point in self.points if not math.isnan(point[1]))
+
+
+def throughput_lines(series: Series, looks: Mapping[str, Look]) -> Figure:
+    """Return requests per second of *series* against connections."""
+    lines = [
+        _line(
+            name, looks[name], rows, lambda row: row.throughput_rps.estimate if row.throughput_rps else None
+        )
+        for name, rows in series.rows.items()
+    ]
+    figure, axes = _drawn(series, lines, "throughput", "verified responses per second, higher is better")
+    axes.set_ylim(0, max((y for line in lines for _, y in line.told), default=1.0) * 1.08 or 1.0)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    _label(figure, axes, lines)
+    return figure
+
+
+def latency_lines(series: Series, looks: Mapping[str, Look]) -> Figure:
+    """Return p50 and p99 of *series* against connections or rate, on a log axis."""
+    lines = list(_percentiles(series, looks))
+    start = "due" if series.is_open else "send"
+    figure, axes = _drawn(series, lines, "latency", f"ms from {start} to last byte · thick: p99, thin: p50")
+    seen = [y for line in lines for _, y in line.told]
+    low, high = min(seen, default=1.0) / 1.25, max(seen, default=1.0) * 1.25
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator(ticks(low, high)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
+    _label(figure, axes, lines)
+    return figure
+
+
+def _percentiles(series: Series, looks: Mapping[str, Look]) -> Iterator[Line]:
+    for name, rows in series.rows.items():
+        yield _line(f"{name} p99", looks[name], rows, lambda row: row.latency.p99_ms)
+        yield _line(f"{name} p50", looks[name], rows, lambda row: row.latency.p50_ms, thin=True)
+
+
+def _line(
+    label: str,
+    look: Look,
+    rows: Iterable[Row],
+    told: Callable[[Row], float | None],
+    *,
+    thin: bool = False,
+) -> Line:
+    values = [(row, told(row)) for row in rows]
+    points = [(row, (level_of(row), math.nan if value is None else value)) for row, value in values]
+    return Line(
+        label=label,
+        look=look,
+        points=tuple(point for _, point in points),
+        ringed=tuple(point for row, point in points if row.client_limit),
+        thin=thin,
+    )
+
+
+def _drawn(series: Series, lines: Sequence[Line], what: str, measure: str) -> tuple[Figure, Axes]:
+    height_in = max(HEIGHT_IN, HEAD_IN + FOOT_IN + len(lines) * LABEL_IN)
+    figure = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
+    width = 1 - LEFT - _room_in(lines) / WIDTH_IN
+    axes = figure.add_axes((LEFT, FOOT_IN / height_in, width, (height_in - HEAD_IN - FOOT_IN) / height_in))
+    for line in lines:
+        _draw(axes, line)
+    _loads(axes, series, [x for line in lines for x, _ in line.points])
+    axes.tick_params(colors=FAINT, labelsize=8.5, length=0, pad=7)
+    axes.grid(visible=True, color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
+    ringed = " · ringed: client-limited" if any(line.ringed for line in lines) else ""
+    headed(figure, series.scenario, what, f"{series.spoken} · {measure}{ringed}")
+    return figure, axes
+
+
+def _draw(axes: Axes, line: Line) -> None:
+    look = line.look
+    axes.plot(
+        [x for x, _ in line.points],
+        [y for _, y in line.points],
+        color=look.colour,
+        linestyle=look.line,
+        linewidth=1.0 if line.thin else 2.0,
+        marker=look.marker,
+        markersize=4 if line.thin else 7,
+        markerfacecolor="white" if look.hollow else look.colour,
+        clip_on=False,
+        zorder=3,
+    )
+    axes.plot(
+        [x for x, _ in line.ringed],
+        [y for _, y in line.ringed],
+        markeredgecolor=FAINT,
+        clip_on=False,
+        **RING,
+    )
+
+
+def _loads(axes: Axes, series: Series, seen: Sequence[float]) -> None:
+    axes.set_xlabel("requests per second" if series.is_open else "connections", color=FAINT, size=8.5)
+    if series.is_open:
+        axes.set_xlim(0, max(seen, default=1.0) * 1.02)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        return
+    marked = sorted(set(seen)) or [1.0]
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(marked[0] / 1.1, marked[-1] * 1.1)
+    axes.set_xticks(marked, [f"{x:,.0f}" for x in marked])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _label(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
+    """Name each line at its end, none upon another that ends under the same load."""
+    gap = LABEL_IN * figure.dpi / axes.bbox.height
+    within = axes.transData + axes.transAxes.inverted()
+    ends: dict[float, dict[str, tuple[float, Line]]] = {}
+    for line in lines:
+        if line.told:
+            x, y = (float(part) for part in within.transform(line.told[-1]))
+            ends.setdefault(x, {})[line.label] = y, line
+    for x, ending in ends.items():
+        for label, y in spread_out({label: y for label, (y, _) in ending.items()}, gap).items():
+            _name(axes, ending[label][1], (x + 0.03, y))
+
+
+def _name(axes: Axes, line: Line, place: Point) -> None:
+    at: dict[str, Any] = {"xycoords": "axes fraction"}
+    leader = LEADER | {"color": line.look.colour}
+    axes.annotate("", place, line.told[-1], textcoords="data", arrowprops=leader, **at)
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
+    x, y = place
+    axes.annotate(
+        _said(line), (x + 0.005, y), va="center", size=LABEL_PT, color=INK, bbox=behind, zorder=4, **at
+    )
+
+
+def _said(line: Line) -> str:
+    return f"{line.label}  {number(line.told[-1][1])}" if line.told else line.label
+
+
+def _room_in(lines: Iterable[Line]) -> float:
+    longest = max((len(_said(line)) for line in lines), default=0)
+    return min(0.4 + longest * LABEL_PT * LETTER / 72, WIDTH_IN / 2)

@@ -1,0 +1,140 @@
+"""What is said above and below the numbers of a panel, in sentences made of numbers."""
+
+from collections.abc import Callable, Iterator
+
+from bench.analysis import Comparison, Row
+from bench.loads import spoken
+from bench.report.panels import Panel
+from bench.report.wording import at_least, both, figure, interval, levels, plural, point
+
+Said = Callable[[Panel, Row], str]
+
+
+def notes(panel: Panel) -> tuple[str, ...]:
+    """Return what a reader of the panel's numbers must know of them all, in sentences."""
+    return (
+        *_on_latency(panel),
+        *_on_bounds(panel),
+        *_on_ratios(panel),
+        *(_on_noise(panel, floor) for floor in panel.noise_floors),
+    )
+
+
+def headline(panel: Panel) -> str:
+    """Return the panel's answer in one sentence made of numbers; names the stack, not the framework."""
+    say: Said = _at_its_rate if panel.is_open else _at_most
+    parts = []
+    if panel.ranked:
+        parts.append(say(panel, panel.ranked[0]))
+    if panel.ranked[1:]:
+        worst = "the slowest is" if panel.is_open else "the lowest is"
+        parts.append(f"{worst} {say(panel, panel.ranked[-1])}")
+    if panel.limited:
+        bounds = ", ".join(f"{row.cell.contender} {at_least(row.throughput_rps)}" for row in panel.limited)
+        parts.append(f"client-limited, so in no order: {bounds}")
+    if not parts:
+        return f"{panel.title}: no verified response from anyone."
+    if silent := [row.cell.contender for row in panel.contenders if not row.requests]:
+        parts.append(f"no verified response from {', '.join(silent)}")
+    return f"{panel.title}: {'; '.join(parts)}."
+
+
+def _at_most(panel: Panel, row: Row) -> str:
+    """Say the most that a contender answers, and how that compares."""
+    name = row.cell.contender
+    first = row is panel.ranked[0]
+    verb, unit = ("answers", "requests per second") if first else ("with", "")
+    rate = " ".join(filter(None, (point(row.throughput_rps), unit, _bracketed(interval(row.throughput_rps)))))
+    said = [f"{row.stack} ({name}) {verb} {rate}"]
+    ratio = panel.ratio_of(row)
+    if ratio and name != panel.reference:
+        where = _bracketed(interval(ratio, of_ratio=True))
+        said.append(f"{point(ratio, of_ratio=True)} × {panel.reference} {where}".rstrip())
+    if row.failed:
+        said.append(f"{row.failed:,} more failed")
+    return ", ".join(said)
+
+
+def _at_its_rate(panel: Panel, row: Row) -> str:
+    """Say how long a contender takes at the rate it was asked at."""
+    told = {"99 %": row.latency.p99_ms, "half": row.latency.p50_ms}
+    share = next((share for share, value in told.items() if value is not None), None)
+    within = f"answers {share} within {figure(told[share])} ms" if share else "answered too few to tell"
+    rate = f"at {figure(row.arrivals.rate_rps)} requests/s" if row.arrivals else ""
+    lost = row.failed + row.unanswered
+    rest = f", {lost:,} failed or without an answer" if lost else ""
+    return f"{row.stack} ({row.cell.contender}) {within} {rate}{rest}"
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if text else ""
+
+
+def _on_latency(panel: Panel) -> Iterator[str]:
+    if not panel.is_open:
+        in_flight = panel.load.connections
+        yield f"Latency at saturation, {in_flight} in flight: from send to last byte, if verified."
+        return
+    arrivals = "evenly spaced" if panel.load.arrivals == "uniform" else "at random times (Poisson)"
+    yield (
+        f"Open loop: requests were due {arrivals}, whatever the answers did. Latency is from when each was "
+        "due to its last byte, if verified; lag is how late the client sent though a connection was free."
+    )
+    waits = [(row.cell.contender, row.arrivals) for row in panel.rows if row.arrivals and row.arrivals.queued]
+    if waits:
+        counted = ", ".join(f"{name} {told.queued:,} of {told.due:,}" for name, told in waits)
+        yield f"Waited until one of {panel.load.connections} connections was free: {counted}."
+    if lost := [f"{row.cell.contender} {row.unfinished:,}" for row in panel.rows if row.unanswered]:
+        yield f"Without an answer, so beyond every percentile: {', '.join(lost)}."
+
+
+def _on_bounds(panel: Panel) -> Iterator[str]:
+    by: dict[str, list[str]] = {}
+    for row in panel.contenders:
+        if row.bound_by:
+            by.setdefault(row.bound_by, []).append(row.cell.contender)
+    if by:
+        told = (f"{what}: {', '.join(names)}" for what, names in by.items())
+        yield f"Bound by {'; '.join(told)}."
+    ceilings = {row.ceiling.rps for row in panel.rows if row.ceiling.rps}
+    if ceilings:
+        yield f"Ceiling: {figure(min(ceilings))} req/s, which the client reaches on a null server."
+
+
+def _on_ratios(panel: Panel) -> Iterator[str]:
+    rest = [row for row in panel.rows if row.cell.contender != panel.reference]
+    if len(rest) == len(panel.rows):
+        yield f"No ratios: the reference, {panel.reference}, was not measured here."
+        return
+    if any(row.cell.contender == panel.reference and row.client_limit for row in panel.rows):
+        yield f"No ratios: the reference, {panel.reference}, is client-limited."
+        return
+    told = [ratio for row in rest if not row.is_control and (ratio := panel.ratio_of(row))]
+    if told:
+        level = levels(told)
+        each = f", one interval each ({level}, not adjusted for their number)" if level else ""
+        what = " of CPU per request" if panel.is_open else ""
+        yield f"{plural(len(told), 'comparison')}{what} with {panel.reference}{each}."
+    for row in rest:
+        comparison = panel.ratios[row.cell.contender]
+        if comparison.withheld:
+            yield f"No ratio for {row.cell.contender}: {comparison.withheld}."
+        elif comparison.ratio is None:
+            yield _without_pairs(panel, row)
+        elif comparison.dropped:
+            swept = plural(comparison.pairs + comparison.dropped, "sweep")
+            why = "one of the two was void, missing or without a verified response"
+            yield f"{row.cell.contender}: {comparison.dropped} of {swept} are not in its ratio: {why}."
+
+
+def _without_pairs(panel: Panel, row: Row) -> str:
+    what = "have CPU per request" if panel.is_open else "answered correctly"
+    return f"No ratio for {row.cell.contender}: no sweep in which both it and {panel.reference} {what}."
+
+
+def _on_noise(panel: Panel, floor: Comparison) -> str:
+    cell = floor.cell
+    here = (cell.scenario, cell.load) == (panel.scenario, panel.load)
+    where = "" if here else f", in {cell.scenario}, {spoken(cell.load)}"
+    what = ", CPU per request" if floor.metric == "service_demand_us" else ""
+    return f"Noise floor{where}: {floor.reference} against itself{what} {both(floor.ratio, of_ratio=True)}."

@@ -1,0 +1,62 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.analysis.stats import Estimate
+from bench.analysis.verdicts import more_rounds, proven_faster, verdict_of
+
+
+def ratio(low, high):
+    return Estimate(estimate=math.sqrt(low * high), low=low, high=high, level=0.96)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "of_throughput", "of_demand"),
+    [
+        (1.06, 1.20, "faster", "slower"),
+        (0.80, 0.95, "slower", "faster"),
+        (1.04, 1.20, "inconclusive", "inconclusive"),
+        (0.97, 1.04, "equivalent", "equivalent"),
+        (0.80, 1.20, "inconclusive", "inconclusive"),
+        (0.955, 1.01, "equivalent", "equivalent"),  # 1 / 1.05 = 0.952
+        (0.950, 1.01, "inconclusive", "inconclusive"),
+    ],
+)
+def test_a_verdict_is_where_the_interval_lies(low, high, of_throughput, of_demand):
+    assert verdict_of("throughput_rps", ratio(low, high), 0.05) == of_throughput
+    assert verdict_of("service_demand_us", ratio(low, high), 0.05) == of_demand
+
+
+def test_without_an_interval_there_is_no_verdict():
+    assert verdict_of("throughput_rps", None, 0.05) == "invalid"
+    assert verdict_of("throughput_rps", Estimate(estimate=2.0), 0.05) == "invalid"
+    assert not proven_faster("throughput_rps", Estimate(estimate=2.0))
+
+
+ends = st.floats(min_value=0.2, max_value=5)
+
+
+@given(ends, ends, st.floats(min_value=0.001, max_value=0.5))
+def test_seen_from_the_other_side_faster_is_slower(one, other, margin):
+    low, high = sorted((one, other))
+    opposite = {"faster": "slower", "slower": "faster"}
+    here = verdict_of("throughput_rps", ratio(low, high), margin)
+    there = verdict_of("throughput_rps", ratio(1 / high, 1 / low), margin)
+    assert there == opposite.get(here, here)
+
+
+@given(ends, ends, st.floats(min_value=0.001, max_value=0.5))
+def test_what_is_faster_by_more_than_the_margin_is_proven_faster(one, other, margin):
+    low, high = sorted((one, other))
+    for metric in ("throughput_rps", "service_demand_us"):
+        if verdict_of(metric, ratio(low, high), margin) == "faster":
+            assert proven_faster(metric, ratio(low, high))
+
+
+def test_the_rounds_still_needed_follow_from_the_distance_to_the_margin():
+    wide = ratio(1.10 / 1.1, 1.10 * 1.1)  # 10 % wide on each side, log(1.10/1.05) = 4.7 % away
+    assert more_rounds(wide, 9, 0.05) == math.ceil(9 * (math.log(1.1) / math.log(1.1 / 1.05)) ** 2) - 9
+    assert more_rounds(ratio(1.05 / 1.1, 1.05 * 1.1), 9, 0.05) is None
+    assert more_rounds(Estimate(estimate=1.1), 9, 0.05) is None
