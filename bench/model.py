@@ -5,12 +5,15 @@ Units end a name (`_s`, `_ms`, `_bytes`). Nothing here reads, writes or computes
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 # capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server.
 Role = Literal["warm-up", "measure", "control", "capacity", "ceiling"]
 Arrivals = Literal["poisson", "uniform"]
 
+# Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
+MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
 SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
 
 
@@ -137,5 +140,6 @@ class Plan:
     warm_up_s: float  # per cell and round, before its first sweep; recorded, not counted
     seed: int
     load_workers: int = 1  # processes that ask
+    margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
     slo_ms: float | None = None  # p99 that capacity under an objective has to keep
     about: str = ""

@@ -11,7 +11,7 @@ from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
 from bench.loads import LoadForm, read_load
-from bench.model import Block, Cell, Contender, Load, Plan, Scenario
+from bench.model import MARGINS, Block, Cell, Contender, Load, Plan, Scenario
 
 
 @with_config(STRICT)
@@ -33,6 +33,14 @@ class _Required(TypedDict):
 
 
 @with_config(STRICT)
+class MarginsForm(TypedDict, total=False):
+    """Changes too small to act on, by metric: 0.05 is 5 %."""
+
+    throughput_rps: float
+    service_demand_us: float
+
+
+@with_config(STRICT)
 class PlanForm(_Required, total=False):
     """A plan's file."""
 
@@ -41,6 +49,7 @@ class PlanForm(_Required, total=False):
     warm_up_s: float
     seed: int
     slo_ms: float
+    margins: MarginsForm
     load_workers: int
 
 
@@ -81,6 +90,7 @@ def read(root: Path, name: str) -> Plan:
         seed=form.get("seed", 1),
         load_workers=form.get("load_workers", 1),
         slo_ms=form.get("slo_ms"),
+        margins={**MARGINS, **_margins(file, form.get("margins", {}))},
     )
     for key in ("rounds", "sweeps", "window_s", "slo_ms", "load_workers"):
         if (value := getattr(plan, key)) is not None and value <= 0:
@@ -89,6 +99,14 @@ def read(root: Path, name: str) -> Plan:
         if getattr(plan, key) < 0:
             raise UsageError(f"{file}: {key}: must not be negative")
     return plan
+
+
+def _margins(file: Path, form: MarginsForm) -> dict[str, float]:
+    margins = {metric: float(margin) for metric, margin in form.items() if isinstance(margin, int | float)}
+    for metric, margin in margins.items():
+        if not 0 < margin < 1:
+            raise UsageError(f"{file}: margins.{metric}: must be between 0 and 1; 0.05 is 5 %")
+    return margins
 
 
 def _block(file: Path, number: int, form: BlockForm) -> Block:

@@ -52,6 +52,10 @@ def test_one_that_does_not_show_the_clients_limit_is_left_out(spoil):
             lambda record: replace(record, usage=replace(record.usage, server_cpu_s=None)),
             "this system does not tell how busy the null server was",
         ),
+        (
+            lambda record: replace(record, sample=replace(record.sample, failures={"body": 3})),
+            "the null server gave 3 wrong answers",
+        ),
         (lambda _: None, "the null server was not asked"),
     ],
 )

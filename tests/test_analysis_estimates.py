@@ -156,10 +156,11 @@ def test_a_round_that_was_cut_short_counts_with_the_sweeps_it_has():
 
 
 def test_noise_floor_is_a_contender_against_itself():
-    analysis = analyse(synthetic_run({"flask": 400, "django": 200, "django~aa": 200}))
-    (floor,) = analysis.noise_floors
-    assert (floor.reference, floor.cell.contender) == ("django", "django~aa")
-    assert floor.ratio.estimate == pytest.approx(1, abs=0.05)
+    floors = analyse(synthetic_run({"flask": 400, "django": 200, "django~aa": 200})).noise_floors
+    assert [floor.metric for floor in floors] == ["throughput_rps", "service_demand_us"]
+    for floor in floors:
+        assert (floor.reference, floor.cell.contender) == ("django", "django~aa")
+        assert floor.ratio.estimate == pytest.approx(1, abs=0.05)
 
 
 def test_a_run_without_a_verified_response_or_that_failed_is_not_valid():

@@ -1,11 +1,14 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.analysis import analyse
 from bench.analysis.stats import Estimate
-from bench.analysis.verdicts import more_rounds, proven_faster, verdict_of
+from bench.analysis.verdicts import blocked, more_rounds, proven_faster, verdict_of
+from tests.synthetic import synthetic_run
 
 
 def ratio(low, high):
@@ -60,3 +63,49 @@ def test_the_rounds_still_needed_follow_from_the_distance_to_the_margin():
     assert more_rounds(wide, 9, 0.05) == math.ceil(9 * (math.log(1.1) / math.log(1.1 / 1.05)) ** 2) - 9
     assert more_rounds(ratio(1.05 / 1.1, 1.05 * 1.1), 9, 0.05) is None
     assert more_rounds(Estimate(estimate=1.1), 9, 0.05) is None
+
+
+def verdicts(run, metric="throughput_rps"):
+    return {one.cell.contender: one.verdict for one in analyse(run).comparisons if one.metric == metric}
+
+
+def ranks(run):
+    return {row.cell.contender: row.rank for row in analyse(run).rows}
+
+
+SPEEDS = {"flask": 4000.0, "fastapi": 10_000.0, "django": 4020.0, "django-drf": 2000.0, "flask~aa": 4000.0}
+
+
+def test_a_run_says_who_is_faster_by_more_than_the_plans_margin():
+    run = synthetic_run(SPEEDS, noise=0.01)
+    expected = {"fastapi": "faster", "django": "equivalent", "django-drf": "slower", "flask~aa": "equivalent"}
+    assert verdicts(run) == expected
+    wide = replace(run, plan=replace(run.plan, margins={"throughput_rps": 0.9, "service_demand_us": 0.9}))
+    assert verdicts(wide)["fastapi"] == "faster"
+    assert verdicts(wide)["django-drf"] == "slower"
+    assert verdicts(wide)["django"] == "equivalent"
+
+
+def test_rank_is_one_more_than_how_many_were_proven_faster_and_equals_share_it():
+    run = synthetic_run(SPEEDS, noise=0.02)
+    assert ranks(run) == {"fastapi": 1, "flask": 2, "django": 2, "django-drf": 4, "flask~aa": None}
+
+
+def test_with_too_few_rounds_there_is_neither_verdict_nor_rank():
+    run = synthetic_run(SPEEDS, rounds=5)
+    assert set(verdicts(run).values()) == {"invalid"}
+    assert set(ranks(run).values()) == {None}
+
+
+def test_a_twin_that_differs_from_its_original_blocks_every_verdict():
+    run = synthetic_run(SPEEDS | {"flask~aa": 4800.0}, noise=0.01)
+    assert set(verdicts(run).values()) == {"inconclusive", "equivalent"}
+    held = {one.cell.contender for one in analyse(run).comparisons if one.blocked}
+    assert held >= {"fastapi", "django-drf"}
+
+
+def test_a_verdict_smaller_than_what_the_twin_shows_is_blocked_and_a_greater_one_is_not():
+    floor = Estimate(estimate=1.08, low=0.98, high=1.18, level=0.96)
+    assert blocked("throughput_rps", ratio(1.06, 1.07), floor, 0.05)
+    assert not blocked("throughput_rps", ratio(1.5, 1.6), floor, 0.05)
+    assert not blocked("throughput_rps", ratio(1.06, 1.07), None, 0.05)

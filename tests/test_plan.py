@@ -20,6 +20,11 @@ def test_a_plan_is_read_with_its_defaults(root):
     assert chosen.blocks[0].loads[0].connections == 4
 
 
+def test_a_margin_that_a_plan_names_replaces_that_one_alone(tmp_path):
+    root = make_project(tmp_path, plan="margins = { throughput_rps = 0.1 }\n" + PLAN)
+    assert plan.read(root, "tiny").margins == {"throughput_rps": 0.1, "service_demand_us": 0.03}
+
+
 def test_contenders_are_swept_over_together_where_they_serve_the_scenario(root):
     hello, churn = groups_of(root, plan.read(root, "tiny"))
     assert (hello.scenario, hello.contenders) == ("hello", ("floor", "one", "one-fast", "one~aa"))
@@ -69,6 +74,12 @@ def test_unknown_names_are_told_with_what_is_near(root):
         ("connections = 4", "connections = 0", "block.0.loads: connections: at least 1"),
         ('"closed"', '"opened"', 'block.0.loads: kind \'opened\' is unknown; there is "closed" and "open"'),
         ('["hello", "churn"]', "[]", "block.0.scenarios: at least one"),
+        (
+            "sweeps = 2",
+            "sweeps = 2\nmargins = { throughput_rps = 5 }",
+            "margins.throughput_rps: must be between",
+        ),
+        ("sweeps = 2", "sweeps = 2\nmargins = { latency = 0.1 }", "margins.latency: unknown key"),
         ("sweeps = 2", "sweeps = 2\nslo_ms = 0", "tiny.toml: slo_ms: must be more than 0"),
         ("sweeps = 2", "sweeps = 2\nload_workers = 0", "tiny.toml: load_workers: must be more than 0"),
         ("sweeps = 2", "sweeps = 2\nfoo = 1", "tiny.toml: foo: unknown key"),

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import caveats_of
-from bench.analysis.comparisons import Comparison, comparisons, noise_floors
+from bench.analysis.comparisons import Comparison, comparisons, judged, noise_floors, ranks
 from bench.analysis.estimates import Arrivals, Row, rows
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
 from bench.analysis.stats import Estimate
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
+from bench.analysis.verdicts import more_rounds
 from bench.records import Run
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "database_us",
     "last_percent",
     "metrics_of",
+    "more_rounds",
     "server_us",
     "told_ms",
     "utilisation_of",
@@ -59,10 +61,12 @@ def analyse(run: Run) -> Analysis:
     """Return everything that reports show of *run*."""
     found = rows(run)
     limited = {row.cell for row in found if row.client_limit}
+    fit = [row.cell for row in found if row.requests and not (row.client_limit or row.is_control)]
+    places, floors = ranks(run, fit), noise_floors(run, limited)
     return Analysis(
         run=run,
-        rows=tuple(replace(row, caveats=caveats_of(run, row)) for row in found),
-        comparisons=comparisons(run, limited),
-        noise_floors=noise_floors(run, limited),
+        rows=tuple(replace(row, rank=places.get(row.cell), caveats=caveats_of(run, row)) for row in found),
+        comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, limited)),
+        noise_floors=floors,
         capacities=capacities(run, found),
     )

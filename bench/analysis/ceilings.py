@@ -51,6 +51,8 @@ def _doubt(record: Record, usable: int) -> str:
     server_cpu_s = record.usage.server_cpu_s
     if record.void is not None:
         return record.void
+    if record.sample.failed:
+        return f"the null server gave {record.sample.failed:,} wrong answers"
     if client < BUSY:
         return f"the null server kept the client {client * 100:.0f} % busy, {BUSY * 100:.0f} % are needed"
     if server_cpu_s is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.measures import METRICS, Metric, by_cell, by_sweep, metrics_of
 from bench.analysis.stats import Estimate, paired_log_ratios, ratio_of
+from bench.analysis.verdicts import Verdict, blocked, proven_faster, verdict_of
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Record, Run
 
@@ -19,7 +20,10 @@ class Comparison:
     ratio: Estimate | None  # None: no round in which both have a value, or withheld
     pairs: int
     dropped: int  # sweeps without a partner
+    rounds: int  # with a pair
     withheld: str = ""  # why there is no ratio though there are pairs
+    verdict: Verdict = "invalid"
+    blocked: bool = False  # a verdict that the noise floor forbids: it is inconclusive then
 
 
 def comparisons(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, ...]:
@@ -37,7 +41,7 @@ def comparisons(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, .
 
 
 def noise_floors(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, ...]:
-    """Return the main metric of each contender that ran twice, relative to itself; not of *limited* cells."""
+    """Return each contender that ran twice relative to itself, in every metric; not of *limited* cells."""
     measured = by_cell(run)
     twice = [
         (cell, _beside(cell, name))
@@ -45,10 +49,35 @@ def noise_floors(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, 
         if (name := cell.contender.removesuffix(SAME_AGAIN)) != cell.contender
     ]
     return tuple(
-        _compared(measured, cell, original.contender, metrics_of(cell.load)[0])
+        _compared(measured, cell, original.contender, metric)
         for cell, original in twice
         if original in measured and not {cell, original} & set(limited)
+        for metric in metrics_of(cell.load)
     )
+
+
+def judged(comparison: Comparison, floors: Sequence[Comparison], margins: Mapping[str, float]) -> Comparison:
+    """Return *comparison* with its verdict; the noise floor of its own cells counts, else the run's first."""
+    metric, ratio, margin = comparison.metric, comparison.ratio, margins[comparison.metric]
+    verdict = verdict_of(metric, ratio, margin)
+    same = [floor for floor in floors if floor.metric == metric]
+    here = [floor for floor in same if _beside(floor.cell, "") == _beside(comparison.cell, "")]
+    floor = next(iter((*here, *same)), None)
+    if ratio and floor and verdict in ("faster", "slower") and blocked(metric, ratio, floor.ratio, margin):
+        return replace(comparison, verdict="inconclusive", blocked=True)
+    return replace(comparison, verdict=verdict)
+
+
+def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:
+    """Return 1 + how many of *cells* beside each were proven faster; closed loads with intervals only."""
+    measured = by_cell(run)
+    ranked = {}
+    for cell in cells:
+        rivals = [other for other in cells if other != cell and _beside(other, cell.contender) == cell]
+        ratios = [_compared(measured, rival, cell.contender, "throughput_rps").ratio for rival in rivals]
+        if cell.load.kind == "closed" and all(ratio and ratio.low is not None for ratio in ratios):
+            ranked[cell] = 1 + sum(proven_faster("throughput_rps", ratio) for ratio in ratios)
+    return ranked
 
 
 def _withheld(comparison: Comparison, limited: Collection[Cell]) -> Comparison:
@@ -77,4 +106,5 @@ def _compared(
         ratio=ratio_of(pairing),
         pairs=pairing.pairs,
         dropped=pairing.dropped,
+        rounds=len(pairing.log_ratios),
     )

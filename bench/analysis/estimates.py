@@ -61,6 +61,7 @@ class Row:
     client_limit: str | None  # why throughput may be the client's; None: it is not
     bound_by: Bound | None  # None: nothing was counted
     in_flight: float | None  # by Little's law: throughput × mean latency
+    rank: int | None = None  # 1 + how many were proven faster; None: unranked
     caveats: tuple[str, ...] = ()
 
     @property

@@ -9,8 +9,6 @@ from bench.analysis.stats import Estimate
 
 Verdict = Literal["faster", "slower", "equivalent", "inconclusive", "invalid"]
 
-# Changes too small to act on, unless the plan says otherwise. CPU per request is the steadier of the two.
-MARGINS: Mapping[Metric, float] = {"throughput_rps": 0.05, "service_demand_us": 0.03}
 MORE_IS_BETTER: Mapping[Metric, bool] = {"throughput_rps": True, "service_demand_us": False}
 MOST_ROUNDS = 200  # beyond them "N more rounds would settle it" is no advice
 
@@ -27,6 +25,18 @@ def verdict_of(metric: Metric, ratio: Estimate | None, margin: float) -> Verdict
     if low > bound or high < -bound:
         return "faster" if (low > bound) == MORE_IS_BETTER[metric] else "slower"
     return "equivalent" if -bound <= low and high <= bound else "inconclusive"
+
+
+def blocked(metric: Metric, ratio: Estimate, floor: Estimate | None, margin: float) -> bool:
+    """Return whether *floor*, a contender against itself, forbids a verdict that *ratio* would give.
+
+    It does where it differs from itself by more than the margin, or by as much as *ratio* says.
+    """
+    if floor is None or floor.estimate <= 0:
+        return False
+    if verdict_of(metric, floor, margin) in ("faster", "slower"):
+        return True
+    return abs(math.log(floor.estimate)) >= abs(math.log(ratio.estimate))
 
 
 def proven_faster(metric: Metric, ratio: Estimate | None) -> bool:

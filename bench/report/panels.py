@@ -22,6 +22,7 @@ class Panel:
     rows: tuple[Row, ...]
     ratios: Mapping[str, Comparison]  # contender → its main metric relative to the reference's
     noise_floors: tuple[Comparison, ...]  # its own, or else the run's first, of its main metric
+    margin: float  # of its main metric: what a verdict has to clear
     caveats: tuple[str, ...]  # each once, with the contenders it concerns; without what concerns the run
 
     @property
@@ -53,6 +54,12 @@ class Panel:
     def any_failed(self) -> bool:
         """Whether some response was wrong or did not come."""
         return any(row.failed for row in self.rows)
+
+    def rank_of(self, row: Row) -> str:
+        """Return the row's place, "2=" where others share it; nothing where it has none."""
+        if row.rank is None:
+            return ""
+        return f"{row.rank}{'=' * (sum(other.rank == row.rank for other in self.rows) > 1)}"
 
     def ratio_of(self, row: Row) -> Estimate | None:
         """Return the row's main metric relative to the reference's; None where there is no ratio."""
@@ -90,6 +97,7 @@ def _panel(analysis: Analysis, scenario: str, load: Load, rows: list[Row]) -> Pa
         rows=tuple(ranked),
         ratios={one.cell.contender: one for one in here(analysis.comparisons) if one.metric == main},
         noise_floors=here(floors) or floors[:1],
+        margin=analysis.run.plan.margins[main],
         caveats=_caveats(ranked, caveats_everywhere(analysis)),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from bench.analysis import Comparison, Row
+from bench.analysis import Comparison, Row, more_rounds
 from bench.loads import spoken
 from bench.report.panels import Panel
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point
@@ -16,6 +16,7 @@ def notes(panel: Panel) -> tuple[str, ...]:
         *_on_latency(panel),
         *_on_bounds(panel),
         *_on_ratios(panel),
+        *_on_verdicts(panel),
         *(_on_noise(panel, floor) for floor in panel.noise_floors),
     )
 
@@ -125,6 +126,28 @@ def _on_ratios(panel: Panel) -> Iterator[str]:
             swept = plural(comparison.pairs + comparison.dropped, "sweep")
             why = "one of the two was void, missing or without a verified response"
             yield f"{row.cell.contender}: {comparison.dropped} of {swept} are not in its ratio: {why}."
+
+
+def _on_verdicts(panel: Panel) -> Iterator[str]:
+    judged = [one for row in panel.contenders if (one := panel.ratios.get(row.cell.contender)) and one.ratio]
+    by: dict[str, list[str]] = {}
+    for comparison in judged:
+        if comparison.verdict != "invalid":
+            by.setdefault(comparison.verdict, []).append(_judged(panel, comparison))
+    if by:
+        told = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by.items())
+        what = "CPU per request" if panel.is_open else "throughput"
+        yield f"Verdicts against {panel.reference}, {what} by more than {panel.margin * 100:g} %: {told}."
+    if held := [comparison.cell.contender for comparison in judged if comparison.blocked]:
+        yield f"No verdict for {', '.join(held)}: the noise floor shows as much between equals."
+
+
+def _judged(panel: Panel, comparison: Comparison) -> str:
+    name = comparison.cell.contender
+    if comparison.verdict != "inconclusive" or comparison.blocked or comparison.ratio is None:
+        return name
+    more = more_rounds(comparison.ratio, comparison.rounds, panel.margin)
+    return f"{name} (about {plural(more, 'more round')} would settle it)" if more else name
 
 
 def _without_pairs(panel: Panel, row: Row) -> str:

@@ -66,6 +66,7 @@ def _row(row: Row) -> dict[str, Any]:
         "failures": row.failed,
         "unfinished": row.unfinished,
         "voids": sum(row.voids.values()),
+        "rank": row.rank,
         "bound_by": row.bound_by,
         "client_limited": row.client_limit is not None,
         "utilisation": {name: _rounded(value) for name, value in asdict(row.utilisation).items()},
@@ -116,7 +117,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "ratio": _estimate(comparison.ratio),
         "pairs": comparison.pairs,
         "dropped": comparison.dropped,
-        "verdict": None,
+        "verdict": None if comparison.ratio is None else comparison.verdict,
     }
 
 

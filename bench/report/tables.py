@@ -76,7 +76,8 @@ def _panel_table(panel: Panel, *, narrow: bool) -> Table:
     for column in columns:
         table.add_column(column.heading, justify="right", no_wrap=True)
     for row in panel.rows:
-        name = Text.assemble((row.cell.contender, "bold"), "\n", (row.stack, "dim"))
+        place = f"{panel.rank_of(row)} ".lstrip()
+        name = Text.assemble(place, (row.cell.contender, "bold"), "\n", (row.stack, "dim"))
         # Details stand below: side by side they would not fit 80 columns.
         told = (column.cell(row) for column in columns)
         table.add_row(name, *(Text.assemble(main, "\n", (detail, "dim")) for main, detail in told))
