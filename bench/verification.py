@@ -98,7 +98,7 @@ def _hold(contenders: Sequence[Contender], runtime: Runtime, *, thorough: bool) 
     timeout_s = THOROUGH_TIMEOUT_S if thorough else TIMEOUT_S
     with (
         tempfile.TemporaryDirectory(prefix="bench-checks-") as scratch,
-        runtime.serve(contenders, hash_seed=0) as servers,
+        runtime.serve(contenders, hash_seed=0, timed=False) as servers,
         ExitStack() as running,
     ):
         deadline = time.monotonic() + timeout_s

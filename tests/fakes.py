@@ -48,7 +48,9 @@ class FakeRuntime:
         self.diary.append(f"prepare {' '.join(one.name for one in contenders)}")
 
     @contextmanager
-    def serve(self, contenders: Sequence[Contender], *, hash_seed: int) -> Iterator[dict[str, FakeServer]]:
+    def serve(
+        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
+    ) -> Iterator[dict[str, FakeServer]]:
         self.servings += 1
         self.diary.append(f"serve {' '.join(one.name for one in contenders)}")
         try:

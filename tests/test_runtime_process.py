@@ -163,6 +163,13 @@ def test_once_ready_every_process_of_a_server_is_on_the_server_cores(runtime, co
     assert found == [set(placed(available_cores()).server)] * 2
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot pin processes")
+def test_a_server_that_is_not_timed_may_use_every_core(runtime, contender):
+    runtime.prepare([contender()])
+    with runtime.serve([contender()], hash_seed=1, timed=False) as servers:
+        assert os.sched_getaffinity(servers["tiny"].pids()[0]) == available_cores()
+
+
 def test_a_tree_that_ignores_the_request_to_stop_is_killed_whole(project, tmp_path):
     [port] = servers.free_ports(1)
     with Children(Ledger(tmp_path), grace_s=0.2) as children:

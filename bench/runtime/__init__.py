@@ -47,9 +47,12 @@ class Runtime(Protocol):
         """Make environments, start services, fill templates; raises CannotMeasure. Done once per run."""
 
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int
+        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> AbstractContextManager[Mapping[str, Server]]:
-        """Start every contender afresh, all up together; stop them all on exit. Raises CannotMeasure."""
+        """Start every contender afresh, all up together; stop them all on exit. Raises CannotMeasure.
+
+        Where nothing is *timed* they may use every core.
+        """
 
     def check(self) -> None:
         """Raise CannotMeasure where a service that contenders need has died."""

@@ -80,7 +80,7 @@ class ExternalRuntime:
 
     @contextmanager
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int
+        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[Mapping[str, ExternalServer]]:
         """Hand out what is there already, whatever *hash_seed* it has."""
         yield {

@@ -86,9 +86,12 @@ class ProcessRuntime:
 
     @contextmanager
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int
+        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start every contender afresh, all up together; on exit stop them all and drop their databases."""
+        """Start every contender afresh, all up together; on exit stop them all and drop their databases.
+
+        Where nothing is *timed* they may use every core.
+        """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
             ExitStack() as copies,
@@ -101,7 +104,9 @@ class ProcessRuntime:
                 server = self._start(contender, port, hash_seed, database, children)
                 answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
             for answer in as_completed(answers):
-                self._pin(answer.result())
+                server = answer.result()
+                if timed:
+                    self._pin(server)
             up = [answer.result() for answer in answers]
             yield {server.contender.name: server for server in up}
 
