@@ -1,0 +1,64 @@
+"""The command line: words in, one call, an exit code out. stdout carries results, stderr the rest."""
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from bench.cli.by_hand import doctor, load_worker, serve
+from bench.cli.measuring import run, verify
+from bench.cli.reading import list_, report
+from bench.errors import BenchError
+
+CRASHED = 2
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The one place where a failure becomes a line on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a BenchError is told in one line, Ctrl-C by its exit code."""
+        try:
+            return super().invoke(ctx)
+        except BenchError as error:
+            click.echo(f"bench: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 fine · 2 usage error or crash · 3 could not measure · 130 interrupted.",
+)
+@click.version_option(package_name="webframework-bench")
+def commands() -> None:
+    """Measure web frameworks side by side on this machine, honestly."""
+
+
+for command in (run, verify, report, list_, serve, load_worker, doctor):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line, stopping in good order at Ctrl-C and at `kill`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
+    try:
+        commands(prog_name="bench")
+    except Exception:  # noqa: BLE001 - Python would exit with 1, which means a regression
+        traceback.print_exc()
+        sys.exit(CRASHED)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
+    """Stop what is going on, once: a second Ctrl-C must not cut short the stopping of servers."""
+    for later in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(later, lambda *_: os.write(2, b"bench: stopping, a moment\n"))
+    raise KeyboardInterrupt

@@ -1,0 +1,93 @@
+"""`bench run` and `bench verify`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import contenders, lab, plan, progress, session, verification
+from bench.documents import to_json
+from bench.errors import CannotMeasure, UsageError
+from bench.report.page import write_report
+from bench.report.tables import print_run
+
+SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
+# `compose` joins when containers do; `auto` then asks whether an engine answers.
+RUNTIMES = click.Choice(["auto", "process"])
+
+
+@click.command()
+@click.argument("plan_name", metavar="[PLAN]", default="quick")
+@click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, or all of this base")
+@click.option("--scenario", "asked", multiple=True, metavar="NAME", help="only this scenario")
+@click.option("--rounds", type=click.IntRange(min=1), help="instead of the plan's")
+@click.option("--runtime", type=RUNTIMES, default="auto", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
+@click.option("--dry-run", is_flag=True, help="say what would be measured, and how long it would take")
+@click.option("--load-bind", metavar="HOST:PORT", help="wait there for load workers of other machines")
+@click.option("--load-expect", type=click.IntRange(min=1), metavar="N", help="so many of them")
+@click.option("--target", metavar="URL", help="ask this server, which is not ours, in place of contenders")
+def run(
+    plan_name: str,
+    only: tuple[str, ...],
+    asked: tuple[str, ...],
+    rounds: int | None,
+    runtime: str,
+    out: Path | None,
+    dry_run: bool,
+    load_bind: str | None,
+    load_expect: int | None,
+    target: str | None,
+) -> None:
+    """Carry out a plan (quick by default): the table, and a folder with run.json and the report."""
+    root = contenders.find_project(Path.cwd())
+    away = session.elsewhere(load_bind, load_expect, target)
+    if target and only:
+        raise UsageError("--target takes the place of all contenders: leave --contender out")
+    chosen = plan.narrowed(plan.read(root, plan_name), only, asked, rounds)
+    begun = session.begin(root, chosen, away)
+    if dry_run:
+        click.echo(session.preview(begun))
+        return
+    journal = session.open_journal(begun, root / "results", out)
+    click.echo(f"runtime: {begun.runtime}{' (asked for: auto)' if runtime == 'auto' else ''}", err=True)
+    try:
+        session.measure(root, journal, away)
+    finally:
+        if journal.run.records:
+            print_run(journal.run, Console())
+            click.echo(f"report: {write_report(journal.run, journal.folder)}", err=True)
+    unequal = [known.contender for known in journal.run.verifications if known.outcome == "failed"]
+    if unequal:
+        raise CannotMeasure(f"not timed, unlike the contract: {', '.join(unequal)}; `bench verify` says how")
+
+
+@click.command()
+@click.argument("names", metavar="[CONTENDER]…", nargs=-1)
+@click.option("--thorough", is_flag=True, help="thousands of generated requests as well")
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def verify(names: tuple[str, ...], thorough: bool, as_json: bool) -> None:
+    """Hold contenders (all by default) against the contract in apps/checks."""
+    root = contenders.find_project(Path.cwd())
+    tables = contenders.declared(root)
+    chosen = [contenders.resolve(name, tables) for name in names or tables]
+    outcomes = []
+    with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs") as runtime:
+        shown.phase("preparing environments and services")
+        runtime.prepare(chosen)
+        memory = lab.memory_of(root)
+        for outcome in verification.verify(chosen, runtime, memory, fresh=True, thorough=thorough):
+            generated = f", {outcome.generated:,} generated requests" if thorough else ""
+            shown.note(f"{outcome.contender}: {outcome.outcome}, {outcome.checks} checks{generated}")
+            outcomes.append(outcome)
+    if as_json:
+        click.echo(to_json(outcomes))
+    else:
+        for outcome in outcomes:
+            for difference in outcome.differences[:SHOWN]:
+                click.echo(f"{outcome.contender}: {difference}")
+            if (more := len(outcome.differences) - SHOWN) > 0:
+                click.echo(f"{outcome.contender}: … and {more} more; --json has all")
+    failed = [outcome.contender for outcome in outcomes if outcome.outcome == "failed"]
+    if failed:
+        raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")

@@ -1,0 +1,57 @@
+"""`bench report` and `bench list`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import contenders, plan, scenarios, store
+from bench.documents import to_json
+from bench.report.page import write_report
+from bench.report.tables import print_run
+
+
+@click.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--open", "show", is_flag=True, help="open it in a browser")
+def report(folder: Path, show: bool) -> None:
+    """Draw the report of the run in folder RUN again."""
+    kept = store.load(folder)
+    print_run(kept, Console())
+    page = write_report(kept, folder)
+    click.echo(f"report: {page}", err=True)
+    if show:
+        click.launch(str(page))
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def list_(as_json: bool) -> None:
+    """List contenders, scenarios and plans of the project."""
+    root = contenders.find_project(Path.cwd())
+    tables = contenders.declared(root)
+    known = scenarios.declared(root)
+    everyone = [contenders.resolve(name, tables) for name in tables]
+    if as_json:
+        listing = {
+            "contenders": [
+                {
+                    "name": one.name,
+                    "app": one.app,
+                    "interface": one.interface,
+                    "server": one.server,
+                    "scenarios": list(one.scenarios or known),
+                }
+                for one in everyone
+            ],
+            "scenarios": [{"name": name} for name in known],
+            "plans": [{"name": name} for name in plan.names(root)],
+        }
+        click.echo(to_json(listing))
+        return
+    for one in everyone:
+        click.echo(f"contender  {one.name:14} {one.stack}")
+    for name, scenario in known.items():
+        click.echo(f"scenario   {name:14} {', '.join(exchange.name for exchange in scenario.exchanges)}")
+    for name in plan.names(root):
+        click.echo(f"plan       {name:14} {plan.read(root, name).about}")
