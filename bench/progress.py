@@ -10,6 +10,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from bench.model import Slice
+from bench.schedule import OVERHEAD
 
 
 class Progress(Protocol):
@@ -81,13 +82,13 @@ class Pace:
     def of(self, planned_s: float, left_s: float) -> tuple[float, float]:
         """Return the share done (0 to 1) and the time left, in seconds.
 
-        Until a twentieth is done the plan's own lengths are taken, a third longer for what lies
-        between slices.
+        Until a twentieth is done the plan's own lengths are taken, and a share for what lies between
+        slices.
         """
         self._began = time.monotonic() if self._began is None else self._began
         done = 1 - left_s / planned_s if planned_s else 1.0
         if done < 0.05:
-            return done, left_s * 4 / 3
+            return done, left_s * (1 + OVERHEAD)
         return done, (time.monotonic() - self._began) * (1 - done) / done
 
 

@@ -16,6 +16,8 @@ BEFORE_SWEEP = (
 )
 PILOT_SWEEPS = 3
 NULL_SERVER = "null-server"  # the contender of ceiling slices
+# What lies between slices (resets, server starts) as a share of them; measured on plans quick and latency.
+OVERHEAD = 1 / 7
 LOWEST_RPS = 1.0  # of an open load whose pilot had no right answer: it shows that there is none
 
 Capacities = Mapping[tuple[str, str], float]  # contender and scenario → verified responses per second

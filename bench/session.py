@@ -16,9 +16,6 @@ from bench.runtime import external
 from bench.runtime.process import ProcessRuntime
 from bench.store import Journal, folder_name, make_folder
 
-# What lies between slices (resets, server starts) as a share of the slices; measured on plan quick.
-OVERHEAD = 1 / 3
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
@@ -72,7 +69,7 @@ def preview(begun: Run) -> str:
     """Return what the run would measure and about how long that takes, in words."""
     swept = plan.groups(begun.plan, {contender.name: contender for contender in begun.contenders})
     steps = list(schedule.schedule(begun.plan, swept))
-    minutes = schedule.duration_s(steps) * (1 + OVERHEAD) / 60
+    minutes = schedule.duration_s(steps) * (1 + schedule.OVERHEAD) / 60
     lines = [f"{group.scenario}, {spoken(group.load)}: {', '.join(group.contenders)}" for group in swept]
     lines.append(
         f"{sum(len(group.contenders) for group in swept)} cells × {begun.plan.rounds} rounds "

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -27,19 +27,6 @@ def step(
     load = Load(kind="closed", connections=connections)
     cell = Cell(contender=target, scenario=scenario, load=load)
     return Slice(cell=cell, role="measure", round=1, sweep=1, seed=seed, lead_in_s=0.05, window_s=window_s)
-
-
-@pytest.fixture(scope="module")
-def load() -> Iterator[LocustLoad]:
-    """Patient: a busy machine stops both of us for a while now and then."""
-    with LocustLoad(timeout_s=5) as generator:
-        yield generator
-
-
-@pytest.fixture(scope="module")
-def impatient() -> Iterator[LocustLoad]:
-    with LocustLoad(timeout_s=0.2, drain_s=0.2) as generator:
-        yield generator
 
 
 def sample_of(load: LocustLoad, behave: Callable[[Talk], None], scenario: Scenario = HELLO_SCENARIO, **more):

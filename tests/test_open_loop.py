@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from math import ceil
 from statistics import median
 from types import SimpleNamespace
@@ -46,19 +45,6 @@ def closed_step(connections: int, *, lead_in_s: float, window_s: float) -> Slice
     load = Load(kind="closed", connections=connections)
     cell = Cell(contender="t", scenario="hello", load=load)
     return Slice(cell=cell, role="measure", round=1, sweep=1, seed=1, lead_in_s=lead_in_s, window_s=window_s)
-
-
-@pytest.fixture(scope="module")
-def load() -> Iterator[LocustLoad]:
-    """Patient: a busy machine stops both of us for a while now and then."""
-    with LocustLoad(timeout_s=5) as generator:
-        yield generator
-
-
-@pytest.fixture(scope="module")
-def impatient() -> Iterator[LocustLoad]:
-    with LocustLoad(timeout_s=0.2, drain_s=0.3) as generator:
-        yield generator
 
 
 def carried_out(load: LocustLoad, address: tuple[str, int], step: Slice) -> Sample:
