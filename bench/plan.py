@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Required  # pydantic needs this one below Python 3.12
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -11,7 +12,7 @@ from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
 from bench.loads import LoadForm, read_load
-from bench.model import MARGINS, Block, Cell, Contender, Load, Plan, Scenario
+from bench.model import MARGINS, SAME_AGAIN, Block, Cell, Contender, Load, Plan, Scenario
 
 AUTO = "auto"  # rounds, as many as the spread of a pilot asks for
 AUTO_PILOT = 9
@@ -19,12 +20,13 @@ AUTO_BUDGET_S = 600.0
 
 
 @with_config(STRICT)
-class BlockForm(TypedDict):
-    """One [[block]]."""
+class BlockForm(TypedDict, total=False):
+    """One [[block]]; *controls* are those of its contenders that run twice, as their own A/A twins."""
 
-    contenders: list[str]
-    scenarios: list[str]
-    loads: list[LoadForm]
+    contenders: Required[list[str]]
+    scenarios: Required[list[str]]
+    loads: Required[list[LoadForm]]
+    controls: list[str]
 
 
 @with_config(STRICT)
@@ -135,11 +137,15 @@ def _margins(file: Path, form: MarginsForm) -> dict[str, float]:
 
 def _block(file: Path, number: int, form: BlockForm) -> Block:
     where = f"{file}: block.{number}"
-    for key in ("contenders", "scenarios", "loads"):
-        if not form[key]:
-            raise UsageError(f"{where}.{key}: at least one")
+    empty = [key for key in ("contenders", "scenarios", "loads") if not form.get(key)]
+    if empty:
+        raise UsageError(f"{where}.{empty[0]}: at least one")
+    controls = form.get("controls", [])
+    if strange := sorted({*controls} - {*form["contenders"]}):
+        raise UsageError(f"{where}.controls: {strange[0]} is none of the block's contenders")
+    twins = (f"{control}{SAME_AGAIN}" for control in controls)
     return Block(
-        contenders=tuple(form["contenders"]),
+        contenders=(*form["contenders"], *twins),
         scenarios=tuple(form["scenarios"]),
         loads=tuple(read_load(f"{where}.loads", load) for load in form["loads"]),
     )

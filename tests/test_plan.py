@@ -90,6 +90,11 @@ def test_unknown_names_are_told_with_what_is_near(root):
         ("sweeps = 2", "sweeps = 2\nmargins = { latency = 0.1 }", "margins.latency: unknown key"),
         ("sweeps = 2", "sweeps = 2\nslo_ms = 0", "tiny.toml: slo_ms: must be more than 0"),
         ("sweeps = 2", "sweeps = 2\nload_workers = 0", "tiny.toml: load_workers: must be more than 0"),
+        (
+            'controls = ["one"]',
+            'controls = ["two"]',
+            "block.0.controls: two is none of the block's contenders",
+        ),
         ("sweeps = 2", "sweeps = 2\nspare_sweeps = -1", "tiny.toml: spare_sweeps: must not be negative"),
         ("sweeps = 2", "sweeps = 2\nbudget_s = 60", 'tiny.toml: budget_s: goes with rounds = "auto"'),
         ("rounds = 2", 'rounds = "auto"\nbudget_s = 0', "tiny.toml: budget_s: must be more than 0"),

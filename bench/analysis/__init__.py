@@ -18,6 +18,7 @@ from bench.analysis.measures import client_us, database_us, metrics_of, server_u
 from bench.analysis.percentiles import Latency, last_percent, told_ms
 from bench.analysis.sizing import half_width_at, rounds_for, spread_of
 from bench.analysis.stats import Estimate
+from bench.analysis.steadiness import Steadiness, first_answers
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import more_rounds
 from bench.analysis.voids import void_of
@@ -34,11 +35,13 @@ __all__ = [
     "Estimate",
     "Latency",
     "Row",
+    "Steadiness",
     "Utilisation",
     "analyse",
     "client_us",
     "cores_of",
     "database_us",
+    "first_answers",
     "half_width",
     "half_width_at",
     "last_percent",
