@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
-from bench.analysis.caveats import caveats_of
+from bench.analysis.caveats import SAME_CORE, caveats_of, same_core
 from bench.analysis.comparisons import Comparison, comparisons, judged, noise_floors, ranks
 from bench.analysis.estimates import Arrivals, Row, rows
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
@@ -14,6 +14,7 @@ from bench.analysis.verdicts import more_rounds
 from bench.records import Run
 
 __all__ = [
+    "SAME_CORE",
     "Analysis",
     "Arrivals",
     "Capacity",
@@ -30,6 +31,7 @@ __all__ = [
     "last_percent",
     "metrics_of",
     "more_rounds",
+    "same_core",
     "server_us",
     "told_ms",
     "utilisation_of",
