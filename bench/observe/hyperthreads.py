@@ -49,7 +49,7 @@ def neighbours(cores: Collection[int] | None, cpu: Path = CPU) -> Neighbours | N
 
 
 def evidence(cores: Collection[int] | None) -> dict[str, Any] | None:
-    """Return what `neighbours` finds as plain data, for the fingerprint; to be asked before servers are up."""
+    """Return what `neighbours` finds as plain data, for the fingerprint; ask before servers are up."""
     found = neighbours(cores)
     return None if found is None else asdict(found)
 
