@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
-from bench.analysis.caveats import caveats_of
+from bench.analysis.caveats import SAME_CORE, caveats_of, same_core
 from bench.analysis.comparisons import (
     Comparison,
     comparisons,
@@ -27,6 +27,7 @@ from bench.records import Run
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
 
 __all__ = [
+    "SAME_CORE",
     "Analysis",
     "Arrivals",
     "Capacity",
@@ -49,6 +50,7 @@ __all__ = [
     "metrics_of",
     "more_rounds",
     "rounds_for",
+    "same_core",
     "server_us",
     "spread_of",
     "told_ms",

@@ -1,6 +1,6 @@
 """Measured reasons to trust a row less, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
@@ -8,6 +8,7 @@ from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.records import Run
 
 KEPT_UP = 0.99  # of the requests that were due
+SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 
 def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
@@ -70,6 +71,18 @@ def _of_run(run: Run) -> Iterator[str]:
     placement = run.fingerprint.get("placement")
     if isinstance(placement, Mapping):
         yield from placement.get("caveats", ())
+    hyperthreads = run.fingerprint.get("hyperthreads")
+    if isinstance(hyperthreads, Mapping) and hyperthreads["slowdown"] > SAME_CORE:
+        yield same_core(hyperthreads["cores"], hyperthreads["slowdown"])
+
+
+def same_core(cores: Sequence[int], slowdown: float) -> str:
+    """Return what it means that the first of two *cores* is slower while the second is busy."""
+    core, neighbour = cores
+    return (
+        f"core {core} is {slowdown * 100:.0f} % slower while core {neighbour} is busy: "
+        "they are not two whole cores (hyperthreads)"
+    )
 
 
 def _counted(kinds: Mapping[str, int]) -> str:
