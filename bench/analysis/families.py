@@ -46,7 +46,7 @@ def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
     The margin is taken off, which leaves rounds that fall to either side alike where a member lies right
     on it. So their signs may be flipped, those of all members of a round together, since what
     disturbed one disturbed the others; p is the share of flips in which the greatest statistic reaches the
-    member's own (max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993, §2.6; flips of signs:
+    member's own (max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993; flips of signs:
     Nichols & Holmes, Human Brain Mapping 15, 2002). Members that stand out more are left out of that
     maximum, as they have been decided on by then (step-down: Romano & Wolf, Econometrica 73, 2005).
 
@@ -54,12 +54,12 @@ def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
     2⁻ⁿ is the least.
     """
     rounds = sorted({number for member in family for number in member.log_ratios})
-    scores = np.array([[held.get(number, 0.0) for held in map(_scores, family)] for number in rounds])
-    statistics = _flips(len(rounds)) @ scores.reshape(len(rounds), len(family))
-    seen = statistics[0]
+    scores = np.array([[held.get(number, 0.0) for number in rounds] for held in map(_scores, family)])
+    statistics = scores.reshape(len(family), len(rounds)) @ _flips(len(rounds))
+    seen = statistics[:, 0]
     weakest_first = np.argsort(seen, kind="stable")
-    greatest = np.maximum.accumulate(statistics[:, weakest_first], axis=1)
-    stepped = (greatest >= seen[weakest_first] - ROUNDING).mean(axis=0)
+    greatest = np.maximum.accumulate(statistics[weakest_first])
+    stepped = (greatest >= seen[weakest_first, None] - ROUNDING).mean(axis=1)
     adjusted = np.empty(len(family))
     adjusted[weakest_first] = np.maximum.accumulate(stepped[::-1])[::-1]
     return tuple(adjusted.tolist())
@@ -71,7 +71,8 @@ def _scores(member: Member) -> dict[int, float]:
     How far it lies beyond the margin, but no farther than `MOST` times the member's median distance, so that
     a burst counts like any round that is a bit off; over the root of the sum of squares, so that members
     compare. Sizes do not change when signs flip, so the test stays exact (Maritz, A Note on Exact Robust
-    Confidence Intervals for Location, Biometrika 66, 1979). Why not ranks: docs/methodology.md.
+    Confidence Intervals for Location, Biometrika 66, 1979). Why not ranks:
+    "Several cells at once" in docs/methodology.md.
     """
     excess = {
         number: member.towards * ratio - member.log_margin for number, ratio in member.log_ratios.items()
@@ -84,8 +85,8 @@ def _scores(member: Member) -> dict[int, float]:
 
 @cache
 def _flips(rounds: int) -> Floats:
-    """Return a row of signs per flip, what was seen first: all there are, or as many as are drawn."""
+    """Return a column of signs per flip, what was seen first: all there are, or as many as are drawn."""
     if rounds <= EXACT_ROUNDS:
-        return np.array(list(product((1.0, -1.0), repeat=rounds))).reshape(2**rounds, rounds)
-    drawn = np.random.default_rng(SEED).choice((1.0, -1.0), size=(FLIPS - 1, rounds))
-    return np.vstack([np.ones(rounds), drawn])
+        return np.array(list(product((1.0, -1.0), repeat=rounds))).reshape(2**rounds, rounds).T.copy()
+    drawn = np.random.default_rng(SEED).choice((1.0, -1.0), size=(rounds, FLIPS - 1))
+    return np.hstack([np.ones((rounds, 1)), drawn])
