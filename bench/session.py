@@ -4,15 +4,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import contenders, experiment, lab, plan, progress, scenarios, schedule
+from bench import contenders, experiment, lab, narrowing, plan, progress, scenarios, schedule
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, UsageError
 from bench.load.driver import Workers
 from bench.loads import spoken
 from bench.model import Contender, Plan
+from bench.observe import hyperthreads
 from bench.observe.fingerprint import fingerprint
 from bench.records import SCHEMA, Event, Run
 from bench.runtime import external
+from bench.runtime.placement import available_cores
 from bench.runtime.process import ProcessRuntime
 from bench.store import Journal, folder_name, make_folder
 
@@ -50,7 +52,7 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere()) -> Run:
     """
     chosen = replace(chosen, load_workers=away.expect or chosen.load_workers)
     if away.target:
-        chosen = plan.aimed(chosen, away.target.name)
+        chosen = narrowing.aimed(chosen, away.target.name)
         served = {away.target.name: away.target}
     else:
         served = plan.contenders(chosen, contenders.declared(root))
@@ -101,11 +103,12 @@ def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere()) -> None
     logs = journal.folder / "logs"
     workers = Workers(count=journal.run.plan.load_workers, bind=away.bind)
     try:
-        with (
-            progress.shown() as shown,
-            lab.opened(root, logs, shown, workers=workers, external=away.target is not None) as opened,
-        ):
-            experiment.carry_out(journal, opened)
+        with progress.shown() as shown:
+            if not away.target:
+                shown.phase("timing a core with its neighbour idle, then busy")
+                journal.learned({"hyperthreads": hyperthreads.evidence(available_cores())})
+            with lab.opened(root, logs, shown, workers=workers, external=bool(away.target)) as opened:
+                experiment.carry_out(journal, opened)
     except KeyboardInterrupt:
         journal.ended("interrupted")
         raise

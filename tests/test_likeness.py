@@ -12,7 +12,7 @@ HASH = "adb44fa7ab53"
 FACTS = {
     "machine": {"class": "x86_64, Some CPU, 2 cores, 8 GiB", "memory_bytes": 8_000_000_000, "virtual": None},
     "system": {"name": "Linux", "kernel": "6.1", "governors": ["performance"], "turbo": False},
-    "python": {"version": "3.13.1", "build": {"optimised": True}},
+    "python": {"version": "3.13.1", "build": {"pgo": True}},
     "harness": {"locust": "2.47"},
     "project": {"commit": "a" * 40, "dirty": False},
     "content": {"bench": "b1", "seed": "d1", "apps": {"flask_app": "f1", "django_app": "j1"}},
@@ -58,7 +58,7 @@ def test_facts_that_were_written_and_read_are_the_same():
         ("services.postgres.settings.fsync", "on", "code"),
         ("system.kernel", "6.2", "versions"),
         ("python.version", "3.14.0", "versions"),
-        ("python.build.optimised", False, "versions"),
+        ("python.build.pgo", False, "versions"),
         ("harness.locust", "2.48", "versions"),
         ("services.postgres.version", "18.7", "versions"),
     ],
