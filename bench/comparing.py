@@ -81,11 +81,9 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
     _refuse_unlike(baseline, candidate)
     one, other = analyse(baseline), analyse(candidate)
     for which, analysis in (("baseline", one), ("candidate", other)):
-        if analysis.invalid or analysis.partial:
-            ending = analysis.run.ended or "still going, or killed"
-            raise CannotMeasure(
-                f"the {which} is no finished run ({analysis.invalid or ending}): run it again"
-            )
+        if analysis.partial or analysis.invalid:
+            why = f"not valid: {analysis.invalid}" if analysis.invalid else _unfinished(analysis.run)
+            raise CannotMeasure(f"the {which} is {why}; measure it again")
     there = {(found.cell, found.metric): found for found in other.comparisons}
     shared = [
         (found, there[place]) for found in one.comparisons if (place := (found.cell, found.metric)) in there
@@ -102,6 +100,10 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
         changes=judged_together(changes, (one.noise_floors, other.noise_floors)),
         warnings=tuple(_warnings(baseline, candidate)),
     )
+
+
+def _unfinished(run: Run) -> str:
+    return f"partial: {run.ended or 'still going, or killed'}"
 
 
 def _refuse_unlike(baseline: Run, candidate: Run) -> None:

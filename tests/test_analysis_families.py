@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.analysis.families import LEVEL, MOST, Member, adjusted_p
+from bench.analysis.families import FALSE_ALARMS, MOST, Member, adjusted_p
 
 
 def member(values, margin=0.0, towards=1):
@@ -79,7 +79,7 @@ def test_beyond_twelve_rounds_drawn_flips_come_close_to_all_of_them():
 def test_a_burst_does_not_hide_a_slowdown():
     steady = [0.07, 0.08, 0.06, 0.09, 0.07, 0.08, 0.07, 0.06]
     (p,) = adjusted_p([member([*steady, -0.9], margin=0.03)])
-    assert p <= LEVEL
+    assert p <= FALSE_ALARMS
     assert scipy_stats.ttest_1samp([*steady, -0.9], 0.03, alternative="greater").pvalue > 0.5
 
 

@@ -72,7 +72,11 @@ def silent(run):
     [
         (replace(measured(2), runtime="compose"), 2, "runtime: process here, compose there"),
         (measured(2, reference="django"), 2, "ratios to flask in the baseline, to django in the candidate"),
-        (replace(measured(2), ended="interrupted"), 3, "the candidate is no finished run (interrupted)"),
+        (
+            replace(measured(2), ended="interrupted"),
+            3,
+            "the candidate is partial: interrupted; measure it again",
+        ),
         (measured(2, rounds=5), 3, "nothing of the two runs compares"),
         (silent(measured(2)), 3, "no right answer any more"),
     ],

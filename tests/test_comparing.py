@@ -100,17 +100,17 @@ def test_what_does_not_compare_is_refused_by_name(changed, said):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (lambda run: replace(run, ended="interrupted"), "interrupted"),
-        (lambda run: replace(run, ended=None), "still going, or killed"),
-        (lambda run: replace(run, ended="failed"), "the run failed"),
-        (lambda run: with_records(run, failing), "nobody gave a right answer"),
+        (lambda run: replace(run, ended="interrupted"), "partial: interrupted"),
+        (lambda run: replace(run, ended=None), "partial: still going, or killed"),
+        (lambda run: replace(run, ended="failed"), "not valid: the run failed"),
+        (lambda run: with_records(run, failing), "not valid: nobody gave a right answer"),
     ],
 )
 def test_a_partial_or_invalid_run_is_no_side_of_a_comparison(changed, said):
     for which, sides in (("candidate", (run(1), changed(run(2)))), ("baseline", (changed(run(2)), run(1)))):
         with pytest.raises(CannotMeasure) as refusal:
             compare(*sides)
-        assert f"the {which} is no finished run ({said}): run it again" == str(refusal.value)
+        assert f"the {which} is {said}; measure it again" == str(refusal.value)
 
 
 def test_with_fewer_than_six_rounds_there_is_no_number():

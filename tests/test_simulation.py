@@ -1,7 +1,7 @@
-"""Do intervals and the family rule hold what they promise? Experiments of which the truth is known, by the
-thousand.
+"""Do intervals, and verdicts on many cells, hold what they promise? Experiments by the thousand.
 
-docs/methodology.md has the tables. `pytest tests/test_simulation.py --log-cli-level=INFO` shows their rows.
+The truth of each is known. docs/methodology.md has the tables; with `--log-cli-level=INFO`
+pytest shows their rows.
 """
 
 import logging
@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.analysis.families import LEVEL, Member, adjusted_p
+from bench.analysis.families import FALSE_ALARMS, Member, adjusted_p
+from bench.analysis.shifts import holm, p_beyond
 from bench.analysis.stats import difference_of
 
 pytestmark = pytest.mark.slow
@@ -136,7 +137,7 @@ def called_slower(ratios):
     family = [
         Member(log_ratios=dict(enumerate(cell)), log_margin=MARGIN, towards=1) for cell in ratios.T.tolist()
     ]
-    return np.array(adjusted_p(family)) <= LEVEL
+    return np.array(adjusted_p(family)) <= FALSE_ALARMS
 
 
 def called_slower_by_ranks(ratios):
@@ -144,7 +145,7 @@ def called_slower_by_ranks(ratios):
     excess = ratios - MARGIN
     scores = np.sign(excess) * scipy_stats.rankdata(abs(excess), axis=0)
     statistics = _some_flips(len(excess)) @ (scores / np.sqrt((scores**2).sum(axis=0)))
-    return (statistics.max(axis=1)[:, None] >= statistics[0] - 1e-9).mean(axis=0) <= LEVEL
+    return (statistics.max(axis=1)[:, None] >= statistics[0] - 1e-9).mean(axis=0) <= FALSE_ALARMS
 
 
 @cache
@@ -179,9 +180,9 @@ def test_a_family_cries_wolf_no_more_often_than_it_says(noise, rounds):
     unchanged = np.mean([called_slower(ratios).any() for ratios in equals[:POWERS]])
     others = alarms_of_others(noise, rounds)
     held_against_the_methodology("false alarms", noise, rounds, [at_the_margin, *others])
-    assert max(at_the_margin) <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / FAMILIES)
+    assert max(at_the_margin) <= FALSE_ALARMS + 3 * math.sqrt(FALSE_ALARMS * (1 - FALSE_ALARMS) / FAMILIES)
     assert unchanged <= 0.01
-    assert all(rule[-1] > 3 * LEVEL for rule in others if noise is not drift)  # else why bother
+    assert all(rule[-1] > 3 * FALSE_ALARMS for rule in others if noise is not drift)  # else why bother
 
 
 @pytest.mark.parametrize("noise", NOISES)
@@ -197,3 +198,29 @@ def test_a_family_finds_the_one_cell_that_is_slower(noise, rounds):
         assert ours[-1] >= ranked - 0.01
     held_against_the_methodology("found", noise, rounds, found)
     assert min(found[2]) >= 0.8
+
+
+def regressed(candidate, baseline):
+    """Return which cells of two runs (round, cell) `bench compare` calls slower, blocking floors apart."""
+    ps = [
+        p_beyond(*cells, MARGIN, 1) for cells in zip(candidate.T.tolist(), baseline.T.tolist(), strict=True)
+    ]
+    return np.array(holm(ps)) <= FALSE_ALARMS
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_two_runs_cry_wolf_no_more_often_than_they_say_and_find_what_is_slower(noise, rounds):
+    ratios = families(noise, rounds)[0]
+    pairs = list(zip(ratios[::2], ratios[1::2], strict=True))
+    alarms = [
+        float(np.mean([regressed(MARGIN + one[:, :size], other[:, :size]).any() for one, other in pairs]))
+        for size in SIZES
+    ]
+    found = []
+    for times in (1.5, 2.0):
+        slower = np.where(np.arange(max(SIZES)) == 0, times * MARGIN, 0.0)
+        found.append(float(np.mean([regressed(one + slower, other)[0] for one, other in pairs[:POWERS]])))
+    held_against_the_methodology("two runs", noise, rounds, [alarms, *found])
+    assert max(alarms) <= FALSE_ALARMS + 3 * math.sqrt(FALSE_ALARMS * (1 - FALSE_ALARMS) / len(pairs))
+    assert found[0] < found[1]

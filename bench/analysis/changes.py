@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.analysis.comparisons import Comparison, noise_floor_of
+from bench.analysis.families import FALSE_ALARMS
 from bench.analysis.measures import Metric
 from bench.analysis.shifts import holm, p_beyond, shift_of
 from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
@@ -19,7 +20,6 @@ from bench.model import Cell
 Side = Literal["slower", "faster"]
 
 SIDES: tuple[Side, Side] = ("slower", "faster")
-FALSE_ALARMS = 0.05  # chance of one or more, over all changes that are judged together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.05  # chance of one false alarm or more in the family
+FALSE_ALARMS = 0.05  # chance of one or more, over all that is judged together
 EXACT_ROUNDS = 12  # up to here all 2ⁿ flips are tried, 4096 at most
 FLIPS = 10_000  # beyond it, the one that was seen included
 SEED = 1  # the same family always gets the same answer
@@ -42,13 +42,13 @@ class Member:
 def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
     """Return for each member the level (0 to 1) at which the family as a whole still calls it beyond.
 
-    Those at or below `LEVEL` are beyond their margin; the chance that any of them is not is at most that.
-    The margin is taken off, which leaves rounds that fall to either side alike where a member lies right
-    on it. So their signs may be flipped, those of all members of a round together, since what
+    Those at or below `FALSE_ALARMS` are beyond their margin; the chance that any of them is not is at most
+    that. The margin is taken off, which leaves rounds that fall to either side alike where a member lies
+    right on it. So their signs may be flipped, those of all members of a round together, since what
     disturbed one disturbed the others; p is the share of flips in which the greatest statistic reaches the
-    member's own (max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993; flips of signs:
-    Nichols & Holmes, Human Brain Mapping 15, 2002). Members that stand out more are left out of that
-    maximum, as they have been decided on by then (step-down: Romano & Wolf, Econometrica 73, 2005).
+    member's own (max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993; flips of signs: Nichols &
+    Holmes, Human Brain Mapping 15, 2002). Members that stand out more are left out of that maximum, as they
+    have been decided on by then (step-down: Romano & Wolf, Econometrica 73, 2005).
 
     Members may lack rounds; none is made up, and one of few rounds cannot reach a small p: with n of its own
     2⁻ⁿ is the least.
