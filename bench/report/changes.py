@@ -11,7 +11,7 @@ from bench.comparing import TwoRuns
 from bench.loads import spoken
 from bench.model import Cell, Load
 from bench.report.terminal import WARNING, say, table_of
-from bench.report.wording import change, interval, levels, plural, point
+from bench.report.wording import at_least, change, interval, levels, plural, point
 
 WORDS = {
     "slower": "REGRESSED",
@@ -92,16 +92,15 @@ def _named(one: Change) -> str:
 
 
 def _of_the_reference(before: Row, after: Row) -> str:
-    figures = [
-        f"{point(here)} → {point(there)} {unit}"
-        for here, there, unit in (
-            (before.throughput_rps, after.throughput_rps, "req/s"),
-            (before.service_demand_us, after.service_demand_us, "CPU µs/req"),
-        )
-        if here and there
-    ]
+    figures = [f"{_throughput(before)} → {_throughput(after)} req/s"]
+    if before.service_demand_us and after.service_demand_us:
+        figures.append(f"{point(before.service_demand_us)} → {point(after.service_demand_us)} CPU µs/req")
     name = before.cell.contender
     return f"{name}, the reference: {', '.join(figures)}; the machine's mood is in it, so no verdict."
+
+
+def _throughput(row: Row) -> str:
+    return at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps)
 
 
 def _notes(two: TwoRuns) -> Iterator[str]:
