@@ -31,7 +31,7 @@ SIZES = (1, 6, 18)
 MARGIN = math.log1p(0.05)
 
 METHODOLOGY = Path(__file__).parents[1] / "docs" / "methodology.md"
-NEAR = 2.0  # percentage points between a documented share and one that another NumPy would draw
+NEAR = 0.5  # percentage points; draws are seeded, so nothing but rounding differs until NumPy draws otherwise
 
 
 def normal(random, shape):
