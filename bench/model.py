@@ -14,6 +14,7 @@ Arrivals = Literal["poisson", "uniform"]
 
 # Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
 MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
+WITHIN = 0.25  # what a claim may be off, where it does not say
 SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
 
 
@@ -127,6 +128,43 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedFigure:
+    """What a contender is said to do in a closed loop; held against a run by its ratio to the reference's."""
+
+    contender: str
+    scenario: str
+    connections: int
+    throughput_rps: float
+    latency_ms: float | None = None
+    within: float = WITHIN  # of its ratio; 0.25: 25 %
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedRatio:
+    """What a contender is said to do relative to any other: *about* so much, or *at_least*, never both."""
+
+    contender: str
+    reference: str
+    scenario: str
+    connections: int  # closed
+    metric: Literal["throughput_rps", "service_demand_us"] = "throughput_rps"
+    about: float | None = None
+    within: float = WITHIN  # of *about*; 0.25: 25 %
+    at_least: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What somebody says: a figure, a ratio, or what the plan cannot tell as it would *need* more."""
+
+    says: str
+    source: str
+    figure: ClaimedFigure | None = None
+    ratio: ClaimedRatio | None = None
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """An experiment as data. Blocks share rounds; a cell that two blocks ask for is measured once."""
 
@@ -145,3 +183,4 @@ class Plan:
     margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
     slo_ms: float | None = None  # p99 that capacity under an objective has to keep
     about: str = ""
+    claims: tuple[Claim, ...] = ()

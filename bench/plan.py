@@ -8,6 +8,7 @@ from typing import Required  # pydantic needs this one below Python 3.12
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from bench.claims import ClaimForm, read_claims
 from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
@@ -59,6 +60,7 @@ class PlanForm(_Required, total=False):
     spare_sweeps: int
     budget_s: float
     load_workers: int
+    claim: list[ClaimForm]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +87,11 @@ def read(root: Path, name: str) -> Plan:
     if name not in names(root):
         raise UsageError(f"unknown plan {name}{near_miss(name, names(root))}")
     form = read_toml(file, PlanForm)
+    blocks = tuple(_block(file, number, block) for number, block in enumerate(form["block"]))
     plan = Plan(
         name=name,
         about=form.get("about", ""),
-        blocks=tuple(_block(file, number, block) for number, block in enumerate(form["block"])),
+        blocks=blocks,
         reference=form["reference"],
         rounds=_rounds(file, form["rounds"]),
         sweeps=form["sweeps"],
@@ -101,6 +104,7 @@ def read(root: Path, name: str) -> Plan:
         load_workers=form.get("load_workers", 1),
         slo_ms=form.get("slo_ms"),
         margins={**MARGINS, **_margins(file, form.get("margins", {}))},
+        claims=read_claims(file, form.get("claim", []), blocks),
     )
     for key in ("rounds", "sweeps", "window_s", "slo_ms", "budget_s", "load_workers"):
         if (value := getattr(plan, key)) is not None and value <= 0:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import SAME_CORE, caveats_of, same_core
 from bench.analysis.changes import Change, change_of, judged_together
+from bench.analysis.claims import Allowed, ClaimVerdict, Finding, findings
 from bench.analysis.comparisons import (
     Comparison,
     comparisons,
@@ -30,13 +31,16 @@ MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the ex
 __all__ = [
     "LIMITS",
     "SAME_CORE",
+    "Allowed",
     "Analysis",
     "Arrivals",
     "Capacity",
     "Change",
+    "ClaimVerdict",
     "Comparison",
     "Cores",
     "Estimate",
+    "Finding",
     "Latency",
     "Row",
     "Steadiness",
@@ -97,6 +101,11 @@ class Analysis:
         if not any(row.requests for row in self.rows):
             return "nobody gave a right answer"
         return None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the run says of its plan's claims, in their order."""
+        return findings(self.run, self.rows, self.noise_floors, self.invalid)
 
 
 def analyse(run: Run) -> Analysis:

@@ -67,6 +67,16 @@ def log_ratios(records: Iterable[Record], cell: Cell, reference: Cell, metric: M
     return paired_log_ratios(by_sweep(own, measure), by_sweep(others, measure)).log_ratios
 
 
+def between(
+    run: Run, cell: Cell, reference: str, metric: Metric, limited: Collection[Cell] = ()
+) -> Comparison | None:
+    """Return *cell* relative to any contender beside it; None where one of the two was not measured."""
+    measured = by_cell(run)
+    if not {cell, _beside(cell, reference)} <= measured.keys():
+        return None
+    return _withheld(_compared(measured, cell, reference, metric), limited)
+
+
 def half_width(run: Run) -> float | None:
     """Return the median half-width of the run's throughput ratios, of logarithms; None without an interval.
 

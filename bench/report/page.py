@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.analysis import Analysis, analyse, first_answers
 from bench.documents import write_atomically
 from bench.records import Run
-from bench.report import wording
+from bench.report import claims, wording
 from bench.report.columns import page_columns
 from bench.report.looks import looks_of
 from bench.report.panels import caveats_everywhere, panels
@@ -65,6 +65,8 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         apart=apart(shown),
         series=series_of(shown),
         charts=charts,
+        audits=claims.audited(analysis),
+        claims=claims,
         caveats=caveats_everywhere(analysis),
         fingerprint=dict(_flat(run.fingerprint)),
         statements=statement_table(run),

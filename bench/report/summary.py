@@ -19,6 +19,7 @@ from bench.analysis import (
 )
 from bench.documents import write_atomically
 from bench.records import Queries, Run
+from bench.report.claims import Audited, audited
 from bench.report.plain import plain_estimate, plain_load, rounded
 
 # Format history
@@ -48,6 +49,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "comparisons": [_comparison(comparison) for comparison in analysis.comparisons],
         "capacities": [_capacity(capacity) for capacity in analysis.capacities],
         "first_answers_s": {name: plain_estimate(told) for name, told in first_answers(run).items()},
+        "claims": [_claim(one) for one in audited(analysis)],
         "queries": [_queries(queries) for queries in run.queries],
     }
 
@@ -136,6 +138,26 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "pairs": comparison.pairs,
         "dropped": comparison.dropped,
         "verdict": None if comparison.ratio is None else comparison.verdict,
+    }
+
+
+def _claim(one: Audited) -> dict[str, Any]:
+    claim, finding = one.claim, one.finding
+    row, comparison = finding.row, finding.comparison
+    return {
+        "says": claim.says,
+        "source": claim.source,
+        "figure": asdict(claim.figure) if claim.figure else None,
+        "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a figure: to the reference's
+        "needs": claim.needs or None,
+        "allowed": asdict(finding.allowed) if finding.allowed else None,
+        "measured": {
+            "throughput_rps": plain_estimate(row.throughput_rps) if row else None,
+            "latency_mean_ms": rounded(row.latency.mean_ms) if row else None,
+            "ratio": plain_estimate(comparison.ratio) if comparison else None,
+        },
+        "verdict": one.verdict,
+        "why": one.why,
     }
 
 

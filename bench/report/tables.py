@@ -7,6 +7,8 @@ from rich.text import Text
 from bench.analysis import Analysis, analyse
 from bench.loads import spoken
 from bench.records import Run
+from bench.report.claims import audited
+from bench.report.claims import notes as notes_on_claims
 from bench.report.columns import terminal_columns
 from bench.report.panels import Panel, caveats_everywhere, panels
 from bench.report.sentences import notes
@@ -33,6 +35,7 @@ def print_run(run: Run, console: Console) -> None:
         _print_panel(console, panel)
     for series in series_of(panels(analysis)):
         _print_series(console, series, analysis)
+    _print_claims(console, analysis)
     console.print()
     for caveat in caveats_everywhere(analysis):
         say(console, f"! {caveat}", style=WARNING)
@@ -68,6 +71,15 @@ def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
         say(console, note, style="dim")
     for caveat in series.caveats:
         say(console, f"! {caveat}", style=WARNING)
+
+
+def _print_claims(console: Console, analysis: Analysis) -> None:
+    audits = audited(analysis)
+    if audits:
+        console.print()
+        say(console, next(notes_on_claims(audits)), style="bold")
+    for one in audits:
+        console.print(Text.assemble(f"{one.verdict}: ", (one.short, "dim")))
 
 
 def _panel_table(panel: Panel, *, narrow: bool) -> Table:

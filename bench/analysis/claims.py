@@ -1,0 +1,163 @@
+"""What a run says of a plan's claims: supported, not supported, or cannot tell."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.analysis.comparisons import Comparison, between, judged, noise_floor_of
+from bench.analysis.estimates import Row
+from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
+from bench.analysis.utilisation import cores_of
+from bench.analysis.verdicts import verdict_of
+from bench.model import Cell, Claim, ClaimedFigure, ClaimedRatio, Load
+from bench.records import Run
+
+ClaimVerdict = Literal["supported", "not supported", "cannot tell"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """The ratios that a claim allows, both edges included; high None: any above."""
+
+    low: float
+    high: float | None = None
+
+    @classmethod
+    def by(cls, claimed: ClaimedRatio) -> "Allowed":
+        """Return what a claim allows: at least so much, or about / (1 + within) to about · (1 + within)."""
+        if claimed.about is None:
+            return cls(low=claimed.at_least or 0.0)
+        return cls(low=claimed.about / (1 + claimed.within), high=claimed.about * (1 + claimed.within))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a run says of one claim. A figure is judged by its *ratio* to the figure of the reference."""
+
+    claim: Claim
+    verdict: ClaimVerdict
+    row: Row | None = None  # of the contender; None: not measured, or the claim is of none
+    ratio: ClaimedRatio | None = None  # as claimed; None: nothing to judge by
+    comparison: Comparison | None = None  # as measured
+    untold: str = ""  # why nothing can be told, where that is not for the interval's width
+
+    @property
+    def allowed(self) -> Allowed | None:
+        """The ratios that would support it."""
+        return Allowed.by(self.ratio) if self.ratio else None
+
+
+def verdict_on(ratio: Estimate | None, allowed: Allowed) -> ClaimVerdict:
+    """Return what the interval of *ratio* says: all of it *allowed*, none of it, or neither."""
+    if ratio is None or ratio.low is None or ratio.high is None:
+        return "cannot tell"
+    if ratio.high < allowed.low or (allowed.high is not None and ratio.low > allowed.high):
+        return "not supported"
+    inside = ratio.low >= allowed.low and (allowed.high is None or ratio.high <= allowed.high)
+    return "supported" if inside else "cannot tell"
+
+
+def findings(
+    run: Run, rows: Sequence[Row], floors: Sequence[Comparison], invalid: str | None
+) -> tuple[Finding, ...]:
+    """Return what *run* says of each claim of its plan; of an *invalid* run nothing can be told."""
+    by_cell = {row.cell: row for row in rows}
+    return tuple(_finding(run, claim, by_cell, floors, invalid) for claim in run.plan.claims)
+
+
+def _finding(
+    run: Run, claim: Claim, rows: Mapping[Cell, Row], floors: Sequence[Comparison], invalid: str | None
+) -> Finding:
+    said = claim.figure or claim.ratio
+    if said is None:
+        return Finding(claim=claim, verdict="cannot tell", untold=f"it needs {claim.needs}")
+    ratio = _relative(run, claim, claim.figure) if claim.figure else claim.ratio
+    limited = {cell for cell, row in rows.items() if row.client_limit}
+    comparison = between(run, _cell(ratio), ratio.reference, ratio.metric, limited) if ratio else None
+    untold = (
+        f"the run is not valid: {invalid}"
+        if invalid
+        else _missing(run, ratio or said, rows)
+        or (_short_of_cores(run, ratio) if ratio else _alone(run, said))
+        or (_no_verdict(run, comparison, floors) if comparison else "")
+    )
+    measured = comparison.ratio if comparison else None
+    return Finding(
+        claim=claim,
+        verdict=verdict_on(measured, Allowed.by(ratio)) if ratio and not untold else "cannot tell",
+        row=rows.get(_cell(said)),
+        ratio=ratio,
+        comparison=comparison,
+        untold=untold,
+    )
+
+
+def _relative(run: Run, claim: Claim, figure: ClaimedFigure) -> ClaimedRatio | None:
+    """Return *figure* relative to what the same source says of the plan's reference, where it says so."""
+    place = (run.plan.reference, figure.scenario, figure.connections)
+    for other in run.plan.claims:
+        said = other.figure
+        if said and other.source == claim.source and _place(said) == place and said != figure:
+            return ClaimedRatio(
+                contender=figure.contender,
+                reference=said.contender,
+                scenario=figure.scenario,
+                connections=figure.connections,
+                about=figure.throughput_rps / said.throughput_rps,
+                within=figure.within,
+            )
+    return None
+
+
+def _alone(run: Run, said: ClaimedFigure | ClaimedRatio) -> str:
+    """Return why a figure has no ratio."""
+    if said.contender == run.plan.reference:
+        return "a figure alone says nothing on another machine; the others are relative to this one"
+    return f"its source has no figure of {run.plan.reference}, the reference, to be relative to"
+
+
+def _no_verdict(run: Run, comparison: Comparison, floors: Sequence[Comparison]) -> str:
+    """Return why *comparison* gives no verdict, whatever is claimed; "" where it does."""
+    if comparison.withheld:
+        return f"{comparison.withheld}: only a bound is known"
+    if comparison.ratio is None:
+        return "there is no sweep in which both answered correctly"
+    if comparison.ratio.low is None:
+        rounds = "1 round" if comparison.rounds == 1 else f"{comparison.rounds} rounds"
+        return f"no interval: {rounds}, {FEWEST_FOR_INTERVAL} are needed"
+    margin = run.plan.margins[comparison.metric]
+    floor = noise_floor_of(comparison.cell, comparison.metric, floors)
+    differs = floor is not None and verdict_of(floor.metric, floor.ratio, margin) in ("faster", "slower")
+    if differs or judged(comparison, floors, run.plan.margins).blocked:
+        return "the noise floor shows as much between equals"
+    return ""
+
+
+def _missing(run: Run, said: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, Row]) -> str:
+    """Return who was not measured, and why as far as is known; "" where all were."""
+    names = [said.contender, *([said.reference] if isinstance(said, ClaimedRatio) else [])]
+    absent = [name for name in names if _cell(said, name) not in rows]
+    if not absent:
+        return ""
+    failed = {known.contender for known in run.verifications if known.outcome == "failed"}
+    why = ": it failed its checks" if absent[0] in failed else ""
+    return f"{absent[0]} was not measured{why}"
+
+
+def _short_of_cores(run: Run, ratio: ClaimedRatio) -> str:
+    """Return how many cores one of the two lacks for its workers; "" where none, or nothing is known."""
+    workers = max(one.workers for one in run.contenders if one.name in (ratio.contender, ratio.reference))
+    cores = len(cores_of(run).server) or run.fingerprint.get("machine", {}).get("cores")
+    if not cores or workers <= cores:
+        return ""
+    had = "1 core" if cores == 1 else f"{cores} cores"
+    return f"{workers} workers need as many cores, and the servers had {had}"
+
+
+def _place(figure: ClaimedFigure) -> tuple[str, str, int]:
+    return figure.contender, figure.scenario, figure.connections
+
+
+def _cell(said: ClaimedFigure | ClaimedRatio, contender: str | None = None) -> Cell:
+    load = Load(kind="closed", connections=said.connections)
+    return Cell(contender=contender or said.contender, scenario=said.scenario, load=load)

@@ -1,0 +1,172 @@
+"""A plan's claims, audited: what was claimed, what was measured, the verdict and why, in words."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from bench.analysis import Allowed, Analysis, ClaimVerdict, Estimate, Finding
+from bench.model import Claim, ClaimedRatio
+from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, plural
+
+HEADINGS = (
+    "claim",
+    "source",
+    "claimed",
+    "measured here",
+    "ratio claimed",
+    "ratio measured",
+    "verdict",
+    "why",
+)
+UNTOLD_HEADINGS = ("claim", "source", "why")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """A finding in words ready to print; "–" where there is nothing to say."""
+
+    finding: Finding
+    claimed: str  # the figure
+    measured: str  # the same, here
+    ratio_claimed: str
+    ratio_measured: str
+    why: str  # a sentence
+
+    @property
+    def claim(self) -> Claim:
+        """What is audited."""
+        return self.finding.claim
+
+    @property
+    def verdict(self) -> ClaimVerdict:
+        """What the run says of it."""
+        return self.finding.verdict
+
+    @property
+    def short(self) -> str:
+        """The claim with its answer on one line, without the verdict; what the plan lacks is left out."""
+        if self.claim.needs:
+            return self.claim.says
+        ratios = f"{self.ratio_measured}, claimed {self.ratio_claimed}"
+        return f"{self.claim.says}: {self.why if self.finding.untold else ratios}"
+
+
+def audited(analysis: Analysis) -> tuple[Audited, ...]:
+    """Return every claim of the plan with its verdict, in the plan's order."""
+    return tuple(
+        Audited(
+            finding=finding,
+            claimed=_claimed(finding.claim),
+            measured=_measured(finding),
+            ratio_claimed=_ratio_claimed(finding.ratio),
+            ratio_measured=both(_ratio(finding), of_ratio=True),
+            why=_why(finding),
+        )
+        for finding in analysis.findings
+    )
+
+
+def lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
+    """Return a line of the table (`HEADINGS`) for every claim of a figure or a ratio."""
+    return tuple(
+        (
+            one.claim.says,
+            one.claim.source,
+            one.claimed,
+            one.measured,
+            one.ratio_claimed,
+            one.ratio_measured,
+            one.verdict,
+            one.why,
+        )
+        for one in audits
+        if not one.claim.needs
+    )
+
+
+def untold_lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
+    """Return a line (`UNTOLD_HEADINGS`) for every claim of which the plan measures nothing."""
+    return tuple((one.claim.says, one.claim.source, one.why) for one in audits if one.claim.needs)
+
+
+def notes(audits: Sequence[Audited]) -> Iterator[str]:
+    """Yield how many claims hold, and what a verdict rests on."""
+    counts = Counter(one.verdict for one in audits)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(ClaimVerdict))
+    yield f"Of {plural(len(audits), 'claim')}: {told}."
+    judged = [one for one in audits if not one.claim.needs]
+    if judged:
+        level = levels(_ratio(one.finding) for one in judged)
+        each = f" One interval each ({level}, not adjusted for their number)." if level else ""
+        yield (
+            "Verdicts are on ratios, as absolute figures belong to their machine: supported where the whole "
+            "interval lies within what the claim allows, not supported where it lies wholly outside, else "
+            f"cannot tell.{each}"
+        )
+    if any(one.claim.figure and one.claim.figure.latency_ms for one in judged):
+        yield (
+            "Latency at saturation is throughput seen from the other side (Little's law): "
+            "it has no verdict of its own."
+        )
+
+
+def _claimed(claim: Claim) -> str:
+    said = claim.figure
+    if said is None:
+        return NOTHING
+    latency = f", {said.latency_ms:,.10g} ms" if said.latency_ms else ""
+    return f"{said.throughput_rps:,.10g} req/s{latency}"
+
+
+def _measured(finding: Finding) -> str:
+    row = finding.row
+    if finding.claim.figure is None or row is None or not row.requests:
+        return NOTHING
+    throughput = at_least(row.throughput_rps) if row.client_limit else both(row.throughput_rps)
+    latency = f"mean {figure(row.latency.mean_ms)} ms with {row.cell.load.connections} in flight"
+    return f"{throughput} req/s, {latency}"
+
+
+def _ratio(finding: Finding) -> Estimate | None:
+    return finding.comparison.ratio if finding.comparison else None
+
+
+def _ratio_claimed(said: ClaimedRatio | None) -> str:
+    if said is None:
+        return NOTHING
+    what = "CPU per request, " if said.metric == "service_demand_us" else ""
+    size = f"≥ {_edge(said.at_least)}" if said.about is None else _edge(said.about)
+    return f"{what}{size} × {said.reference}"
+
+
+def _why(finding: Finding) -> str:
+    if finding.untold:
+        return f"{finding.untold[0].upper()}{finding.untold[1:]}."
+    measured, allowed = _ratio(finding), finding.allowed
+    where = interval(measured, of_ratio=True)
+    if measured is None or allowed is None or not where:
+        return "There is no ratio."
+    match finding.verdict:
+        case "supported" if allowed.high is None:
+            return f"All of {where} lies above {_edge(allowed.low)}."
+        case "supported":
+            return f"All of {where} lies within {_edge(allowed.low)}–{_edge(allowed.high)}."
+        case "not supported" if measured.estimate < allowed.low:
+            return f"All of {where} lies below {_edge(allowed.low)}, the least that the claim allows."
+        case "not supported":
+            return f"All of {where} lies above {_edge(allowed.high)}, the most that the claim allows."
+        case "cannot tell":
+            crossed = " and ".join(map(_edge, _crossed(measured, allowed)))
+            return f"{where} reaches across {crossed}: more rounds would narrow it."
+
+
+def _crossed(measured: Estimate, allowed: Allowed) -> Iterator[float]:
+    low, high = measured.low or 0.0, measured.high or math.inf
+    return (edge for edge in (allowed.low, allowed.high) if edge is not None and low <= edge <= high)
+
+
+def _edge(value: float | None) -> str:
+    """Return a number that nobody measured: three digits at most, without zeros behind them."""
+    return NOTHING if value is None else f"{float(f'{value:.3g}'):,.10g}"
