@@ -119,7 +119,7 @@ def _alone(run: Run, said: ClaimedFigure | ClaimedRatio) -> str:
 def _no_verdict(run: Run, comparison: Comparison, floors: Sequence[Comparison]) -> str:
     """Return why *comparison* gives no verdict, whatever is claimed; "" where it does."""
     if comparison.withheld:
-        return f"{comparison.withheld}: only a bound is known"
+        return f"only a bound is known: {comparison.withheld}"
     if comparison.ratio is None:
         return "there is no sweep in which both answered correctly"
     if comparison.ratio.low is None:
@@ -140,8 +140,7 @@ def _missing(run: Run, said: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, R
     if not absent:
         return ""
     failed = {known.contender for known in run.verifications if known.outcome == "failed"}
-    why = ": it failed its checks" if absent[0] in failed else ""
-    return f"{absent[0]} was not measured{why}"
+    return f"not measured: {absent[0]}{', which failed its checks' * (absent[0] in failed)}"
 
 
 def _short_of_cores(run: Run, ratio: ClaimedRatio) -> str:
