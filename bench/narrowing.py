@@ -40,9 +40,9 @@ def narrowed(
 
 
 def aimed(plan: Plan, contender: str) -> Plan:
-    """Return *plan* with *contender* in place of all of its own."""
+    """Return *plan* with *contender* in place of all of its own; it claims nothing of that one."""
     blocks = tuple(replace(block, contenders=(contender,)) for block in plan.blocks)
-    return replace(plan, blocks=blocks, reference=contender)
+    return replace(plan, blocks=blocks, reference=contender, claims=())
 
 
 def _base(name: str) -> str:

@@ -182,7 +182,7 @@ FAILED = Verification(contender="fastapi", outcome="failed")
         ),
         pytest.param(
             replace(synthetic_run(SPEEDS), ended="failed"),
-            "the run is not valid: the run failed",
+            "the run is not valid",
             id="not valid",
         ),
     ],

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import plan
+from bench import narrowing, plan
 from bench.documents import read_json, to_json
 from bench.errors import UsageError
 from bench.model import Plan
@@ -106,6 +106,12 @@ def test_contenders_that_no_block_measures_side_by_side_cannot_be_claimed_about(
     ).replace("connections = 4", "connections = 8")
     with pytest.raises(UsageError, match="no block asks one-fast and floor for hello under a closed load"):
         claims_of(tmp_path, RATIO, apart)
+
+
+def test_a_target_in_place_of_the_contenders_leaves_nothing_claimed(tmp_path):
+    root = make_project(tmp_path, plan=PLAN + FIGURE)
+    assert narrowing.aimed(plan.read(root, "tiny"), "target").claims == ()
+    assert narrowing.narrowed(plan.read(root, "tiny"), contenders=["floor"]).claims != ()
 
 
 def test_claims_survive_being_written_and_read_again(tmp_path):

@@ -75,7 +75,7 @@ def _finding(
     limited = {cell for cell, row in rows.items() if row.client_limit}
     comparison = between(run, _cell(ratio), ratio.reference, ratio.metric, limited) if ratio else None
     untold = (
-        f"the run is not valid: {invalid}"
+        "the run is not valid"
         if invalid
         else _missing(run, ratio or said, rows)
         or (_short_of_cores(run, ratio) if ratio else _alone(run, said))
