@@ -126,8 +126,11 @@ def test_text_from_outside_is_shown_and_never_run():
     [
         (replace(RUNS["usual"], ended="interrupted"), "Partial run: interrupted."),
         (replace(RUNS["usual"], ended=None), "Partial run: still going, or killed."),
-        (replace(RUNS["usual"], ended="failed"), "Not valid. There is no number here to use."),
-        (RUNS["only failures"], "Not valid. There is no number here to use."),
+        (
+            replace(RUNS["usual"], ended="failed"),
+            "Not valid: the run failed. There is no number here to use.",
+        ),
+        (RUNS["only failures"], "Not valid: nobody gave a right answer. There is no number here to use."),
     ],
     ids=["interrupted", "killed", "failed", "only failures"],
 )

@@ -96,7 +96,8 @@ def _fastest(closed: Sequence[Panel], abouts: Mapping[str, str]) -> str:
 
 def _leaders(panel: Panel) -> Iterator[str]:
     if panel.limited:  # what is known of it is a bound: it may be faster than whoever looks fastest
-        yield f"cannot be told, as {_listed([row.stack for row in panel.limited])} may be limited by the client"
+        limited = _listed([row.stack for row in panel.limited])
+        yield f"cannot be told, as {limited} may be limited by the client"
         return
     first = [row for row in panel.ranked if row.rank == 1]
     if not first and panel.ranked:

@@ -41,8 +41,8 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
     )
     yield f"Warm-up of {plan.warm_up_s:g} s per contender, scenario and round: not counted."
     yield (
-        "A slice is void where others used our cores, the client had to wait for its own, the hypervisor or a "
-        "CPU limit took time: on nothing that looks at its result. Up to "
+        "A slice is void where others used our cores, the client had to wait for its own, the hypervisor or "
+        "a CPU limit took time: on nothing that looks at its result. Up to "
         f"{plural(plan.spare_sweeps, 'spare sweep')} a round make up for it."
     )
     if not all(panel.is_open for panel in panels):

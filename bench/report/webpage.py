@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis, Row, rounds_of
-from bench.report import method, wording
+from bench.report import method, steadiness, wording
 from bench.report.answer import answer
 from bench.report.columns import Column, overview_columns, page_columns
 from bench.report.facts import facts
@@ -81,6 +81,9 @@ def report_html(
         warnings=tuple(method.warnings(analysis)),
         caveats=caveats_everywhere(analysis),
         void=tuple(record for record in run.records if record.void is not None),
+        steadiness=steadiness.lines(shown),
+        steadiness_headings=steadiness.HEADINGS,
+        steadiness_notes=tuple(steadiness.notes(run)),
         statements=statement_table(run),
         counted=COUNTED,
         method=tuple(method.method(run, shown)),
