@@ -70,6 +70,7 @@ def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
     assert (summary["valid"], summary["partial"]) == (True, False)
     assert {file.name for file in folder.iterdir()} >= {
         "run.json",
+        "report.html",
         "report.md",
         "trials.csv",
         "charts",

@@ -102,6 +102,12 @@ def test_everything_stands_in_its_order():
     assert "client and database share a core" in page.one("section", id="answer").text
 
 
+def test_how_each_contender_was_served_is_told():
+    machine = read(page_of(RUNS["usual"])).one("section", id="machine")
+    served = {cells(row)[0]: cells(row)[1:] for row in next(machine.all("tbody")).all("tr")}
+    assert served["fastapi FastAPI on uvicorn"] == ["wsgi", "1", "1", "gunicorn app:app"]
+
+
 def test_text_from_outside_is_shown_and_never_run():
     def nasty(record):
         sample = replace(record.sample, failures={NASTY: 1}, examples=(NASTY,))

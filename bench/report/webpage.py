@@ -21,14 +21,8 @@ from bench.report.statements import COUNTED, per_request, statement_table
 FILE = "report.html"
 
 
-def capped(sentence: str) -> str:
-    """Return *sentence* with a capital to begin with."""
-    return sentence[:1].upper() + sentence[1:]
-
-
 FILTERS: Mapping[str, Callable[..., object]] = {
     "anchor": anchor,
-    "capped": capped,
     "columns": page_columns,
     "css": css,
     "explained": explained,
