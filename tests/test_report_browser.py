@@ -124,6 +124,16 @@ def test_what_is_not_known_comes_last_both_ways(opened):
         assert contenders(table)[-1] == "flask~aa"
 
 
+def test_numbers_below_zero_sort_as_such(opened):
+    page = opened()
+    table = page.locator("table.sortable", has=page.get_by_role("button", name="change of speed"))
+    table.get_by_role("button", name="change of speed").click()
+    told = table.locator("tbody td:nth-child(4)").all_inner_texts()
+    changes = [float(text.split(" ")[0].replace("−", "-")) for text in told]
+    assert min(changes) < 0
+    assert changes == sorted(changes)
+
+
 def test_groups_sort_within_themselves(opened):
     page = opened()
     table = page.locator("#cost table")
@@ -135,7 +145,7 @@ def test_groups_sort_within_themselves(opened):
 
 def test_rounds_open_by_keyboard_and_stay_below_their_row_when_it_moves(opened):
     page = opened()
-    opener = page.get_by_role("button", name="Rounds of django", exact=True).first
+    opener = page.get_by_role("button", name="Rounds of django in hello, 32 connections")
     opener.focus()
     page.keyboard.press("Enter")
     rounds = page.locator(f"#{opener.get_attribute('aria-controls')}")

@@ -1,7 +1,7 @@
 "use strict";
 
 // Tables sort by the column whose heading is pressed; a row's rounds and a group's title stay where they belong.
-const numeric = text => parseFloat(text.replace(/^[^\d-]+/, "").replaceAll(",", ""));
+const numeric = text => parseFloat(text.replace("−", "-").replace(/^[^\d-]+/, "").replaceAll(",", ""));
 const told = cell => (cell.querySelector("b") ?? cell.firstChild ?? cell).textContent.trim();
 
 function compare(one, other) {
