@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis import Analysis, Comparison, Estimate, Row, cores_of
+from bench.records import Run
 from bench.report.panels import Panel, panels
 from bench.report.sentences import headline
 from bench.report.series import apart
@@ -15,15 +16,20 @@ def answer(analysis: Analysis) -> tuple[str, ...]:
     """Return the sentences that a report begins with; nothing where there is no number to use."""
     shown = panels(analysis)
     closed = [panel for panel in apart(shown) or shown if panel.contenders and not panel.is_open]
-    abouts = {one.name: one.about or one.name for one in analysis.run.scenarios}
+    said = abouts(analysis.run)
     row = _most_telling(closed) if analysis.valid else None
     if row is None:
         return tuple(headline(panel) for panel in shown[:2]) if analysis.valid else ()
     where = f"On this machine{_cores(analysis)}"
     return (
-        f"{where}, {row.stack} is {_over(closed, row, abouts)}.",
-        f"Fastest {_fastest(closed, abouts)}.",
+        f"{where}, {row.stack} is {_over(closed, row, said)}.",
+        f"Fastest {_fastest(closed, said)}.",
     )
+
+
+def abouts(run: Run) -> Mapping[str, str]:
+    """Return by a scenario's name what a sentence calls it."""
+    return {scenario.name: scenario.about or scenario.name for scenario in run.scenarios}
 
 
 def _most_telling(closed: Sequence[Panel]) -> Row | None:
@@ -39,15 +45,15 @@ def _most_telling(closed: Sequence[Panel]) -> Row | None:
     return None
 
 
-def _over(closed: Sequence[Panel], row: Row, abouts: Mapping[str, str]) -> str:
+def _over(closed: Sequence[Panel], row: Row, said: Mapping[str, str]) -> str:
     """Say how fast the contender of *row* is relative to the reference, scenario by scenario."""
     name, reference = row.cell.contender, closed[0].reference
     stack = next(other.stack for other in closed[0].rows if other.cell.contender == reference)
     there = [panel for panel in closed if any(other.cell.contender == name for other in panel.rows)]
     first, *rest = there
     tie = ", a tie" if first.is_tie(name) else ""
-    told = [f"{_ratio(first, name)} as fast as {stack} at {_at(first, there, abouts)}{tie}"]
-    told += [f"at {_at(panel, there, abouts)}, {_relative(panel, name)}" for panel in rest[: TOLD - 1]]
+    told = [f"{_ratio(first, name)} as fast as {stack} at {_at(first, there, said)}{tie}"]
+    told += [f"at {_at(panel, there, said)}, {_relative(panel, name)}" for panel in rest[: TOLD - 1]]
     if left := [
         one.ratio.estimate for panel in rest[TOLD - 1 :] if (one := panel.ratios.get(name)) and one.ratio
     ]:
@@ -55,10 +61,10 @@ def _over(closed: Sequence[Panel], row: Row, abouts: Mapping[str, str]) -> str:
     return "; ".join(told)
 
 
-def _at(panel: Panel, closed: Sequence[Panel], abouts: Mapping[str, str]) -> str:
+def _at(panel: Panel, closed: Sequence[Panel], said: Mapping[str, str]) -> str:
     """Return what was asked, with its load where that differs."""
     loads = {other.load for other in closed}
-    return abouts.get(panel.scenario, panel.scenario) if len(loads) == 1 else f"{panel.title}"
+    return said.get(panel.scenario, panel.scenario) if len(loads) == 1 else panel.title
 
 
 def _relative(panel: Panel, name: str) -> str:
@@ -84,14 +90,12 @@ def _times(estimate: Estimate | None) -> str:
     return f"{point} ×{bracket}{where}"
 
 
-def _fastest(closed: Sequence[Panel], abouts: Mapping[str, str]) -> str:
+def _fastest(closed: Sequence[Panel], said: Mapping[str, str]) -> str:
     """Say who was fastest, and at what; those that share a place together."""
     places: dict[str, list[str]] = {}
     for panel in closed:
-        places.setdefault(" and ".join(_leaders(panel)), []).append(_at(panel, closed, abouts))
-    return "; ".join(
-        f"at {_listed(where)}: {who or 'nobody that could be told'}" for who, where in places.items()
-    )
+        places.setdefault(" and ".join(_leaders(panel)), []).append(_at(panel, closed, said))
+    return "; ".join(f"at {_listed(where)}: {who or 'nobody answered'}" for who, where in places.items())
 
 
 def _leaders(panel: Panel) -> Iterator[str]:

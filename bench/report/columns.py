@@ -41,7 +41,6 @@ def overview_columns(
 
     By contender, *at_rate*: rows of the same scenario at one rate for all; *workers*: its processes.
     """
-
     times = _ratio(panel, f"× {panel.reference}")
     p99 = _latency("p99 ms", lambda latency: latency.p99_ms)
 

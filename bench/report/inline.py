@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.report.looks import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
 
-COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+COLOUR = re.compile(r"(?<=[: \"])#[0-9a-f]{6}(?=[;\"])")  # of a style or an attribute
 
 # What a file needs and a page does not, or has of its own; ids like "axes_1" are in every chart.
 REPLACED = (
@@ -43,10 +43,10 @@ def inlined(svg: str, looks: Iterable[Look]) -> str:
     variables = dict(PAGE)
     for look in looks:
         variables |= {look.colour: css(look), look.fill: css(look, look.white)}
-    inlined = COLOUR.sub(lambda found: variables.get(found[0], found[0]), svg)
+    part = COLOUR.sub(lambda found: variables.get(found[0], found[0]), svg)
     for pattern, instead in REPLACED:
-        inlined = pattern.sub(instead, inlined)
-    return inlined
+        part = pattern.sub(instead, part)
+    return part
 
 
 def css(look: Look, white: float = 0.0) -> str:

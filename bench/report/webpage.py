@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis, Row, rounds_of
 from bench.report import method, steadiness, wording
-from bench.report.answer import answer
+from bench.report.answer import abouts, answer
 from bench.report.columns import Column, overview_columns, page_columns
 from bench.report.facts import facts
 from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
@@ -19,7 +19,6 @@ from bench.report.series import apart, series_of
 from bench.report.statements import COUNTED, per_request, statement_table
 
 FILE = "report.html"
-
 
 FILTERS: Mapping[str, Callable[..., object]] = {
     "anchor": anchor,
@@ -64,7 +63,7 @@ def report_html(
         run=run,
         plan=run.plan,
         looks=looks,
-        abouts=_abouts(analysis),
+        abouts=abouts(run),
         answer=answer(analysis),
         overviews=_overviews(analysis, shown),
         panels=shown,
@@ -87,19 +86,15 @@ def report_html(
     )
 
 
-def _abouts(analysis: Analysis) -> Mapping[str, str]:
-    return {one.name: one.about or one.name for one in analysis.run.scenarios}
-
-
 def _overviews(analysis: Analysis, shown: tuple[Panel, ...]) -> tuple[Overview, ...]:
     """Return one per scenario and closed load that is in no series (of all, where every load is in one)."""
-    abouts = _abouts(analysis)
+    said = abouts(analysis.run)
     workers = {one.name: one.workers for one in analysis.run.contenders}
     closed = tuple(panel for panel in apart(shown) or shown if not panel.is_open)
     return tuple(
         Overview(
             panel=panel,
-            about=abouts.get(panel.scenario, panel.scenario),
+            about=said.get(panel.scenario, panel.scenario),
             columns=overview_columns(panel, at_rate := _at_common_rate(panel, shown), workers),
             at_rate=bool(at_rate),
         )
