@@ -114,7 +114,6 @@ def _written(
             figure = kind.draw(shown, looks, FILE)
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{name}{kind.ending}")
             figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
-            figure.savefig(folder / f"{stem}.png", dpi=160, metadata={"Software": None})
             stems[kind.what] = stem
     return stems
 
