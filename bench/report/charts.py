@@ -1,4 +1,4 @@
-"""The charts of a report: as files, SVG and PNG, and as parts of a page.
+"""The charts of a report: as files and as parts of a page.
 
 Importing Matplotlib takes most of a second: import this module where a chart is drawn.
 """
