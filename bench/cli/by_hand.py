@@ -49,7 +49,7 @@ def doctor(as_json: bool) -> None:
     else:
         print_diagnosis(diagnosis, Console())
     if not diagnosis.fit:
-        failed = [check.name for check in diagnosis.checks if check.status == "failed"]
+        unfit = [check.name for check in diagnosis.checks if check.status == "not fit"]
         raise CannotMeasure(
-            f"this machine is not fit to measure ({', '.join(failed)}): the remedies are above"
+            f"this machine is not fit to measure ({', '.join(unfit)}): the remedies are above"
         )

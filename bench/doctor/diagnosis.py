@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Status = Literal["ok", "warning", "failed"]
+# caution: numbers will be worse for it; not fit: they would be worth nothing, or there would be none.
+Status = Literal["ok", "caution", "not fit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,11 @@ class Reading:
     failures: int  # of all turns
 
 
+def graded(value: float, caution: float, not_fit: float) -> Status:
+    """Return what *value* means, where more is worse."""
+    return "not fit" if value >= not_fit else "caution" if value >= caution else "ok"
+
+
 Readings = Mapping[str, Reading]  # by load generator: engine, fast, http, wrk
 
 
@@ -48,7 +54,7 @@ class Diagnosis:
     @property
     def fit(self) -> bool:
         """Whether nothing speaks against measuring here."""
-        return not any(check.status == "failed" for check in self.checks)
+        return not any(check.status == "not fit" for check in self.checks)
 
     def document(self) -> dict[str, Any]:
         """Return the machine's form of it."""

@@ -8,7 +8,7 @@ from rich.text import Text
 from bench.doctor.diagnosis import LOAD_GENERATORS, Diagnosis, Reading
 from bench.report.wording import NOTHING, figure
 
-STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
+STYLES = {"ok": "green", "caution": "yellow", "not fit": "red"}
 
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
