@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import contenders, experiment, lab, plan, progress, scenarios, schedule
+from bench import contenders, experiment, lab, narrowing, plan, progress, scenarios, schedule
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, UsageError
 from bench.load.driver import Workers
@@ -52,7 +52,7 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere()) -> Run:
     """
     chosen = replace(chosen, load_workers=away.expect or chosen.load_workers)
     if away.target:
-        chosen = plan.aimed(chosen, away.target.name)
+        chosen = narrowing.aimed(chosen, away.target.name)
         served = {away.target.name: away.target}
     else:
         served = plan.contenders(chosen, contenders.declared(root))

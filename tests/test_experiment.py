@@ -5,8 +5,8 @@ import pytest
 
 from bench import contenders, experiment, plan, scenarios, store
 from bench.errors import CannotMeasure
-from bench.experiment import Lab
 from bench.histogram import Histogram
+from bench.instruments import Lab
 from bench.records import SCHEMA, Run
 from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.projects import make_project

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
+from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.records import Run
 
 KEPT_UP = 0.99  # of the requests that were due
@@ -12,7 +13,7 @@ SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
     """Return what a reader must know before using *row*, what concerns the row alone first."""
-    return (*_of_row(row), *_of_contender(run, row.cell.contender), *_of_run(run))
+    return (*_of_row(row), *_of_servers(run, row), *_of_contender(run, row.cell.contender), *_of_run(run))
 
 
 def _of_row(row: Row) -> Iterator[str]:
@@ -33,6 +34,23 @@ def _of_row(row: Row) -> Iterator[str]:
         yield row.client_limit
     if row.ceiling.missing:
         yield row.ceiling.missing
+
+
+def _of_servers(run: Run, row: Row) -> Iterator[str]:
+    """Yield what is odd about a cell's servers from their first slice to their last."""
+    workers = next(one.workers for one in run.contenders if one.name == row.cell.contender)
+    asked = too_little_warm_up(run, row.cell, workers)
+    if asked is not None and row.requests:
+        yield f"warmed up by {asked:,} requests per worker: {WARM_REQUESTS} are due"
+    seen = row.steadiness
+    if seen and seen.change and seen.state in ("warming", "slowing"):
+        low, high = ((told or 1.0) * 100 - 100 for told in (seen.change.low, seen.change.high))
+        yield (
+            f"{seen.state}: a server's speed changed by {seen.change.estimate * 100 - 100:+.1f} % "
+            f"({low:+.1f} to {high:+.1f}) from its first slice to its last, {seen.span_s:.0f} s later"
+        )
+    if seen and seen.state == "unsteady":
+        yield f"unsteady: half of a server's slices lie over {seen.deviation * 100:.0f} % from its middle"
 
 
 def _of_contender(run: Run, contender: str) -> Iterator[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import contenders, lab, plan, progress, session, verification
+from bench import contenders, lab, narrowing, plan, progress, session, verification
+from bench.analysis import analyse
 from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.report.page import write_report
@@ -44,7 +45,7 @@ def run(
     away = session.elsewhere(load_bind, load_expect, target)
     if target and only:
         raise UsageError("--target takes the place of all contenders: leave --contender out")
-    chosen = plan.narrowed(plan.read(root, plan_name), only, asked, rounds)
+    chosen = narrowing.narrowed(plan.read(root, plan_name), only, asked, rounds)
     begun = session.begin(root, chosen, away)
     if dry_run:
         click.echo(session.preview(begun))
@@ -57,6 +58,8 @@ def run(
         if journal.run.records:
             print_run(journal.run, Console())
             click.echo(f"report: {write_report(journal.run, journal.folder)}", err=True)
+    if reason := analyse(journal.run).invalid:
+        raise CannotMeasure(f"not valid: {reason}: see {journal.folder}")
     unequal = [known.contender for known in journal.run.verifications if known.outcome == "failed"]
     if unequal:
         raise CannotMeasure(f"not timed, unlike the contract: {', '.join(unequal)}; `bench verify` says how")

@@ -11,7 +11,7 @@ from bench.doctor.diagnosis import Check, Diagnosis, Readings, check
 from bench.doctor.machine import Facts
 from bench.doctor.supplies import Supplies
 from bench.errors import CannotMeasure
-from bench.experiment import Observer
+from bench.instruments import Observer
 from bench.load import LoadGenerator
 from bench.load.null_server import HELLO
 from bench.model import Scenario
