@@ -128,7 +128,8 @@ def test_load_generators_take_turns_and_begin_at_a_different_one_each_time():
 def test_the_machines_form_has_every_load_generator_and_null_for_those_that_are_not_there():
     diagnosis = examined(Clinic())
     document = json.loads(json.dumps(diagnosis.document()))
-    assert list(document) == ["fit", "checks", "ceiling_rps", "client_us_per_request"]
+    assert list(document) == ["fit", "checks", "ceiling_rps", "client_us_per_request", "noise"]
+    assert document["noise"] is None
     assert document["fit"] is True
     assert all(list(check) == ["name", "status", "detail", "remedy"] for check in document["checks"])
     # FakeLoad has two responses in a window of 0.8 s, and BusyLoad was busy all the time.
@@ -462,7 +463,7 @@ def test_this_machine_can_be_looked_at():
 def test_who_keeps_a_core_busy_is_named():
     with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as burner:
         try:
-            company = look_around(0.5)
+            company = look_around(0.5, shown=1_000)  # others may be greedier
         finally:
             burner.kill()
     assert any(f"({burner.pid})" in name for name, _ in company.programs)
@@ -502,4 +503,28 @@ def test_the_command_has_a_form_for_machines_and_an_exit_code_that_agrees(tmp_pa
     document = json.loads(told.stdout)
     assert told.exit_code == (0 if document["fit"] else 3)
     assert document["ceiling_rps"]["engine"] > document["ceiling_rps"]["fast"]
+    assert "Traceback" not in told.stderr
+
+
+DYING = """
+[dying]
+stack = "One that ends at once"
+interface = "wsgi"
+server = "none"
+command = "python -c pass"
+"""
+
+
+@pytest.mark.slow
+def test_a_machine_whose_noise_cannot_be_measured_is_not_fit_and_says_why(tmp_path, monkeypatch):
+    project = make_project(tmp_path, contenders=DYING)
+    (project / "apps" / "one_app" / "requirements.txt").touch()
+    monkeypatch.chdir(project)
+    told = CliRunner().invoke(commands, ["doctor", "--noise", "--json"])
+    document = json.loads(told.stdout)
+    assert told.exit_code == 3
+    assert document["noise"] is None
+    (unfit,) = [check for check in document["checks"] if check["name"] == "noise"]
+    assert unfit["status"] == "not fit"
+    assert "dying ended with exit status 0 before it was ready" in unfit["detail"]
     assert "Traceback" not in told.stderr

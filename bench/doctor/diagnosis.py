@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from bench.doctor.noise import Noise
+
 # caution: numbers will be worse for it; not fit: they would be worth nothing, or there would be none.
 Status = Literal["ok", "caution", "not fit"]
 
@@ -50,6 +52,7 @@ class Diagnosis:
     hello: Readings
     writing: Readings  # asking the scenario below
     writing_scenario: str | None  # None: the project has none that writes
+    noise: Noise | None = None  # None: not asked for, or it could not be told
 
     @property
     def fit(self) -> bool:
@@ -63,6 +66,7 @@ class Diagnosis:
             "checks": [asdict(check) for check in self.checks],
             "ceiling_rps": {name: self._of(name, "rps") for name in LOAD_GENERATORS},
             "client_us_per_request": {name: self._of(name, "us_per_request") for name in LOAD_GENERATORS},
+            "noise": asdict(self.noise) if self.noise else None,
         }
 
     def _of(self, name: str, what: str) -> float | None:
