@@ -102,8 +102,7 @@ def _steps_of(journal: Journal, lab: Lab, swept: Sequence[Group], number: int) -
     left_s = schedule.duration_s(schedule.remaining(plan, swept, records))
     planned_s = left_s + schedule.duration_s(record.slice for record in records)
     width = half_width(journal.run)
-    if first := schedule.upcoming(plan, swept, records):
-        yield from schedule.warm_up_again(plan, swept, records, first)
+    yield from schedule.warm_up_again(plan, swept, records)
     while (step := schedule.upcoming(plan, swept, journal.run.records)) and step.round == number:
         step_s = schedule.duration_s([step])
         left_s = max(left_s, step_s)  # spare sweeps come on top

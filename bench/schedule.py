@@ -65,14 +65,16 @@ def schedule(
             return
 
 
-def warm_up_again(
-    plan: Plan, groups: Sequence[Group], records: Iterable[Record], step: Slice
-) -> Iterator[Slice]:
-    """Yield the warm-ups that fresh servers need where a round is taken up again with *step*."""
-    if step.role in ("measure", "control") and plan.warm_up_s:
+def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Iterator[Slice]:
+    """Yield warm-ups that have records already: where a round is taken up again, servers are fresh."""
+    kept = list(records)
+    done = {_identity(record.slice) for record in kept}
+    rest = (step for step in remaining(plan, groups, kept) if step.role in ("warm-up", "measure", "control"))
+    if step := next(rest, None):
         asked = (step.cell.scenario, step.cell.load)
         (group,) = [known for known in groups if (known.scenario, known.load) == asked]
-        yield from _sweep(plan, group, step.round, WARM_UP_SWEEP, settled.capacities(records))
+        again = _sweep(plan, group, step.round, WARM_UP_SWEEP, settled.capacities(kept))
+        yield from (step for step in again if _identity(step) in done)
 
 
 def duration_s(steps: Iterable[Slice]) -> float:

@@ -34,10 +34,10 @@ def test_nothing_is_thrown_away_on_a_quiet_machine():
 @pytest.mark.parametrize(
     ("usage", "why"),
     [
-        ({"busy_s": QUIET.busy_s | {"0": 0.54}}, "others used the server's cores"),
+        ({"busy_s": QUIET.busy_s | {"0": 0.56}}, "others used the server's cores"),
         ({"busy_s": QUIET.busy_s | {"1": 0.36}}, "others used the client's cores"),
         ({"client_wait_s": 0.21}, "the client waited for its core"),
-        ({"steal_s": {"0": 0.03, "1": 0.0}}, "the hypervisor took time"),
+        ({"steal_s": {"0": 0.04, "1": 0.01}}, "the hypervisor took time"),
         ({"throttled_s": 0.01}, "held back by a CPU limit"),
     ],
 )
@@ -48,6 +48,14 @@ def test_each_kind_of_evidence_is_named(usage, why):
 def test_the_core_of_the_database_is_ours_where_the_client_shares_it():
     assert void(client_wait_s=0.16) is None  # it waited for PostgreSQL
     assert void(APART, client_wait_s=0.16) == "the client waited for its core"
+
+
+def test_what_ticks_may_add_is_allowed_whatever_the_length_of_a_window():
+    short = {"elapsed_s": 0.1, "server_cpu_s": 0.1, "database_cpu_s": 0.0, "client_wait_s": 0.0}
+    idle = {"1": 0.01, "2": 0.0, "3": 0.0}
+    sample = replace(SAMPLE, window_s=0.1, client_cpu_s=0.01)
+    assert void(sample=sample, **short, busy_s={"0": 0.12, **idle}) is None
+    assert void(sample=sample, **short, busy_s={"0": 0.14, **idle}) == "others used the server's cores"
 
 
 def test_what_happens_on_cores_that_are_not_ours_is_no_evidence():

@@ -87,18 +87,54 @@ def test_it_does_not_matter_whether_the_twin_seems_faster():
     assert spreads[0] == pytest.approx(spreads[1], rel=0.02)
 
 
-def test_a_scenario_without_an_interval_is_no_answer_and_says_why():
-    def disturbed(record):
-        return replace(record, void="others used the server's cores") if record.slice.round > 2 else record
+def disturbed(scenario, rounds):
+    def changed(record):
+        where = record.slice.cell.scenario, record.slice.round <= rounds
+        return replace(record, void="others used the server's cores") if where == (scenario, True) else record
 
-    said = "no interval of flask in hello: 30 of 36 slices void"
+    return changed
+
+
+def test_a_scenario_without_an_interval_is_no_answer():
+    def lost(record):
+        return disturbed("users-read", 8)(record) if record.slice.role == "control" else record
+
+    said = "users-read tells nothing: 4 of 12 rounds are of use, too few for an interval"
     with pytest.raises(CannotMeasure, match=said):
-        noise_of(with_records(measured(), disturbed))
+        noise_of(with_records(measured(), lost))
 
 
-def test_nothing_measured_is_no_answer():
-    with pytest.raises(CannotMeasure, match="flask was not measured against itself"):
-        noise_of(replace(measured(), records=()))
+def test_a_client_that_was_the_limit_tells_nothing_of_the_machine():
+    def busy(record):
+        if record.slice.role == "ceiling":
+            return record
+        return replace(record, sample=replace(record.sample, client_cpu_s=0.63))
+
+    with pytest.raises(CannotMeasure, match="hello, users-read tells nothing: client-limited: "):
+        noise_of(with_records(measured(), busy))
+
+
+def test_rounds_that_were_lost_make_the_pilot_smaller():
+    noise = noise_of(with_records(measured(), disturbed("hello", 4)))
+    assert [(floor.scenario, floor.rounds) for floor in noise.floors] == [("hello", 8), ("users-read", 12)]
+    wanted = [rounds_for(floor.spread, math.log1p(0.01), floor.rounds) for floor in noise.floors]
+    assert noise.resolves[-1].rounds == max(wanted)
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (replace(measured(), records=()), "nobody gave a right answer"),
+        (replace(measured(), ended="failed"), "the run failed"),
+        (
+            with_records(measured(), disturbed("hello", 12)),
+            "72 of 144 slices are void: the machine was not ours",
+        ),
+    ],
+)
+def test_a_run_that_is_not_valid_is_no_answer(run, said):
+    with pytest.raises(CannotMeasure, match=said):
+        noise_of(run)
 
 
 def test_it_is_told_in_a_sentence_and_to_machines():

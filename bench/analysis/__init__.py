@@ -21,12 +21,13 @@ from bench.analysis.stats import Estimate
 from bench.analysis.steadiness import Steadiness, first_answers
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import more_rounds
-from bench.analysis.voids import void_of
+from bench.analysis.voids import LIMITS, evidence, void_of
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
 
 __all__ = [
+    "LIMITS",
     "SAME_CORE",
     "Analysis",
     "Arrivals",
@@ -42,6 +43,7 @@ __all__ = [
     "client_us",
     "cores_of",
     "database_us",
+    "evidence",
     "first_answers",
     "half_width",
     "half_width_at",
@@ -84,12 +86,12 @@ class Analysis:
         """Why there is no number to use; None where there is."""
         if self.run.ended == "failed":
             return "the run failed"
-        if not any(row.requests for row in self.rows):
-            return "nobody gave a right answer"
         void = sum(sum(row.voids.values()) for row in self.rows)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:
             return f"{void:,} of {taken:,} slices are void: the machine was not ours to measure on"
+        if not any(row.requests for row in self.rows):
+            return "nobody gave a right answer"
         return None
 
 

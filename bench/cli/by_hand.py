@@ -16,6 +16,7 @@ from bench.documents import to_json
 from bench.errors import CannotMeasure
 from bench.load.driver import become_worker
 from bench.model import Plan
+from bench.runtime.turns import turn
 
 
 @click.command()
@@ -47,10 +48,11 @@ def doctor(with_noise: bool, as_json: bool) -> None:
     root = contenders.find_project(Path.cwd())
     asked = scenarios.declared(root).values()
     experiment = noise.planned(root) if with_noise else None
-    with progress.shown() as shown:
-        diagnosis = examine(clinic.instruments(root), asked, shown)
-    if experiment:
-        diagnosis = _listened(root, experiment, diagnosis)
+    with turn():
+        with progress.shown() as shown:
+            diagnosis = examine(clinic.instruments(root), asked, shown)
+        if experiment:
+            diagnosis = _listened(root, experiment, diagnosis)
     if as_json:
         click.echo(to_json(diagnosis.document()))
     else:

@@ -81,15 +81,16 @@ def planned(root: Path) -> Plan:
 def noise_of(run: Run) -> Noise:
     """Return what the experiment says once it is done; raises CannotMeasure where an interval is missing."""
     found = analyse(run)
+    if found.invalid:
+        raise CannotMeasure(found.invalid)
     floors = tuple(_floors(run, found.noise_floors))
-    told = {floor.scenario for floor in floors}
-    for row in found.rows:
-        if row.cell.scenario not in told:
-            why = next(iter(row.caveats), "nothing was measured")
-            raise CannotMeasure(f"no interval of {row.cell.contender} in {row.cell.scenario}: {why}")
-    round_s = settled.round_s(run.records)
-    if round_s is None:
-        raise CannotMeasure(f"{run.plan.reference} was not measured against itself")
+    if missing := {row.cell.scenario for row in found.rows} - {floor.scenario for floor in floors}:
+        rows = [row for row in found.rows if row.cell.scenario in missing]
+        limits = (row.client_limit for row in rows if row.client_limit)
+        left = f"{min(row.rounds for row in rows)} of {run.plan.rounds} rounds are of use"
+        why = next(limits, f"{left}, too few for an interval")
+        raise CannotMeasure(f"{', '.join(sorted(missing))} tells nothing: {why}")
+    round_s = settled.round_s(run.records) or 0.0  # there are intervals, so there are rounds
     return Noise(
         contender=run.plan.reference,
         rounds=run.plan.rounds,
