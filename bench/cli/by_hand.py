@@ -72,6 +72,6 @@ def _listened(root: Path, experiment: Plan, diagnosis: Diagnosis) -> Diagnosis:
         return replace(diagnosis, noise=noise.noise_of(journal.run))
     except CannotMeasure as error:
         unmeasured = check(
-            "noise", "not fit", str(error), "`bench verify` shows whether contenders work at all"
+            "noise", "not fit", str(error), "end what else runs; `bench verify` shows whether contenders work"
         )
         return replace(diagnosis, checks=(*diagnosis.checks, unmeasured))
