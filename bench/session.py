@@ -43,7 +43,7 @@ def elsewhere(bind: str | None, expect: int | None, target: str | None) -> Elsew
     )
 
 
-def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere()) -> Run:
+def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str = ProcessRuntime.name) -> Run:
     """Return the run that is about to be: every name is resolved, nothing is started.
 
     Raises UsageError where a name or a file of the project at *root* is wrong.
@@ -57,7 +57,7 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere()) -> Run:
     return Run(
         schema=SCHEMA,
         plan=chosen,
-        runtime=external.ExternalRuntime.name if away.target else ProcessRuntime.name,
+        runtime=external.ExternalRuntime.name if away.target else runtime,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=fingerprint(root),
         contenders=tuple(served.values()),
@@ -103,7 +103,7 @@ def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere()) -> None
     try:
         with (
             progress.shown() as shown,
-            lab.opened(root, logs, shown, workers=workers, external=away.target is not None) as opened,
+            lab.opened(root, logs, shown, workers=workers, runtime=journal.run.runtime) as opened,
         ):
             experiment.carry_out(journal, opened)
     except KeyboardInterrupt:
