@@ -13,11 +13,12 @@ from bench.observe.observer import ProcessObserver
 from bench.progress import Progress
 from bench.runtime import Runtime, compose, engine
 from bench.runtime.compose import ComposeRuntime
-from bench.runtime.engine import ThisMachine
+from bench.runtime.engine import Host, ThisMachine
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.placement import Placement, available_cores, placed
 from bench.runtime.process import ProcessRuntime
 
+THIS_MACHINE = ThisMachine()
 AUTO = "auto"  # compose where an engine answers, else process
 
 
@@ -54,14 +55,14 @@ def memory_of(root: Path, runtime: str) -> Path:
     return root / ".bench" / "verified" / runtime
 
 
-def chosen(asked: str, root: Path) -> tuple[str, str]:
+def chosen(asked: str, root: Path, host: Host = THIS_MACHINE) -> tuple[str, str]:
     """Return the runtime that *asked* means for the project at *root*, and why where that is auto."""
     if asked != AUTO:
         return asked, ""
     if not (root / compose.FILE).is_file():
         return ProcessRuntime.name, f"the project has no {compose.FILE}"
     try:
-        found = engine.found(ThisMachine())
+        found = engine.found(host)
     except CannotMeasure as error:
         return ProcessRuntime.name, str(error)
     return ComposeRuntime.name, f"Docker {found.version} answers"
@@ -70,7 +71,7 @@ def chosen(asked: str, root: Path) -> tuple[str, str]:
 def _local(root: Path, logs: Path, placement: Placement, name: str) -> AbstractContextManager[Runtime]:
     scratch = root / ".bench"
     if name == ComposeRuntime.name:
-        found = engine.found(ThisMachine())
+        found = engine.found(THIS_MACHINE)
         return ComposeRuntime(engine=found, project=root, placement=placement, scratch=scratch, logs=logs)
     return ProcessRuntime(project=root, placement=placement, scratch=scratch, logs=logs)
 

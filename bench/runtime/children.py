@@ -153,7 +153,7 @@ def _stop(children: Sequence[Child], grace_s: float) -> None:
     for child in children:
         _signal_group(child, signal.SIGKILL)
         child.process.wait()
-    _wait_while(lambda: any(map(_runs, family)), grace_s)
+    _wait_while(lambda: any(map(runs, family)), grace_s)
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:
@@ -167,7 +167,8 @@ def _wait_while(condition: Callable[[], bool], timeout_s: float) -> None:
         time.sleep(0.01)
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Tell whether it is there, and more than the exit status that nobody has asked for."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -14,7 +14,7 @@ import psutil
 
 from bench.errors import CannotMeasure
 from bench.runtime import leftovers
-from bench.runtime.children import descendants, interrupts_held
+from bench.runtime.children import descendants, interrupts_held, runs
 from bench.runtime.engine import INSTEAD, Engine, reason
 from bench.runtime.logs import tail_of, telling_line
 from bench.runtime.memory_kills import memory_kills
@@ -36,12 +36,12 @@ class Container:
 
     def pids(self) -> tuple[int, ...]:
         """Return every process in it but its init, which serves nobody; empty once it has ended."""
-        return tuple(descendants(self.init.pid)) if self.init and self.init.is_running() else ()
+        return tuple(descendants(self.init.pid)) if self.init and runs(self.init) else ()
 
     def ended(self) -> str | None:
         """Return how it ended, or that it lost a process to its memory limit; None while all is well."""
         out_of_memory = f"killed: out of the {self.memory_limit_bytes / 2**20:,.0f} MiB a container has"
-        if self.init and self.init.is_running():
+        if self.init and runs(self.init):
             return out_of_memory if memory_kills(self.init.pid) else None
         try:
             state = self.engine.inspected([self.name])[0]["State"]
@@ -70,7 +70,7 @@ class Container:
     def save_log(self) -> None:
         """Write what it has said so far into its log."""
         answer = self.engine.asked("logs", self.name)
-        self.log.write_text(answer.output + answer.errors)
+        self.log.write_text(answer.output + answer.errors)  # what went to stdout comes first
 
 
 class Containers:

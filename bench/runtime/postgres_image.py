@@ -28,8 +28,8 @@ def contained_postgresql(
     """Start a server on a fresh volume; both are gone afterwards. Raises CannotMeasure."""
     (port,) = free_ports(1)
     databases = Databases(port=port, password=secrets.token_hex(16))
-    settings = {name: value for name, value in SETTINGS.items() if name != NOT_HERE} | {"port": str(port)}
-    words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    settings = {name: value for name, value in SETTINGS.items() if name != NOT_HERE}
+    words = [f"--{name}={value}" for name, value in {**settings, "port": str(port)}.items()]
     environment = {
         "POSTGRES_USER": USER,
         "POSTGRES_PASSWORD": databases.password,
@@ -41,6 +41,6 @@ def contained_postgresql(
     with group:
         up = group.start(SERVICE, {"postgres": said}, {"postgres": log})["postgres"]
         made_of = engine.inspected([up.name])[0]["Config"]["Image"]
-        server = PostgreSQL(child=up, databases=databases, source=made_of, version="not asked yet")
+        server = PostgreSQL(child=up, databases=databases, source=made_of, version="", settings=settings)
         wait_for(server)
         yield replace(server, version=databases.version())

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -57,6 +57,7 @@ class PostgreSQL:
     databases: Databases
     source: str  # the wheel or image it comes from
     version: str
+    settings: Mapping[str, str]
 
     def check(self) -> None:
         """Raise CannotMeasure where it has died."""
@@ -65,7 +66,7 @@ class PostgreSQL:
 
     def facts(self) -> dict[str, object]:
         """Return what the fingerprint should know."""
-        return {"version": self.version, "from": self.source, "settings": SETTINGS}
+        return {"version": self.version, "from": self.source, "settings": self.settings}
 
 
 @contextmanager
@@ -93,7 +94,9 @@ def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> I
                 user=user,
                 stop_signal=signal.SIGQUIT,  # at once: the data is thrown away
             )
-            server = PostgreSQL(child=child, databases=databases, source=WHEEL, version=version(WHEEL))
+            server = PostgreSQL(
+                child=child, databases=databases, source=WHEEL, version=version(WHEEL), settings=SETTINGS
+            )
             wait_for(server)
             yield server
     finally:
