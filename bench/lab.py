@@ -5,15 +5,15 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.errors import CannotMeasure
 from bench.experiment import Lab
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null_server import null_server
 from bench.observe.observer import ProcessObserver
 from bench.progress import Progress
 from bench.runtime import Runtime, compose, engine
+from bench.runtime.commands import Host, ThisMachine
 from bench.runtime.compose import ComposeRuntime
-from bench.runtime.engine import Host, ThisMachine
+from bench.runtime.engine import NoEngine
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.placement import Placement, available_cores, placed
 from bench.runtime.process import ProcessRuntime
@@ -63,8 +63,8 @@ def chosen(asked: str, root: Path, host: Host = THIS_MACHINE) -> tuple[str, str]
         return ProcessRuntime.name, f"the project has no {compose.FILE}"
     try:
         found = engine.found(host)
-    except CannotMeasure as error:
-        return ProcessRuntime.name, str(error)
+    except NoEngine as error:
+        return ProcessRuntime.name, error.why
     return ComposeRuntime.name, f"Docker {found.version} answers"
 
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.runtime.engine import NOT_FOUND, Answer
+from bench.runtime.commands import NOT_FOUND, Answer
 
 INFO = {"ServerVersion": "99.1", "KernelVersion": platform.release(), "SecurityOptions": ["name=seccomp"]}
 # What `init: true` does: it passes on how the server ended.
@@ -43,7 +43,7 @@ class FakeContainer:
 
 @dataclass
 class FakeEngine:
-    """Implements `bench.runtime.engine.Host`. What is in *answers* is answered, by the first words asked."""
+    """Implements `bench.runtime.commands.Host`; *answers* come before its own, by words that were asked."""
 
     folder: Path
     answers: dict = field(default_factory=dict)

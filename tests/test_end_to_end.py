@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PROCESS = ("--runtime", "process")  # what is killed or looked for below is a process of ours
 
 
 def bench(*words, **options):
@@ -49,7 +50,7 @@ def left_running(folder):
 
 def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
     words = ("--contender", "stdlib", "--contender", "flask", "--rounds", "1", "--out", tmp_path / "run")
-    code, out, err = finished(bench("run", "smoke", *words))
+    code, out, err = finished(bench("run", "smoke", *PROCESS, *words))
     assert code == 0, err
     assert "Flask on gunicorn gthread" in out
     summary = summary_of(tmp_path / "run")
@@ -82,7 +83,7 @@ def started_measuring(process, folder):
 
 @pytest.mark.slow
 def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
-    process = bench("run", "quick", "--contender", "flask", "--out", tmp_path)
+    process = bench("run", "quick", *PROCESS, "--contender", "flask", "--out", tmp_path)
     started_measuring(process, tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -97,7 +98,7 @@ def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
 
 @pytest.mark.slow
 def test_kill_9_of_the_harness_leaves_nothing_running(tmp_path):
-    process = bench("run", "quick", "--contender", "fastapi", "--out", tmp_path)
+    process = bench("run", "quick", *PROCESS, "--contender", "fastapi", "--out", tmp_path)
     started_measuring(process, tmp_path)
     process.kill()
     process.communicate()
@@ -112,7 +113,9 @@ def test_kill_9_of_the_harness_leaves_nothing_running(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
-    process = bench("run", "smoke", "--contender", "flask", "--contender", "django", "--out", tmp_path)
+    process = bench(
+        "run", "smoke", *PROCESS, "--contender", "flask", "--contender", "django", "--out", tmp_path
+    )
     started_measuring(process, tmp_path)
     victims = [
         child
@@ -127,7 +130,9 @@ def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(tmp_path):
-    process = bench("run", "smoke", "--contender", "flask", "--scenario", "users-crud", "--out", tmp_path)
+    process = bench(
+        "run", "smoke", *PROCESS, "--contender", "flask", "--scenario", "users-crud", "--out", tmp_path
+    )
     started_measuring(process, tmp_path)
     for child in psutil.Process(process.pid).children(recursive=True):
         if child.name() == "postgres":
@@ -143,7 +148,7 @@ def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(
 
 @pytest.mark.slow
 def test_every_contender_keeps_the_contract():
-    code, out, err = finished(bench("verify", "--json"))
+    code, out, err = finished(bench("verify", *PROCESS, "--json"))
     assert code == 0, out + err
     assert {outcome["outcome"] for outcome in json.loads(out)} == {"passed"}
 

@@ -10,8 +10,8 @@ import pytest
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime import containers, engine, leftovers
+from bench.runtime.commands import Answer
 from bench.runtime.compose import ComposeRuntime
-from bench.runtime.engine import Answer
 from bench.runtime.placement import available_cores, placed
 from tests.fake_engine import FakeEngine
 from tests.test_runtime_process import SCRIPTS, answer, eventually, gone

@@ -8,11 +8,12 @@ import pytest
 from bench import lab
 from bench.errors import CannotMeasure
 from bench.runtime import engine
-from bench.runtime.engine import NOT_FOUND, Answer, ThisMachine
+from bench.runtime.commands import NOT_FOUND, Answer, ThisMachine
 from bench.runtime.memory_kills import memory_kills
 from tests.fake_engine import INFO, FakeEngine
+from tests.test_runtime_process import eventually, gone
 
-MISSING = Answer(status=NOT_FOUND, errors="docker: not found")
+MISSING = Answer(status=NOT_FOUND, errors="docker: no such file or directory")
 NO_COMPOSE = {"docker compose version": Answer(status=1), "docker-compose version": MISSING}
 
 
@@ -29,7 +30,7 @@ def refused(errors):
 
 
 REFUSED = {
-    "no docker": ({"docker": MISSING}, "docker: not found: install Docker"),
+    "no docker": ({"docker": MISSING}, "docker: no such file or directory: install Docker"),
     "no engine": (
         refused("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"),
         r"no container engine answers \(Cannot connect .*\): start it",
@@ -45,7 +46,10 @@ REFUSED = {
         NO_COMPOSE | {"docker-compose version": Answer(status=0, output="1.25.5\n")},
         r"compose plugin is older than 1.29 \(1.25.5\)",
     ),
-    "tcp": (context("tcp://10.0.0.5:2375"), r"another machine \(tcp://10.0.0.5:2375\): .* unset DOCKER_HOST"),
+    "tcp": (
+        context("tcp://10.0.0.5:2375"),
+        r"another machine \(tcp://10.0.0.5:2375\): .*: unset DOCKER_HOST",
+    ),
     "ssh": (context("ssh://me@there"), r"another machine \(ssh://me@there\)"),
     "virtual machine": (
         info(KernelVersion="6.6.12-linuxkit", OperatingSystem="Docker Desktop"),
@@ -86,7 +90,7 @@ def test_auto_is_compose_where_an_engine_answers_else_process_and_says_why(tmp_p
     assert lab.chosen("auto", tmp_path, FakeEngine(tmp_path)) == ("compose", "Docker 99.1 answers")
     name, why = lab.chosen("auto", tmp_path, FakeEngine(tmp_path, refused("permission denied")))
     assert name == "process"
-    assert "no permission" in why
+    assert why == "no permission to use the container engine"
 
 
 PULLS = [
@@ -119,6 +123,18 @@ def test_a_command_of_this_machine_is_answered_whatever_becomes_of_it():
     slow = machine.run([sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.3)
     assert (slow.status, slow.errors) == (1, "no answer within 0 s")
     assert not machine.is_init(1)
+
+
+def test_a_command_that_takes_too_long_takes_along_what_it_has_started(tmp_path):
+    file = tmp_path / "pid"
+    program = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open({str(file)!r}, "w").write(str(child.pid))
+child.wait()
+"""
+    assert ThisMachine().run([sys.executable, "-c", program], timeout_s=1.0).status == 1
+    assert eventually(lambda: gone([int(file.read_text())]))
 
 
 @pytest.mark.parametrize(
