@@ -10,6 +10,11 @@ class BenchError(Exception):
 
     exit_code = 2
 
+    def __init__(self, what: str, *, log: str = "") -> None:
+        """Take *what* to tell, and the last lines of the *log* that it is about."""
+        super().__init__(what)
+        self.log = log
+
 
 class UsageError(BenchError):
     """An unknown name, a malformed file, an option that does not fit."""

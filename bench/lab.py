@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.experiment import Lab
+from bench.instruments import Lab
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null_server import null_server
 from bench.observe.observer import ProcessObserver

@@ -133,12 +133,14 @@ class Plan:
     name: str
     blocks: tuple[Block, ...]
     reference: str
-    rounds: int
+    rounds: int  # with a budget: the pilot that settles how many there are
     sweeps: int
     lead_in_s: float
     window_s: float
     warm_up_s: float  # per cell and round, before its first sweep; recorded, not counted
     seed: int
+    budget_s: float | None = None  # of rounds = "auto"
+    spare_sweeps: int = 2  # at most, in a round, in place of sweeps in which a slice was void
     load_workers: int = 1  # processes that ask
     margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
     slo_ms: float | None = None  # p99 that capacity under an objective has to keep

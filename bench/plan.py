@@ -1,8 +1,9 @@
-"""Plans: experiments as data. Reading one, narrowing it, and the cells it asks for."""
+"""Plans: experiments as data. Reading one, and the cells it asks for."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Required  # pydantic needs this one below Python 3.12
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -11,22 +12,27 @@ from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
 from bench.loads import LoadForm, read_load
-from bench.model import MARGINS, Block, Cell, Contender, Load, Plan, Scenario
+from bench.model import MARGINS, SAME_AGAIN, Block, Cell, Contender, Load, Plan, Scenario
+
+AUTO = "auto"  # rounds, as many as the spread of a pilot asks for
+AUTO_PILOT = 9
+AUTO_BUDGET_S = 600.0
 
 
 @with_config(STRICT)
-class BlockForm(TypedDict):
-    """One [[block]]."""
+class BlockForm(TypedDict, total=False):
+    """One [[block]]; *controls* are those of its contenders that run twice, as their own A/A twins."""
 
-    contenders: list[str]
-    scenarios: list[str]
-    loads: list[LoadForm]
+    contenders: Required[list[str]]
+    scenarios: Required[list[str]]
+    loads: Required[list[LoadForm]]
+    controls: list[str]
 
 
 @with_config(STRICT)
 class _Required(TypedDict):
     reference: str
-    rounds: int
+    rounds: int | str
     sweeps: int
     window_s: float
     block: list[BlockForm]
@@ -50,6 +56,8 @@ class PlanForm(_Required, total=False):
     seed: int
     slo_ms: float
     margins: MarginsForm
+    spare_sweeps: int
+    budget_s: float
     load_workers: int
 
 
@@ -82,23 +90,41 @@ def read(root: Path, name: str) -> Plan:
         about=form.get("about", ""),
         blocks=tuple(_block(file, number, block) for number, block in enumerate(form["block"])),
         reference=form["reference"],
-        rounds=form["rounds"],
+        rounds=_rounds(file, form["rounds"]),
         sweeps=form["sweeps"],
         lead_in_s=form.get("lead_in_s", 0.1),
         window_s=form["window_s"],
         warm_up_s=form.get("warm_up_s", 0.3),
         seed=form.get("seed", 1),
+        budget_s=_budget_s(file, form),
+        spare_sweeps=form.get("spare_sweeps", 2),
         load_workers=form.get("load_workers", 1),
         slo_ms=form.get("slo_ms"),
         margins={**MARGINS, **_margins(file, form.get("margins", {}))},
     )
-    for key in ("rounds", "sweeps", "window_s", "slo_ms", "load_workers"):
+    for key in ("rounds", "sweeps", "window_s", "slo_ms", "budget_s", "load_workers"):
         if (value := getattr(plan, key)) is not None and value <= 0:
             raise UsageError(f"{file}: {key}: must be more than 0")
-    for key in ("lead_in_s", "warm_up_s"):
+    for key in ("lead_in_s", "warm_up_s", "spare_sweeps"):
         if getattr(plan, key) < 0:
             raise UsageError(f"{file}: {key}: must not be negative")
     return plan
+
+
+def _rounds(file: Path, rounds: int | str) -> int:
+    if isinstance(rounds, int):
+        return rounds
+    if rounds != AUTO:
+        raise UsageError(f'{file}: rounds: a whole number, or "{AUTO}"')
+    return AUTO_PILOT
+
+
+def _budget_s(file: Path, form: PlanForm) -> float | None:
+    if form["rounds"] == AUTO:
+        return form.get("budget_s", AUTO_BUDGET_S)
+    if "budget_s" in form:
+        raise UsageError(f'{file}: budget_s: goes with rounds = "{AUTO}"')
+    return None
 
 
 def _margins(file: Path, form: MarginsForm) -> dict[str, float]:
@@ -111,54 +137,18 @@ def _margins(file: Path, form: MarginsForm) -> dict[str, float]:
 
 def _block(file: Path, number: int, form: BlockForm) -> Block:
     where = f"{file}: block.{number}"
-    for key in ("contenders", "scenarios", "loads"):
-        if not form[key]:
-            raise UsageError(f"{where}.{key}: at least one")
+    empty = [key for key in ("contenders", "scenarios", "loads") if not form.get(key)]
+    if empty:
+        raise UsageError(f"{where}.{empty[0]}: at least one")
+    controls = form.get("controls", [])
+    if strange := sorted({*controls} - {*form["contenders"]}):
+        raise UsageError(f"{where}.controls: {strange[0]} is none of the block's contenders")
+    twins = (f"{control}{SAME_AGAIN}" for control in controls)
     return Block(
-        contenders=tuple(form["contenders"]),
+        contenders=(*form["contenders"], *twins),
         scenarios=tuple(form["scenarios"]),
         loads=tuple(read_load(f"{where}.loads", load) for load in form["loads"]),
     )
-
-
-def narrowed(
-    plan: Plan, contenders: Sequence[str] = (), scenarios: Sequence[str] = (), rounds: int | None = None
-) -> Plan:
-    """Return *plan* with only what was asked for; a base name takes every contender of that base.
-
-    Raises UsageError where nothing of the plan bears a name.
-    """
-    there = {name for block in plan.blocks for name in block.contenders}
-    kept = {name for name in there if not contenders or {name, _base(name)} & set(contenders)}
-    for asked in contenders:
-        if not any(asked in (name, _base(name)) for name in there):
-            raise UsageError(f"plan {plan.name} has no contender {asked}{near_miss(asked, sorted(there))}")
-    asked_for = {name for block in plan.blocks for name in block.scenarios}
-    for asked in scenarios:
-        if asked not in asked_for:
-            raise UsageError(f"plan {plan.name} has no scenario {asked}{near_miss(asked, sorted(asked_for))}")
-    blocks = [
-        replace(
-            block,
-            contenders=tuple(name for name in block.contenders if name in kept),
-            scenarios=tuple(name for name in block.scenarios if not scenarios or name in scenarios),
-        )
-        for block in plan.blocks
-    ]
-    kept_blocks = tuple(block for block in blocks if block.contenders and block.scenarios)
-    if not kept_blocks:
-        raise UsageError(f"plan {plan.name}: no block has both {contenders} and {scenarios}")
-    return replace(plan, blocks=kept_blocks, rounds=rounds or plan.rounds)
-
-
-def aimed(plan: Plan, contender: str) -> Plan:
-    """Return *plan* with *contender* in place of all of its own."""
-    blocks = tuple(replace(block, contenders=(contender,)) for block in plan.blocks)
-    return replace(plan, blocks=blocks, reference=contender)
-
-
-def _base(name: str) -> str:
-    return name.partition(":")[0].partition("@")[0].partition("~")[0]
 
 
 def contenders(plan: Plan, tables: Mapping[str, Declared]) -> dict[str, Contender]:

@@ -22,8 +22,12 @@ class Progress(Protocol):
     def note(self, what: str) -> None:
         """Say something that must stay readable."""
 
-    def measuring(self, step: Slice, *, planned_s: float, left_s: float) -> None:
-        """Say what is measured; *planned_s* and *left_s* are seconds of load, all and still to come."""
+    def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
+        """Say what is measured.
+
+        *planned_s* and *left_s* are seconds of load, all and still to come; *half_width* is that of the
+        ratios' intervals so far, in the median (0.05: 5 %), None while there is none.
+        """
 
 
 class PlainLines:
@@ -42,12 +46,12 @@ class PlainLines:
         """Print *what*."""
         self._console.print(what, highlight=False, markup=False, soft_wrap=True)
 
-    def measuring(self, step: Slice, *, planned_s: float, left_s: float) -> None:
+    def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
         """Print where the run is when a round begins."""
         done, eta_s = self._pace.of(planned_s, left_s)
         if step.round != self._round:
             self._round = step.round
-            self.phase(f"round {step.round}: {done:.0%} done, about {_spoken(eta_s)} left")
+            self.phase(f"round {step.round}: {done:.0%} done, about {_spoken(eta_s)} left{_sure(half_width)}")
 
 
 class LiveBar:
@@ -66,11 +70,12 @@ class LiveBar:
         """Print *what* above the bar."""
         self._bar.console.print(what, highlight=False, markup=False, soft_wrap=True)
 
-    def measuring(self, step: Slice, *, planned_s: float, left_s: float) -> None:
+    def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
         """Move the bar."""
         done, eta_s = self._pace.of(planned_s, left_s)
+        left = f"about {_spoken(eta_s)} left{_sure(half_width)}"
         what = f"round {step.round} · {step.cell.scenario} · {step.cell.contender}"
-        self._bar.update(self._task, description=what, completed=done, left=f"about {_spoken(eta_s)} left")
+        self._bar.update(self._task, description=what, completed=done, left=left)
 
 
 class Pace:
@@ -107,6 +112,10 @@ def shown() -> Iterator[Progress]:
     )
     with Bar(*columns, console=console, transient=True) as bar:
         yield LiveBar(bar)
+
+
+def _sure(half_width: float | None) -> str:
+    return f", ratios to ±{half_width:.1%} so far" if half_width else ""
 
 
 def _spoken(seconds: float) -> str:

@@ -66,6 +66,7 @@ class Usage:
     busy_s: Mapping[str, float] = field(default_factory=dict)  # core → not idle, whoever it was
     softirq_s: Mapping[str, float] = field(default_factory=dict)  # core → of that in soft interrupts
     steal_s: Mapping[str, float] = field(default_factory=dict)  # core → taken by the hypervisor
+    throttled_s: float | None = None  # kept from running by the limit of a control group
     memory_bytes: int | None = None  # proportional set size of the whole server tree
 
 

@@ -1,26 +1,22 @@
 """The one scheduler: from a plan and what has been measured to what is measured next. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import count
 from random import Random
-from statistics import median
 
+from bench import settled
 from bench.loads import PILOT, ceiling_load, slug
 from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
 from bench.plan import Group
 from bench.records import Record
+from bench.settled import Capacities
 
 WARM_UP_SWEEP = 0
-BEFORE_SWEEP = (
-    0  # of the ceiling slice that comes before the first counted one; the other has the last sweep's
-)
-PILOT_SWEEPS = 3
+BEFORE_SWEEP = 0  # of the ceiling slice before the first counted one; the one at the end has the last sweep's
 NULL_SERVER = "null-server"  # the contender of ceiling slices
 # What lies between slices (resets, server starts) as a share of them; measured on plans quick and latency.
 OVERHEAD = 1 / 7
-LOWEST_RPS = 1.0  # of an open load whose pilot had no right answer: it shows that there is none
-
-Capacities = Mapping[tuple[str, str], float]  # contender and scenario → verified responses per second
 
 
 def upcoming(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Slice | None:
@@ -45,14 +41,14 @@ def schedule(
     The order of groups is fixed because a server's past shows: one that has read users before it says
     hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in random
     order, all with the same seed. Round 1 begins with the pilots of open loads that are fractions of a
-    capacity; their rates are settled by *records* of them, once for all rounds. The null server is asked
-    before a scenario's first counted slice and after its last. Everything random comes from the plan's
-    seed, so a run can be taken up again where it stopped.
+    capacity. The null server is asked before a scenario's first counted slice, and again when all is done.
+    What the plan leaves open is settled by *records* (`bench.settled`). Everything random comes from the
+    plan's seed, so a run can be taken up again where it stopped.
     """
-    capacities = _capacities(records)
+    kept = list(records)
+    capacities = settled.capacities(kept)
     first = {_ceiling_cell(group): group for group in reversed(groups)}
-    last = {_ceiling_cell(group): group for group in groups}
-    for number in range(first_round, plan.rounds + 1):
+    for number in count(first_round):
         if number == 1:
             yield from _pilots(plan, groups)
         for group in groups:
@@ -61,10 +57,24 @@ def schedule(
             cell = _ceiling_cell(group)
             if number == 1 and first[cell] is group:
                 yield _ceiling(plan, cell, number, BEFORE_SWEEP)
-            for sweep in range(1, plan.sweeps + 1):
+            for sweep in range(1, plan.sweeps + settled.spares(plan, group, number, kept) + 1):
                 yield from _sweep(plan, group, number, sweep, capacities)
-            if number == plan.rounds and last[cell] is group:
+        if number >= settled.rounds(plan, groups, kept):
+            for cell in dict.fromkeys(map(_ceiling_cell, groups)):
                 yield _ceiling(plan, cell, number, plan.sweeps)
+            return
+
+
+def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Iterator[Slice]:
+    """Yield warm-ups that have records already: where a round is taken up again, servers are fresh."""
+    kept = list(records)
+    done = {_identity(record.slice) for record in kept}
+    rest = (step for step in remaining(plan, groups, kept) if step.role in ("warm-up", "measure", "control"))
+    if step := next(rest, None):
+        asked = (step.cell.scenario, step.cell.load)
+        (group,) = [known for known in groups if (known.scenario, known.load) == asked]
+        again = _sweep(plan, group, step.round, WARM_UP_SWEEP, settled.capacities(kept))
+        yield from (step for step in again if _identity(step) in done)
 
 
 def duration_s(steps: Iterable[Slice]) -> float:
@@ -77,43 +87,15 @@ def hash_seed(plan: Plan, number: int) -> int:
     return Random(f"{plan.seed}/{number}/hash").getrandbits(32)
 
 
-def rate_rps(group: Group, contender: str, capacities: Capacities) -> float | None:
-    """Return the rate of an open load for *contender*; None while its pilots are still to come, or closed."""
-    if group.load.fraction is None:
-        return group.load.rate
-    asked = group.contenders if group.load.of == "slowest" else (contender,)
-    known = [capacities.get((_piloted(group, name), group.scenario)) for name in asked]
-    reached = [capacity for capacity in known if capacity is not None]
-    if len(reached) < len(known):
-        return None
-    # One that answers nothing must not take all others down with it.
-    return max(LOWEST_RPS, group.load.fraction * min(filter(None, reached), default=0.0))
-
-
-def _capacities(records: Iterable[Record]) -> Capacities:
-    pilots: dict[tuple[str, str], list[float]] = {}
-    for record in records:
-        if record.slice.role == "capacity":
-            cell = record.slice.cell
-            pilots.setdefault((cell.contender, cell.scenario), []).append(record.sample.throughput_rps)
-    return {pilot: median(rates) for pilot, rates in pilots.items() if len(rates) == PILOT_SWEEPS}
-
-
-def _piloted(group: Group, contender: str) -> str:
-    """Return whose capacity *contender* has: that of its original for a twin."""
-    original = contender.removesuffix(SAME_AGAIN)
-    return original if original in group.contenders else contender
-
-
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
     """Yield the slices that capacity is told from."""
     piloted: dict[str, dict[str, None]] = {}
     for group in groups:
         if group.load.fraction is not None:
-            members = dict.fromkeys(_piloted(group, name) for name in group.contenders)
+            members = dict.fromkeys(settled.piloted(group, name) for name in group.contenders)
             piloted.setdefault(group.scenario, {}).update(members)
     for scenario, members in piloted.items():
-        for sweep in range(1, PILOT_SWEEPS + 1):
+        for sweep in range(1, settled.PILOT_SWEEPS + 1):
             key = (plan.seed, "pilot", scenario, sweep)
             for contender in _shuffled(tuple(members), *key):
                 cell = Cell(contender=contender, scenario=scenario, load=PILOT)
@@ -134,7 +116,7 @@ def _sweep(plan: Plan, group: Group, number: int, sweep: int, capacities: Capaci
             sweep,
             _seed(*key),
             lead_in_s=0.0 if warming else plan.lead_in_s,
-            rate_rps=rate_rps(group, contender, capacities),
+            rate_rps=settled.rate_rps(group, contender, capacities),
         )
 
 

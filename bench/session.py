@@ -2,19 +2,24 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 
-from bench import contenders, experiment, lab, plan, progress, scenarios, schedule
+from bench import contenders, experiment, lab, narrowing, plan, progress, scenarios, store
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, UsageError
+from bench.likeness import differences, facts_of
 from bench.load.driver import Workers
-from bench.loads import spoken
 from bench.model import Contender, Plan
+from bench.observe import hyperthreads
 from bench.observe.fingerprint import fingerprint
 from bench.records import SCHEMA, Event, Run
 from bench.runtime import external
+from bench.runtime.placement import available_cores
 from bench.runtime.process import ProcessRuntime
 from bench.store import Journal, folder_name, make_folder
+
+TOLD = 3  # differences, in a line that refuses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str 
     """
     chosen = replace(chosen, load_workers=away.expect or chosen.load_workers)
     if away.target:
-        chosen = plan.aimed(chosen, away.target.name)
+        chosen = narrowing.aimed(chosen, away.target.name)
         served = {away.target.name: away.target}
     else:
         served = plan.contenders(chosen, contenders.declared(root))
@@ -63,20 +68,6 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str 
         contenders=tuple(served.values()),
         scenarios=tuple(plan.scenarios(chosen, scenarios.declared(root)).values()),
     )
-
-
-def preview(begun: Run) -> str:
-    """Return what the run would measure and about how long that takes, in words."""
-    swept = plan.groups(begun.plan, {contender.name: contender for contender in begun.contenders})
-    steps = list(schedule.schedule(begun.plan, swept))
-    minutes = schedule.duration_s(steps) * (1 + schedule.OVERHEAD) / 60
-    lines = [f"{group.scenario}, {spoken(group.load)}: {', '.join(group.contenders)}" for group in swept]
-    lines.append(
-        f"{sum(len(group.contenders) for group in swept)} cells × {begun.plan.rounds} rounds "
-        f"× {begun.plan.sweeps} sweeps = {len(steps)} slices with warm-ups, pilots and ceilings, "
-        f"about {minutes:.1f} min"
-    )
-    return "\n".join(lines)
 
 
 def open_journal(begun: Run, results: Path, out: Path | None = None) -> Journal:
@@ -93,24 +84,53 @@ def open_journal(begun: Run, results: Path, out: Path | None = None) -> Journal:
     return Journal(begun, make_folder(out or results / name))
 
 
+def take_up(root: Path, folder: Path) -> Journal:
+    """Return the journal of the run in *folder*, to go on where it stopped: nothing kept is measured again.
+
+    Raises UsageError where it is complete or damaged, and where code, versions or the machine have changed:
+    what comes would not be of the same experiment.
+    """
+    kept = store.load(folder)
+    if kept.ended == "complete":
+        raise UsageError(f"{folder} is complete: there is nothing to resume")
+    if kept.runtime == external.ExternalRuntime.name:
+        raise UsageError(f"{folder} asked a --target: start a new run, nothing tells whether it is the same")
+    now = {**fingerprint(root), "runtime": kept.runtime}
+    if changed := differences(facts_of(kept), now):
+        what = "; ".join(f"{one.fact} was {one.here}, is {one.there}" for one in changed[:TOLD])
+        raise UsageError(f"{folder} cannot be resumed, start a new run: {what}")
+    # These are made again, or remembered; a run of yore must not speak for today's.
+    journal = Journal(replace(kept, ended=None, verifications=(), queries=()), folder)
+    journal.happened(Event(at_s=journal.elapsed_s(), what="taken up again"))
+    return journal
+
+
 def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere()) -> None:
     """Carry the journal's plan out; however that ends, the journal says so and is saved.
 
     Raises what stopped it: CannotMeasure, or KeyboardInterrupt.
     """
-    logs = journal.folder / "logs"
+    logs = _unused(journal.folder / "logs")
     workers = Workers(count=journal.run.plan.load_workers, bind=away.bind)
     try:
-        with (
-            progress.shown() as shown,
-            lab.opened(root, logs, shown, workers=workers, runtime=journal.run.runtime) as opened,
-        ):
-            experiment.carry_out(journal, opened)
+        with progress.shown() as shown:
+            if not away.target:
+                shown.phase("timing a core with its neighbour idle, then busy")
+                journal.learned({"hyperthreads": hyperthreads.evidence(available_cores())})
+            runtime = journal.run.runtime
+            with lab.opened(root, logs, shown, workers=workers, runtime=runtime) as opened:
+                experiment.carry_out(journal, opened)
     except KeyboardInterrupt:
         journal.ended("interrupted")
         raise
     except BenchError as error:
-        journal.happened(Event(at_s=journal.elapsed_s(), what=str(error)))
+        journal.happened(Event(at_s=journal.elapsed_s(), what=str(error), log=error.log))
         journal.ended("failed")
         raise
     journal.ended("complete")
+
+
+def _unused(folder: Path) -> Path:
+    """Return *folder*, with a number behind its name where there is one already: a run taken up again."""
+    names = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(name for name in chain([folder], names) if not name.exists())

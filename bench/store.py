@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.documents import read_json, to_json, write_atomically
-from bench.errors import UsageError
+from bench.errors import CannotMeasure, UsageError
 from bench.records import SCHEMA, Ending, Event, Queries, Record, Run, Start, Verification
 
 FILE = "run.json"
@@ -19,10 +19,10 @@ class Journal:
     def __init__(self, run: Run, folder: Path) -> None:
         self.run = run
         self.folder = folder
-        self._began = time.monotonic()
+        self._began = time.monotonic() - _reached_s(run)
 
     def elapsed_s(self) -> float:
-        """Return how long the run has gone on."""
+        """Return how long the run has gone on, without the time between its parts where it was taken up."""
         return time.monotonic() - self._began
 
     def learned(self, facts: Mapping[str, object]) -> None:
@@ -55,8 +55,21 @@ class Journal:
         self.save()
 
     def save(self) -> None:
-        """Write the run as it is now; a reader sees this state or the one before."""
-        write_atomically(self.folder / FILE, to_json(self.run))
+        """Write the run as it is now; a reader sees this state or the one before.
+
+        Raises CannotMeasure where that is not possible; what was saved before stays.
+        """
+        try:
+            write_atomically(self.folder / FILE, to_json(self.run))
+        except OSError as error:
+            raise CannotMeasure(
+                f"{self.folder / FILE}: {error.strerror}: make room, then go on with --resume {self.folder}"
+            ) from error
+
+
+def _reached_s(run: Run) -> float:
+    ends = [record.started_s + record.slice.lead_in_s + record.slice.window_s for record in run.records]
+    return max([*ends, *(event.at_s for event in run.events)], default=0.0)
 
 
 def folder_name(started: datetime, plan: str, commit: str | None, dirty: bool) -> str:

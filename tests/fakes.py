@@ -135,5 +135,5 @@ class FakeProgress:
     def note(self, what):
         self.said.append(what)
 
-    def measuring(self, step, *, planned_s, left_s):
+    def measuring(self, step, *, planned_s, left_s, half_width):
         assert 0 < left_s <= planned_s

@@ -59,7 +59,8 @@ window_s = 0.2
 warm_up_s = 0.1
 
 [[block]]
-contenders = ["floor", "one", "one-fast", "one~aa"]
+contenders = ["floor", "one", "one-fast"]
+controls = ["one"]
 scenarios = ["hello", "churn"]
 loads = [{ kind = "closed", connections = 4 }]
 """

@@ -11,6 +11,7 @@ from bench.model import Block, Cell, Contender, Exchange, Load, Plan, Scenario, 
 from bench.records import SCHEMA, Record, Run, Sample, Usage, Verification
 
 SPEEDS = {"stdlib": 12_000.0, "django": 2_100.0, "flask": 4_300.0, "fastapi": 10_400.0, "flask~aa": 4_300.0}
+WARM_UP_S = 2.5  # 500 requests of the slowest that tests have
 STACKS = {
     "stdlib": "http.server of the standard library",
     "django": "Django on gunicorn gthread",
@@ -59,7 +60,7 @@ def synthetic_run(
         sweeps=sweeps,
         lead_in_s=0.1,
         window_s=0.65,
-        warm_up_s=0.3,
+        warm_up_s=WARM_UP_S,
         seed=seed,
         slo_ms=slo_ms,
     )
@@ -136,7 +137,7 @@ def rate(fraction: float, **changes: Any) -> Load:
 def _record(
     cell: Cell, number: int, sweep: int, speeds: Mapping[str, float], noise: float, random: Random
 ) -> Record:
-    window_s = 0.65 if sweep else 0.3
+    window_s = 0.65 if sweep else WARM_UP_S
     speed = speeds[cell.contender]
     asked_rps = _asked_rps(cell, speeds)
     count = round((asked_rps or speed) * window_s * (1 + random.gauss(0, noise)))
@@ -165,7 +166,7 @@ def _record(
             steal_s={"0": 0.0, "1": 0.0},
             memory_bytes=(40 + random.randrange(4)) * 2**20,
         ),
-        started_s=number * 10.0 + sweep,
+        started_s=number * 100.0 + (60 if cell.scenario != "hello" else 0) + sweep * 5,
     )
 
 

@@ -81,6 +81,23 @@ def test_placement_passes_its_caveats_on():
 
 
 @pytest.mark.parametrize(
+    ("hyperthreads", "said"),
+    [
+        (None, ()),
+        ({"cores": [0, 1], "slowdown": -0.01}, ()),
+        ({"cores": [0, 1], "slowdown": 0.05}, ()),
+        (
+            {"cores": [0, 1], "slowdown": 0.312},
+            ("core 0 is 31 % slower while core 1 is busy: they are not two whole cores (hyperthreads)",),
+        ),
+    ],
+)
+def test_cores_that_slow_each_other_down_concern_every_row(clean, hyperthreads, said):
+    run = replace(clean, fingerprint={"hyperthreads": hyperthreads})
+    assert [row.caveats for row in analyse(run).rows] == [said, said]
+
+
+@pytest.mark.parametrize(
     ("outcome", "said"), [("failed", "it failed its checks"), ("no checks", "no checks"), (None, "no checks")]
 )
 def test_only_a_contender_that_passed_its_checks_has_none(clean, outcome, said):

@@ -5,9 +5,9 @@ import pytest
 
 from bench import contenders, experiment, plan, scenarios, store
 from bench.errors import CannotMeasure
-from bench.experiment import Lab
 from bench.histogram import Histogram
-from bench.records import SCHEMA, Run
+from bench.instruments import Lab
+from bench.records import SCHEMA, Run, Usage
 from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.projects import make_project
 
@@ -161,12 +161,72 @@ def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_p
     assert {record.slice.round for record in journal.run.records} == {1, 2}
 
 
+def test_a_server_that_answers_nothing_is_told_once_with_its_log(journal, tmp_path):
+    lab, _ = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, latencies_ns=()))
+    experiment.carry_out(journal, lab)
+    assert [(event.contender, event.what) for event in journal.run.events] == [
+        (name, "no right answer in a whole slice")
+        for name in dict.fromkeys(e.contender for e in journal.run.events)
+    ]
+    assert {event.contender for event in journal.run.events} == {"floor", "one", "one-fast", "one~aa"}
+    assert {event.log for event in journal.run.events} == {"its last words"}
+
+
+class Disturbed(FakeObserver):
+    """Others use the server's core in the third slice that is watched in a round's sweeps."""
+
+    def __init__(self):
+        self.watched = 0
+
+    def watch(self, *about) -> Usage:
+        self.watched += 1
+        busy_s = {"0": 0.2 if self.watched == 10 else 0.1, "1": 0.0}
+        return replace(super().watch(*about), busy_s=busy_s)
+
+
+def test_a_slice_that_others_disturbed_is_made_up_for_by_a_spare_sweep(journal, tmp_path):
+    lab, _ = lab_with(tmp_path)
+    cores = {"placement": {"server": [0], "client": [1], "database": [1], "caveats": []}}
+    lab.runtime.facts = lambda: cores
+    experiment.carry_out(journal, replace(lab, observer=Disturbed()))
+    void = [record for record in journal.run.records if record.void]
+    assert [record.void for record in void] == ["others used the server's cores"]
+    spare = [record.slice for record in journal.run.records if record.slice.sweep == 3]
+    members = {"hello": 4, "churn": 3}[void[0].slice.cell.scenario]
+    assert len(spare) == members
+    assert {step.cell.scenario for step in spare} == {void[0].slice.cell.scenario}
+
+
 def test_an_interrupted_run_is_kept_and_its_servers_are_stopped(journal, tmp_path):
     lab, diary = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, interrupt_at=COUNTING + 13))
     with pytest.raises(KeyboardInterrupt):
         experiment.carry_out(journal, lab)
     assert len(journal.run.records) == 12
     assert diary[-1] == "stop"
+
+
+@pytest.mark.parametrize("stopped_at", [2, 9, 13, 20, 25])
+def test_a_run_taken_up_again_measures_the_rest_once_on_servers_that_are_warm(journal, tmp_path, stopped_at):
+    lab, _ = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, interrupt_at=COUNTING + stopped_at))
+    with pytest.raises(KeyboardInterrupt):
+        experiment.carry_out(journal, lab)
+    journal.save()
+    kept = store.load(journal.folder).records
+    again = store.Journal(store.load(journal.folder), journal.folder)
+    lab, diary = lab_with(tmp_path)
+    experiment.carry_out(again, lab)
+    assert again.run.records[: len(kept)] == kept
+    counted = [r.slice for r in again.run.records if r.slice.role in ("measure", "control")]
+    assert len(counted) == len(set(map(str, counted))) == 2 * (4 + 3) * 2
+    warm = set()
+    for entry in diary:
+        what, _, rest = entry.partition(" ")
+        if what == "serve":
+            warm.clear()
+        elif what == "warm-up":
+            warm.add(rest)
+        elif what in ("measure", "control"):
+            assert rest in warm
 
 
 def test_an_unequal_contender_is_not_timed(root, journal, tmp_path):

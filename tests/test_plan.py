@@ -1,6 +1,6 @@
 import pytest
 
-from bench import contenders, plan, scenarios
+from bench import contenders, narrowing, plan, scenarios
 from bench.errors import UsageError
 from tests.projects import PLAN, make_project
 
@@ -25,6 +25,14 @@ def test_a_margin_that_a_plan_names_replaces_that_one_alone(tmp_path):
     assert plan.read(root, "tiny").margins == {"throughput_rps": 0.1, "service_demand_us": 0.03}
 
 
+def test_rounds_that_are_to_be_settled_begin_with_a_pilot_and_have_a_budget(tmp_path):
+    root = make_project(tmp_path, plan=PLAN.replace("rounds = 2", 'rounds = "auto"'))
+    chosen = plan.read(root, "tiny")
+    assert (chosen.rounds, chosen.budget_s) == (9, 600.0)
+    fixed = narrowing.narrowed(chosen, rounds=4)
+    assert (fixed.rounds, fixed.budget_s) == (4, None)
+
+
 def test_contenders_are_swept_over_together_where_they_serve_the_scenario(root):
     hello, churn = groups_of(root, plan.read(root, "tiny"))
     assert (hello.scenario, hello.contenders) == ("hello", ("floor", "one", "one-fast", "one~aa"))
@@ -40,7 +48,7 @@ def test_a_cell_that_two_blocks_ask_for_is_measured_once(tmp_path):
 
 
 def test_narrowing_by_a_base_takes_every_name_of_it(root):
-    chosen = plan.narrowed(plan.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
+    chosen = narrowing.narrowed(plan.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
     (churn,) = groups_of(root, chosen)
     assert (churn.scenario, churn.contenders, chosen.rounds) == ("churn", ("one", "one~aa"), 7)
 
@@ -57,9 +65,9 @@ def test_unknown_names_are_told_with_what_is_near(root):
     with pytest.raises(UsageError, match="unknown plan tny; did you mean tiny"):
         plan.read(root, "tny")
     with pytest.raises(UsageError, match="plan tiny has no contender flor; did you mean floor"):
-        plan.narrowed(chosen, contenders=["flor"])
+        narrowing.narrowed(chosen, contenders=["flor"])
     with pytest.raises(UsageError, match="plan tiny has no scenario helo; did you mean hello"):
-        plan.narrowed(chosen, scenarios=["helo"])
+        narrowing.narrowed(chosen, scenarios=["helo"])
     with pytest.raises(UsageError, match="plan tiny: unknown scenario churn; there is hello"):
         plan.scenarios(chosen, {"hello": scenarios.declared(root)["hello"]})
 
@@ -68,7 +76,7 @@ def test_unknown_names_are_told_with_what_is_near(root):
     ("before", "after", "words"),
     [
         ("rounds = 2", "round = 2", "tiny.toml: rounds: Field required"),
-        ("rounds = 2", 'rounds = "2"', "tiny.toml: rounds: Input should be a valid integer"),
+        ("rounds = 2", 'rounds = "2"', 'tiny.toml: rounds: a whole number, or "auto"'),
         ("rounds = 2", "rounds = 0", "tiny.toml: rounds: must be more than 0"),
         ("warm_up_s = 0.1", "warm_up_s = -1", "tiny.toml: warm_up_s: must not be negative"),
         ("connections = 4", "connections = 0", "block.0.loads: connections: at least 1"),
@@ -82,6 +90,14 @@ def test_unknown_names_are_told_with_what_is_near(root):
         ("sweeps = 2", "sweeps = 2\nmargins = { latency = 0.1 }", "margins.latency: unknown key"),
         ("sweeps = 2", "sweeps = 2\nslo_ms = 0", "tiny.toml: slo_ms: must be more than 0"),
         ("sweeps = 2", "sweeps = 2\nload_workers = 0", "tiny.toml: load_workers: must be more than 0"),
+        (
+            'controls = ["one"]',
+            'controls = ["two"]',
+            "block.0.controls: two is none of the block's contenders",
+        ),
+        ("sweeps = 2", "sweeps = 2\nspare_sweeps = -1", "tiny.toml: spare_sweeps: must not be negative"),
+        ("sweeps = 2", "sweeps = 2\nbudget_s = 60", 'tiny.toml: budget_s: goes with rounds = "auto"'),
+        ("rounds = 2", 'rounds = "auto"\nbudget_s = 0', "tiny.toml: budget_s: must be more than 0"),
         ("sweeps = 2", "sweeps = 2\nfoo = 1", "tiny.toml: foo: unknown key"),
     ],
 )

@@ -1,12 +1,14 @@
+import math
 from collections import Counter
 from dataclasses import replace
 from itertools import groupby
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import schedule
+from bench import schedule, settled
 from bench.histogram import Histogram
 from bench.model import Block, Load, Plan
 from bench.plan import Group
@@ -116,14 +118,16 @@ def test_every_round_has_its_own_hash_seed():
     assert len({schedule.hash_seed(PLAN, number) for number in range(1, 30)}) == 29
 
 
-def test_the_null_server_is_asked_before_the_first_counted_slice_of_a_scenario_and_after_its_last():
+def test_the_null_server_is_asked_before_the_first_counted_slice_of_a_scenario_and_at_the_end():
+    steps = carried_out()
+    assert [step.cell.scenario for step in steps[-2:]] == ["x", "y"]
+    assert {step.role for step in steps[-2:]} == {"ceiling"}
     for scenario in ("x", "y"):
-        steps = [step for step in carried_out() if step.cell.scenario == scenario and step.sweep]
-        warmed_up = [step for step in carried_out() if step.cell.scenario == scenario]
-        ceilings = [index for index, step in enumerate(warmed_up) if step.role == "ceiling"]
-        first = next(i for i, step in enumerate(warmed_up) if step.role == "measure")
-        assert ceilings == [first - 1, len(warmed_up) - 1]
-        assert steps[-1].cell.load == LOAD
+        asked = [step for step in steps if step.cell.scenario == scenario]
+        ceilings = [index for index, step in enumerate(asked) if step.role == "ceiling"]
+        first = next(i for i, step in enumerate(asked) if step.role == "measure")
+        assert ceilings == [first - 1, len(asked) - 1]
+        assert asked[-1].cell.load == LOAD
 
 
 def test_loads_that_share_a_ceiling_have_it_measured_once():
@@ -143,7 +147,7 @@ def test_fractions_are_of_the_capacity_that_pilots_showed_frozen_for_all_rounds(
     groups = [Group(scenario="x", load=OPEN, contenders=("a", "b", "c", "a~aa"))]
     pilots = [step for step in carried_out(groups=groups) if step.role == "capacity"]
     assert carried_out(groups=groups)[: len(pilots)] == pilots
-    assert Counter(step.cell.contender for step in pilots) == dict.fromkeys("abc", schedule.PILOT_SWEEPS)
+    assert Counter(step.cell.contender for step in pilots) == dict.fromkeys("abc", settled.PILOT_SWEEPS)
     assert rates(groups) == {"a": 100, "b": 1000, "c": 4000}  # half of what a window of half a second showed
     assert rates(groups, role="control") == {"a~aa": 100}
     warmed_up = {step.rate_rps for step in carried_out(groups=groups) if step.role == "warm-up"}
@@ -154,7 +158,7 @@ def test_a_fraction_of_the_slowest_is_one_rate_for_all_and_one_that_answers_noth
     groups = [Group(scenario="x", load=SLOWEST, contenders=("a", "b", "c"))]
     assert set(rates(groups).values()) == {160}
     assert set(rates(groups, {"b": 1000, "c": 4000}).values()) == {1600}
-    assert set(rates(groups, {}).values()) == {schedule.LOWEST_RPS}
+    assert set(rates(groups, {}).values()) == {settled.LOWEST_RPS}
 
 
 def test_a_twin_alone_has_a_pilot_of_its_own():
@@ -167,3 +171,85 @@ def test_a_rate_is_the_same_for_all_without_a_pilot():
     groups = [Group(scenario="x", load=replace(OPEN, fraction=None, rate=2000.0), contenders=("a", "b"))]
     assert not [step for step in carried_out(groups=groups) if step.role == "capacity"]
     assert set(rates(groups).values()) == {2000.0}
+
+
+def carried_out_with_voids(plan, lost):
+    """Carry *plan* out; *lost* tells of a slice and the records before it whether it is void."""
+    records = []
+    while step := schedule.upcoming(plan, GROUPS, records):
+        record = record_of(step)
+        records.append(replace(record, void="noise") if lost(step, records) else record)
+    return records
+
+
+def sweeps_of(records, number, scenario):
+    steps = [r.slice for r in records if r.slice.role in ("measure", "control")]
+    return sorted({s.sweep for s in steps if (s.round, s.cell.scenario) == (number, scenario)})
+
+
+def test_a_spare_sweep_of_all_contenders_makes_up_for_a_void_slice():
+    def lost(step, records):
+        return (step.round, step.cell.scenario, step.cell.contender, step.sweep) == (2, "x", "b", 1)
+
+    records = carried_out_with_voids(PLAN, lost)
+    assert [sweeps_of(records, number, "x") for number in (1, 2, 3)] == [[1, 2, 3], [1, 2, 3, 4], [1, 2, 3]]
+    assert sweeps_of(records, 2, "y") == [1, 2, 3]
+    assert {r.slice.cell.contender for r in records if r.slice.sweep == 4} == set(GROUPS[0].contenders)
+    assert len(records) == len(carried_out()) + 4
+
+
+def test_spare_sweeps_come_to_an_end_and_their_own_voids_count():
+    records = carried_out_with_voids(PLAN, lambda step, records: step.cell.contender == "b" and step.sweep)
+    assert sweeps_of(records, 1, "x") == [1, 2, 3, 4, 5]
+    one_each = carried_out_with_voids(PLAN, lambda step, records: (step.round, step.sweep) == (1, 4))
+    assert sweeps_of(one_each, 1, "x") == [1, 2, 3]
+    unlucky = carried_out_with_voids(
+        PLAN,
+        lambda step, records: step.cell.contender == "b" and (step.round, step.sweep) in {(1, 3), (1, 4)},
+    )
+    assert sweeps_of(unlucky, 1, "x") == [1, 2, 3, 4, 5]
+
+
+def test_a_plan_without_spares_has_none():
+    records = carried_out_with_voids(replace(PLAN, spare_sweeps=0), lambda step, records: True)
+    assert sweeps_of(records, 1, "x") == [1, 2, 3]
+
+
+AUTO = replace(PLAN, rounds=9, budget_s=10_000.0)
+
+
+def rounds_with(plan, spread, *, effect=1.0, round_s=20.0):
+    """Return how many rounds *plan* has where log-ratios to its reference spread so much."""
+    random = Random(1)
+    records = []
+    while step := schedule.upcoming(plan, GROUPS, records):
+        noise = random.gauss(0, spread) if step.cell.contender == "b" else 0.0
+        answered = round(100_000 * (effect if step.cell.contender == "b" else 1) * math.exp(noise))
+        once = Histogram.of([1])
+        sample = Sample(window_s=1.0, latency=replace(once, counts=(answered,)))
+        started_s = step.round * round_s + step.sweep
+        records.append(Record(slice=step, sample=sample, usage=Usage(elapsed_s=1.0), started_s=started_s))
+    ceilings = {record.slice.round for record in records if record.slice.role == "ceiling"}
+    assert ceilings == {1, records[-1].slice.round}
+    return records[-1].slice.round
+
+
+def test_a_steady_pilot_is_all_that_is_measured():
+    assert rounds_with(AUTO, 0.001) == 9
+
+
+def test_the_spread_of_the_pilot_settles_how_many_rounds_there_are():
+    assert 9 < rounds_with(AUTO, 0.08) < rounds_with(AUTO, 0.16)
+
+
+def test_what_the_pilot_says_of_a_contender_does_not_matter():
+    assert rounds_with(AUTO, 0.08) == rounds_with(AUTO, 0.08, effect=3.0)
+
+
+def test_the_budget_is_an_end_to_all_rounds():
+    assert rounds_with(replace(AUTO, budget_s=300.0), 0.3) == 15
+    assert rounds_with(replace(AUTO, budget_s=60.0), 0.3) == 9
+
+
+def test_without_a_budget_nothing_is_settled_by_records():
+    assert rounds_with(PLAN, 0.3) == 4

@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from bench import store
-from bench.errors import UsageError
+from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.model import Block, Cell, Load, Plan, Slice
 from bench.records import SCHEMA, Event, Record, Run, Sample, Start, Usage, Verification
@@ -69,6 +70,21 @@ def test_a_damaged_file_is_refused_with_the_place(run, tmp_path):
     file.write_text(json.dumps(content))
     with pytest.raises(UsageError, match=r"records\.0\.sample\.window_s"):
         store.load(tmp_path)
+
+
+def test_time_goes_on_where_a_run_stopped(run, tmp_path):
+    assert 2.1 <= store.Journal(run, tmp_path).elapsed_s() < 60  # the slice ended at 1.5 + 0.1 + 0.5
+    assert store.Journal(replace(run, records=(), events=()), tmp_path).elapsed_s() < 60
+
+
+def test_a_run_that_cannot_be_written_ends_with_the_remedy_and_keeps_what_was_saved(run, tmp_path):
+    journal = store.Journal(run, tmp_path)
+    journal.save()
+    (tmp_path / ".run.json.partial").mkdir()  # as if there were no room for it
+    journal.happened(Event(at_s=3.0, what="the disk is full"))
+    with pytest.raises(CannotMeasure, match=r"run.json: .*make room, then go on with --resume"):
+        journal.save()
+    assert store.load(tmp_path) == run
 
 
 def test_another_schema_is_refused_by_its_number(run, tmp_path):

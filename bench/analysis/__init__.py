@@ -3,17 +3,32 @@
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
-from bench.analysis.caveats import caveats_of
-from bench.analysis.comparisons import Comparison, comparisons, judged, noise_floors, ranks
+from bench.analysis.caveats import SAME_CORE, caveats_of, same_core
+from bench.analysis.comparisons import (
+    Comparison,
+    comparisons,
+    half_width,
+    judged,
+    log_ratios,
+    noise_floors,
+    ranks,
+)
 from bench.analysis.estimates import Arrivals, Row, rows
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
+from bench.analysis.sizing import half_width_at, rounds_for, spread_of
 from bench.analysis.stats import Estimate
+from bench.analysis.steadiness import Steadiness, first_answers
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import more_rounds
+from bench.analysis.voids import LIMITS, evidence, void_of
 from bench.records import Run
 
+MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
+
 __all__ = [
+    "LIMITS",
+    "SAME_CORE",
     "Analysis",
     "Arrivals",
     "Capacity",
@@ -22,17 +37,27 @@ __all__ = [
     "Estimate",
     "Latency",
     "Row",
+    "Steadiness",
     "Utilisation",
     "analyse",
     "client_us",
     "cores_of",
     "database_us",
+    "evidence",
+    "first_answers",
+    "half_width",
+    "half_width_at",
     "last_percent",
+    "log_ratios",
     "metrics_of",
     "more_rounds",
+    "rounds_for",
+    "same_core",
     "server_us",
+    "spread_of",
     "told_ms",
     "utilisation_of",
+    "void_of",
 ]
 
 
@@ -53,8 +78,21 @@ class Analysis:
 
     @property
     def valid(self) -> bool:
-        """Whether there is a number to use: the harness held, and someone answered correctly."""
-        return self.run.ended != "failed" and any(row.requests for row in self.rows)
+        """Whether there is a number to use."""
+        return self.invalid is None
+
+    @property
+    def invalid(self) -> str | None:
+        """Why there is no number to use; None where there is."""
+        if self.run.ended == "failed":
+            return "the run failed"
+        void = sum(sum(row.voids.values()) for row in self.rows)
+        taken = void + sum(row.slices for row in self.rows)
+        if void > MOST_VOID * taken:
+            return f"{void:,} of {taken:,} slices are void: the machine was not ours to measure on"
+        if not any(row.requests for row in self.rows):
+            return "nobody gave a right answer"
+        return None
 
 
 def analyse(run: Run) -> Analysis:

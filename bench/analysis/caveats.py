@@ -1,17 +1,19 @@
 """Measured reasons to trust a row less, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
+from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.records import Run
 
 KEPT_UP = 0.99  # of the requests that were due
+SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 
 def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
     """Return what a reader must know before using *row*, what concerns the row alone first."""
-    return (*_of_row(row), *_of_contender(run, row.cell.contender), *_of_run(run))
+    return (*_of_row(row), *_of_servers(run, row), *_of_contender(run, row.cell.contender), *_of_run(run))
 
 
 def _of_row(row: Row) -> Iterator[str]:
@@ -34,6 +36,23 @@ def _of_row(row: Row) -> Iterator[str]:
         yield row.ceiling.missing
 
 
+def _of_servers(run: Run, row: Row) -> Iterator[str]:
+    """Yield what is odd about a cell's servers from their first slice to their last."""
+    workers = next(one.workers for one in run.contenders if one.name == row.cell.contender)
+    asked = too_little_warm_up(run, row.cell, workers)
+    if asked is not None and row.requests:
+        yield f"warmed up by {asked:,} requests per worker: {WARM_REQUESTS} are due"
+    seen = row.steadiness
+    if seen and seen.change and seen.state in ("warming", "slowing"):
+        low, high = ((told or 1.0) * 100 - 100 for told in (seen.change.low, seen.change.high))
+        yield (
+            f"{seen.state}: a server's speed changed by {seen.change.estimate * 100 - 100:+.1f} % "
+            f"({low:+.1f} to {high:+.1f}) from its first slice to its last, {seen.span_s:.0f} s later"
+        )
+    if seen and seen.state == "unsteady":
+        yield f"unsteady: half of a server's slices lie over {seen.deviation * 100:.0f} % from its middle"
+
+
 def _of_contender(run: Run, contender: str) -> Iterator[str]:
     outcomes = {verification.contender: verification.outcome for verification in run.verifications}
     match outcomes.get(contender):
@@ -52,6 +71,18 @@ def _of_run(run: Run) -> Iterator[str]:
     placement = run.fingerprint.get("placement")
     if isinstance(placement, Mapping):
         yield from placement.get("caveats", ())
+    hyperthreads = run.fingerprint.get("hyperthreads")
+    if isinstance(hyperthreads, Mapping) and hyperthreads["slowdown"] > SAME_CORE:
+        yield same_core(hyperthreads["cores"], hyperthreads["slowdown"])
+
+
+def same_core(cores: Sequence[int], slowdown: float) -> str:
+    """Return what it means that the first of two *cores* is slower while the second is busy."""
+    core, neighbour = cores
+    return (
+        f"core {core} is {slowdown * 100:.0f} % slower while core {neighbour} is busy: "
+        "they are not two whole cores (hyperthreads)"
+    )
 
 
 def _counted(kinds: Mapping[str, int]) -> str:

@@ -1,7 +1,9 @@
 """Contenders relative to the reference, and to themselves: paired sweep by sweep."""
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from bench.analysis.measures import METRICS, Metric, by_cell, by_sweep, metrics_of
 from bench.analysis.stats import Estimate, paired_log_ratios, ratio_of
@@ -54,6 +56,28 @@ def noise_floors(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, 
         if original in measured and not {cell, original} & set(limited)
         for metric in metrics_of(cell.load)
     )
+
+
+def log_ratios(records: Iterable[Record], cell: Cell, reference: Cell, metric: Metric) -> Mapping[int, float]:
+    """Return the paired log-ratio of *cell* to *reference* in each round that has one."""
+    counted = [record for record in records if record.slice.role in ("measure", "control")]
+    own = [record for record in counted if record.slice.cell == cell]
+    others = [record for record in counted if record.slice.cell == reference]
+    measure = METRICS[metric]
+    return paired_log_ratios(by_sweep(own, measure), by_sweep(others, measure)).log_ratios
+
+
+def half_width(run: Run) -> float | None:
+    """Return the median half-width of the run's throughput ratios, of logarithms; None without an interval.
+
+    It says how sure a run is, and nothing about anyone.
+    """
+    widths = [
+        math.log(ratio.high / ratio.low) / 2
+        for one in comparisons(run)
+        if one.metric == "throughput_rps" and (ratio := one.ratio) and ratio.low and ratio.high
+    ]
+    return median(widths) if widths else None
 
 
 def judged(comparison: Comparison, floors: Sequence[Comparison], margins: Mapping[str, float]) -> Comparison:

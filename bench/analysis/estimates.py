@@ -18,6 +18,7 @@ from bench.analysis.measures import (
 )
 from bench.analysis.percentiles import Latency
 from bench.analysis.stats import Estimate, estimate_of, medians_by_round
+from bench.analysis.steadiness import Steadiness, steadiness
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.histogram import Histogram
 from bench.model import SAME_AGAIN, Cell, Contender
@@ -60,6 +61,7 @@ class Row:
     ceiling: Ceiling
     client_limit: str | None  # why throughput may be the client's; None: it is not
     bound_by: Bound | None  # None: nothing was counted
+    steadiness: Steadiness | None  # None: nothing was counted
     in_flight: float | None  # by Little's law: throughput × mean latency
     rank: int | None = None  # 1 + how many were proven faster; None: unranked
     caveats: tuple[str, ...] = ()
@@ -130,6 +132,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         bound_by=bound_by(used, cores, workers=contender.workers, client_limited=limit is not None)
         if counted
         else None,
+        steadiness=steadiness(counted),
         in_flight=merged.total_ns / 1e9 / window_s if window_s else None,
     )
 

@@ -22,6 +22,15 @@ class Estimate:
     high: float | None = None
     level: float | None = None
 
+    def exp(self) -> "Estimate":
+        """Return the ratio whose logarithm this is."""
+        return Estimate(
+            estimate=math.exp(self.estimate),
+            low=None if self.low is None else math.exp(self.low),
+            high=None if self.high is None else math.exp(self.high),
+            level=self.level,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
@@ -72,14 +81,7 @@ def paired_log_ratios(values: Mapping[Sweep, float], references: Mapping[Sweep, 
 def ratio_of(pairing: Pairing) -> Estimate | None:
     """Return the ratio over rounds; None where no round has a pair."""
     logs = difference_of(pairing.log_ratios.values())
-    if logs is None:
-        return None
-    return Estimate(
-        estimate=math.exp(logs.estimate),
-        low=None if logs.low is None else math.exp(logs.low),
-        high=None if logs.high is None else math.exp(logs.high),
-        level=logs.level,
-    )
+    return logs.exp() if logs else None
 
 
 def _estimate(centre: float, interval: Interval | None) -> Estimate:

@@ -21,6 +21,11 @@ class Cores:
         return min(self.askers, len(self.client) or self.askers)
 
     @property
+    def all(self) -> frozenset[str]:
+        """Every core that is used."""
+        return frozenset((*self.server, *self.client, *self.database))
+
+    @property
     def shared(self) -> bool:
         """Whether client and database have a core in common, as far as is known."""
         return bool(set(self.client) & set(self.database))

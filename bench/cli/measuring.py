@@ -5,35 +5,43 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import contenders, lab, plan, progress, session, verification
+from bench import contenders, lab, narrowing, plan, progress, session, verification
+from bench.analysis import analyse
 from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
+from bench.preview import preview
 from bench.report.page import write_report
 from bench.report.tables import print_run
 from bench.runtime import external
+from bench.runtime.turns import turn
+from bench.store import Journal
 
 SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 
 
 @click.command()
-@click.argument("plan_name", metavar="[PLAN]", default="quick")
+@click.argument("plan_name", metavar="[PLAN]", required=False)
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, or all of this base")
 @click.option("--scenario", "asked", multiple=True, metavar="NAME", help="only this scenario")
 @click.option("--rounds", type=click.IntRange(min=1), help="instead of the plan's")
 @click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
-@click.option("--dry-run", is_flag=True, help="say what would be measured, and how long it would take")
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="DIR", help="go on with the run kept there"
+)
+@click.option("--dry-run", is_flag=True, help="say what would be measured, how long and how surely")
 @click.option("--load-bind", metavar="HOST:PORT", help="wait there for load workers of other machines")
 @click.option("--load-expect", type=click.IntRange(min=1), metavar="N", help="so many of them")
 @click.option("--target", metavar="URL", help="ask this server, which is not ours, in place of contenders")
 def run(
-    plan_name: str,
+    plan_name: str | None,
     only: tuple[str, ...],
     asked: tuple[str, ...],
     rounds: int | None,
     runtime: str,
     out: Path | None,
+    resume: Path | None,
     dry_run: bool,
     load_bind: str | None,
     load_expect: int | None,
@@ -42,25 +50,51 @@ def run(
     """Carry out a plan (quick by default): the table, and a folder with run.json and the report."""
     root = contenders.find_project(Path.cwd())
     away = session.elsewhere(load_bind, load_expect, target)
+    if resume:
+        if any((plan_name, only, asked, rounds, out, dry_run, target)):
+            raise UsageError("--resume goes on with a run as it was begun: leave plan and options out")
+        with turn():
+            _carry_out(root, session.take_up(root, resume), away)
+        return
     if target and only:
         raise UsageError("--target takes the place of all contenders: leave --contender out")
-    chosen = plan.narrowed(plan.read(root, plan_name), only, asked, rounds)
+    chosen = narrowing.narrowed(plan.read(root, plan_name or "quick"), only, asked, rounds)
     name, why = (external.ExternalRuntime.name, "") if target else lab.chosen(runtime, root)
     begun = session.begin(root, chosen, away, name)
     if dry_run:
-        click.echo(session.preview(begun))
+        click.echo(preview(begun, root / "results"))
         return
-    journal = session.open_journal(begun, root / "results", out)
-    _say_runtime(begun.runtime, why)
+    with turn():
+        journal = session.open_journal(begun, root / "results", out)
+        _say_runtime(begun.runtime, why)
+        _carry_out(root, journal, away)
+
+
+def _carry_out(root: Path, journal: Journal, away: session.Elsewhere) -> None:
+    """Measure, and show what there is however that ends. Raises CannotMeasure where it is not to be used."""
     try:
         session.measure(root, journal, away)
     finally:
         if journal.run.records:
             print_run(journal.run, Console())
-            click.echo(f"report: {write_report(journal.run, journal.folder)}", err=True)
+            _write_report(journal)
+        if journal.run.ended != "complete":
+            click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
+    if reason := analyse(journal.run).invalid:
+        raise CannotMeasure(f"not valid: {reason}: see {journal.folder}")
     unequal = [known.contender for known in journal.run.verifications if known.outcome == "failed"]
     if unequal:
         raise CannotMeasure(f"not timed, unlike the contract: {', '.join(unequal)}; `bench verify` says how")
+
+
+def _write_report(journal: Journal) -> None:
+    try:
+        click.echo(f"report: {write_report(journal.run, journal.folder)}", err=True)
+    except OSError as error:
+        click.echo(
+            f"no report ({error.strerror}): make room, then `bench report {journal.folder}` draws it",
+            err=True,
+        )
 
 
 @click.command()

@@ -10,7 +10,7 @@ from bench.doctor.ceilings import NullServers, Peers, ceiling, readings
 from bench.doctor.diagnosis import Check, Diagnosis, Readings, check
 from bench.doctor.machine import Facts
 from bench.errors import CannotMeasure
-from bench.experiment import Observer
+from bench.instruments import Observer
 from bench.load import LoadGenerator
 from bench.load.null_server import HELLO
 from bench.model import Scenario

@@ -10,7 +10,7 @@ from functools import partial
 from statistics import median
 
 from bench.doctor.diagnosis import LOAD_GENERATORS, Check, Reading, Readings, check
-from bench.experiment import Asked, Observer
+from bench.instruments import Asked, Observer
 from bench.load import LoadGenerator
 from bench.load.peers import CONNECTIONS, Ask, Turn
 from bench.model import Cell, Load, Scenario, Slice

@@ -63,20 +63,40 @@ def wake_up_late_s(asked_s: float = 0.001, times: int = 50) -> float:
     return median(overslept_s() for _ in range(times))
 
 
+def throttled_s(own: Path = OWN_CGROUP, groups: Path = CGROUP) -> float | None:
+    """Return how long the cgroups of this process have kept it from running so far; None: not told.
+
+    A limit on any way to the root stops it. cpu.stat has microseconds in version 2, nanoseconds in version 1.
+    """
+    told = [time_s for folder in _folders(own, groups) for time_s in _throttled(_read(folder / "cpu.stat"))]
+    return sum(told) if told else None
+
+
+def _throttled(statistics: str) -> Iterator[float]:
+    units = {"throttled_usec": 1e6, "throttled_time": 1e9}
+    for line in statistics.splitlines():
+        name, _, value = line.partition(" ")
+        if name in units:
+            yield int(value) / units[name]
+
+
 def _quotas(own: Path, groups: Path) -> Iterator[float]:
+    for folder in _folders(own, groups):
+        quota, _, period = _read(folder / "cpu.max").partition(" ")
+        quota = quota or _read(folder / "cpu.cfs_quota_us")
+        period = period or _read(folder / "cpu.cfs_period_us")
+        if quota.isdigit() and period.isdigit():
+            yield int(quota) / int(period)
+
+
+def _folders(own: Path, groups: Path) -> Iterator[Path]:
+    """Yield the cgroup that limits this process's CPU, and those above it."""
     for line in _read(own).splitlines():
         _, controllers, path = line.split(":", 2)
         here = Path(path.lstrip("/"))
-        for folder in (here, *here.parents):
-            if not controllers:
-                quota, _, period = _read(groups / folder / "cpu.max").partition(" ")
-            elif "cpu" in controllers.split(","):
-                at = groups / "cpu" / folder
-                quota, period = _read(at / "cpu.cfs_quota_us"), _read(at / "cpu.cfs_period_us")
-            else:
-                continue
-            if quota.isdigit() and period.isdigit():
-                yield int(quota) / int(period)
+        if not controllers or "cpu" in controllers.split(","):
+            top = groups / "cpu" if controllers else groups
+            yield from (top / folder for folder in (here, *here.parents))
 
 
 def _read(path: Path) -> str:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from bench.observe.host import Core, cores, run_delay_s, spent
+from bench.observe.limits import throttled_s
 from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
 from bench.records import Usage
 
@@ -37,6 +38,7 @@ class ProcessObserver:
             busy_s={name: core.busy_s for name, core in by_core.items()},
             softirq_s={name: core.softirq_s for name, core in by_core.items()},
             steal_s={name: core.steal_s for name, core in by_core.items()},
+            throttled_s=_grown(before.throttled_s, after.throttled_s),
             memory_bytes=memory_bytes(server),
         )
 
@@ -47,6 +49,7 @@ class _Reading:
     server: dict[int, float]
     database: dict[int, float]
     client_wait_s: float | None
+    throttled_s: float | None
     cores: dict[str, Core]
 
     @classmethod
@@ -56,6 +59,7 @@ class _Reading:
             server=cpu_readings(server),
             database=cpu_readings(database),
             client_wait_s=run_delay_s(client),
+            throttled_s=throttled_s(),
             cores=cores(),
         )
 

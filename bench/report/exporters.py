@@ -6,7 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis import Cores, client_us, cores_of, database_us, server_us, told_ms, utilisation_of
+from bench.analysis import (
+    LIMITS,
+    Cores,
+    client_us,
+    cores_of,
+    database_us,
+    evidence,
+    server_us,
+    told_ms,
+    utilisation_of,
+)
 from bench.documents import write_atomically
 from bench.histogram import Histogram
 from bench.records import Record, Run
@@ -55,8 +65,12 @@ def _use_of(cores: Cores) -> Columns:
     return {
         "client_core": lambda record: utilisation_of([record], cores).client_core,
         "database_core": lambda record: utilisation_of([record], cores).database_core,
-        "client_wait": lambda record: utilisation_of([record], cores).client_wait,
+        **{name: _against(name, cores) for name in LIMITS},
     }
+
+
+def _against(name: str, cores: Cores) -> Callable[[Record], object]:
+    return lambda record: evidence(record.sample, record.usage, cores).get(name)
 
 
 def write_trials(run: Run, folder: Path) -> Path:

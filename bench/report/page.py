@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.analysis import Analysis, analyse
+from bench.analysis import Analysis, analyse, first_answers
 from bench.documents import write_atomically
 from bench.records import Run
 from bench.report import wording
@@ -68,6 +68,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         caveats=caveats_everywhere(analysis),
         fingerprint=dict(_flat(run.fingerprint)),
         statements=statement_table(run),
+        first_answers=first_answers(run),
         words=wording,
     )
 

@@ -6,7 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.analysis import Analysis, Arrivals, Capacity, Comparison, Estimate, Latency, Row, analyse
+from bench.analysis import (
+    Analysis,
+    Arrivals,
+    Capacity,
+    Comparison,
+    Estimate,
+    Latency,
+    Row,
+    Steadiness,
+    analyse,
+    first_answers,
+)
 from bench.documents import write_atomically
 from bench.model import Load
 from bench.records import Queries, Run
@@ -37,6 +48,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "rows": [_row(row) for row in analysis.rows],
         "comparisons": [_comparison(comparison) for comparison in analysis.comparisons],
         "capacities": [_capacity(capacity) for capacity in analysis.capacities],
+        "first_answers_s": {name: _estimate(told) for name, told in first_answers(run).items()},
         "queries": [_queries(queries) for queries in run.queries],
     }
 
@@ -72,7 +84,19 @@ def _row(row: Row) -> dict[str, Any]:
         "utilisation": {name: _rounded(value) for name, value in asdict(row.utilisation).items()},
         "ceiling_rps": _rounded(row.ceiling.rps),
         "in_flight": {"connections": row.cell.load.connections, "observed": _rounded(row.in_flight)},
+        "steadiness": _steadiness(row.steadiness),
         "caveats": list(row.caveats),
+    }
+
+
+def _steadiness(seen: Steadiness | None) -> dict[str, Any] | None:
+    if seen is None:
+        return None
+    return {
+        "state": seen.state,
+        "change": _estimate(seen.change),
+        "span_s": _rounded(seen.span_s),
+        "deviation": _rounded(seen.deviation),
     }
 
 

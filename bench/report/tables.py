@@ -37,6 +37,8 @@ def print_run(run: Run, console: Console) -> None:
     console.print()
     for caveat in caveats_everywhere(analysis):
         _say(console, f"! {caveat}", style=WARNING)
+    if analysis.invalid and not analysis.partial:
+        _say(console, f"! not valid: {analysis.invalid}", style=WARNING)
     for verification in run.verifications:
         if verification.outcome == "failed":
             differences = "; ".join(verification.differences[:1])

@@ -48,6 +48,16 @@ def both(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
     return point(estimate, of_ratio=of_ratio) + (f" ({where})" if where else "")
 
 
+def change(estimate: Estimate | None) -> str:
+    """Return a ratio as what it adds or takes, with its interval: "−2.1 % (−3.0 to −1.1)"."""
+    if estimate is None:
+        return NOTHING
+    where = ""
+    if estimate.low is not None and estimate.high is not None:
+        where = f" ({_percent_more(estimate.low)} to {_percent_more(estimate.high)})"
+    return f"{_percent_more(estimate.estimate)} %{where}"
+
+
 def levels(estimates: Iterable[Estimate | None]) -> str:
     """Return the levels that the intervals reach ("96.1 %"); nothing where there is no interval."""
     reached = sorted({estimate.level for estimate in estimates if estimate and estimate.level is not None})
@@ -67,3 +77,7 @@ def percent(share: float | None) -> str:
 def plural(count: int, noun: str) -> str:
     """Return *count* with its noun."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _percent_more(ratio: float) -> str:
+    return f"{ratio * 100 - 100:+.1f}".replace("-", "−")

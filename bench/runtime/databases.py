@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -10,8 +10,10 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from bench.errors import CannotMeasure
+from bench.runtime.patience import patience
 
 USER = "bench"
+PATIENCE_S = 60.0  # filling a template takes about a second, everything else less
 MAINTENANCE = "postgres"  # the database that is always there
 STATEMENTS = """
 SELECT query, sum(calls)::bigint FROM pg_stat_statements
@@ -68,7 +70,7 @@ class Databases:
     @contextmanager
     def session(self, name: str = MAINTENANCE) -> Iterator[psycopg.Connection]:
         """Connect, each statement its own transaction. Raises CannotMeasure for what goes wrong inside."""
-        with _failures_told(name), closing(self._connect(name)) as session:
+        with _failures_told(name), _patience(name), closing(self._connect(name)) as session:
             yield session
 
     def _connect(self, name: str) -> psycopg.Connection:
@@ -97,7 +99,7 @@ class Database:
 
     def reset(self) -> None:
         """Put every table and sequence back as it was filled, whoever is connected."""
-        with _failures_told(self.name):
+        with _failures_told(self.name), _patience(self.name):
             self.kept.execute("SELECT bench_seed.reset()")
             self.kept.execute("VACUUM")  # pages as a fresh copy has them; nobody else tidies the catalogue
 
@@ -110,6 +112,10 @@ class Database:
             session.execute("SET client_min_messages = warning")  # no word that it is there already
             session.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             return dict(session.execute(STATEMENTS, [self.name]).fetchall())
+
+
+def _patience(name: str) -> AbstractContextManager[None]:
+    return patience(PATIENCE_S, f"PostgreSQL, database {name},")
 
 
 @contextmanager

@@ -62,7 +62,10 @@ class PostgreSQL:
     def check(self) -> None:
         """Raise CannotMeasure where it has died."""
         if ended := self.child.ended():
-            raise CannotMeasure(f"PostgreSQL {ended} ({self.child.telling_line()}): see {self.child.log}")
+            raise CannotMeasure(
+                f"PostgreSQL {ended} ({self.child.telling_line()}): see {self.child.log}",
+                log=self.child.log_tail(),
+            )
 
     def facts(self) -> dict[str, object]:
         """Return what the fingerprint should know."""

@@ -1,0 +1,106 @@
+"""Whether a server was the same from its first slice to its last: warm-up, leaks, throttling."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import log
+from statistics import median
+from typing import Literal
+
+from bench.analysis.intervals import median_interval
+from bench.analysis.measures import METRICS, metrics_of
+from bench.analysis.stats import Estimate, estimate_of
+from bench.analysis.verdicts import MORE_IS_BETTER
+from bench.model import Cell
+from bench.records import Record, Run
+
+State = Literal["flat", "warming", "slowing", "unsteady"]
+
+WARM_REQUESTS = 500  # per worker, before anything is counted
+# A table has many rows, and one in twenty would seem to drift at 95 %.
+SURE = 0.99
+NEGLIGIBLE = 0.02  # from the first sweep to the last
+UNSTEADY = 0.15  # of a server's slices from its own middle, where half of them are further away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steadiness:
+    """How the servers of one cell went on, each compared with itself alone."""
+
+    state: State | None  # None: too few rounds or sweeps to tell
+    change: Estimate | None  # of speed, from the first slice to the last: 0.97 is 3 % slower
+    span_s: float  # between these
+    deviation: float  # of slices from their server's middle, in the median: 0.05 is 5 %
+
+
+def steadiness(records: Sequence[Record]) -> Steadiness | None:
+    """Return how the servers of one cell went on, from its counted *records*; None without any.
+
+    The slope of log-speed over a server's slices is Theil and Sen's (the median of all pairwise slopes; Sen,
+    1968), times what lies between first and last. Over rounds: the median, with its exact interval. It is
+    warming or slowing where that excludes no change at 99 % and the change is worth a word.
+    """
+    lives = _lives(records)
+    if not lives:
+        return None
+    deviation = median(abs(value - _middle(life)) for life in lives for value in life.values())
+    changes = [_slope(life) * _span_s(life) for life in lives if len(life) > 1]
+    change = estimate_of(changes)
+    return Steadiness(
+        state=_state(changes, deviation),
+        change=change.exp() if change else None,
+        span_s=median(map(_span_s, lives)),
+        deviation=deviation,
+    )
+
+
+def too_little_warm_up(run: Run, cell: Cell, workers: int) -> int | None:
+    """Return how many answers per worker warmed up *cell*, in the median of rounds; None where enough."""
+    warmed = [
+        (record.sample.requests + record.sample.failed) / workers
+        for record in run.records
+        if record.slice.role == "warm-up" and record.slice.cell == cell
+    ]
+    asked = median(warmed) if warmed else 0.0
+    return round(asked) if asked < WARM_REQUESTS else None
+
+
+def first_answers(run: Run) -> dict[str, Estimate]:
+    """Return the seconds from start to the first 200 by contender, over rounds."""
+    seen: dict[str, list[float]] = {}
+    for start in run.starts:
+        seen.setdefault(start.contender, []).append(start.ready_s)
+    return {name: told for name, times in seen.items() if (told := estimate_of(times))}
+
+
+def _state(changes: Sequence[float], deviation: float) -> State | None:
+    sure = median_interval(changes, SURE)
+    if sure is None:
+        return None
+    if abs(median(changes)) > NEGLIGIBLE and (sure.low > 0 or sure.high < 0):
+        return "warming" if sure.low > 0 else "slowing"
+    return "unsteady" if deviation > UNSTEADY else "flat"
+
+
+def _lives(records: Iterable[Record]) -> list[dict[float, float]]:
+    """Return the log-speed of each server's slices by when they began."""
+    lives: dict[int, dict[float, float]] = {}
+    for record in records:
+        metric = metrics_of(record.slice.cell.load)[0]
+        value = METRICS[metric](record)
+        if record.void is None and value:
+            speed = log(value) if MORE_IS_BETTER[metric] else -log(value)
+            lives.setdefault(record.slice.round, {})[record.started_s] = speed
+    return list(lives.values())
+
+
+def _slope(life: Mapping[float, float]) -> float:
+    return median((life[later] - life[one]) / (later - one) for one, later in combinations(sorted(life), 2))
+
+
+def _span_s(life: Mapping[float, float]) -> float:
+    return max(life) - min(life)
+
+
+def _middle(life: Mapping[float, float]) -> float:
+    return median(life.values())

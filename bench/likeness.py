@@ -1,0 +1,125 @@
+"""Whether two runs may stand side by side: what their fingerprints say differently. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bench.records import Run
+
+Kind = Literal["machine", "code", "versions"]
+
+# Facts by their paths in a fingerprint: each stands for all below it. What is not named here does not count:
+# exact bytes of memory, when a lock was committed, what was measured anew.
+KINDS: Mapping[str, Kind] = {
+    "machine.class": "machine",
+    "machine.virtual": "machine",
+    "system.name": "machine",
+    "system.governors": "machine",
+    "system.turbo": "machine",
+    "runtime": "machine",
+    "placement.server": "machine",
+    "placement.client": "machine",
+    "placement.database": "machine",
+    "content": "code",
+    "services.postgres.settings": "code",
+    "system.kernel": "versions",
+    "python": "versions",
+    "harness": "versions",
+    "services.postgres.version": "versions",
+    "environments": "versions",
+}
+COMMIT: Mapping[str, Kind] = {"project": "code"}  # told by content, where both have hashes of it
+BY_APP = ("environments", "content.apps")  # runs need not have the same apps
+_UNKNOWN = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A fact that two fingerprints tell differently. "machine": their numbers do not compare."""
+
+    fact: str  # its path: "machine.class", "environments.flask_app-py313.flask"
+    here: Any  # plain JSON; None: not there
+    there: Any
+    kind: Kind
+
+    @property
+    def spoken(self) -> str:
+        """It in words, to end a message."""
+        return f"{self.fact}: {_spoken(self.here)} here, {_spoken(self.there)} there"
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """Return the fingerprint of *run* with what else decides whether it compares: its runtime."""
+    return {**run.fingerprint, "runtime": run.runtime}
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return what *one* ("here") and *other* ("there") tell differently, machine first, then code, versions.
+
+    A fact that only one of them knows is none: a run that has not begun lacks what the runtime will add, and
+    an environment that only one of them has belongs to a contender that the other did not measure.
+    """
+    here, there = _readable(one), _readable(other)
+    kinds = dict(KINDS) if "content" in here and "content" in there else {**KINDS, **COMMIT}
+    found = [
+        Difference(fact=fact, here=mine, there=yours, kind=kind)
+        for path, kind in kinds.items()
+        for fact, mine, yours in _unlike(path, _at(here, path), _at(there, path))
+    ]
+    order: list[Kind] = ["machine", "code", "versions"]
+    return tuple(sorted(found, key=lambda difference: order.index(difference.kind)))
+
+
+def _unlike(path: str, mine: Any, yours: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield every leaf at or below *path* that differs; below a known fact, what is missing differs."""
+    if mine is _UNKNOWN or yours is _UNKNOWN:
+        return
+    if isinstance(mine, Mapping) and isinstance(yours, Mapping):
+        missing = _UNKNOWN if path in BY_APP else None
+        for key in dict.fromkeys([*mine, *yours]):
+            yield from _unlike(f"{path}.{key}", mine.get(key, missing), yours.get(key, missing))
+    elif mine != yours:
+        yield path, mine, yours
+
+
+def _at(facts: Any, path: str) -> Any:
+    for key in path.split("."):
+        if not isinstance(facts, Mapping) or key not in facts:
+            return _UNKNOWN
+        facts = facts[key]
+    return facts
+
+
+def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *facts* as they are once written and read, with one entry for each app's environment.
+
+    The folder of an environment ends with the hash of its lock, so equal names would be equal versions.
+    """
+    plain = {key: _plain(value) for key, value in facts.items()}
+    if "environments" in plain:
+        plain["environments"] = _environments(plain["environments"])
+    return plain
+
+
+def _environments(folders: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    versions: dict[str, dict[str, set[str]]] = {}
+    for folder, made in folders.items():
+        packages = versions.setdefault(folder.rpartition("-")[0] or folder, {})
+        for package, version in {"python": made.get("python"), **made.get("packages", {})}.items():
+            packages.setdefault(package, set()).add(str(version))
+    return {
+        app: {package: ", ".join(sorted(known)) for package, known in packages.items()}
+        for app, packages in versions.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _spoken(value: Any) -> str:
+    return (
+        "nothing" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    )

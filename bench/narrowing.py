@@ -1,0 +1,49 @@
+"""A plan with less than its file says, or with a contender in place of its own."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.documents import near_miss
+from bench.errors import UsageError
+from bench.model import Plan
+
+
+def narrowed(
+    plan: Plan, contenders: Sequence[str] = (), scenarios: Sequence[str] = (), rounds: int | None = None
+) -> Plan:
+    """Return *plan* with only what was asked for; a base name takes every contender of that base.
+
+    Raises UsageError where nothing of the plan bears a name.
+    """
+    there = {name for block in plan.blocks for name in block.contenders}
+    kept = {name for name in there if not contenders or {name, _base(name)} & set(contenders)}
+    for asked in contenders:
+        if not any(asked in (name, _base(name)) for name in there):
+            raise UsageError(f"plan {plan.name} has no contender {asked}{near_miss(asked, sorted(there))}")
+    asked_for = {name for block in plan.blocks for name in block.scenarios}
+    for asked in scenarios:
+        if asked not in asked_for:
+            raise UsageError(f"plan {plan.name} has no scenario {asked}{near_miss(asked, sorted(asked_for))}")
+    blocks = [
+        replace(
+            block,
+            contenders=tuple(name for name in block.contenders if name in kept),
+            scenarios=tuple(name for name in block.scenarios if not scenarios or name in scenarios),
+        )
+        for block in plan.blocks
+    ]
+    kept_blocks = tuple(block for block in blocks if block.contenders and block.scenarios)
+    if not kept_blocks:
+        raise UsageError(f"plan {plan.name}: no block has both {contenders} and {scenarios}")
+    kept_plan = replace(plan, blocks=kept_blocks)
+    return replace(kept_plan, rounds=rounds, budget_s=None) if rounds else kept_plan
+
+
+def aimed(plan: Plan, contender: str) -> Plan:
+    """Return *plan* with *contender* in place of all of its own."""
+    blocks = tuple(replace(block, contenders=(contender,)) for block in plan.blocks)
+    return replace(plan, blocks=blocks, reference=contender)
+
+
+def _base(name: str) -> str:
+    return name.partition(":")[0].partition("@")[0].partition("~")[0]

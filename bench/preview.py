@@ -1,0 +1,63 @@
+"""What a run would measure, how long that would take and how sure it would be: before it is begun."""
+
+from collections.abc import Iterator
+from itertools import islice
+from math import sqrt
+from pathlib import Path
+
+from bench import schedule, store
+from bench.analysis import half_width
+from bench.errors import UsageError
+from bench.likeness import differences, facts_of
+from bench.loads import spoken
+from bench.plan import Group, groups
+from bench.records import Run
+
+LOOKED_AT = 5  # of the last runs of a folder that holds many
+
+
+def preview(begun: Run, results: Path) -> str:
+    """Return what *begun* would measure and about how long that takes, in words.
+
+    How wide its intervals may be is told from the last complete run of this machine below *results* that
+    swept over the same groups.
+    """
+    swept = groups(begun.plan, {contender.name: contender for contender in begun.contenders})
+    steps = list(schedule.schedule(begun.plan, swept))
+    minutes = schedule.duration_s(steps) * (1 + schedule.OVERHEAD) / 60
+    auto = begun.plan.budget_s
+    more = f", as a pilot; then as many as it asks for, {auto / 60:.1f} min in all at most" if auto else ""
+    lines = [f"{group.scenario}, {spoken(group.load)}: {', '.join(group.contenders)}" for group in swept]
+    lines.append(
+        f"{sum(len(group.contenders) for group in swept)} cells × {begun.plan.rounds} rounds "
+        f"× {begun.plan.sweeps} sweeps = {len(steps)} slices with warm-ups, pilots and ceilings, "
+        f"about {minutes:.1f} min{more}"
+    )
+    lines.append(_expected(begun, swept, results))
+    return "\n".join(lines)
+
+
+def _expected(begun: Run, swept: tuple[Group, ...], results: Path) -> str:
+    widths = _widths(begun, swept, results)
+    if first := next(widths, None):
+        name, width = first
+        return f"ratios to about ±{width * 100:.1f} %, as {name} had them"
+    return "how wide the intervals will be cannot be told: no run of this machine has measured the same"
+
+
+def _widths(begun: Run, swept: tuple[Group, ...], results: Path) -> Iterator[tuple[str, float]]:
+    """Yield name and half-width, scaled to the rounds of *begun*, of runs that compare; the latest first.
+
+    A half-width shrinks with the square root of the rounds.
+    """
+    files = sorted(results.glob(f"*/{store.FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in islice(files, LOOKED_AT):
+        try:
+            run = store.load(file)
+        except UsageError:
+            continue  # damaged, or of another version: it has nothing to tell
+        same = set(groups(run.plan, {contender.name: contender for contender in run.contenders}))
+        machine = [found for found in differences(facts_of(run), facts_of(begun)) if found.kind == "machine"]
+        if run.ended == "complete" and same >= set(swept) and not machine and (width := half_width(run)):
+            rounds = len({record.slice.round for record in run.records})
+            yield file.parent.name, width * sqrt(rounds / begun.plan.rounds)

@@ -1,0 +1,60 @@
+"""One slice at a time: a server under load with its CPU watched, the null server likewise."""
+
+from collections.abc import Iterable, Mapping
+
+from bench.analysis import cores_of, void_of
+from bench.instruments import Asked, Lab
+from bench.model import Slice
+from bench.records import Event, Record
+from bench.runtime import Server
+from bench.store import Journal
+
+
+def aim(journal: Journal, lab: Lab, asked: Mapping[str, Asked]) -> None:
+    """Tell the load generator where those *asked* are."""
+    lab.load.prepare({name: one.address for name, one in asked.items()}, journal.run.scenarios)
+
+
+def take(journal: Journal, lab: Lab, server: Asked, step: Slice) -> Record:
+    """Load one server for a lead-in and a counted window, watching CPU while the window is open."""
+    started_s = journal.elapsed_s()
+    opens_ns, closes_ns = lab.load.begin(step)
+    usage = lab.observer.watch(
+        server.pids(), lab.runtime.database_pids(), lab.load.pids(), opens_ns, closes_ns
+    )
+    sample = lab.load.finish()
+    for who in sample.lost_workers:
+        journal.happened(Event(at_s=journal.elapsed_s(), what=f"{who}: its slice is void, the others go on"))
+    void = void_of(sample, usage, cores_of(journal.run))
+    return Record(slice=step, sample=sample, usage=usage, started_s=started_s, void=void)
+
+
+def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step: Slice) -> Record:
+    """Load the null server as contenders are loaded; they idle beside it, as beside each other."""
+    (scenario,) = [known for known in journal.run.scenarios if known.name == step.cell.scenario]
+    response_bytes = _response_bytes(journal.run.records, scenario.name)
+    with lab.null_server(scenario, response_bytes) as null:
+        aim(journal, lab, {**servers, step.cell.contender: null})
+        record = take(journal, lab, null, step)
+        aim(journal, lab, servers)
+    return record
+
+
+def _response_bytes(records: Iterable[Record], scenario: str) -> int:
+    """Return how long responses have been so far, head and body, whoever gave them."""
+    samples = [record.sample for record in records if record.slice.cell.scenario == scenario]
+    answered = sum(sample.requests for sample in samples)
+    return round(sum(sample.received_bytes for sample in samples) / answered) if answered else 0
+
+
+def look_after(journal: Journal, lab: Lab, server: Server, record: Record) -> None:
+    """Note a server that has died, or answered nothing in *record*, once; check the services.
+
+    Its slices go on to fail: that is a result. Raises CannotMeasure where a service has died.
+    """
+    name, how = server.contender.name, server.ended()
+    if how is None and record.sample.requests == 0:
+        how = "no right answer in a whole slice"
+    if how and (name, how) not in {(event.contender, event.what) for event in journal.run.events}:
+        journal.happened(Event(at_s=journal.elapsed_s(), what=how, contender=name, log=server.log_tail()))
+    lab.runtime.check()
