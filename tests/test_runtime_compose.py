@@ -25,6 +25,7 @@ def project(tmp_path):
     app.mkdir(parents=True)
     (app / "requirements.txt").touch()
     (app.parent / "Dockerfile").write_text("FROM python\n")
+    (tmp_path / "project" / "docker-compose.yml").touch()
     for name, text in (SCRIPTS | {"taken.py": TAKEN}).items():
         (app / name).write_text(text)
     return tmp_path / "project"
@@ -258,9 +259,13 @@ def test_what_compose_cannot_start_is_told_and_removed(runtime, contender, host)
     assert asked(host, "docker rm --force --volumes bench-")
 
 
-@pytest.mark.parametrize("missing", ["Dockerfile", "tiny_app/requirements.txt"])
-def test_an_app_without_lock_or_dockerfile_is_a_usage_error(runtime, contender, project, missing):
-    (project / "apps" / missing).unlink()
+@pytest.mark.parametrize(
+    "missing", ["docker-compose.yml", "apps/Dockerfile", "apps/tiny_app/requirements.txt"]
+)
+def test_a_project_without_what_containers_are_made_from_is_a_usage_error(
+    runtime, contender, project, missing
+):
+    (project / missing).unlink()
     with pytest.raises(UsageError, match=missing):
         runtime.prepare([contender()])
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime import containers, images, leftovers, servers
 from bench.runtime.children import interrupts_held
 from bench.runtime.containers import Containers, on_cores
 from bench.runtime.copies import Copies, known_services
 from bench.runtime.databases import Database
-from bench.runtime.engine import Engine
+from bench.runtime.engine import INSTEAD, Engine
 from bench.runtime.images import Image
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, available_cores
@@ -80,7 +81,12 @@ class ComposeRuntime:
             self._running.close()
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Build images, start PostgreSQL where one asks for it, fill its templates."""
+        """Build images, start PostgreSQL where one asks for it, fill its templates.
+
+        Raises UsageError where the project lacks what containers are made from, CannotMeasure on failure.
+        """
+        if not self._source.is_file():
+            raise UsageError(f"there is no {self._source}: copy the one of webframework-bench, {INSTEAD}")
         for contender in contenders:
             known_services(contender)
         made: dict[str, Image] = {}
@@ -151,22 +157,18 @@ class ComposeRuntime:
         group: Containers,
     ) -> list[ProcessServer]:
         """Start a container for each, on all cores until it is ready."""
-        numbers = [next(self._numbers) for _ in contenders]
-        names = [f"{one.base}-{number}" for one, number in zip(contenders, numbers, strict=True)]
-        logs = [log_name(one.name, number) for one, number in zip(contenders, numbers, strict=True)]
         ports = servers.free_ports(len(contenders))
-        said = [
-            self._said(contender, port, hash_seed, database)
-            for contender, port, database in zip(contenders, ports, databases, strict=True)
-        ]
-        up = group.start(
-            images.SERVICE,
-            dict(zip(names, said, strict=True)),
-            {name: self._logs / log for name, log in zip(names, logs, strict=True)},
-        )
+        said: dict[str, Mapping[str, object]] = {}
+        logs: dict[str, Path] = {}
+        for contender, port, database in zip(contenders, ports, databases, strict=True):
+            number = next(self._numbers)
+            name = f"{contender.base}-{number}"
+            said[name] = self._said(contender, port, hash_seed, database)
+            logs[name] = self._logs / log_name(contender.name, number)
+        up = group.start(images.SERVICE, said, logs)
         return [
-            ProcessServer(contender=one, address=(servers.HOST, port), child=up[name], database=database)
-            for one, port, name, database in zip(contenders, ports, names, databases, strict=True)
+            ProcessServer(contender=one, address=(servers.HOST, port), child=child, database=database)
+            for one, port, child, database in zip(contenders, ports, up.values(), databases, strict=True)
         ]
 
     def _said(
