@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.runtime import images
+
 ROOT = Path(__file__).parents[1]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 APPS = sorted(path.parent.name for path in ROOT.glob("apps/*/contenders.toml"))
@@ -53,6 +55,14 @@ def test_every_service_stays_on_loopback(service):
     words = str(SERVICES[service].get("command", ""))
     assert "0.0.0.0" not in words
     assert "127.0.0.1" in words or "bench" in SERVICES[service]["profiles"]
+
+
+@pytest.mark.parametrize("file", ["apps/Dockerfile", "bench/load/Dockerfile"])
+def test_images_are_of_the_python_that_bench_says(file):
+    text = (ROOT / file).read_text()
+    assert f"ARG PYTHON={images.PYTHON}\n" in text
+    assert f"PATH={images.PROGRAMS}:$PATH" in text
+    assert text.rstrip().endswith(f"USER {SERVICES['contender']['user']}")
 
 
 def test_postgresql_by_hand_and_by_bench_differ_in_what_is_filled_in_alone():

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -114,7 +114,10 @@ class ComposeRuntime:
         ):
             databases = [copies.enter_context(self._copies.copied(one)) for one in contenders]
             started = self._start(contenders, hash_seed, databases, group)
-            up = list(waiting.map(lambda server: servers.ready(server, self._ready_timeout_s), started))
+            answers = [waiting.submit(servers.ready, server, self._ready_timeout_s) for server in started]
+            for answer in as_completed(answers):
+                answer.result()  # whichever fails first is told at once
+            up = [answer.result() for answer in answers]
             if timed and self._placement.server:
                 group.pin(self._placement.server)
             yield {server.contender.name: server for server in up}
@@ -132,9 +135,7 @@ class ComposeRuntime:
         return {
             "placement": asdict(self._placement),
             "services": self._copies.facts(),
-            "environments": {
-                one.tag: {"python": one.python, "packages": one.packages} for one in self._images.values()
-            },
+            "environments": {one.tag: one.content() for one in self._images.values()},
             "engine": {"docker": self._engine.version, "compose": self._engine.compose_version},
         }
 

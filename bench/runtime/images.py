@@ -32,6 +32,10 @@ class Image:
     python: str  # full version
     packages: dict[str, str]  # name to version
 
+    def content(self) -> dict[str, object]:
+        """Return what the fingerprint should know."""
+        return {"python": self.python, "packages": self.packages}
+
 
 def image(contender: Contender, engine: Engine, *, source: Path, scratch: Path, logs: Path) -> Image:
     """Return the image of a contender's app, built where it is not there yet.
