@@ -17,7 +17,7 @@ from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime import containers, images, leftovers, servers
 from bench.runtime.children import interrupts_held
-from bench.runtime.containers import Containers, on_cores
+from bench.runtime.containers import Containers, as_this_user, on_cores
 from bench.runtime.copies import Copies, known_services
 from bench.runtime.databases import Database
 from bench.runtime.engine import INSTEAD, Engine
@@ -191,11 +191,3 @@ class ComposeRuntime:
             **as_this_user(),
             **on_cores(available_cores()),
         }
-
-
-def as_this_user() -> dict[str, str]:
-    """Return what compose is told so that we may read memory and sockets of a container's processes.
-
-    Root may read everyone's, and is nobody whom a container should be.
-    """
-    return {"user": f"{os.getuid()}:{os.getgid()}"} if os.getuid() else {}

@@ -1,6 +1,7 @@
 """Containers that live longer than a call: started together, removed together, never left behind."""
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -162,6 +163,14 @@ def described(scratch: Path, source: Path, service: str, services: Mapping[str, 
 def on_cores(cores: Iterable[int] | None) -> dict[str, str]:
     """Return what compose is told of the cores of a container: nothing where it may use all."""
     return {"cpuset": ",".join(map(str, cores))} if cores else {}
+
+
+def as_this_user() -> dict[str, str]:
+    """Return what compose is told so that we may read memory and sockets of a container's processes.
+
+    Root may read everyone's, and is nobody whom a container should be.
+    """
+    return {"user": f"{os.getuid()}:{os.getgid()}"} if os.getuid() else {}
 
 
 def cleared(engine: Engine) -> None:
