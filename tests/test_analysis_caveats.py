@@ -109,7 +109,7 @@ def test_only_a_contender_that_passed_its_checks_has_none(clean, outcome, said):
 def test_a_server_that_died_concerns_its_contender_alone(clean):
     died = Event(at_s=12.3, what="killed by signal 9", contender="flask")
     run = replace(clean, events=(died,))
-    assert caveats_of(run) == ("its server died 12 s into the run: killed by signal 9",)
+    assert caveats_of(run) == ("its server, 12 s into the run: killed by signal 9",)
     assert caveats_of(run, "django") == ()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.quiet import undisturbed
+
 ROOT = Path(__file__).parents[1]
 # "… In `path`:" and a block: what that file holds.
 FILE = re.compile(r"In `([\w./]+)`:\n\n```\w*\n(.*?)```", re.DOTALL)
@@ -36,22 +38,26 @@ def locked(packages):
 def bench(project, *words):
     command = [sys.executable, "-m", "bench", *map(str, words)]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_the_steps_leave_five_files_and_bench_lists_what_is_in_them(project):
     files = [path.relative_to(project) for path in project.rglob("*") if path.is_file()]
     assert len(files) == 5 + 1  # and the lock, which `make lock` writes
-    listed = json.loads(bench(project, "list", "--json"))
+    code, out, err = bench(project, "list", "--json")
+    assert code == 0, err
+    listed = json.loads(out)
     assert [one["name"] for one in listed["contenders"]] == ["starlette", "starlette-logging"]
     assert listed["scenarios"] == [{"name": "prices"}]
     assert listed["plans"] == [{"name": "tiny"}]
 
 
 def test_the_new_contender_is_measured_and_nothing_says_that_it_does_the_same_work(project, tmp_path):
-    out = bench(project, "run", "tiny", "--out", tmp_path / "run")
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    folder, code, out, err = undisturbed(
+        lambda folder: bench(project, "run", "tiny", "--out", folder), tmp_path / "runs"
+    )
+    assert code == 0, err
+    summary = json.loads((folder / "summary.json").read_text())
     rows = {row["contender"]: row for row in summary["rows"]}
     assert (summary["valid"], summary["partial"]) == (True, False)
     assert set(rows) == {"starlette", "starlette-logging"}

@@ -13,6 +13,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.quiet import undisturbed
+
 ROOT = Path(__file__).parents[1]
 PROCESS = ("--runtime", "process")  # what is killed or looked for below is a process of ours
 
@@ -54,18 +56,20 @@ def left_running(folder):
 
 
 def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
-    words = ("--contender", "stdlib", "--contender", "flask", "--rounds", "1", "--out", tmp_path / "run")
-    code, out, err = finished(bench("run", "smoke", *PROCESS, *words))
+    words = ("--contender", "stdlib", "--contender", "flask", "--rounds", "1")
+    folder, code, out, err = undisturbed(
+        lambda folder: finished(bench("run", "smoke", *PROCESS, *words, "--out", folder)), tmp_path
+    )
     assert code == 0, err
     assert "Flask on gunicorn gthread" in out
-    summary = summary_of(tmp_path / "run")
+    summary = summary_of(folder)
     rows = {(row["contender"], row["scenario"]): row for row in summary["rows"]}
     assert set(rows) == {("stdlib", "hello"), ("flask", "hello"), ("flask", "users-crud")}
     assert all(row["failures"] == 0 and row["requests"] > 50 for row in rows.values())
     assert all(row["throughput_rps"]["low"] is None for row in rows.values())
     assert rows["flask", "users-crud"]["utilisation"]["database"] > 0
     assert (summary["valid"], summary["partial"]) == (True, False)
-    assert {file.name for file in (tmp_path / "run").iterdir()} >= {
+    assert {file.name for file in folder.iterdir()} >= {
         "run.json",
         "report.md",
         "trials.csv",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import SAME_CORE, caveats_of, same_core
+from bench.analysis.changes import Change, change_of, judged_together
 from bench.analysis.comparisons import (
     Comparison,
     comparisons,
@@ -32,6 +33,7 @@ __all__ = [
     "Analysis",
     "Arrivals",
     "Capacity",
+    "Change",
     "Comparison",
     "Cores",
     "Estimate",
@@ -40,6 +42,7 @@ __all__ = [
     "Steadiness",
     "Utilisation",
     "analyse",
+    "change_of",
     "client_us",
     "cores_of",
     "database_us",
@@ -47,6 +50,7 @@ __all__ = [
     "first_answers",
     "half_width",
     "half_width_at",
+    "judged_together",
     "last_percent",
     "log_ratios",
     "metrics_of",

@@ -62,7 +62,7 @@ def _of_contender(run: Run, contender: str) -> Iterator[str]:
             yield "no checks: nothing shows that it does the same work"
     for event in run.events:
         if event.contender == contender:
-            yield f"its server died {event.at_s:.0f} s into the run: {event.what}"
+            yield f"its server, {event.at_s:.0f} s into the run: {event.what}"
 
 
 def _of_run(run: Run) -> Iterator[str]:

@@ -6,7 +6,7 @@ of equal contenders by design.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, combinations_with_replacement
@@ -32,13 +32,25 @@ def median_interval(values: Iterable[float], level: float = LEVEL) -> Interval |
     """
     ordered = sorted(values)
     n = len(ordered)
-    narrowest = None
-    for k, outside in enumerate(accumulate(math.comb(n, i) for i in range(n // 2)), start=1):
-        reached = 1 - 2 * outside / 2**n
-        if reached < level:
+    chances = accumulate(math.comb(n, i) / 2**n for i in range(n // 2))
+    return narrowest(ordered, chances, level)
+
+
+def narrowest(
+    ordered: Sequence[float], chances_below: Iterable[float], level: float = LEVEL
+) -> Interval | None:
+    """Return the narrowest [x₍ₖ₎, x₍ₙ₊₁₋ₖ₎] of *ordered* that reaches *level*; None where none does.
+
+    *chances_below* are P(S < 1), P(S < 2), … of the statistic whose two tails decide: each such interval
+    misses with probability 2·P(S < k).
+    """
+    found = None
+    for k, below in enumerate(chances_below, start=1):
+        reached = 1 - 2 * below
+        if reached < level or 2 * k > len(ordered) + 1:
             break
-        narrowest = Interval(low=ordered[k - 1], high=ordered[n - k], level=reached)
-    return narrowest
+        found = Interval(low=ordered[k - 1], high=ordered[-k], level=reached)
+    return found
 
 
 def walsh_averages(values: Iterable[float]) -> list[float]:
@@ -61,14 +73,7 @@ def signed_rank_interval(values: Iterable[float], level: float = LEVEL) -> Inter
     Wilcoxon's signed-rank statistic under symmetry (ibid., §3.3).
     """
     kept = list(values)
-    averages = walsh_averages(kept)
-    narrowest = None
-    for k, below in enumerate(_chances_below(len(kept)), start=1):
-        reached = 1 - 2 * below
-        if reached < level or k > (len(averages) + 1) // 2:
-            break
-        narrowest = Interval(low=averages[k - 1], high=averages[-k], level=reached)
-    return narrowest
+    return narrowest(walsh_averages(kept), _chances_below(len(kept)), level)
 
 
 @cache

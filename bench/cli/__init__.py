@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from bench.cli.by_hand import doctor, load_worker, serve
+from bench.cli.comparing import compare
 from bench.cli.measuring import run, verify
 from bench.cli.reading import list_, report
 from bench.errors import BenchError
@@ -35,14 +36,17 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 fine · 2 usage error or crash · 3 could not measure · 130 interrupted.",
+    epilog=(
+        "Exit codes: 0 fine · 1 regression (compare) · 2 usage error or crash · 3 could not measure · "
+        "130 interrupted."
+    ),
 )
 @click.version_option(package_name="webframework-bench")
 def commands() -> None:
     """Measure web frameworks side by side on this machine, honestly."""
 
 
-for command in (run, verify, report, list_, serve, load_worker, doctor):
+for command in (run, verify, report, compare, list_, serve, load_worker, doctor):
     commands.add_command(command)
 
 

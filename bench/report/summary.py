@@ -11,7 +11,6 @@ from bench.analysis import (
     Arrivals,
     Capacity,
     Comparison,
-    Estimate,
     Latency,
     Row,
     Steadiness,
@@ -19,8 +18,8 @@ from bench.analysis import (
     first_answers,
 )
 from bench.documents import write_atomically
-from bench.model import Load
 from bench.records import Queries, Run
+from bench.report.plain import plain_estimate, plain_load, rounded
 
 # Format history
 # 1  first
@@ -48,7 +47,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "rows": [_row(row) for row in analysis.rows],
         "comparisons": [_comparison(comparison) for comparison in analysis.comparisons],
         "capacities": [_capacity(capacity) for capacity in analysis.capacities],
-        "first_answers_s": {name: _estimate(told) for name, told in first_answers(run).items()},
+        "first_answers_s": {name: plain_estimate(told) for name, told in first_answers(run).items()},
         "queries": [_queries(queries) for queries in run.queries],
     }
 
@@ -65,14 +64,14 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "contender": row.cell.contender,
         "scenario": row.cell.scenario,
-        "load": _load(row.cell.load),
+        "load": plain_load(row.cell.load),
         "rounds": row.rounds,
-        "throughput_rps": _estimate(row.throughput_rps),
+        "throughput_rps": plain_estimate(row.throughput_rps),
         "latency_ms": _latency(row.latency),
         "arrivals": _arrivals(row.arrivals),
-        "service_demand_us": _estimate(row.service_demand_us),
-        "database_us": _estimate(row.database_us),
-        "client_us": _estimate(row.client_us),
+        "service_demand_us": plain_estimate(row.service_demand_us),
+        "database_us": plain_estimate(row.database_us),
+        "client_us": plain_estimate(row.client_us),
         "memory_peak_bytes": row.memory_peak_bytes,
         "requests": row.requests,
         "failures": row.failed,
@@ -81,9 +80,9 @@ def _row(row: Row) -> dict[str, Any]:
         "rank": row.rank,
         "bound_by": row.bound_by,
         "client_limited": row.client_limit is not None,
-        "utilisation": {name: _rounded(value) for name, value in asdict(row.utilisation).items()},
-        "ceiling_rps": _rounded(row.ceiling.rps),
-        "in_flight": {"connections": row.cell.load.connections, "observed": _rounded(row.in_flight)},
+        "utilisation": {name: rounded(value) for name, value in asdict(row.utilisation).items()},
+        "ceiling_rps": rounded(row.ceiling.rps),
+        "in_flight": {"connections": row.cell.load.connections, "observed": rounded(row.in_flight)},
         "steadiness": _steadiness(row.steadiness),
         "caveats": list(row.caveats),
     }
@@ -94,26 +93,21 @@ def _steadiness(seen: Steadiness | None) -> dict[str, Any] | None:
         return None
     return {
         "state": seen.state,
-        "change": _estimate(seen.change),
-        "span_s": _rounded(seen.span_s),
-        "deviation": _rounded(seen.deviation),
+        "change": plain_estimate(seen.change),
+        "span_s": rounded(seen.span_s),
+        "deviation": rounded(seen.deviation),
     }
 
 
-def _load(load: Load) -> dict[str, Any]:
-    """Return only what makes up a load of its kind."""
-    return {name: value for name, value in asdict(load).items() if value is not None}
-
-
 def _latency(latency: Latency) -> dict[str, float | None]:
-    return {name.removesuffix("_ms"): _rounded(value) for name, value in asdict(latency).items()}
+    return {name.removesuffix("_ms"): rounded(value) for name, value in asdict(latency).items()}
 
 
 def _arrivals(arrivals: Arrivals | None) -> dict[str, Any] | None:
     if arrivals is None:
         return None
     return {
-        "rate_rps": _rounded(arrivals.rate_rps),
+        "rate_rps": rounded(arrivals.rate_rps),
         "due": arrivals.due,
         "queued": arrivals.queued,
         "service_ms": _latency(arrivals.service),
@@ -126,7 +120,7 @@ def _capacity(capacity: Capacity) -> dict[str, Any]:
         "contender": capacity.contender,
         "scenario": capacity.scenario,
         "slo_ms": capacity.slo_ms,
-        "rate_rps": _estimate(capacity.rate_rps),
+        "rate_rps": plain_estimate(capacity.rate_rps),
         "at_least": capacity.at_least,
     }
 
@@ -134,11 +128,11 @@ def _capacity(capacity: Capacity) -> dict[str, Any]:
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
         "scenario": comparison.cell.scenario,
-        "load": _load(comparison.cell.load),
+        "load": plain_load(comparison.cell.load),
         "metric": comparison.metric,
         "reference": comparison.reference,
         "contender": comparison.cell.contender,
-        "ratio": _estimate(comparison.ratio),
+        "ratio": plain_estimate(comparison.ratio),
         "pairs": comparison.pairs,
         "dropped": comparison.dropped,
         "verdict": None if comparison.ratio is None else comparison.verdict,
@@ -149,8 +143,8 @@ def _queries(queries: Queries) -> dict[str, Any]:
     return {
         "contender": queries.contender,
         "exchange": queries.exchange,
-        "per_request": _rounded(queries.per_request),
-        "statements": {text: _rounded(calls) for text, calls in queries.statements.items()},
+        "per_request": rounded(queries.per_request),
+        "statements": {text: rounded(calls) for text, calls in queries.statements.items()},
     }
 
 
@@ -162,17 +156,6 @@ def _noise_floor(floor: Comparison) -> dict[str, Any]:
     return {
         "contender": floor.reference,
         "scenario": floor.cell.scenario,
-        "load": _load(floor.cell.load),
-        "ratio": _estimate(floor.ratio),
+        "load": plain_load(floor.cell.load),
+        "ratio": plain_estimate(floor.ratio),
     }
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, float | None] | None:
-    if estimate is None:
-        return None
-    return {name: _rounded(value) for name, value in asdict(estimate).items()}
-
-
-def _rounded(value: float | None) -> float | None:
-    """Return *value* to six digits: beyond them is arithmetic, not measurement."""
-    return None if value is None else float(f"{value:.6g}")

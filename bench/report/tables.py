@@ -1,6 +1,5 @@
 """Results on the terminal: a table per scenario and load, then what its reader must know."""
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,51 +11,51 @@ from bench.report.columns import terminal_columns
 from bench.report.panels import Panel, caveats_everywhere, panels
 from bench.report.sentences import notes
 from bench.report.series import Series, apart, series_of
+from bench.report.terminal import WARNING, say, table_of
 from bench.report.wording import plural
 
 NARROW = 72  # columns; below it CPU and memory give way
-WARNING = "yellow"
 
 
 def print_run(run: Run, console: Console) -> None:
     """Print the tables of *run* on *console*; plain text where that is not a terminal."""
     analysis = analyse(run)
     plan = run.plan
-    _say(
+    say(
         console,
         f"{plan.name}: {plural(plan.rounds, 'round')} × {plural(plan.sweeps, 'sweep')} of {plan.window_s:g} s"
         f", runtime {run.runtime}, {run.started_at}",
         style="bold",
     )
     if not analysis.rows:
-        _say(console, "Nothing was measured.", style=WARNING)
+        say(console, "Nothing was measured.", style=WARNING)
     for panel in apart(panels(analysis)):
         _print_panel(console, panel)
     for series in series_of(panels(analysis)):
         _print_series(console, series, analysis)
     console.print()
     for caveat in caveats_everywhere(analysis):
-        _say(console, f"! {caveat}", style=WARNING)
+        say(console, f"! {caveat}", style=WARNING)
     if analysis.invalid and not analysis.partial:
-        _say(console, f"! not valid: {analysis.invalid}", style=WARNING)
+        say(console, f"! not valid: {analysis.invalid}", style=WARNING)
     for verification in run.verifications:
         if verification.outcome == "failed":
             differences = "; ".join(verification.differences[:1])
-            _say(console, f"! {verification.contender} was not timed: {differences}", style=WARNING)
+            say(console, f"! {verification.contender} was not timed: {differences}", style=WARNING)
 
 
 def _print_panel(console: Console, panel: Panel) -> None:
     console.print()
     console.print(_panel_table(panel, narrow=console.width < NARROW))
     for note in notes(panel):
-        _say(console, note, style="dim")
+        say(console, note, style="dim")
     for caveat in panel.caveats:
-        _say(console, f"! {caveat}", style=WARNING)
+        say(console, f"! {caveat}", style=WARNING)
 
 
 def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
     console.print()
-    table = _table(Text.assemble((series.scenario, "bold"), f" · {series.spoken}"))
+    table = table_of(Text.assemble((series.scenario, "bold"), f" · {series.spoken}"))
     table.add_column("contender")
     for heading in series.headings:
         table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
@@ -66,13 +65,13 @@ def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
         table.add_section()
     console.print(table)
     for note in series.notes(analysis.capacities):
-        _say(console, note, style="dim")
+        say(console, note, style="dim")
     for caveat in series.caveats:
-        _say(console, f"! {caveat}", style=WARNING)
+        say(console, f"! {caveat}", style=WARNING)
 
 
 def _panel_table(panel: Panel, *, narrow: bool) -> Table:
-    table = _table(Text.assemble((panel.scenario, "bold"), f" · {spoken(panel.load)}"))
+    table = table_of(Text.assemble((panel.scenario, "bold"), f" · {spoken(panel.load)}"))
     table.add_column("contender", overflow="fold")
     columns = terminal_columns(panel, narrow=narrow)
     for column in columns:
@@ -84,18 +83,3 @@ def _panel_table(panel: Panel, *, narrow: bool) -> Table:
         told = (column.cell(row) for column in columns)
         table.add_row(name, *(Text.assemble(main, "\n", (detail, "dim")) for main, detail in told))
     return table
-
-
-def _table(title: Text) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-
-
-def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style=style))

@@ -1,0 +1,92 @@
+"""Which cells of a family lie beyond their margin: one level of false alarms for all of them together.
+
+For where an action depends on several cells, such as an exit code. An interval each, as tables have them,
+promises nothing of them all: of 18 cells at 2.5 % each, one would be wrong by chance in more than a third of
+the runs.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from statistics import median
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FALSE_ALARMS = 0.05  # chance of one or more, over all that is judged together
+EXACT_ROUNDS = 12  # up to here all 2ⁿ flips are tried, 4096 at most
+FLIPS = 10_000  # beyond it, the one that was seen included
+SEED = 1  # the same family always gets the same answer
+MOST = 1.5  # times the median size: what one round counts for at most
+ROUNDING = 1e-9  # sums that differ by less are the same sum, added up in another order
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One cell of a family: what it showed, and what is asked about it.
+
+    Is its log-ratio, taken *towards* (1: upwards, as when CPU per request grows; -1: downwards, as when
+    throughput falls), greater than *log_margin*?
+    """
+
+    log_ratios: Mapping[int, float]  # round → paired log-ratio
+    log_margin: float
+    towards: Literal[1, -1]
+
+
+def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
+    """Return for each member the level (0 to 1) at which the family as a whole still calls it beyond.
+
+    Those at or below `FALSE_ALARMS` are beyond their margin; the chance that any of them is not is at most
+    that. The margin is taken off, which leaves rounds that fall to either side alike where a member lies
+    right on it. So their signs may be flipped, those of all members of a round together, since what
+    disturbed one disturbed the others; p is the share of flips in which the greatest statistic reaches the
+    member's own (max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993; flips of signs: Nichols &
+    Holmes, Human Brain Mapping 15, 2002). Members that stand out more are left out of that maximum, as they
+    have been decided on by then (step-down: Romano & Wolf, Econometrica 73, 2005).
+
+    Members may lack rounds; none is made up, and one of few rounds cannot reach a small p: with n of its own
+    2⁻ⁿ is the least.
+    """
+    rounds = sorted({number for member in family for number in member.log_ratios})
+    scores = np.array([[held.get(number, 0.0) for number in rounds] for held in map(_scores, family)])
+    statistics = scores.reshape(len(family), len(rounds)) @ _flips(len(rounds))
+    seen = statistics[:, 0]
+    weakest_first = np.argsort(seen, kind="stable")
+    greatest = np.maximum.accumulate(statistics[weakest_first])
+    stepped = (greatest >= seen[weakest_first, None] - ROUNDING).mean(axis=1)
+    adjusted = np.empty(len(family))
+    adjusted[weakest_first] = np.maximum.accumulate(stepped[::-1])[::-1]
+    return tuple(adjusted.tolist())
+
+
+def _scores(member: Member) -> dict[int, float]:
+    """Return what each round says for the question: a member's statistic is their sum.
+
+    How far it lies beyond the margin, but no farther than `MOST` times the member's median distance, so that
+    a burst counts like any round that is a bit off; over the root of the sum of squares, so that members
+    compare. Sizes do not change when signs flip, so the test stays exact (Maritz, A Note on Exact Robust
+    Confidence Intervals for Location, Biometrika 66, 1979). Why not ranks:
+    "Several cells at once" in docs/methodology.md.
+    """
+    excess = {
+        number: member.towards * ratio - member.log_margin for number, ratio in member.log_ratios.items()
+    }
+    most = MOST * median(map(abs, excess.values())) if excess else 0.0
+    held = {number: max(-most, min(most, beyond)) for number, beyond in excess.items()}
+    length = math.sqrt(math.fsum(score**2 for score in held.values()))
+    return {number: score / length for number, score in held.items()} if length else {}
+
+
+@cache
+def _flips(rounds: int) -> Floats:
+    """Return a column of signs per flip, what was seen first: all there are, or as many as are drawn."""
+    if rounds <= EXACT_ROUNDS:
+        return np.array(list(product((1.0, -1.0), repeat=rounds))).reshape(2**rounds, rounds).T.copy()
+    drawn = np.random.default_rng(SEED).choice((1.0, -1.0), size=(rounds, FLIPS - 1))
+    return np.hstack([np.ones((rounds, 1)), drawn])

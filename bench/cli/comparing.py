@@ -1,0 +1,38 @@
+"""`bench compare`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import store
+from bench.comparing import compare as compare_runs
+from bench.documents import to_json
+from bench.errors import CannotMeasure
+from bench.report.changes import print_changes
+from bench.report.changes_json import changes_document
+
+REGRESSION = 1
+
+
+@click.command()
+@click.argument("baseline", metavar="RUN_A", type=click.Path(path_type=Path))
+@click.argument("candidate", metavar="RUN_B", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+@click.pass_context
+def compare(ctx: click.Context, baseline: Path, candidate: Path, as_json: bool) -> None:
+    """Say what changed from the finished run in folder RUN_A to that in RUN_B, of one machine.
+
+    Exit code 1 where something got slower by more than its margin.
+    """
+    two = compare_runs(store.load(baseline), store.load(candidate))
+    if as_json:
+        click.echo(to_json(changes_document(two)))
+    else:
+        print_changes(two, Console())
+    if two.regressed:
+        ctx.exit(REGRESSION)
+    if two.broken:
+        raise CannotMeasure(f"no right answer any more in {candidate}: {', '.join(two.broken)}")
+    if not any(one.change for one in two.changes):
+        raise CannotMeasure("nothing of the two runs compares: the reasons are above")

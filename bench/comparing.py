@@ -1,0 +1,179 @@
+"""Two finished runs, baseline and candidate: whether they compare, and what changed."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from bench.analysis import (
+    Analysis,
+    Change,
+    Comparison,
+    Row,
+    analyse,
+    change_of,
+    judged_together,
+    log_ratios,
+)
+from bench.errors import CannotMeasure, UsageError
+from bench.likeness import differences, facts_of
+from bench.model import SAME_AGAIN, Cell
+from bench.records import Run
+
+PLANNED = ("sweeps", "lead_in_s", "window_s", "warm_up_s", "load_workers", "margins")  # same, or said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoRuns:
+    """A baseline and a candidate, and what changed of every contender relative to their reference."""
+
+    baseline: Analysis
+    candidate: Analysis
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]  # what else is not the same; "here" is the baseline, "there" the candidate
+
+    @property
+    def reference(self) -> str:
+        """What ratios of both runs are relative to."""
+        return self.baseline.run.plan.reference
+
+    @property
+    def only_in_baseline(self) -> tuple[Cell, ...]:
+        """Cells that the candidate run has not got."""
+        return _missing(self.baseline, self.candidate)
+
+    @property
+    def only_in_candidate(self) -> tuple[Cell, ...]:
+        """Cells that the baseline run has not got."""
+        return _missing(self.candidate, self.baseline)
+
+    @property
+    def rows(self) -> tuple[tuple[Row, Row], ...]:
+        """Rows of the cells that both runs have."""
+        there = {row.cell: row for row in self.candidate.rows}
+        return tuple((row, there[row.cell]) for row in self.baseline.rows if row.cell in there)
+
+    @property
+    def references(self) -> tuple[tuple[Row, Row], ...]:
+        """The reference's own: the machine's mood is in their figures, so they have no verdict."""
+        return tuple(pair for pair in self.rows if pair[0].cell.contender == self.reference)
+
+    @property
+    def regressed(self) -> tuple[Change, ...]:
+        """What got slower, by more than its margin."""
+        return tuple(change for change in self.changes if change.verdict == "slower")
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Contenders that answered correctly in the baseline, and somewhere in the candidate do not."""
+        answered = {row.cell for row in self.baseline.rows if row.requests}
+        silent = {row.cell for row in self.candidate.rows if not row.requests}
+        unequal = {one.contender for one in self.candidate.run.verifications if one.outcome == "failed"}
+        return tuple(
+            sorted({cell.contender for cell in answered if cell in silent or cell.contender in unequal})
+        )
+
+
+def compare(baseline: Run, candidate: Run) -> TwoRuns:
+    """Return what changed from *baseline* to *candidate*.
+
+    Raises UsageError where machine, runtime or reference differ, or nothing is shared; CannotMeasure where
+    one of them is partial or invalid.
+    """
+    _refuse_unlike(baseline, candidate)
+    one, other = analyse(baseline), analyse(candidate)
+    for which, analysis in (("baseline", one), ("candidate", other)):
+        if analysis.partial or analysis.invalid:
+            why = f"not valid: {analysis.invalid}" if analysis.invalid else _unfinished(analysis.run)
+            raise CannotMeasure(f"the {which} is {why}; measure it again")
+    there = {(found.cell, found.metric): found for found in other.comparisons}
+    shared = [
+        (found, there[place]) for found in one.comparisons if (place := (found.cell, found.metric)) in there
+    ]
+    changes = [_change(baseline, candidate, *pair) for pair in shared if _is_asked(pair)]
+    if not changes:
+        raise UsageError(
+            f"the runs share no cell beside {baseline.plan.reference}, their reference: "
+            "compare runs that measured the same"
+        )
+    return TwoRuns(
+        baseline=one,
+        candidate=other,
+        changes=judged_together(changes, (one.noise_floors, other.noise_floors)),
+        warnings=tuple(_warnings(baseline, candidate)),
+    )
+
+
+def _unfinished(run: Run) -> str:
+    return f"partial: {run.ended or 'still going, or killed'}"
+
+
+def _refuse_unlike(baseline: Run, candidate: Run) -> None:
+    machine = [
+        found for found in differences(facts_of(baseline), facts_of(candidate)) if found.kind == "machine"
+    ]
+    if machine:
+        raise UsageError(
+            f"the runs do not compare: {machine[0].spoken} (here is the baseline): "
+            "measure both on one machine under one runtime"
+        )
+    if baseline.plan.reference != candidate.plan.reference:
+        raise UsageError(
+            f"the runs do not compare: ratios to {baseline.plan.reference} in the baseline, "
+            f"to {candidate.plan.reference} in the candidate: measure both with one reference"
+        )
+
+
+def _is_asked(pair: tuple[Comparison, Comparison]) -> bool:
+    """Return whether a comparison is of a contender, and one that the system tells anything of."""
+    return not pair[0].cell.contender.endswith(SAME_AGAIN) and any(one.pairs or one.dropped for one in pair)
+
+
+def _change(baseline: Run, candidate: Run, one: Comparison, other: Comparison) -> Change:
+    beside = Cell(contender=one.reference, scenario=one.cell.scenario, load=one.cell.load)
+    logs = [log_ratios(run.records, one.cell, beside, one.metric).values() for run in (baseline, candidate)]
+    asked = [
+        next((known for known in run.scenarios if known.name == one.cell.scenario), None)
+        for run in (baseline, candidate)
+    ]
+    unlike = "" if asked[0] == asked[1] else f"scenario {one.cell.scenario} asks for something else by now"
+    return change_of(one, other, (logs[0], logs[1]), baseline.plan.margins[one.metric], unlike=unlike)
+
+
+def _missing(there: Analysis, here: Analysis) -> tuple[Cell, ...]:
+    known = {row.cell for row in here.rows}
+    return tuple(row.cell for row in there.rows if row.cell not in known)
+
+
+def _warnings(baseline: Run, candidate: Run) -> Iterator[str]:
+    found = differences(facts_of(baseline), facts_of(candidate))
+    redefined = _redefined(baseline, candidate)
+    if _reference_differs(baseline, [*redefined, *(difference.fact for difference in found)]):
+        yield (
+            f"{baseline.plan.reference}, the reference, is not the same in both: "
+            "what changed in it shows in every ratio, turned round"
+        )
+    for name in redefined:
+        yield f"contender {name} is started or set up in another way"
+    for key in PLANNED:
+        here, there = getattr(baseline.plan, key), getattr(candidate.plan, key)
+        if here != there:
+            yield f"plan, {key}: {here} here, {there} there"
+    for difference in found:
+        yield f"{difference.kind}, {difference.spoken}"
+
+
+def _reference_differs(run: Run, differing: Collection[str]) -> bool:
+    """Return whether *differing*, contenders and facts of the fingerprint, have to do with the reference."""
+    reference = next(one for one in run.contenders if one.name == run.plan.reference)
+    return any(
+        what in (reference.name, f"content.apps.{reference.app}")
+        or what.startswith(f"environments.{reference.app}-")
+        for what in differing
+    )
+
+
+def _redefined(baseline: Run, candidate: Run) -> Sequence[str]:
+    """Return the contenders that both define, in other ways; where the checkout lies does not count."""
+    here, there = (
+        {one.name: {**asdict(one), "root": None} for one in run.contenders} for run in (baseline, candidate)
+    )
+    return [name for name, definition in here.items() if name in there and there[name] != definition]

@@ -1,0 +1,130 @@
+"""What changed between two runs, on the terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.analysis import Change, Comparison, Estimate, Row
+from bench.comparing import TwoRuns
+from bench.loads import spoken
+from bench.model import Cell, Load
+from bench.report.terminal import WARNING, say, table_of
+from bench.report.wording import at_least, change, interval, levels, plural, point
+
+WORDS = {
+    "slower": "REGRESSED",
+    "faster": "IMPROVED",
+    "equivalent": "EQUIVALENT",
+    "inconclusive": "INCONCLUSIVE",
+    "invalid": "INVALID",
+}
+STYLES = {
+    "slower": "bold red",
+    "faster": "green",
+    "equivalent": "",
+    "inconclusive": WARNING,
+    "invalid": WARNING,
+}
+METRICS = {"throughput_rps": "req/s", "service_demand_us": "CPU µs/req"}
+SHOWN = 12  # warnings; whoever wants more wants them in a file
+
+
+def print_changes(two: TwoRuns, console: Console) -> None:
+    """Print the verdict on every cell of *two* on *console*, then what its reader must know."""
+    for name, analysis in (("baseline", two.baseline), ("candidate", two.candidate)):
+        run = analysis.run
+        say(console, f"{name:9}  {run.plan.name}, runtime {run.runtime}, {run.started_at}", style="bold")
+    for scenario, load in dict.fromkeys((one.cell.scenario, one.cell.load) for one in two.changes):
+        here = [one for one in two.changes if (one.cell.scenario, one.cell.load) == (scenario, load)]
+        console.print()
+        console.print(_table(two.reference, scenario, load, here))
+        for one in here:
+            if one.why:
+                say(console, f"{_named(one)}: {WORDS[one.verdict]}, {one.why}.", style="dim")
+        for before, after in two.references:
+            if (before.cell.scenario, before.cell.load) == (scenario, load):
+                say(console, _of_the_reference(before, after), style="dim")
+    console.print()
+    for note in _notes(two):
+        say(console, note)
+    for warning in two.warnings[:SHOWN]:
+        say(console, f"! {warning}", style=WARNING)
+    if len(two.warnings) > SHOWN:
+        say(console, f"! … and {len(two.warnings) - SHOWN} more differences; --json has all", style=WARNING)
+
+
+def _table(reference: str, scenario: str, load: Load, changes: Sequence[Change]) -> Table:
+    table = table_of(Text.assemble((scenario, "bold"), f" · {spoken(load)} · ratios to {reference}"))
+    table.add_column("contender", overflow="fold")
+    table.add_column("")
+    for heading in ("baseline", "candidate", "change"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    named = ""
+    for one in changes:
+        name = one.cell.contender
+        table.add_row(
+            Text("" if name == named else name, style="bold"),
+            Text.assemble(METRICS[one.metric], "\n", (f"margin {one.margin * 100:g} %", "dim")),
+            _ratio(one.baseline),
+            _ratio(one.candidate),
+            _changed(one.change),
+            Text(WORDS[one.verdict], style=STYLES[one.verdict]),
+        )
+        named = name
+    return table
+
+
+def _ratio(comparison: Comparison) -> Text:
+    told = comparison.ratio
+    return Text.assemble(point(told, of_ratio=True), "\n", (interval(told, of_ratio=True), "dim"))
+
+
+def _changed(estimate: Estimate | None) -> Text:
+    main, _, where = change(estimate).partition(" (")
+    return Text.assemble(main, "\n", (where.removesuffix(")"), "dim"))
+
+
+def _named(one: Change) -> str:
+    return f"{one.cell.contender}, {METRICS[one.metric]}"
+
+
+def _of_the_reference(before: Row, after: Row) -> str:
+    figures = [f"{_throughput(before)} → {_throughput(after)} req/s"]
+    if before.service_demand_us and after.service_demand_us:
+        figures.append(f"{point(before.service_demand_us)} → {point(after.service_demand_us)} CPU µs/req")
+    name = before.cell.contender
+    return f"{name}, the reference: {', '.join(figures)}; the machine's mood is in it, so no verdict."
+
+
+def _throughput(row: Row) -> str:
+    return at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps)
+
+
+def _notes(two: TwoRuns) -> Iterator[str]:
+    judged = [one for one in two.changes if one.change]
+    if judged:
+        level = levels(one.change for one in judged)
+        yield (
+            f"{plural(len(judged), 'change')}, one interval each ({level}). REGRESSED holds for all of them "
+            "together, with a chance of 5 % at most of any false alarm, and so does IMPROVED: exact "
+            "Mann–Whitney tests against the margin, Holm's correction."
+        )
+    for before, after in two.rows:
+        if before.failed or after.failed:
+            name = f"{after.cell.contender}, {_asked(after.cell)}"
+            yield f"Failed of {name}: {_failures(before)} → {_failures(after)}."
+    for where, cells in (("baseline", two.only_in_baseline), ("candidate", two.only_in_candidate)):
+        for asked in dict.fromkeys(map(_asked, cells)):
+            names = ", ".join(cell.contender for cell in cells if _asked(cell) == asked)
+            yield f"Only in the {where}: {asked}: {names}."
+
+
+def _failures(row: Row) -> str:
+    return f"{row.failed:,} of {row.requests + row.failed:,}"
+
+
+def _asked(cell: Cell) -> str:
+    return f"{cell.scenario}, {spoken(cell.load)}"
