@@ -84,7 +84,7 @@ def found(host: Host) -> Engine:
 def reason(answer: Answer) -> str:
     """Return why images could not be made or had, in one line."""
     if PULLING.search(answer.output + answer.errors):
-        return f"an image cannot be pulled ({answer.last_words()}): check its name and the network"
+        return f"an image cannot be pulled ({answer.last_words()}): check its name and the network, {INSTEAD}"
     return answer.last_words(3)
 
 
