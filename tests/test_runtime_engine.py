@@ -103,7 +103,9 @@ PULLS = [
 
 @pytest.mark.parametrize("line", PULLS)
 def test_an_image_that_cannot_be_pulled_is_told_from_a_build_that_fails(line):
-    told = engine.reason(Answer(status=1, output="Step 1/15 : ARG PYTHON\n", errors=f"{line}\n"))
+    told = engine.reason(
+        Answer(status=1, output="Step 1/15 : ARG PYTHON\n", errors=f"{line}\nService failed to build\n")
+    )
     assert told.startswith(f"an image cannot be pulled ({line}): check its name and the network, or")
 
 

@@ -83,8 +83,9 @@ def found(host: Host) -> Engine:
 
 def reason(answer: Answer) -> str:
     """Return why images could not be made or had, in one line."""
-    if PULLING.search(answer.output + answer.errors):
-        return f"an image cannot be pulled ({answer.last_words()}): check its name and the network, {INSTEAD}"
+    for line in f"{answer.errors}\n{answer.output}".splitlines():
+        if PULLING.search(line):
+            return f"an image cannot be pulled ({line.strip()}): check its name and the network, {INSTEAD}"
     return answer.last_words(3)
 
 
