@@ -69,8 +69,10 @@ def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
     assert all(row["throughput_rps"]["low"] is None for row in rows.values())
     assert rows["flask", "users-crud"]["utilisation"]["database"] > 0
     assert (summary["valid"], summary["partial"]) == (True, False)
+    assert {"content", "hyperthreads", "placement", "environments"} <= summary["fingerprint"].keys()
     assert {file.name for file in folder.iterdir()} >= {
         "run.json",
+        "report.html",
         "report.md",
         "trials.csv",
         "charts",

@@ -17,6 +17,7 @@ from bench.analysis.comparisons import (
 from bench.analysis.estimates import Arrivals, Row, rows
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
+from bench.analysis.rounds import Round, rounds_of
 from bench.analysis.sizing import half_width_at, rounds_for, spread_of
 from bench.analysis.stats import Estimate
 from bench.analysis.steadiness import Steadiness, first_answers
@@ -38,6 +39,7 @@ __all__ = [
     "Cores",
     "Estimate",
     "Latency",
+    "Round",
     "Row",
     "Steadiness",
     "Utilisation",
@@ -56,6 +58,7 @@ __all__ = [
     "metrics_of",
     "more_rounds",
     "rounds_for",
+    "rounds_of",
     "same_core",
     "server_us",
     "spread_of",
