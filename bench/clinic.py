@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.doctor import Instruments, machine
+from bench.doctor import Instruments, machine, supplies
 from bench.doctor.ceilings import Peers
 from bench.load.driver import LocustLoad
 from bench.load.null_server import null_server
@@ -19,7 +19,8 @@ from bench.runtime.services import PostgreSQL, postgresql
 
 def instruments(root: Path) -> Instruments:
     """Return what to examine this machine with, for the project at *root*; nothing is started by this."""
-    placement = placed(available_cores())
+    usable = available_cores()
+    placement = placed(usable)
     client = placement.client or ()
     peers: Peers = {
         "fast": partial(stock_users, "fast", cores=client),
@@ -28,7 +29,8 @@ def instruments(root: Path) -> Instruments:
     }
     return Instruments(
         placement=placement,
-        look=machine.look,
+        look=partial(machine.look, usable),
+        take_stock=partial(supplies.take_stock, root / "results"),
         cores=cores,
         database=partial(_database, root, placement.database),
         load=partial(LocustLoad, cores=client),

@@ -1,7 +1,7 @@
 """The laboratory: what an experiment needs from outside, and the one place where it is put together."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -10,47 +10,70 @@ from bench.load.driver import LocustLoad, Workers
 from bench.load.null_server import null_server
 from bench.observe.observer import ProcessObserver
 from bench.progress import Progress
-from bench.runtime import Runtime
+from bench.runtime import Runtime, compose, engine
+from bench.runtime.commands import Host, ThisMachine
+from bench.runtime.compose import ComposeRuntime
+from bench.runtime.engine import NoEngine
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.placement import Placement, available_cores, placed
 from bench.runtime.process import ProcessRuntime
 
+THIS_MACHINE = ThisMachine()
+AUTO = "auto"  # compose where an engine answers, else process
 
-def runtime_of(root: Path, logs: Path) -> ProcessRuntime:
-    """Return the runtime of the project at *root*; it starts and stops things as a context manager."""
-    return _local(root, logs, _placement())
+
+def runtime_of(root: Path, logs: Path, name: str = ProcessRuntime.name) -> AbstractContextManager[Runtime]:
+    """Return a runtime of the project at *root* by name; it starts and stops things as a context manager."""
+    return _local(root, logs, _placement(), name)
 
 
 @contextmanager
-def opened(root: Path, logs: Path, progress: Progress, *, workers: Workers, external: bool) -> Iterator[Lab]:
+def opened(root: Path, logs: Path, progress: Progress, *, workers: Workers, runtime: str) -> Iterator[Lab]:
     """Open the laboratory of the project at *root*; everything it started is stopped on exit.
 
-    *external*: contenders are servers that we do not start. Raises CannotMeasure where the load generator
-    does not start, or its workers do not come.
+    *runtime* by name; with "external" contenders are servers that we do not start. Raises CannotMeasure where
+    the container engine or the load generator does not start, or its workers do not come.
     """
     placement = _placement(0 if workers.bind else workers.count)
     with ExitStack() as stack:
-        runtime: Runtime = ExternalRuntime(placement=placement)
-        if not external:
-            runtime = stack.enter_context(_local(root, logs, placement))
+        where: Runtime = ExternalRuntime(placement=placement)
+        if runtime != ExternalRuntime.name:
+            where = stack.enter_context(_local(root, logs, placement, runtime))
         load = LocustLoad(cores=placement.client or (), workers=workers, say=progress.note)
         yield Lab(
-            runtime=runtime,
+            runtime=where,
             load=stack.enter_context(load),
             observer=ProcessObserver(),
             null_server=partial(null_server, cores=(placement.server or ())[:1]),
             progress=progress,
-            memory=memory_of(root),
+            memory=memory_of(root, runtime),
         )
 
 
-def memory_of(root: Path) -> Path:
-    """Return the folder in which passed verifications of the project at *root* are remembered."""
-    return root / ".bench" / "verified"
+def memory_of(root: Path, runtime: str) -> Path:
+    """Return the folder in which what passed in a *runtime* of the project at *root* is remembered."""
+    return root / ".bench" / "verified" / runtime
 
 
-def _local(root: Path, logs: Path, placement: Placement) -> ProcessRuntime:
-    return ProcessRuntime(project=root, placement=placement, scratch=root / ".bench", logs=logs)
+def chosen(asked: str, root: Path, host: Host = THIS_MACHINE) -> tuple[str, str]:
+    """Return the runtime that *asked* means for the project at *root*, and why where that is auto."""
+    if asked != AUTO:
+        return asked, ""
+    if not (root / compose.FILE).is_file():
+        return ProcessRuntime.name, f"the project has no {compose.FILE}"
+    try:
+        found = engine.found(host)
+    except NoEngine as error:
+        return ProcessRuntime.name, error.why
+    return ComposeRuntime.name, f"Docker {found.version} answers"
+
+
+def _local(root: Path, logs: Path, placement: Placement, name: str) -> AbstractContextManager[Runtime]:
+    scratch = root / ".bench"
+    if name == ComposeRuntime.name:
+        found = engine.found(THIS_MACHINE)
+        return ComposeRuntime(engine=found, project=root, placement=placement, scratch=scratch, logs=logs)
+    return ProcessRuntime(project=root, placement=placement, scratch=scratch, logs=logs)
 
 
 def _placement(askers: int = 1) -> Placement:

@@ -71,6 +71,7 @@ class Scenario:
     name: str
     exchanges: tuple[Exchange, ...]
     weights: tuple[int, ...]
+    about: str = ""  # what a sentence calls it: "reading a user from PostgreSQL"
 
     @property
     def writes(self) -> bool:

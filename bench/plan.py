@@ -97,7 +97,7 @@ def read(root: Path, name: str) -> Plan:
         sweeps=form["sweeps"],
         lead_in_s=form.get("lead_in_s", 0.1),
         window_s=form["window_s"],
-        warm_up_s=form.get("warm_up_s", 0.3),
+        warm_up_s=form.get("warm_up_s", 0.7),
         seed=form.get("seed", 1),
         budget_s=_budget_s(file, form),
         spare_sweeps=form.get("spare_sweeps", 2),

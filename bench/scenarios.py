@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Required
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -53,10 +53,11 @@ class ExchangeForm(_Request, total=False):
 
 
 @with_config(STRICT)
-class ScenarioForm(TypedDict):
-    """One table below [scenarios]: exchange → weight."""
+class ScenarioForm(TypedDict, total=False):
+    """One table below [scenarios]: exchange → weight, and what a sentence calls it."""
 
-    mix: dict[str, int]
+    mix: Required[dict[str, int]]
+    about: str
 
 
 @with_config(STRICT)
@@ -72,7 +73,7 @@ def declared(root: Path) -> dict[str, Scenario]:
     file = root / "apps" / "scenarios.toml"
     forms = read_toml(file, FileForm)
     exchanges = {name: _exchange(file, name, form) for name, form in forms["exchanges"].items()}
-    return {name: _scenario(file, name, form["mix"], exchanges) for name, form in forms["scenarios"].items()}
+    return {name: _scenario(file, name, form, exchanges) for name, form in forms["scenarios"].items()}
 
 
 def _exchange(file: Path, name: str, form: ExchangeForm) -> Exchange:
@@ -95,8 +96,8 @@ def _exchange(file: Path, name: str, form: ExchangeForm) -> Exchange:
     )
 
 
-def _scenario(file: Path, name: str, mix: dict[str, int], exchanges: Mapping[str, Exchange]) -> Scenario:
-    where = f"{file}: scenarios.{name}.mix"
+def _scenario(file: Path, name: str, form: ScenarioForm, exchanges: Mapping[str, Exchange]) -> Scenario:
+    where, mix = f"{file}: scenarios.{name}.mix", form["mix"]
     if unknown := sorted(mix.keys() - exchanges.keys()):
         raise UsageError(f"{where}: there is no exchange {', '.join(unknown)}")
     if not mix or min(mix.values()) < 1:
@@ -108,7 +109,7 @@ def _scenario(file: Path, name: str, mix: dict[str, int], exchanges: Mapping[str
         needed |= {member.consumes} if member.consumes else set()
         if missing := sorted(needed - member.fields.keys() - saved):
             raise UsageError(f"{where}: {member.name} needs {', '.join(missing)}, which nothing here makes")
-    return Scenario(name=name, exchanges=members, weights=tuple(mix.values()))
+    return Scenario(name=name, exchanges=members, weights=tuple(mix.values()), about=form.get("about", ""))
 
 
 def _placeholders(value: Any) -> Iterator[str]:

@@ -48,7 +48,7 @@ def elsewhere(bind: str | None, expect: int | None, target: str | None) -> Elsew
     )
 
 
-def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere()) -> Run:
+def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str = ProcessRuntime.name) -> Run:
     """Return the run that is about to be: every name is resolved, nothing is started.
 
     Raises UsageError where a name or a file of the project at *root* is wrong.
@@ -62,7 +62,7 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere()) -> Run:
     return Run(
         schema=SCHEMA,
         plan=chosen,
-        runtime=external.ExternalRuntime.name if away.target else ProcessRuntime.name,
+        runtime=external.ExternalRuntime.name if away.target else runtime,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=fingerprint(root),
         contenders=tuple(served.values()),
@@ -117,7 +117,8 @@ def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere()) -> None
             if not away.target:
                 shown.phase("timing a core with its neighbour idle, then busy")
                 journal.learned({"hyperthreads": hyperthreads.evidence(available_cores())})
-            with lab.opened(root, logs, shown, workers=workers, external=bool(away.target)) as opened:
+            runtime = journal.run.runtime
+            with lab.opened(root, logs, shown, workers=workers, runtime=runtime) as opened:
                 experiment.carry_out(journal, opened)
     except KeyboardInterrupt:
         journal.ended("interrupted")

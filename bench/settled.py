@@ -72,14 +72,20 @@ def rounds(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> in
     the level of the intervals holds; looking at effects and going on until one is proven would break it.
     """
     pilot = [record for record in records if record.slice.round <= plan.rounds]
-    starts: dict[int, float] = {}
-    for record in pilot:
-        starts.setdefault(record.slice.round, record.started_s)
-    if plan.budget_s is None or len(starts) < max(plan.rounds, 2):
+    begun = {record.slice.round for record in pilot}
+    if plan.budget_s is None or len(begun) < max(plan.rounds, 2):
         return plan.rounds
-    round_s = (max(starts.values()) - min(starts.values())) / (len(starts) - 1)
-    room = int(plan.budget_s / round_s) if round_s else plan.rounds
+    took_s = round_s(pilot)
+    room = int(plan.budget_s / took_s) if took_s else plan.rounds
     return max(plan.rounds, min(room, _needed(plan, groups, pilot)))
+
+
+def round_s(records: Iterable[Record]) -> float | None:
+    """Return how long a round takes, fresh servers included; None where *records* are of fewer than two."""
+    starts: dict[int, float] = {}
+    for record in records:
+        starts.setdefault(record.slice.round, record.started_s)
+    return (max(starts.values()) - min(starts.values())) / (len(starts) - 1) if len(starts) > 1 else None
 
 
 def _needed(plan: Plan, groups: Sequence[Group], pilot: Sequence[Record]) -> int:

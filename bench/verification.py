@@ -67,7 +67,7 @@ def content_key(contender: Contender, *, thorough: bool = False) -> str:
     facts = asdict(contender) | {"name": "", "root": "", "stack": ""}
     digest = hashlib.sha256(repr([sys.version, thorough, sorted(facts.items())]).encode())
     files = [*(apps / contender.app).rglob("*"), *_checks(contender).rglob("*")]
-    files += [*apps.glob("*.sql"), *apps.glob("*.yaml")]
+    files += [*apps.glob("*.sql"), *apps.glob("*.yaml"), *apps.glob("Dockerfile")]
     for file in sorted(files):
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(str(file.relative_to(apps)).encode() + b"\0" + file.read_bytes())

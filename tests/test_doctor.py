@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,17 +14,22 @@ from rich.console import Console
 
 from bench import scenarios
 from bench.cli import commands
-from bench.doctor import Instruments, examine, machine
+from bench.doctor import Instruments, examine, machine, supplies
 from bench.doctor.ceilings import BUSY, ceiling
 from bench.doctor.diagnosis import Reading
 from bench.doctor.machine import Facts
+from bench.doctor.supplies import Supplies
 from bench.doctor.tables import print_diagnosis
 from bench.errors import CannotMeasure
 from bench.load.null_server import HELLO, null_server
 from bench.load.peers import Turn, stock_users, wrk, wrk_is_installed
 from bench.observe import limits
 from bench.observe.company import Company, look_around
+from bench.observe.containers import Engine, engine
+from bench.observe.disk import Disk, disk
 from bench.observe.host import Core
+from bench.observe.hyperthreads import Neighbours
+from bench.observe.ports import Ports, ports
 from bench.runtime.placement import Placement, placed
 from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress
 from tests.projects import make_project
@@ -45,6 +51,7 @@ class Clinic:
 
     placement: Placement = field(default_factory=lambda: placed([0, 1, 2]))
     facts: Facts = field(default_factory=Facts)
+    supplies: Supplies = field(default_factory=Supplies)
     database_error: str = ""
     load_error: str = ""
     cores: list[dict[str, Core]] = field(default_factory=lambda: [{}, {}])
@@ -54,6 +61,7 @@ class Clinic:
         return Instruments(
             placement=self.placement,
             look=lambda: self.facts,
+            take_stock=lambda: self.supplies,
             cores=lambda: self.cores.pop(0),
             database=self.database,
             load=self.load,
@@ -120,7 +128,8 @@ def test_load_generators_take_turns_and_begin_at_a_different_one_each_time():
 def test_the_machines_form_has_every_load_generator_and_null_for_those_that_are_not_there():
     diagnosis = examined(Clinic())
     document = json.loads(json.dumps(diagnosis.document()))
-    assert list(document) == ["fit", "checks", "ceiling_rps", "client_us_per_request"]
+    assert list(document) == ["fit", "checks", "ceiling_rps", "client_us_per_request", "noise"]
+    assert document["noise"] is None
     assert document["fit"] is True
     assert all(list(check) == ["name", "status", "detail", "remedy"] for check in document["checks"])
     # FakeLoad has two responses in a window of 0.8 s, and BusyLoad was busy all the time.
@@ -144,34 +153,47 @@ def test_the_machines_form_has_every_load_generator_and_null_for_those_that_are_
             {"facts": Facts(company=Company(busy={"0": 0.9}, programs=(("stress (7)", 0.9),)))},
             "other programs",
         ),
+        ({"supplies": Supplies(ports=Ports(asked=16, opened=3))}, "ports"),
+        ({"supplies": Supplies(disks={"results": "/results: Read-only file system"})}, "disk for results"),
+        (
+            {"supplies": Supplies(disks={"databases": Disk(free_bytes=10**8, sync_s=0.0)})},
+            "disk for databases",
+        ),
     ],
 )
-def test_what_makes_measuring_pointless_is_a_failed_check_with_a_remedy(trouble, name):
+def test_what_makes_measuring_pointless_is_not_fit_and_has_a_remedy(trouble, name):
     diagnosis = examined(Clinic(**trouble))
     assert not diagnosis.fit
-    (failed,) = [check for check in diagnosis.checks if check.status == "failed"]
-    assert failed.name == name
-    assert failed.remedy
+    (unfit,) = [check for check in diagnosis.checks if check.status == "not fit"]
+    assert unfit.name == name
+    assert unfit.remedy
 
 
-def test_a_machine_that_tells_nothing_bad_gets_no_warning():
-    assert {check.status for check in machine.checks(Facts(), placed([0, 1, 2]))} == {"ok"}
-    assert all(check.remedy is None for check in machine.checks(Facts(), placed([0, 1, 2])))
+def test_a_machine_that_tells_nothing_bad_needs_no_caution():
+    found = [*machine.checks(Facts(), placed([0, 1, 2])), *supplies.checks(Supplies())]
+    assert {(check.status, check.remedy) for check in found} == {("ok", None)}
 
 
 @pytest.mark.parametrize(
     ("facts", "placement", "name", "said"),
     [
-        (Facts(), placed([0, 1]), "cores", "2 usable: server on 0, client on 1, database on 1; client and"),
-        (Facts(), placed(None), "cores", "cannot pin processes"),
+        (Facts(), placed([0, 1]), "placement", "server on 0, client on 1, database on 1; client and"),
+        (Facts(), placed(None), "placement", "cannot pin processes"),
         (Facts(cpu_quota=2.5), placed(range(8)), "CPU limit", "2.5 cores' worth of time for 8 cores"),
-        (Facts(open_files=256), placed([0, 1, 2]), "open files", "256 for each process"),
+        (Facts(load_average=1.6), placed([0, 1, 2]), "load average", "1.60 programs over the last minute"),
         (
-            Facts(governors=frozenset({"powersave", "performance"}), turbo=True),
+            Facts(neighbours=Neighbours(cores=(0, 1), slowdown=0.38)),
             placed([0, 1, 2]),
-            "CPU frequency",
-            "governor powersave, turbo on",
+            "hyperthreads",
+            "core 0 is 38 % slower while core 1 is busy",
         ),
+        (
+            Facts(governors=frozenset({"powersave", "performance"})),
+            placed([0, 1, 2]),
+            "governor",
+            "powersave: frequencies follow load",
+        ),
+        (Facts(turbo=True), placed([0, 1, 2]), "turbo", "on: frequencies follow heat"),
         (Facts(clock_step_ns=2_500, clock_source="hpet"), placed([0, 1, 2]), "clock", "2,500 ns, from hpet"),
         (Facts(wake_up_late_s=0.004), placed([0, 1, 2]), "clock", "4,000 µs late"),
         (
@@ -182,11 +204,67 @@ def test_a_machine_that_tells_nothing_bad_gets_no_warning():
         ),
     ],
 )
-def test_what_makes_measuring_worse_is_a_warning_with_a_remedy(facts, placement, name, said):
+def test_a_machine_that_makes_measuring_worse_gets_a_caution_with_a_remedy(facts, placement, name, said):
     check = found(machine.checks(facts, placement), name)
-    assert check.status == "warning"
+    assert check.status == "caution"
     assert said in check.detail
     assert check.remedy
+
+
+@pytest.mark.parametrize(
+    ("there", "name", "said"),
+    [
+        (Supplies(open_files=256), "open files", "256 for each process"),
+        (Supplies(ports=Ports(ephemeral=28_232, taken=28_000)), "ports", "232 of 28,232 are free"),
+        (
+            Supplies(disks={"results": Disk(free_bytes=2 * 10**9, sync_s=0.001)}),
+            "disk for results",
+            "2.0 GB free",
+        ),
+        (
+            Supplies(disks={"results": Disk(free_bytes=10**11, sync_s=0.12)}),
+            "disk for results",
+            "takes 120.0 ms",
+        ),
+    ],
+)
+def test_supplies_that_run_low_get_a_caution_with_a_remedy(there, name, said):
+    check = found(supplies.checks(there), name)
+    assert check.status == "caution"
+    assert said in check.detail
+    assert check.remedy
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "said"),
+    [
+        (
+            Facts(neighbours=Neighbours(cores=(0, 2), slowdown=-0.01)),
+            "hyperthreads",
+            "0 loses 0.0% while core 2",
+        ),
+        (Facts(governors=frozenset({"performance"})), "governor", "performance"),
+        (Facts(turbo=False), "turbo", "off"),
+        (Facts(), "turbo", "the system does not tell"),
+    ],
+)
+def test_what_is_well_is_told_too(facts, name, said):
+    check = found(machine.checks(facts, placed([0, 1, 2])), name)
+    assert check.status == "ok"
+    assert said in check.detail
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        (None, "no engine answers: runs use the process runtime"),
+        (Engine(version="28.2", compose=None), "28.2, without compose: runs use the process runtime"),
+        (Engine(version="28.2", compose="2.39.1"), "28.2, compose 2.39.1"),
+    ],
+)
+def test_without_containers_nothing_is_wrong(answered, said):
+    check = found(supplies.checks(Supplies(engine=answered)), "Docker")
+    assert (check.status, check.detail) == ("ok", said)
 
 
 def test_a_quota_for_all_cores_is_no_limit():
@@ -197,7 +275,7 @@ def test_steal_is_a_share_of_the_time_that_a_core_wanted_to_run():
     idle = Core(busy_s=0.0, softirq_s=0.0, steal_s=0.0)
     robbed = Core(busy_s=9.7, softirq_s=0.0, steal_s=0.3)
     (check,) = machine.steal({"0": idle, "1": robbed})
-    assert (check.status, check.detail[:24]) == ("warning", "the hypervisor took 3.0%")
+    assert (check.status, check.detail[:24]) == ("caution", "the hypervisor took 3.0%")
     assert list(machine.steal({"0": idle})) == []
     assert list(machine.steal({})) == []
 
@@ -217,9 +295,9 @@ def reading(rps=100_000.0, client_busy=0.99, server_busy=0.7, failures=0):
     [
         (reading(), "ok", "100,000 requests/s, 10.0 × Locust FastHttpUser"),
         (reading(server_busy=None), "ok", "100,000 requests/s"),
-        (reading(server_busy=BUSY), "warning", "at least: the null server was 95% busy"),
-        (reading(client_busy=0.8), "warning", "at least: the client got only 80% of its core"),
-        (reading(failures=3), "failed", "3 wrong answers"),
+        (reading(server_busy=BUSY), "caution", "at least: the null server was 95% busy"),
+        (reading(client_busy=0.8), "caution", "at least: the client got only 80% of its core"),
+        (reading(failures=3), "not fit", "3 wrong answers"),
     ],
 )
 def test_a_ceiling_is_one_where_the_client_was_the_limit(ours, status, said):
@@ -239,7 +317,7 @@ def test_the_table_has_every_load_generator_side_by_side():
     with console.capture() as captured:
         print_diagnosis(examined(Clinic(placement=placed([0, 1]))), console)
     told = captured.get()
-    assert "warning" in told
+    assert "caution" in told
     assert "→ with three cores or more each has its own" in told
     assert "users-crud" in told
     rows = [words for line in told.splitlines() if (words := line.split()[:2]) and words[0] in SHOWN]
@@ -302,6 +380,78 @@ def test_frequencies_are_read_where_the_system_tells(tmp_path):
     assert limits.turbo(files(tmp_path / "intel", {"intel_pstate/no_turbo": "0"})) is True
 
 
+def test_ports_that_are_in_use_are_counted_once(tmp_path):
+    files(
+        tmp_path,
+        {
+            "range": "32768\t60999",
+            "tcp": "sl local_address rem_address st\n"
+            "0: 0100007F:9C40 0100007F:0050 01\n"  # 40000 → 80, and its other end
+            "1: 0100007F:0050 0100007F:9C40 01\n"
+            "2: 0100007F:9C40 0100007F:0051 06",
+            "tcp6": f"sl local_address rem_address st\n0: {'0' * 32}:8000 0:0 0A",  # 32768
+        },
+    )
+    tables = (tmp_path / "tcp", tmp_path / "tcp6")
+    assert ports(3, limits=tmp_path / "range", tables=tables) == Ports(
+        ephemeral=28_232, taken=2, asked=3, opened=3
+    )
+    assert ports(0, limits=tmp_path / "absent") == Ports()
+
+
+def test_a_disk_is_written_to_and_left_clean(tmp_path):
+    found = disk(tmp_path)
+    assert found.free_bytes > 0
+    assert found.sync_s >= 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_results_folder_that_is_not_there_yet_is_made_by_nobody(tmp_path):
+    stock = supplies.take_stock(tmp_path / "results")
+    assert isinstance(stock.disks["results"], Disk)
+    assert list(tmp_path.iterdir()) == []
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("docker", "answered"),
+    [
+        pytest.param(None, None, id="not installed"),
+        pytest.param("exit 1", None, id="no engine answers"),
+        pytest.param("sleep 60", None, id="it hangs"),
+        pytest.param(
+            '[ "$1" = version ] && echo 28.2', Engine(version="28.2", compose=None), id="no compose"
+        ),
+        pytest.param(
+            'case "$1" in version) echo 28.2;; compose) sleep 60;; esac',
+            Engine(version="28.2", compose=None),
+            id="compose hangs",
+        ),
+        pytest.param(
+            'case "$1" in version) echo 28.2;; compose) echo 2.39;; esac',
+            Engine(version="28.2", compose="2.39"),
+            id="both",
+        ),
+    ],
+)
+def test_an_engine_is_asked_and_never_waited_for(tmp_path, docker, answered):
+    if docker:
+        program(tmp_path, "docker", docker)
+    began = time.monotonic()
+    assert engine(timeout_s=1.0, path=str(tmp_path)) == answered
+    assert time.monotonic() - began < 30
+
+
+def test_version_1_of_compose_is_known_too(tmp_path):
+    program(tmp_path, "docker", '[ "$1" = version ] && echo 20.10')
+    program(tmp_path, "docker-compose", "echo 1.29.2")
+    assert engine(path=str(tmp_path)) == Engine(version="20.10", compose="1.29.2")
+
+
 def test_this_machine_can_be_looked_at():
     company = look_around(0.05)
     assert all(share >= 0 for share in company.busy.values())
@@ -313,7 +463,7 @@ def test_this_machine_can_be_looked_at():
 def test_who_keeps_a_core_busy_is_named():
     with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as burner:
         try:
-            company = look_around(0.5)
+            company = look_around(0.5, shown=1_000)  # others may be greedier
         finally:
             burner.kill()
     assert any(f"({burner.pid})" in name for name, _ in company.programs)
@@ -353,4 +503,28 @@ def test_the_command_has_a_form_for_machines_and_an_exit_code_that_agrees(tmp_pa
     document = json.loads(told.stdout)
     assert told.exit_code == (0 if document["fit"] else 3)
     assert document["ceiling_rps"]["engine"] > document["ceiling_rps"]["fast"]
+    assert "Traceback" not in told.stderr
+
+
+DYING = """
+[dying]
+stack = "One that ends at once"
+interface = "wsgi"
+server = "none"
+command = "python -c pass"
+"""
+
+
+@pytest.mark.slow
+def test_a_machine_whose_noise_cannot_be_measured_is_not_fit_and_says_why(tmp_path, monkeypatch):
+    project = make_project(tmp_path, contenders=DYING)
+    (project / "apps" / "one_app" / "requirements.txt").touch()
+    monkeypatch.chdir(project)
+    told = CliRunner().invoke(commands, ["doctor", "--noise", "--json"])
+    document = json.loads(told.stdout)
+    assert told.exit_code == 3
+    assert document["noise"] is None
+    (unfit,) = [check for check in document["checks"] if check["name"] == "noise"]
+    assert unfit["status"] == "not fit"
+    assert "dying ended with exit status 0 before it was ready" in unfit["detail"]
     assert "Traceback" not in told.stderr

@@ -16,6 +16,7 @@ import pytest
 from tests.quiet import undisturbed
 
 ROOT = Path(__file__).parents[1]
+PROCESS = ("--runtime", "process")  # what is killed or looked for below is a process of ours
 
 
 def bench(*words, **options):
@@ -57,7 +58,7 @@ def left_running(folder):
 def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
     words = ("--contender", "stdlib", "--contender", "flask", "--rounds", "1")
     folder, code, out, err = undisturbed(
-        lambda folder: finished(bench("run", "smoke", *words, "--out", folder)), tmp_path
+        lambda folder: finished(bench("run", "smoke", *PROCESS, *words, "--out", folder)), tmp_path
     )
     assert code == 0, err
     assert "Flask on gunicorn gthread" in out
@@ -68,8 +69,10 @@ def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
     assert all(row["throughput_rps"]["low"] is None for row in rows.values())
     assert rows["flask", "users-crud"]["utilisation"]["database"] > 0
     assert (summary["valid"], summary["partial"]) == (True, False)
+    assert {"content", "hyperthreads", "placement", "environments"} <= summary["fingerprint"].keys()
     assert {file.name for file in folder.iterdir()} >= {
         "run.json",
+        "report.html",
         "report.md",
         "trials.csv",
         "charts",
@@ -91,7 +94,7 @@ def started_measuring(process, folder):
 
 @pytest.mark.slow
 def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
-    process = bench("run", "quick", "--contender", "flask", "--out", tmp_path)
+    process = bench("run", "quick", *PROCESS, "--contender", "flask", "--out", tmp_path)
     started_measuring(process, tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -106,7 +109,7 @@ def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
 
 @pytest.mark.slow
 def test_kill_9_of_the_harness_leaves_nothing_running(tmp_path):
-    process = bench("run", "quick", "--contender", "fastapi", "--out", tmp_path)
+    process = bench("run", "quick", *PROCESS, "--contender", "fastapi", "--out", tmp_path)
     started_measuring(process, tmp_path)
     process.kill()
     process.communicate()
@@ -128,7 +131,7 @@ def identities(folder):
 @pytest.mark.slow
 def test_a_run_that_was_killed_three_times_goes_on_each_time_and_is_complete(tmp_path):
     words = ("--contender", "flask", "--contender", "fastapi", "--out", tmp_path)
-    process = bench("run", "smoke", *words)
+    process = bench("run", "smoke", *PROCESS, *words)
     kept = []
     for enough in (1, 5, 12):
         deadline = time.monotonic() + 120
@@ -156,9 +159,11 @@ def test_a_run_that_was_killed_three_times_goes_on_each_time_and_is_complete(tmp
 
 @pytest.mark.slow
 def test_a_second_run_is_refused_while_one_measures(tmp_path):
-    process = bench("run", "smoke", "--contender", "stdlib", "--out", tmp_path / "one")
+    process = bench("run", "smoke", *PROCESS, "--contender", "stdlib", "--out", tmp_path / "one")
     started_measuring(process, tmp_path / "one")
-    code, _, err = finished(bench("run", "smoke", "--contender", "stdlib", "--out", tmp_path / "two"))
+    code, _, err = finished(
+        bench("run", "smoke", *PROCESS, "--contender", "stdlib", "--out", tmp_path / "two")
+    )
     assert (code, "is measuring on this machine" in err) == (3, True)
     assert not (tmp_path / "two").exists()
     code, _, err = finished(process)
@@ -167,7 +172,7 @@ def test_a_second_run_is_refused_while_one_measures(tmp_path):
 
 @pytest.mark.slow
 def test_a_load_child_that_hangs_ends_the_run_with_exit_3(tmp_path):
-    process = bench("run", "smoke", "--contender", "stdlib", "--out", tmp_path)
+    process = bench("run", "smoke", *PROCESS, "--contender", "stdlib", "--out", tmp_path)
     started_measuring(process, tmp_path)
     (asker,) = [
         child
@@ -183,7 +188,9 @@ def test_a_load_child_that_hangs_ends_the_run_with_exit_3(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
-    process = bench("run", "smoke", "--contender", "flask", "--contender", "django", "--out", tmp_path)
+    process = bench(
+        "run", "smoke", *PROCESS, "--contender", "flask", "--contender", "django", "--out", tmp_path
+    )
     started_measuring(process, tmp_path)
     victims = [
         child
@@ -198,7 +205,9 @@ def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(tmp_path):
-    process = bench("run", "smoke", "--contender", "flask", "--scenario", "users-crud", "--out", tmp_path)
+    process = bench(
+        "run", "smoke", *PROCESS, "--contender", "flask", "--scenario", "users-crud", "--out", tmp_path
+    )
     started_measuring(process, tmp_path)
     for child in psutil.Process(process.pid).children(recursive=True):
         if child.name() == "postgres":
@@ -214,7 +223,7 @@ def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(
 
 @pytest.mark.slow
 def test_every_contender_keeps_the_contract():
-    code, out, err = finished(bench("verify", "--json"))
+    code, out, err = finished(bench("verify", *PROCESS, "--json"))
     assert code == 0, out + err
     assert {outcome["outcome"] for outcome in json.loads(out)} == {"passed"}
 

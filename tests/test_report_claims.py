@@ -12,7 +12,8 @@ from bench.analysis import analyse
 from bench.documents import to_json
 from bench.model import Claim, ClaimedRatio
 from bench.report.claims import HEADINGS, audited, lines, notes
-from bench.report.page import report_text, write_report
+from bench.report.markdown import report_text
+from bench.report.page import write_report
 from bench.report.summary import summary
 from bench.report.tables import print_run
 from tests.synthetic import synthetic_run, with_records
@@ -182,7 +183,7 @@ def test_a_run_from_before_there_were_claims_still_has_a_report(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(kept))
     run = store.load(tmp_path)
     assert run.plan.claims == ()
-    assert "## Claims" not in write_report(run, tmp_path).read_text(encoding="utf-8")
+    assert "## Claims" not in (write_report(run, tmp_path).parent / "report.md").read_text("utf-8")
 
 
 def test_claims_are_redrawn_from_run_json_alone(tmp_path):

@@ -18,6 +18,7 @@ from bench.analysis.comparisons import (
 from bench.analysis.estimates import Arrivals, Row, rows
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
+from bench.analysis.rounds import Round, rounds_of
 from bench.analysis.sizing import half_width_at, rounds_for, spread_of
 from bench.analysis.stats import Estimate
 from bench.analysis.steadiness import Steadiness, first_answers
@@ -42,6 +43,7 @@ __all__ = [
     "Estimate",
     "Finding",
     "Latency",
+    "Round",
     "Row",
     "Steadiness",
     "Utilisation",
@@ -60,6 +62,7 @@ __all__ = [
     "metrics_of",
     "more_rounds",
     "rounds_for",
+    "rounds_of",
     "same_core",
     "server_us",
     "spread_of",

@@ -95,9 +95,11 @@ def _finding(
 def _relative(run: Run, claim: Claim, figure: ClaimedFigure) -> ClaimedRatio | None:
     """Return *figure* relative to what the same source says of the plan's reference, where it says so."""
     place = (run.plan.reference, figure.scenario, figure.connections)
+    if figure.contender == run.plan.reference:
+        return None
     for other in run.plan.claims:
         said = other.figure
-        if said and other.source == claim.source and _place(said) == place and said != figure:
+        if said and other.source == claim.source and _place(said) == place:
             return ClaimedRatio(
                 contender=figure.contender,
                 reference=said.contender,
@@ -121,7 +123,7 @@ def _no_verdict(run: Run, comparison: Comparison, floors: Sequence[Comparison]) 
     if comparison.withheld:
         return f"only a bound is known: {comparison.withheld}"
     if comparison.ratio is None:
-        return "there is no sweep in which both answered correctly"
+        return "there is no sweep in which both gave right answers and neither was void"
     if comparison.ratio.low is None:
         rounds = "1 round" if comparison.rounds == 1 else f"{comparison.rounds} rounds"
         return f"no interval: {rounds}, {FEWEST_FOR_INTERVAL} are needed"

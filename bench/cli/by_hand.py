@@ -1,18 +1,22 @@
 """`bench serve`, `bench load-worker` and `bench doctor`."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from bench import clinic, contenders, lab, progress, scenarios, serving
+from bench import clinic, contenders, lab, progress, scenarios, serving, session
 from bench.addresses import address_of
-from bench.doctor import examine
+from bench.doctor import examine, noise
+from bench.doctor.diagnosis import Diagnosis, check
 from bench.doctor.tables import print_diagnosis
 from bench.documents import to_json
 from bench.errors import CannotMeasure
 from bench.load.driver import become_worker
+from bench.model import Plan
+from bench.runtime.turns import turn
 
 
 @click.command()
@@ -37,19 +41,37 @@ def load_worker(master: str, cores: str) -> None:
 
 
 @click.command()
+@click.option("--noise", "with_noise", is_flag=True, help="also measure what it resolves: three minutes more")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def doctor(as_json: bool) -> None:
+def doctor(with_noise: bool, as_json: bool) -> None:
     """Say whether this machine is fit to measure, and what load generators reach on it: half a minute."""
     root = contenders.find_project(Path.cwd())
     asked = scenarios.declared(root).values()
-    with progress.shown() as shown:
-        diagnosis = examine(clinic.instruments(root), asked, shown)
+    experiment = noise.planned(root) if with_noise else None
+    with turn():
+        with progress.shown() as shown:
+            diagnosis = examine(clinic.instruments(root), asked, shown)
+        if experiment:
+            diagnosis = _listened(root, experiment, diagnosis)
     if as_json:
         click.echo(to_json(diagnosis.document()))
     else:
         print_diagnosis(diagnosis, Console())
     if not diagnosis.fit:
-        failed = [check.name for check in diagnosis.checks if check.status == "failed"]
+        unfit = [check.name for check in diagnosis.checks if check.status == "not fit"]
         raise CannotMeasure(
-            f"this machine is not fit to measure ({', '.join(failed)}): the remedies are above"
+            f"this machine is not fit to measure ({', '.join(unfit)}): the remedies are above"
         )
+
+
+def _listened(root: Path, experiment: Plan, diagnosis: Diagnosis) -> Diagnosis:
+    """Return *diagnosis* with what a contender against itself says; its run is kept below results/."""
+    try:
+        journal = session.open_journal(session.begin(root, experiment), root / "results")
+        session.measure(root, journal)
+        return replace(diagnosis, noise=noise.noise_of(journal.run))
+    except CannotMeasure as error:
+        unmeasured = check(
+            "noise", "not fit", str(error), "end what else runs; `bench verify` shows whether contenders work"
+        )
+        return replace(diagnosis, checks=(*diagnosis.checks, unmeasured))

@@ -12,12 +12,12 @@ from bench.errors import CannotMeasure, UsageError
 from bench.preview import preview
 from bench.report.page import write_report
 from bench.report.tables import print_run
+from bench.runtime import external
 from bench.runtime.turns import turn
 from bench.store import Journal
 
 SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
-# `compose` joins when containers do; `auto` then asks whether an engine answers.
-RUNTIMES = click.Choice(["auto", "process"])
+RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 
 
 @click.command()
@@ -25,7 +25,7 @@ RUNTIMES = click.Choice(["auto", "process"])
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, or all of this base")
 @click.option("--scenario", "asked", multiple=True, metavar="NAME", help="only this scenario")
 @click.option("--rounds", type=click.IntRange(min=1), help="instead of the plan's")
-@click.option("--runtime", type=RUNTIMES, default="auto", show_default=True)
+@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
 @click.option(
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="go on with the run kept there"
@@ -59,13 +59,14 @@ def run(
     if target and only:
         raise UsageError("--target takes the place of all contenders: leave --contender out")
     chosen = narrowing.narrowed(plan.read(root, plan_name or "quick"), only, asked, rounds)
-    begun = session.begin(root, chosen, away)
+    name, why = (external.ExternalRuntime.name, "") if target else lab.chosen(runtime, root)
+    begun = session.begin(root, chosen, away, name)
     if dry_run:
         click.echo(preview(begun, root / "results"))
         return
     with turn():
         journal = session.open_journal(begun, root / "results", out)
-        click.echo(f"runtime: {begun.runtime}{' (asked for: auto)' if runtime == 'auto' else ''}", err=True)
+        _say_runtime(begun.runtime, why)
         _carry_out(root, journal, away)
 
 
@@ -98,19 +99,22 @@ def _write_report(journal: Journal) -> None:
 
 @click.command()
 @click.argument("names", metavar="[CONTENDER]…", nargs=-1)
+@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
 @click.option("--thorough", is_flag=True, help="thousands of generated requests as well")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def verify(names: tuple[str, ...], thorough: bool, as_json: bool) -> None:
+def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) -> None:
     """Hold contenders (all by default) against the contract in apps/checks."""
     root = contenders.find_project(Path.cwd())
     tables = contenders.declared(root)
     chosen = [contenders.resolve(name, tables) for name in names or tables]
     outcomes = []
-    with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs") as runtime:
+    name, why = lab.chosen(runtime, root)
+    _say_runtime(name, why)
+    with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs", name) as opened:
         shown.phase("preparing environments and services")
-        runtime.prepare(chosen)
-        memory = lab.memory_of(root)
-        for outcome in verification.verify(chosen, runtime, memory, fresh=True, thorough=thorough):
+        opened.prepare(chosen)
+        memory = lab.memory_of(root, name)
+        for outcome in verification.verify(chosen, opened, memory, fresh=True, thorough=thorough):
             generated = f", {outcome.generated:,} generated requests" if thorough else ""
             shown.note(f"{outcome.contender}: {outcome.outcome}, {outcome.checks} checks{generated}")
             outcomes.append(outcome)
@@ -125,3 +129,7 @@ def verify(names: tuple[str, ...], thorough: bool, as_json: bool) -> None:
     failed = [outcome.contender for outcome in outcomes if outcome.outcome == "failed"]
     if failed:
         raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")
+
+
+def _say_runtime(name: str, why: str) -> None:
+    click.echo(f"runtime: {name}{f' (asked for: {lab.AUTO}; {why})' if why else ''}", err=True)

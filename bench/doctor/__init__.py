@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from bench.doctor import machine
+from bench.doctor import machine, supplies
 from bench.doctor.ceilings import NullServers, Peers, ceiling, readings
 from bench.doctor.diagnosis import Check, Diagnosis, Readings, check
 from bench.doctor.machine import Facts
+from bench.doctor.supplies import Supplies
 from bench.errors import CannotMeasure
 from bench.instruments import Observer
 from bench.load import LoadGenerator
@@ -28,6 +29,7 @@ class Instruments:
 
     placement: Placement
     look: Callable[[], Facts]
+    take_stock: Callable[[], Supplies]
     cores: Callable[[], dict[str, Core]]  # what each has done so far
     database: Callable[[], AbstractContextManager[object]]
     load: Callable[[], AbstractContextManager[LoadGenerator]]
@@ -39,10 +41,13 @@ class Instruments:
 def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: Progress) -> Diagnosis:
     """Examine this machine, asking for a greeting, and what the richest of *scenarios* that writes asks for.
 
-    It takes half a minute. What cannot be done is a check that failed.
+    It takes half a minute. What cannot be done makes the machine not fit.
     """
     progress.phase("looking at the machine")
-    checks = list(machine.checks(instruments.look(), instruments.placement))
+    checks = [
+        *machine.checks(instruments.look(), instruments.placement),
+        *supplies.checks(instruments.take_stock()),
+    ]
     progress.phase("starting PostgreSQL")
     checks.append(_database(instruments))
     progress.phase("asking a server that does nothing, by turns with every load generator there is")
@@ -58,7 +63,7 @@ def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: P
                 of_writing = _asked(instruments, load, writing, WRITING_TURNS, AGAINST_WRITING)
                 checks.append(ceiling(f"ceiling of {writing.name}", of_writing))
     except CannotMeasure as error:
-        checks.append(check("ceiling", "failed", str(error), "`make setup` renews the environment"))
+        checks.append(check("ceiling", "not fit", str(error), "`make setup` renews the environment"))
     checks += machine.steal(spent(before, instruments.cores()))
     return Diagnosis(
         checks=tuple(checks),
@@ -88,6 +93,6 @@ def _database(instruments: Instruments) -> Check:
             took_s = time.perf_counter() - began_s
     except CannotMeasure as error:
         return check(
-            "PostgreSQL", "failed", str(error), "`make setup` installs it; its log is below .bench/logs"
+            "PostgreSQL", "not fit", str(error), "`make setup` installs it; its log is below .bench/logs"
         )
     return check("PostgreSQL", "ok", f"starts in {took_s:.1f} s")

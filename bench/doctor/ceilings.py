@@ -62,13 +62,15 @@ def ceiling(name: str, found: Readings) -> Check:
     ]
     detail = ", ".join([f"{ours.rps:,.0f} requests/s", *others])
     if ours.failures:
-        return check(name, "failed", f"{ours.failures:,} wrong answers", "a fault of bench: please report it")
+        return check(
+            name, "not fit", f"{ours.failures:,} wrong answers", "a fault of bench: please report it"
+        )
     if ours.server_busy is not None and ours.server_busy >= BUSY:
         detail += f"; at least: the null server was {ours.server_busy:.0%} busy"
-        return check(name, "warning", detail, "take it for a lower bound: the client can do more")
+        return check(name, "caution", detail, "take it for a lower bound: the client can do more")
     if ours.client_busy < BUSY:
         detail += f"; at least: the client got only {ours.client_busy:.0%} of its core"
-        return check(name, "warning", detail, "end what else runs on the client's core, then ask again")
+        return check(name, "caution", detail, "end what else runs on the client's core, then ask again")
     return check(name, "ok", detail)
 
 

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Status = Literal["ok", "warning", "failed"]
+from bench.doctor.noise import Noise
+
+# caution: numbers will be worse for it; not fit: they would be worth nothing, or there would be none.
+Status = Literal["ok", "caution", "not fit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,11 @@ class Reading:
     failures: int  # of all turns
 
 
+def graded(value: float, caution: float, not_fit: float) -> Status:
+    """Return what *value* means, where more is worse."""
+    return "not fit" if value >= not_fit else "caution" if value >= caution else "ok"
+
+
 Readings = Mapping[str, Reading]  # by load generator: engine, fast, http, wrk
 
 
@@ -44,11 +52,12 @@ class Diagnosis:
     hello: Readings
     writing: Readings  # asking the scenario below
     writing_scenario: str | None  # None: the project has none that writes
+    noise: Noise | None = None  # None: not asked for, or it could not be told
 
     @property
     def fit(self) -> bool:
         """Whether nothing speaks against measuring here."""
-        return not any(check.status == "failed" for check in self.checks)
+        return not any(check.status == "not fit" for check in self.checks)
 
     def document(self) -> dict[str, Any]:
         """Return the machine's form of it."""
@@ -57,6 +66,7 @@ class Diagnosis:
             "checks": [asdict(check) for check in self.checks],
             "ceiling_rps": {name: self._of(name, "rps") for name in LOAD_GENERATORS},
             "client_us_per_request": {name: self._of(name, "us_per_request") for name in LOAD_GENERATORS},
+            "noise": asdict(self.noise) if self.noise else None,
         }
 
     def _of(self, name: str, what: str) -> float | None:

@@ -1,20 +1,24 @@
 """What can be told of a machine without loading it, and what each fact means for measuring."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bench.doctor.diagnosis import Check, Status, check
+from bench.analysis import SAME_CORE, same_core
+from bench.doctor.diagnosis import Check, check, graded
 from bench.observe import limits
 from bench.observe.company import Company, look_around
 from bench.observe.host import Core
+from bench.observe.hyperthreads import Neighbours, neighbours
 from bench.runtime.placement import Placement
 
 WATCHED_S = 1.0
 COMPANY, MUCH_COMPANY = 0.1, 0.5  # of a core
+LOAD = 0.5  # programs that want to run, on average over a minute
 STEAL, MUCH_STEAL = 0.01, 0.1
-FILES = 1_024  # 256 connections, plan latency's most, to each of three contenders at once, and some more
 STEP_NS = 1_000  # a reading that costs more is a system call into a slow clock
 LATE_S = 0.001
+UNTOLD = "the system does not tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +26,9 @@ class Facts:
     """A machine as it is now; None where it does not tell."""
 
     company: Company = field(default_factory=Company)
+    load_average: float | None = None  # over the last minute
+    neighbours: Neighbours | None = None
     cpu_quota: float | None = None  # cores' worth; None: no limit
-    open_files: int | None = None  # None: no limit
     governors: frozenset[str] = frozenset()
     turbo: bool | None = None
     clock_source: str | None = None
@@ -31,12 +36,13 @@ class Facts:
     wake_up_late_s: float = 0.0001
 
 
-def look() -> Facts:
-    """Look at this machine; it takes a bit more than a second."""
+def look(cores: Collection[int] | None) -> Facts:
+    """Look at this machine, of which we may use *cores*; it takes two seconds."""
     return Facts(
+        load_average=limits.load_average(),  # before we add to it
         company=look_around(WATCHED_S),
+        neighbours=neighbours(cores),
         cpu_quota=limits.cpu_quota(),
-        open_files=limits.open_files(),
         governors=limits.governors(),
         turbo=limits.turbo(),
         clock_source=limits.clock_source(),
@@ -46,14 +52,15 @@ def look() -> Facts:
 
 
 def checks(facts: Facts, placement: Placement) -> Iterator[Check]:
-    """Yield what *facts* mean; what the system does not tell is left out."""
+    """Yield what *facts* mean."""
     yield _cores(placement)
-    if facts.company.busy:
-        yield _company(facts.company)
+    yield _placement(placement)
+    yield _company(facts.company)
+    yield _load(facts.load_average)
     yield _quota(facts.cpu_quota, placement)
-    yield _files(facts.open_files)
-    if facts.governors or facts.turbo is not None:
-        yield _frequency(facts)
+    yield _hyperthreads(facts.neighbours)
+    yield _governor(facts.governors)
+    yield _turbo(facts.turbo)
     yield _clock(facts)
 
 
@@ -64,75 +71,101 @@ def steal(did: Mapping[str, Core]) -> Iterator[Check]:
     if shares:
         yield check(
             "steal",
-            _graded(max(shares), STEAL, MUCH_STEAL),
+            graded(max(shares), STEAL, MUCH_STEAL),
             f"the hypervisor took {max(shares):.1%} of a core's time while it was loaded",
             "measure when its neighbours are quiet, or on a machine with cores of its own",
         )
 
 
 def _cores(placement: Placement) -> Check:
+    usable = len(_used(placement)) or os.cpu_count() or 1
+    if usable == 1:
+        return check("cores", "not fit", "1: the client would be the limit", "give it two cores or more")
+    return check("cores", "ok", f"{usable} usable")
+
+
+def _placement(placement: Placement) -> Check:
     caveats = "; ".join(placement.caveats)
     if placement.server is None:
-        return check(
-            "cores", "warning", caveats, "measure on Linux, where programs can have cores of their own"
-        )
-    client, database = placement.client or (), placement.database or ()
-    usable = len({*placement.server, *client, *database})
-    if usable == 1:
-        return check(
-            "cores", "failed", f"{caveats}: the client would be the limit", "give it two cores or more"
-        )
+        remedy = "measure on Linux, where programs can have cores of their own"
+        return check("placement", "caution", caveats, remedy)
     where = (
-        f"server on {_listed(placement.server)}, client on {_listed(client)}, database on {_listed(database)}"
+        f"server on {_listed(placement.server)}, client on {_listed(placement.client or ())}, "
+        f"database on {_listed(placement.database or ())}"
     )
     return check(
-        "cores",
-        "warning" if caveats else "ok",
-        f"{usable} usable: {where}" + (f"; {caveats}" if caveats else ""),
+        "placement",
+        "caution" if caveats else "ok",
+        f"{where}; {caveats}" if caveats else where,
         "with three cores or more each has its own",
     )
 
 
 def _company(company: Company) -> Check:
+    if not company.busy:
+        return check("other programs", "ok", UNTOLD)
     worst = min(1.0, max(company.busy.values()))  # ticks are counted in steps of 10 ms
     named = ", ".join(f"{name} {share:.0%}" for name, share in company.programs)
     return check(
         "other programs",
-        _graded(worst, COMPANY, MUCH_COMPANY),
+        graded(worst, COMPANY, MUCH_COMPANY),
         f"the busiest core is {worst:.0%} busy without us" + (f": {named}" if named else ""),
         "end them, or wait until they have ended",
     )
 
 
+def _load(average: float | None) -> Check:
+    """Say what went on before we looked: of the past, so never a reason not to measure now."""
+    return check(
+        "load average",
+        "ok" if average is None or average < LOAD else "caution",
+        UNTOLD if average is None else f"{average:.2f} programs over the last minute",
+        "see what it was (a run of bench is such, too): it may come back",
+    )
+
+
+def _hyperthreads(found: Neighbours | None) -> Check:
+    if found is None:
+        return check("hyperthreads", "ok", UNTOLD)
+    if found.slowdown > SAME_CORE:
+        remedy = (
+            "switch them off (/sys/devices/system/cpu/smt/control), or name one of each pair: taskset -c; "
+            "of a virtual machine, rent whole cores"
+        )
+        return check("hyperthreads", "caution", same_core(found.cores, found.slowdown), remedy)
+    core, neighbour = found.cores
+    lost = max(0.0, found.slowdown)
+    return check("hyperthreads", "ok", f"core {core} loses {lost:.1%} while core {neighbour} is busy")
+
+
 def _quota(quota: float | None, placement: Placement) -> Check:
     if quota is None:
         return check("CPU limit", "ok", "none")
-    cores = len({*(placement.server or ()), *(placement.client or ()), *(placement.database or ())})
+    cores = len(_used(placement))
     return check(
         "CPU limit",
-        "failed" if quota < min(2, cores) else "warning" if quota < cores else "ok",
+        "not fit" if quota < min(2, cores) else "caution" if quota < cores else "ok",
         f"{quota:g} cores' worth of time for {cores} cores",
         "over its limit a process stands still for a while: name cores instead (--cpuset-cpus)",
     )
 
 
-def _files(limit: int | None) -> Check:
+def _governor(governors: frozenset[str]) -> Check:
+    moving = sorted(governors - {"performance"})
     return check(
-        "open files",
-        "ok" if limit is None or limit >= FILES else "warning",
-        "no limit" if limit is None else f"{limit:,} for each process",
-        f"raise the limit: ulimit -n {4 * FILES}",
+        "governor",
+        "caution" if moving else "ok",
+        f"{', '.join(moving)}: frequencies follow load" if moving else ", ".join(governors) or UNTOLD,
+        "cpupower frequency-set -g performance",
     )
 
 
-def _frequency(facts: Facts) -> Check:
-    moods = [f"governor {name}" for name in sorted(facts.governors - {"performance"})]
-    moods += ["turbo on"] if facts.turbo else []
+def _turbo(turbo: bool | None) -> Check:
     return check(
-        "CPU frequency",
-        "warning" if moods else "ok",
-        f"it moves with load and heat: {', '.join(moods)}" if moods else "it is held",
-        f"`cpupower frequency-set -g performance`; turbo off, in the firmware or below {limits.CPU}",
+        "turbo",
+        "caution" if turbo else "ok",
+        {True: "on: frequencies follow heat, and what other cores do", False: "off", None: UNTOLD}[turbo],
+        f"switch it off in the firmware, or below {limits.CPU} (intel_pstate/no_turbo, cpufreq/boost)",
     )
 
 
@@ -145,15 +178,15 @@ def _clock(facts: Facts) -> Check:
     ]
     return check(
         "clock",
-        "warning" if remedies else "ok",
+        "caution" if remedies else "ok",
         f"a reading takes {facts.clock_step_ns:,.0f} ns{source}; "
         f"a sleep ends {facts.wake_up_late_s * 1e6:,.0f} µs late",
         "; ".join(remedies),
     )
 
 
-def _graded(value: float, warning: float, failed: float) -> Status:
-    return "failed" if value >= failed else "warning" if value >= warning else "ok"
+def _used(placement: Placement) -> set[int]:
+    return {*(placement.server or ()), *(placement.client or ()), *(placement.database or ())}
 
 
 def _listed(cores: Iterable[int]) -> str:

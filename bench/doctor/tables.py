@@ -1,14 +1,19 @@
 """What the doctor found, on the terminal: a line per check, then every load generator side by side."""
 
+from collections.abc import Iterator
+from math import ceil
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bench.doctor.diagnosis import LOAD_GENERATORS, Diagnosis, Reading
-from bench.report.wording import NOTHING, figure
+from bench.doctor.noise import Noise
+from bench.report.wording import NOTHING, both, figure, levels, percent
 
-STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
+LONG_MINUTES = 120
+STYLES = {"ok": "green", "caution": "yellow", "not fit": "red"}
 
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
@@ -23,6 +28,26 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     if diagnosis.hello:
         console.print()
         console.print(_ceilings(diagnosis))
+    if diagnosis.noise:
+        console.print()
+        for line in noise_lines(diagnosis.noise):
+            console.print(line, highlight=False)
+
+
+def noise_lines(noise: Noise) -> Iterator[str]:
+    """Yield the ratios of a contender to itself, then what the machine resolves in how many minutes."""
+    level = levels(floor.ratio for floor in noise.floors)
+    yield f"{noise.contender} against itself, {noise.rounds} rounds" + (
+        f", intervals of {level}" if level else ""
+    )
+    for floor in noise.floors:
+        yield f"  {floor.scenario}: {both(floor.ratio, of_ratio=True)}"
+    resolved = [f"{percent(one.half_width)} in {_lasting(one.minutes)}" for one in noise.resolves]
+    yield f"This machine resolves {', '.join(resolved)}."
+
+
+def _lasting(minutes: float) -> str:
+    return f"{ceil(minutes)} min" if minutes <= LONG_MINUTES else f"{ceil(minutes / 60)} h"
 
 
 def _ceilings(diagnosis: Diagnosis) -> Table:

@@ -22,8 +22,8 @@ class Company:
     programs: tuple[tuple[str, float], ...] = ()  # "name (pid)" and cores in use, the greediest first
 
 
-def look_around(seconds: float) -> Company:
-    """Do nothing for so long; return what others did meanwhile."""
+def look_around(seconds: float, shown: int = SHOWN) -> Company:
+    """Do nothing for so long; return what others did meanwhile, with so many of the programs at most."""
     programs_before = _programs()
     cores_before, began_s = cores(), time.perf_counter()
     time.sleep(seconds)
@@ -33,7 +33,7 @@ def look_around(seconds: float) -> Company:
         (f"{name} ({pid})", (now_s - programs_before.get(pid, ("", 0.0))[1]) / elapsed_s)
         for pid, (name, now_s) in _programs().items()
     ]
-    greedy = sorted(used, key=itemgetter(1), reverse=True)[:SHOWN]
+    greedy = sorted(used, key=itemgetter(1), reverse=True)[:shown]
     return Company(
         busy={name: core.busy_s / elapsed_s for name, core in by_core.items()},
         programs=tuple((name, share) for name, share in greedy if share > WORTH_NAMING),

@@ -69,7 +69,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _virtual(cpuinfo: str) -> str | None:
-    """Return what a virtual machine calls itself, "virtual" where it has no name; None for bare metal."""
+    """Return what a virtual machine calls itself, or "virtual"; None where the CPU does not tell of one."""
     if not re.search(r"^flags\s*:.*\bhypervisor\b", cpuinfo, re.MULTILINE):
         return None
     return _read("/sys/class/dmi/id/product_name").strip() or "virtual"

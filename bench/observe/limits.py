@@ -1,5 +1,6 @@
 """What the system allows this process, and how its cores and clocks are set up."""
 
+import os
 import resource
 import time
 from collections.abc import Iterator
@@ -39,6 +40,14 @@ def open_files() -> int | None:
     """Return how many descriptors a process may have; None: any number."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def load_average() -> float | None:
+    """Return how many programs wanted to run on average over the last minute; None: it is not told."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
 
 
 def clock_source(file: Path = CLOCK) -> str | None:

@@ -1,68 +1,153 @@
-"""The charts of a report as SVG and PNG.
+"""The charts of a report: as files and as parts of a page.
 
 Importing Matplotlib takes most of a second: import this module where a chart is drawn.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from bench.loads import slug
-from bench.report.bars import demand_chart, throughput_chart
-from bench.report.curves import latency_chart
-from bench.report.lines import latency_lines, throughput_lines
+from bench.report import bars, curves, lines
+from bench.report.inline import Drawing, inlined
 from bench.report.looks import Look
 from bench.report.panels import Panel
 from bench.report.series import Series
+from bench.report.sheets import FILE, SCREEN, Sheet
 
-# By what they show, and the end of their names. At a given rate throughput is given too.
-CLOSED = {"Throughput": ("", throughput_chart), "Latency": ("-latency", latency_chart)}
-OPEN = {"Latency": ("-latency", latency_chart)}
-DEMAND = {"CPU per request": ("-cpu", demand_chart)}
-CLOSED_SERIES = {"Throughput": ("", throughput_lines), "Latency": ("-latency", latency_lines)}
-OPEN_SERIES = {"Latency": ("-latency", latency_lines)}
+Shown = TypeVar("Shown", Panel, Series)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[Shown]):
+    """One of the charts that a panel or a series has."""
+
+    what: str
+    ending: str  # of its file's name
+    draw: Callable[[Shown, Mapping[str, Look], Sheet], Figure]
+    caption: Callable[[Shown], str]
+    told: Callable[[Shown], Iterable[str]]  # its numbers in words
+
+
+THROUGHPUT: Kind[Panel] = Kind(
+    what="Throughput",
+    ending="",
+    draw=bars.throughput_chart,
+    caption=bars.throughput_caption,
+    told=lambda panel: (f"{row.cell.contender} {bars.throughput_label(row)}" for row in panel.contenders),
+)
+LATENCY: Kind[Panel] = Kind(
+    what="Latency",
+    ending="-latency",
+    draw=curves.latency_chart,
+    caption=curves.latency_caption,
+    told=lambda panel: (f"{curves.latency_label(row)} ms (p50 / p99)" for row in panel.contenders),
+)
+DEMAND: Kind[Panel] = Kind(
+    what="CPU per request",
+    ending="-cpu",
+    draw=bars.demand_chart,
+    caption=bars.demand_caption,
+    told=lambda panel: (f"{row.cell.contender} {bars.demand_label(row)}" for row in panel.contenders),
+)
+THROUGHPUTS: Kind[Series] = Kind(
+    what="Throughput",
+    ending="",
+    draw=lines.throughput_lines,
+    caption=lines.throughput_lines_caption,
+    told=lambda series: _first_to_last(series, "req/s"),
+)
+LATENCIES: Kind[Series] = Kind(
+    what="Latency",
+    ending="-latency",
+    draw=lines.latency_lines,
+    caption=lines.latency_lines_caption,
+    told=lambda series: _first_to_last(series, "p99 ms"),
+)
+
+
+def kinds_of(panel: Panel) -> tuple[Kind[Panel], ...]:
+    """Return the charts of *panel*; at a given rate throughput is given too."""
+    return (LATENCY, DEMAND) if panel.is_open else (THROUGHPUT, LATENCY, DEMAND)
+
+
+def kinds_of_series(series: Series) -> tuple[Kind[Series], ...]:
+    """Return the charts of *series*."""
+    return (LATENCIES,) if series.is_open else (THROUGHPUTS, LATENCIES)
 
 
 def write_charts(panel: Panel, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
     """Draw *panel* into *folder*; return what each chart shows and its file's name without ending."""
-    kinds = (OPEN if panel.is_open else CLOSED) | DEMAND
-    with _drawing():
-        return {
-            what: _written(draw(panel, looks), folder, f"{panel.scenario}-{slug(panel.load)}{ending}")
-            for what, (ending, draw) in kinds.items()
-        }
+    name = f"{panel.scenario}-{slug(panel.load)}"
+    return _written(panel, kinds_of(panel), looks, folder, name)
 
 
 def write_series_charts(series: Series, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
     """Draw *series* into *folder*; return what each chart shows and its file's name without ending."""
-    kinds = OPEN_SERIES if series.is_open else CLOSED_SERIES
-    with _drawing():
-        return {
-            what: _written(draw(series, looks), folder, f"{series.slug}{ending}")
-            for what, (ending, draw) in kinds.items()
-        }
+    return _written(series, kinds_of_series(series), looks, folder, series.slug)
+
+
+def panel_drawings(panel: Panel, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
+    """Return the charts of *panel* as parts of a page."""
+    return tuple(map(partial(_drawing, panel, looks), kinds_of(panel)))
+
+
+def series_drawings(series: Series, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
+    """Return the charts of *series* as parts of a page."""
+    return tuple(map(partial(_drawing, series, looks), kinds_of_series(series)))
+
+
+def _written(
+    shown: Shown, kinds: Iterable[Kind[Shown]], looks: Mapping[str, Look], folder: Path, name: str
+) -> Mapping[str, str]:
+    stems = {}
+    with _style(text="path", salt="bench"):  # a viewer without the font would lay labels over each other
+        for kind in kinds:
+            figure = kind.draw(shown, looks, FILE)
+            stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{name}{kind.ending}")
+            figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
+            stems[kind.what] = stem
+    return stems
+
+
+def _drawing(shown: Shown, looks: Mapping[str, Look], kind: Kind[Shown]) -> Drawing:
+    drawn = StringIO()
+    # Text stays text: it takes the page's font, and can be found, copied and read aloud.
+    with _style(text="none", salt=f"{shown.title}{kind.what}"):
+        kind.draw(shown, looks, SCREEN).savefig(drawn, format="svg", metadata={"Date": None})
+    caption = kind.caption(shown)
+    return Drawing(
+        what=kind.what,
+        caption=caption,
+        alternative=f"{kind.what} of {shown.title}. {caption}. {'; '.join(kind.told(shown))}.",
+        svg=inlined(drawn.getvalue(), looks.values()),
+    )
+
+
+def _first_to_last(series: Series, heading: str) -> Iterator[str]:
+    place, level = series.headings.index(heading), series.headings[0]
+    for name, told in series.lines.items():
+        ends = (f"{line[place]} {heading} at {line[0]} {level}" for line in (told[0], told[-1]))
+        yield f"{name} {' to '.join(ends)}"
 
 
 @contextmanager
-def _drawing() -> Iterator[None]:
+def _style(text: str, salt: str) -> Iterator[None]:
     with mpl.rc_context(
         {
             "font.family": ["DejaVu Sans"],  # comes with Matplotlib: every machine draws the same
-            "svg.fonttype": "path",  # a viewer without that font would lay labels over each other
-            "svg.hashsalt": "bench",
+            "svg.fonttype": text,
+            "svg.hashsalt": salt,  # ids are made of it: those of one page must differ
             "text.parse_math": False,  # a dollar in a name is a dollar
             "hatch.linewidth": 0.8,
         }
     ):
         yield
-
-
-def _written(figure: Figure, folder: Path, name: str) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
-    figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
-    figure.savefig(folder / f"{stem}.png", dpi=160, metadata={"Software": None})
-    return stem

@@ -1,11 +1,11 @@
-"""The columns of a panel's table, for the page and for terminals of two widths."""
+"""The columns of a panel's table, for the pages and for terminals of two widths."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from bench.analysis import Arrivals, Estimate, Latency, Row
 from bench.report.panels import Panel
-from bench.report.wording import NOTHING, at_least, figure, interval, mebibytes, percent, point
+from bench.report.wording import NOTHING, at_least, figure, interval, mebibytes, percent, point, scaled
 
 Cell = tuple[str, str]  # what it says, and the detail that stands below or behind it
 
@@ -16,20 +16,55 @@ class Column:
 
     heading: str
     cell: Callable[[Row], Cell]
+    term: str = ""  # the glossary's word for it
 
 
 def page_columns(panel: Panel) -> tuple[Column, ...]:
     """Return everything that is known of the rows of *panel*."""
     return (
         *(_open_page() if panel.is_open else _closed(panel)),
-        _estimate("server CPU µs/req", lambda row: row.service_demand_us),
+        _estimate("server CPU µs/req", lambda row: row.service_demand_us, "service demand"),
         *([_ratio(panel, f"CPU × {panel.reference}")] if panel.is_open else []),
         _plain("database CPU µs/req", lambda row: point(row.database_us)),
         _plain("client CPU µs/req", lambda row: point(row.client_us)),
-        _plain("client's core busy", lambda row: percent(row.utilisation.client_core)),
+        _plain("client's core busy", lambda row: percent(row.utilisation.client_core), "utilisation"),
         _plain("memory MiB", _memory),
-        _plain("bound by", lambda row: row.bound_by or NOTHING),
+        _plain("bound by", lambda row: row.bound_by or NOTHING, "bound by"),
         *_failed(panel),
+    )
+
+
+def overview_columns(
+    panel: Panel, at_rate: Mapping[str, Row], workers: Mapping[str, int]
+) -> tuple[Column, ...]:
+    """Return what an architect pays for, of the rows of a closed *panel*.
+
+    By contender, *at_rate*: rows of the same scenario at one rate for all; *workers*: its processes.
+    """
+    times = _ratio(panel, f"× {panel.reference}")
+    p99 = _latency("p99 ms", lambda latency: latency.p99_ms)
+
+    def ratio(row: Row) -> Cell:
+        main, detail = times.cell(row)
+        return main, f"tie, {detail}" if panel.is_tie(row.cell.contender) else detail
+
+    def latency(row: Row) -> Cell:
+        asked = at_rate.get(row.cell.contender)
+        if asked is None or asked.arrivals is None:
+            return p99.cell(row)[0], "at saturation"
+        return p99.cell(asked)[0], f"at {figure(asked.arrivals.rate_rps)}/s"
+
+    def memory(row: Row) -> str:
+        size = row.memory_peak_bytes
+        return mebibytes(None if size is None else size // workers[row.cell.contender])
+
+    return (
+        Column(heading="req/s", cell=_throughput, term="throughput"),
+        replace(times, cell=ratio),
+        replace(p99, cell=latency),
+        _cores("app", lambda row: row.service_demand_us),
+        _cores("database", lambda row: row.database_us),
+        _plain("MiB per worker", memory),
     )
 
 
@@ -48,7 +83,7 @@ def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[Column, ...]:
 
 
 def _closed(panel: Panel) -> Iterator[Column]:
-    yield Column(heading="req/s", cell=_throughput)
+    yield Column(heading="req/s", cell=_throughput, term="throughput")
     yield _ratio(panel, f"× {panel.reference}")
     yield _latency("p50\nms", lambda latency: latency.p50_ms)
     yield _latency("p99\nms", lambda latency: latency.p99_ms)
@@ -62,13 +97,13 @@ def _open() -> Iterator[Column]:
 
 def _open_page() -> Iterator[Column]:
     yield _asked("req/s due", lambda asked: figure(asked.rate_rps))
-    yield Column(heading="req/s answered", cell=_throughput)
+    yield Column(heading="req/s answered", cell=_throughput, term="throughput")
     yield from _percentiles()
     yield _latency("max ms", lambda latency: latency.max_ms)
-    yield _asked("service p50 ms", lambda asked: figure(asked.service.p50_ms))
-    yield _asked("service p99 ms", lambda asked: figure(asked.service.p99_ms))
-    yield _asked("lag p99 ms", lambda asked: figure(asked.lag.p99_ms))
-    yield _asked("queued", lambda asked: f"{asked.queued:,}")
+    yield _asked("service p50 ms", lambda asked: figure(asked.service.p50_ms), "service time")
+    yield _asked("service p99 ms", lambda asked: figure(asked.service.p99_ms), "service time")
+    yield _asked("lag p99 ms", lambda asked: figure(asked.lag.p99_ms), "lag")
+    yield _asked("queued", lambda asked: f"{asked.queued:,}", "queued")
     yield _plain("no answer", lambda row: f"{row.unfinished:,}")
 
 
@@ -91,7 +126,7 @@ def _latency(heading: str, told: Callable[[Latency], float | None]) -> Column:
         # What the client was late with is in it.
         return f"{'≤ ' * bool(row.client_limit and row.arrivals and value)}{figure(value)}"
 
-    return _plain(heading, text)
+    return _plain(heading, text, "latency")
 
 
 def _ratio(panel: Panel, heading: str) -> Column:
@@ -99,19 +134,29 @@ def _ratio(panel: Panel, heading: str) -> Column:
         ratio = panel.ratio_of(row)
         return point(ratio, of_ratio=True), interval(ratio, of_ratio=True)
 
-    return Column(heading=heading, cell=cell)
+    return Column(heading=heading, cell=cell, term="reference")
 
 
-def _estimate(heading: str, told: Callable[[Row], Estimate | None]) -> Column:
-    return Column(heading=heading, cell=lambda row: (point(told(row)), interval(told(row))))
+def _estimate(heading: str, told: Callable[[Row], Estimate | None], term: str = "") -> Column:
+    return Column(heading=heading, cell=lambda row: (point(told(row)), interval(told(row))), term=term)
 
 
-def _asked(heading: str, told: Callable[[Arrivals], str]) -> Column:
-    return _plain(heading, lambda row: told(row.arrivals) if row.arrivals else NOTHING)
+def _cores(whose: str, told: Callable[[Row], Estimate | None]) -> Column:
+    """Return the cores that 1,000 requests per second keep busy: CPU in µs per request, over 1,000."""
+
+    def cell(row: Row) -> Cell:
+        needed = scaled(told(row), 1e-3)
+        return point(needed, of_ratio=True), interval(needed, of_ratio=True)  # three decimals count
+
+    return Column(heading=f"{whose} cores per 1,000 req/s", cell=cell, term="service demand")
 
 
-def _plain(heading: str, told: Callable[[Row], str]) -> Column:
-    return Column(heading=heading, cell=lambda row: (told(row), ""))
+def _asked(heading: str, told: Callable[[Arrivals], str], term: str = "") -> Column:
+    return _plain(heading, lambda row: told(row.arrivals) if row.arrivals else NOTHING, term)
+
+
+def _plain(heading: str, told: Callable[[Row], str], term: str = "") -> Column:
+    return Column(heading=heading, cell=lambda row: (told(row), ""), term=term)
 
 
 def _memory(row: Row) -> str:
@@ -119,4 +164,4 @@ def _memory(row: Row) -> str:
 
 
 def _failed(panel: Panel) -> tuple[Column, ...]:
-    return (_plain("failed", lambda row: f"{row.failed:,}"),) if panel.any_failed else ()
+    return (_plain("failed", lambda row: f"{row.failed:,}", "failure"),) if panel.any_failed else ()

@@ -9,9 +9,9 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from bench.analysis import Row, last_percent
 from bench.loads import spoken
-from bench.report.bars import LETTER, WIDTH_IN, headed
-from bench.report.looks import FAINT, GRID, INK, Look
+from bench.report.looks import FAINT, GRID, INK, PAPER, Look
 from bench.report.panels import Panel
+from bench.report.sheets import FILE, Sheet, headed
 from bench.report.wording import figure as number
 
 HEIGHT_IN, HEAD_IN, FOOT_IN = 4.6, 0.85, 0.42
@@ -19,34 +19,40 @@ MARKED = (50.0, 90.0, 99.0, 99.9)
 STEPS = 120
 STEPS_OF_AXIS = (1, 1.5, 2, 3, 5, 7)
 LEADER = {"arrowstyle": "-", "linestyle": ":", "linewidth": 1.2, "shrinkA": 4, "shrinkB": 0}
-LEFT = 0.085  # of the width
+LEFT_IN = 0.68
 LABEL_IN, LABEL_PT = 0.21, 9.0  # from one label to the next; their size
 
 
-def latency_chart(panel: Panel, looks: Mapping[str, Look]) -> Figure:
+def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
     """Return the latency of *panel* at percentiles 50 to 99.9; controls left out."""
     rows = [row for row in panel.contenders if _last(row) >= MARKED[0]]
+    labels = {row.cell.contender: latency_label(row) if sheet.whole else row.cell.contender for row in rows}
+    head_in = sheet.head_in(HEAD_IN)
     curves_in = max(HEIGHT_IN - HEAD_IN - FOOT_IN, len(rows) * LABEL_IN)
-    height_in = HEAD_IN + curves_in + FOOT_IN
-    figure = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
-    width = 1 - LEFT - _room_in(rows) / WIDTH_IN
-    axes = figure.add_axes((LEFT, FOOT_IN / height_in, width, curves_in / height_in))
+    height_in = head_in + curves_in + FOOT_IN
+    figure = sheet.figure(height_in)
+    right_in = sheet.room_in(max(map(len, labels.values()), default=0), LABEL_PT)
+    left, width = LEFT_IN / sheet.width_in, 1 - (LEFT_IN + right_in) / sheet.width_in
+    axes = figure.add_axes((left, FOOT_IN / height_in, width, curves_in / height_in))
     for row in rows:
         _curve(axes, row, looks[row.cell.contender])
     _frame(axes, rows)
-    _labels(axes, rows, looks, gap=LABEL_IN / curves_in)
-    from_send = (
-        ", from when each was due to its last byte"
-        if panel.is_open
-        else ", at saturation · ms from send to last byte"
-    )
-    headed(
-        figure,
-        panel.scenario,
-        "latency",
-        f"{spoken(panel.load)}{from_send} · lower is better · end of line: p50 / p99",
-    )
+    _labels(axes, rows, looks, labels, gap=LABEL_IN / curves_in)
+    subtitle = f"{latency_caption(panel)} · end of line: p50 / p99"
+    headed(figure, sheet, f"{panel.scenario} · latency", subtitle)
     return figure
+
+
+def latency_caption(panel: Panel) -> str:
+    """Return under which load, from when to when, and what is good."""
+    from_send = ", at saturation · ms from send to last byte"
+    since = ", from when each was due to its last byte" if panel.is_open else from_send
+    return f"{spoken(panel.load)}{since} · lower is better"
+
+
+def latency_label(row: Row) -> str:
+    """Return what stands at the end of a curve."""
+    return f"{row.cell.contender}  {number(row.latency.p50_ms)} / {number(row.latency.p99_ms)}"
 
 
 def place_of(percent: float) -> float:
@@ -74,7 +80,7 @@ def _curve(axes: Axes, row: Row, look: Look) -> None:
         marker=look.marker,
         markersize=7,
         color=look.colour,
-        markerfacecolor="white" if look.hollow else look.colour,
+        markerfacecolor=PAPER if look.hollow else look.colour,
         clip_on=False,
     )
 
@@ -98,7 +104,9 @@ def _frame(axes: Axes, rows: Sequence[Row]) -> None:
     axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
 
 
-def _labels(axes: Axes, rows: Sequence[Row], looks: Mapping[str, Look], gap: float) -> None:
+def _labels(
+    axes: Axes, rows: Sequence[Row], looks: Mapping[str, Look], labels: Mapping[str, str], gap: float
+) -> None:
     """Name each curve at its end, none upon another."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     ends = {row.cell.contender: _at(row, _last(row)) for row in rows}
@@ -115,17 +123,7 @@ def _labels(axes: Axes, rows: Sequence[Row], looks: Mapping[str, Look], gap: flo
             textcoords="data",
             arrowprops=LEADER | {"color": look.colour},
         )
-        axes.annotate(_label(row), at, xycoords="axes fraction", va="center", size=LABEL_PT, color=INK)
-
-
-def _label(row: Row) -> str:
-    return f"{row.cell.contender}  {number(row.latency.p50_ms)} / {number(row.latency.p99_ms)}"
-
-
-def _room_in(rows: Sequence[Row]) -> float:
-    """Return the room that the labels need right of the curves."""
-    longest = max((len(_label(row)) for row in rows), default=0)
-    return min(0.4 + longest * LABEL_PT * LETTER / 72, WIDTH_IN / 2)
+        axes.annotate(labels[name], at, xycoords="axes fraction", va="center", size=LABEL_PT, color=INK)
 
 
 def spread_out(heights: Mapping[str, float], gap: float) -> dict[str, float]:

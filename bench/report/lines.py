@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis import Row
-from bench.report.bars import LETTER, WIDTH_IN, headed
 from bench.report.curves import LABEL_IN, LABEL_PT, LEADER, spread_out, ticks
-from bench.report.looks import FAINT, GRID, INK, Look
+from bench.report.looks import FAINT, GRID, INK, PAPER, Look
 from bench.report.series import Series, level_of
+from bench.report.sheets import FILE, Sheet, headed
 from bench.report.wording import figure as number
 
 HEIGHT_IN, HEAD_IN, FOOT_IN = 4.8, 0.85, 0.62
-LEFT = 0.105  # of the width
+LEFT_IN = 0.84
 RING: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 13, "markerfacecolor": "none"}
 
 Point = tuple[float, float]
@@ -39,7 +39,7 @@ class Line:
         return tuple(point for point in self.points if not math.isnan(point[1]))
 
 
-def throughput_lines(series: Series, looks: Mapping[str, Look]) -> Figure:
+def throughput_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
     """Return requests per second of *series* against connections."""
     lines = [
         _line(
@@ -47,18 +47,17 @@ def throughput_lines(series: Series, looks: Mapping[str, Look]) -> Figure:
         )
         for name, rows in series.rows.items()
     ]
-    figure, axes = _drawn(series, lines, "throughput", "verified responses per second, higher is better")
+    figure, axes = _drawn(series, sheet, lines, "throughput", throughput_lines_caption(series))
     axes.set_ylim(0, max((y for line in lines for _, y in line.told), default=1.0) * 1.08 or 1.0)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    _label(figure, axes, lines)
+    _label(figure, axes, sheet, lines)
     return figure
 
 
-def latency_lines(series: Series, looks: Mapping[str, Look]) -> Figure:
+def latency_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
     """Return p50 and p99 of *series* against connections or rate, on a log axis."""
     lines = list(_percentiles(series, looks))
-    start = "due" if series.is_open else "send"
-    figure, axes = _drawn(series, lines, "latency", f"ms from {start} to last byte · thick: p99, thin: p50")
+    figure, axes = _drawn(series, sheet, lines, "latency", latency_lines_caption(series))
     seen = [y for line in lines for _, y in line.told]
     low, high = min(seen, default=1.0) / 1.25, max(seen, default=1.0) * 1.25
     axes.set_yscale("log")
@@ -66,8 +65,24 @@ def latency_lines(series: Series, looks: Mapping[str, Look]) -> Figure:
     axes.yaxis.set_major_locator(FixedLocator(ticks(low, high)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
-    _label(figure, axes, lines)
+    _label(figure, axes, sheet, lines)
     return figure
+
+
+def throughput_lines_caption(series: Series) -> str:
+    """Return under which loads, what is good, and what a ring means where there is one."""
+    return f"{series.spoken} · verified responses per second, higher is better{_ringed(series)}"
+
+
+def latency_lines_caption(series: Series) -> str:
+    """Return under which loads, from when to when, and which line is which percentile."""
+    start = "due" if series.is_open else "send"
+    return f"{series.spoken} · ms from {start} to last byte · thick: p99, thin: p50{_ringed(series)}"
+
+
+def _ringed(series: Series) -> str:
+    limited = any(row.client_limit for rows in series.rows.values() for row in rows)
+    return " · ringed: client-limited" if limited else ""
 
 
 def _percentiles(series: Series, looks: Mapping[str, Look]) -> Iterator[Line]:
@@ -95,11 +110,15 @@ def _line(
     )
 
 
-def _drawn(series: Series, lines: Sequence[Line], what: str, measure: str) -> tuple[Figure, Axes]:
-    height_in = max(HEIGHT_IN, HEAD_IN + FOOT_IN + len(lines) * LABEL_IN)
-    figure = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
-    width = 1 - LEFT - _room_in(lines) / WIDTH_IN
-    axes = figure.add_axes((LEFT, FOOT_IN / height_in, width, (height_in - HEAD_IN - FOOT_IN) / height_in))
+def _drawn(
+    series: Series, sheet: Sheet, lines: Sequence[Line], what: str, subtitle: str
+) -> tuple[Figure, Axes]:
+    lines_in = max(HEIGHT_IN - HEAD_IN - FOOT_IN, len(lines) * LABEL_IN)
+    height_in = sheet.head_in(HEAD_IN) + lines_in + FOOT_IN
+    figure = sheet.figure(height_in)
+    right_in = sheet.room_in(max((len(_said(line, sheet)) for line in lines), default=0), LABEL_PT)
+    left, width = LEFT_IN / sheet.width_in, 1 - (LEFT_IN + right_in) / sheet.width_in
+    axes = figure.add_axes((left, FOOT_IN / height_in, width, lines_in / height_in))
     for line in lines:
         _draw(axes, line)
     _loads(axes, series, [x for line in lines for x, _ in line.points])
@@ -107,8 +126,7 @@ def _drawn(series: Series, lines: Sequence[Line], what: str, measure: str) -> tu
     axes.grid(visible=True, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
-    ringed = " · ringed: client-limited" if any(line.ringed for line in lines) else ""
-    headed(figure, series.scenario, what, f"{series.spoken} · {measure}{ringed}")
+    headed(figure, sheet, f"{series.scenario} · {what}", subtitle)
     return figure, axes
 
 
@@ -122,7 +140,7 @@ def _draw(axes: Axes, line: Line) -> None:
         linewidth=1.0 if line.thin else 2.0,
         marker=look.marker,
         markersize=4 if line.thin else 7,
-        markerfacecolor="white" if look.hollow else look.colour,
+        markerfacecolor=PAPER if look.hollow else look.colour,
         clip_on=False,
         zorder=3,
     )
@@ -148,7 +166,7 @@ def _loads(axes: Axes, series: Series, seen: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _label(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
+def _label(figure: Figure, axes: Axes, sheet: Sheet, lines: Sequence[Line]) -> None:
     """Name each line at its end, none upon another that ends under the same load."""
     gap = LABEL_IN * figure.dpi / axes.bbox.height
     within = axes.transData + axes.transAxes.inverted()
@@ -159,24 +177,19 @@ def _label(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
             ends.setdefault(x, {})[line.label] = y, line
     for x, ending in ends.items():
         for label, y in spread_out({label: y for label, (y, _) in ending.items()}, gap).items():
-            _name(axes, ending[label][1], (x + 0.03, y))
+            _name(axes, sheet, ending[label][1], (x + 0.03, y))
 
 
-def _name(axes: Axes, line: Line, place: Point) -> None:
+def _name(axes: Axes, sheet: Sheet, line: Line, place: Point) -> None:
     at: dict[str, Any] = {"xycoords": "axes fraction"}
     leader = LEADER | {"color": line.look.colour}
     axes.annotate("", place, line.told[-1], textcoords="data", arrowprops=leader, **at)
-    behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
+    behind = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
     x, y = place
     axes.annotate(
-        _said(line), (x + 0.005, y), va="center", size=LABEL_PT, color=INK, bbox=behind, zorder=4, **at
+        _said(line, sheet), (x + 0.005, y), va="center", size=LABEL_PT, color=INK, bbox=behind, zorder=4, **at
     )
 
 
-def _said(line: Line) -> str:
-    return f"{line.label}  {number(line.told[-1][1])}" if line.told else line.label
-
-
-def _room_in(lines: Iterable[Line]) -> float:
-    longest = max((len(_said(line)) for line in lines), default=0)
-    return min(0.4 + longest * LABEL_PT * LETTER / 72, WIDTH_IN / 2)
+def _said(line: Line, sheet: Sheet) -> str:
+    return f"{line.label}  {number(line.told[-1][1])}" if line.told and sheet.whole else line.label

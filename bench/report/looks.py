@@ -7,13 +7,25 @@ from zlib import crc32
 
 from bench.model import SAME_AGAIN
 
-INK, FAINT, GRID = "#222222", "#6a6a6a", "#e4e4e4"
+INK, FAINT, GRID, PAPER = "#222222", "#6a6a6a", "#e4e4e4", "#ffffff"
+DATABASE_GREY = "#c9c9c9"
 
 # Okabe & Ito, "Color Universal Design" (2008), without black and yellow: told apart by colour-blind readers.
 COLOURS = {"stdlib": "#8c8c8c", "django": "#009e73", "flask": "#0072b2", "fastapi": "#d55e00"}
 OTHERS = ("#e69f00", "#cc79a7", "#56b4e9")
 MARKERS = {"stdlib": "X", "django": "s", "flask": "o", "fastapi": "^"}
 OTHER_MARKERS = ("D", "v", "P")
+
+# The same in a table: outlines in a square of 12.
+MARKS = {
+    "o": "M6 1.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9z",
+    "s": "M2 2h8v8h-8z",
+    "^": "M6 1.5l5 9h-10z",
+    "v": "M6 10.5l5-9h-10z",
+    "D": "M6 1l5 5l-5 5l-5-5z",
+    "X": "M3 1l3 3l3-3l2 2l-3 3l3 3l-2 2l-3-3l-3 3l-2-2l3-3l-3-3z",
+    "P": "M4 1h4v3h3v4h-3v3h-4v-3h-3v-4h3z",
+}
 
 Line = str | tuple[float, tuple[float, ...]]  # Matplotlib's name of a pattern, or offset and dashes
 
@@ -33,11 +45,16 @@ class Look:
     """Colour, and what tells contenders of one colour apart."""
 
     colour: str
-    fill: str  # of a bar: the colour, or a tint of it
+    white: float  # share of white in its bars
     hatch: str
     line: Line
     marker: str
     hollow: bool  # its markers are rings
+
+    @property
+    def fill(self) -> str:
+        """The colour of a bar, or a tint of it."""
+        return _tint(self.colour, self.white)
 
 
 def looks_of(contenders: Iterable[str]) -> Mapping[str, Look]:
@@ -63,7 +80,7 @@ def _look(family: str, number: int) -> Look:
     white, hatch, line = VARIANTS[number % len(VARIANTS)]
     return Look(
         colour=colour,
-        fill=_tint(colour, white),
+        white=white,
         hatch=hatch,
         line=line,
         marker=MARKERS.get(family) or OTHER_MARKERS[other],

@@ -68,6 +68,12 @@ class Panel:
         comparison = self.ratios.get(row.cell.contender)
         return comparison.ratio if comparison else None
 
+    def is_tie(self, contender: str) -> bool:
+        """Return whether nobody could tell it from the reference: the interval of their ratio contains 1."""
+        comparison = self.ratios.get(contender)
+        ratio = comparison.ratio if comparison else None
+        return bool(ratio and ratio.low and ratio.high and ratio.low <= 1 <= ratio.high)
+
 
 def panels(analysis: Analysis) -> tuple[Panel, ...]:
     """Return a panel for each scenario and load that was measured, in the plan's order."""

@@ -22,6 +22,11 @@ def notes(panel: Panel) -> tuple[str, ...]:
 
 
 def headline(panel: Panel) -> str:
+    """Return what was asked, and the panel's answer."""
+    return f"{panel.title}: {gist(panel)}"
+
+
+def gist(panel: Panel) -> str:
     """Return the panel's answer in one sentence made of numbers; names the stack, not the framework."""
     say: Said = _at_its_rate if panel.is_open else _at_most
     parts = []
@@ -34,10 +39,10 @@ def headline(panel: Panel) -> str:
         bounds = ", ".join(f"{row.cell.contender} {at_least(row.throughput_rps)}" for row in panel.limited)
         parts.append(f"client-limited, so in no order: {bounds}")
     if not parts:
-        return f"{panel.title}: no verified response from anyone."
+        return "no verified response from anyone."
     if silent := [row.cell.contender for row in panel.contenders if not row.requests]:
         parts.append(f"no verified response from {', '.join(silent)}")
-    return f"{panel.title}: {'; '.join(parts)}."
+    return f"{'; '.join(parts)}."
 
 
 def _at_most(panel: Panel, row: Row) -> str:

@@ -7,6 +7,11 @@ from bench.model import SAME_AGAIN, Exchange
 from bench.records import Queries, Run
 from bench.report.wording import NOTHING
 
+COUNTED = (
+    "Counted by PostgreSQL itself (pg_stat_statements), transaction statements included, on servers that "
+    "were not timed."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementTable:

@@ -1,6 +1,7 @@
 """How numbers are written, the same in every form of the report. Loads: `bench.loads.spoken`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bench.analysis import Estimate
 
@@ -62,6 +63,18 @@ def levels(estimates: Iterable[Estimate | None]) -> str:
     """Return the levels that the intervals reach ("96.1 %"); nothing where there is no interval."""
     reached = sorted({estimate.level for estimate in estimates if estimate and estimate.level is not None})
     return " or ".join(f"{level * 100:.1f} %" for level in reached)
+
+
+def scaled(estimate: Estimate | None, factor: float) -> Estimate | None:
+    """Return the estimate in another unit."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return estimate and replace(estimate, estimate=estimate.estimate * factor)
+    return replace(
+        estimate,
+        estimate=estimate.estimate * factor,
+        low=estimate.low * factor,
+        high=estimate.high * factor,
+    )
 
 
 def at_least(estimate: Estimate | None) -> str:

@@ -1,7 +1,6 @@
 """Processes that live longer than a call: started together, stopped together, never left behind."""
 
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -11,22 +10,44 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import psutil
 
 from bench.runtime.launch import launched
 from bench.runtime.leftovers import Ledger
+from bench.runtime.logs import tail_of, telling_line
 
 GRACE_S = 3.0  # gunicorn's gthread lingers for 2 s where keep-alive connections are open
-RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
-GRAVE = re.compile(r"\b(?:FATAL|PANIC|CRITICAL|ERROR)\b.*$", re.MULTILINE)
-WRITTEN = re.compile(r"^.*\S.*$", re.MULTILINE)
+
+
+class Running(Protocol):
+    """A tree of processes that was started, and the log that they share."""
+
+    @property
+    def log(self) -> Path:
+        """Where the log is, at the latest when all is over."""
+
+    @property
+    def started(self) -> float:
+        """When it was started: perf_counter."""
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the whole tree as it is now; empty once it has ended."""
+
+    def ended(self) -> str | None:
+        """Return how it ended ("killed by signal 9"), or None while it runs."""
+
+    def log_tail(self) -> str:
+        """Return the last lines of its log."""
+
+    def telling_line(self) -> str:
+        """Return the line of its log that says most about a failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """One process with its descendants, and the log that they share."""
+    """One process with its descendants, as `Running` has it."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -37,7 +58,7 @@ class Child:
         """Return the whole tree as it is now; empty once its first process has ended."""
         if self.process.poll() is not None:
             return ()
-        return (self.process.pid, *_descendants(self.process.pid))
+        return (self.process.pid, *descendants(self.process.pid))
 
     def ended(self) -> str | None:
         """Return how it ended ("killed by signal 9"), or None while it runs."""
@@ -48,13 +69,11 @@ class Child:
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return tail_of(self.log, lines)
 
     def telling_line(self) -> str:
-        """Return the line of its log that says most about a failure: an exception before what follows it."""
-        tail = self.log_tail(200)
-        lines: list[str] = RAISED.findall(tail) or GRAVE.findall(tail) or WRITTEN.findall(tail)
-        return lines[-1].strip() if lines else "its log is empty"
+        """Return the line of its log that says most about a failure."""
+        return telling_line(self.log_tail(200))
 
 
 class Children:
@@ -134,7 +153,7 @@ def _stop(children: Sequence[Child], grace_s: float) -> None:
     for child in children:
         _signal_group(child, signal.SIGKILL)
         child.process.wait()
-    _wait_while(lambda: any(map(_runs, family)), grace_s)
+    _wait_while(lambda: any(map(runs, family)), grace_s)
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:
@@ -148,7 +167,8 @@ def _wait_while(condition: Callable[[], bool], timeout_s: float) -> None:
         time.sleep(0.01)
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Tell whether it is there, and more than the exit status that nobody has asked for."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -161,7 +181,8 @@ def _family(child: Child) -> Iterator[psutil.Process]:
             yield psutil.Process(pid)
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
+    """Yield every process below *pid* as it is now."""
     try:
         # Linux tells children directly; psutil would read the whole process table.
         listed = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
@@ -170,7 +191,7 @@ def _descendants(pid: int) -> Iterator[int]:
     if listed:
         for child in map(int, " ".join(listed).split()):
             yield child
-            yield from _descendants(child)
+            yield from descendants(child)
         return
     with suppress(psutil.Error):
         yield from (process.pid for process in psutil.Process(pid).children(recursive=True))

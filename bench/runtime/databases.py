@@ -33,6 +33,11 @@ class Databases:
         """Return where a client finds a database."""
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{name}"
 
+    def version(self) -> str:
+        """Return the server's version."""
+        with self.session() as session:
+            return session.info.parameter_status("server_version") or "unknown"
+
     def template(self, texts: Mapping[str, str]) -> str:
         """Return the name of the template that `texts` make; the same texts make it once.
 

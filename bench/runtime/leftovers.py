@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -74,6 +75,17 @@ def clear(scratch: Path) -> None:
             if folder.name.startswith(FOLDER_PREFIX):
                 shutil.rmtree(folder, ignore_errors=True)
         file.unlink(missing_ok=True)
+
+
+def signature() -> str:
+    """Return what tells this process from any other of this machine, in one word."""
+    return f"{platform.node()}/{os.getpid()}/{psutil.Process().create_time():.3f}"
+
+
+def is_dead(signature: str) -> bool:
+    """Tell whether the process of a signature was one of this machine, and is no more."""
+    node, pid, started = signature.rsplit("/", 2)
+    return node == platform.node() and not _alive({"pid": int(pid), "started": float(started)})
 
 
 def _identity(pid: int) -> dict[str, Any]:

@@ -1,25 +1,26 @@
 """Contenders as processes of this machine, with PostgreSQL from a wheel: no container engine needed."""
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.errors import CannotMeasure, UsageError
+from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime import environments, leftovers, servers
 from bench.runtime.children import Children, interrupts_held
+from bench.runtime.copies import Copies, known_services
 from bench.runtime.databases import Database
+from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services import PostgreSQL, postgresql
+from bench.runtime.services import postgresql
 
-POSTGRES = "postgres"
 # Servers are asked to stop, then killed: what they do for longer (Python takes 0.5 s of CPU to take itself
 # apart) is for nobody.
 GRACE_S = 0.3
@@ -51,8 +52,8 @@ class ProcessRuntime:
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._environments: dict[str, environments.Environment] = {}
-        self._templates: dict[str, str] = {}
-        self._postgresql: PostgreSQL | None = None
+        started = partial(postgresql, self._ledger, log=logs / "postgresql.log", cores=placement.database)
+        self._copies = Copies(started)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -60,6 +61,7 @@ class ProcessRuntime:
         self._logs.mkdir(parents=True, exist_ok=True)
         leftovers.clear(self._scratch)
         self._running.callback(self._ledger.close)
+        self._running.enter_context(self._copies)
         return self
 
     def __exit__(
@@ -71,16 +73,11 @@ class ProcessRuntime:
     def prepare(self, contenders: Sequence[Contender]) -> None:
         """Make environments, start PostgreSQL where one asks for it, fill its templates."""
         for contender in contenders:
-            if unknown := set(contender.services) - {POSTGRES}:
-                raise UsageError(f"{contender.name} wants {unknown.pop()}: the only service is {POSTGRES}")
+            known_services(contender)
         with ThreadPoolExecutor(ENVIRONMENTS_AT_ONCE) as builders:
             made = [builders.submit(environments.environment, one, self._venvs) for one in contenders]
             for contender in contenders:
-                if POSTGRES in contender.services:
-                    apps = Path(contender.root) / "apps"
-                    files = [apps / name for name in ("schema.sql", "seed.sql")]
-                    texts = {str(file): file.read_text() for file in files if file.is_file()}
-                    self._templates[contender.name] = self._database().databases.template(texts)
+                self._copies.prepare(contender)
         for contender, environment in zip(contenders, made, strict=True):
             self._environments[contender.name] = environment.result()
 
@@ -100,7 +97,7 @@ class ProcessRuntime:
             answers = []
             for contender, port in zip(contenders, servers.free_ports(len(contenders)), strict=True):
                 # Copied while the servers before it import: neither takes a core for itself.
-                database = copies.enter_context(self._copied(contender))
+                database = copies.enter_context(self._copies.copied(contender))
                 server = self._start(contender, port, hash_seed, database, children)
                 answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
             for answer in as_completed(answers):
@@ -112,41 +109,22 @@ class ProcessRuntime:
 
     def check(self) -> None:
         """Raise CannotMeasure where PostgreSQL has died."""
-        if self._postgresql:
-            self._postgresql.check()
+        self._copies.check()
 
     def database_pids(self) -> tuple[int, ...]:
         """Return every process of PostgreSQL now; empty where it does not run."""
-        return self._postgresql.child.pids() if self._postgresql else ()
+        return self._copies.pids()
 
     def facts(self) -> Mapping[str, object]:
         """Return placement, services with version and settings, and what each environment holds."""
         return {
             "placement": asdict(self._placement),
-            "services": {POSTGRES: self._postgresql.facts()} if self._postgresql else {},
+            "services": self._copies.facts(),
             "environments": {
                 made.folder.name: {"python": made.python, "packages": made.packages()}
                 for made in self._environments.values()
             },
         }
-
-    def _database(self) -> PostgreSQL:
-        if self._postgresql is None:
-            log = self._logs / "postgresql.log"
-            started = postgresql(self._ledger, log=log, cores=self._placement.database)
-            self._postgresql = self._running.enter_context(started)
-        return self._postgresql
-
-    @contextmanager
-    def _copied(self, contender: Contender) -> Iterator[Database | None]:
-        if POSTGRES not in contender.services:
-            yield None
-            return
-        name = f"{contender.base[:40]}-{next(self._numbers)}"
-        texts = {f"{contender.name} sql {number}": text for number, text in enumerate(contender.sql, 1)}
-        template = self._templates[contender.name]
-        with self._database().databases.copied(template, name, texts) as database:
-            yield database
 
     def _start(
         self,
@@ -156,12 +134,11 @@ class ProcessRuntime:
         database: Database | None,
         children: Children,
     ) -> ProcessServer:
-        legible = re.sub(r"[^\w.@~=-]", "-", contender.name)
         programs = self._environments[contender.name].programs
         child = children.start(
             servers.command(contender, port=port),
             folder=Path(contender.root) / "apps" / contender.app,
-            log=self._logs / f"{legible}-{next(self._numbers)}.log",
+            log=self._logs / log_name(contender.name, next(self._numbers)),
             env=servers.environment(
                 contender,
                 port=port,

@@ -1,6 +1,7 @@
 """One contender's server: how it is started, when it is ready, how it is asked about."""
 
 import os
+import re
 import shlex
 import socket
 import time
@@ -14,7 +15,7 @@ import psutil
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
-from bench.runtime.children import Child
+from bench.runtime.children import Running
 from bench.runtime.databases import Database
 
 HOST = "127.0.0.1"
@@ -28,7 +29,7 @@ class ProcessServer:
 
     contender: Contender
     address: tuple[str, int]
-    child: Child
+    child: Running
     ready_s: float = float("nan")
     database: Database | None = None
 
@@ -99,7 +100,9 @@ def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
     while (passed_s := time.perf_counter() - server.child.started) < timeout_s:
         if ended := server.ended():
             line = server.child.telling_line()
-            raise CannotMeasure(f"{name} {ended} before it was ready ({line}): see {log}")
+            raise CannotMeasure(
+                f"{name} {ended} before it was ready ({line}){_advice(server, line)}: see {log}"
+            )
         with suppress(OSError, HTTPException):
             status = _status(server.address, timeout_s - passed_s)
             ready_s = time.perf_counter() - server.child.started
@@ -111,6 +114,12 @@ def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
         time.sleep(POLL_S)
     line = server.child.telling_line()
     raise CannotMeasure(f"{name} was not ready within {timeout_s:.0f} s: {seen} ({line}): see {log}")
+
+
+def _advice(server: ProcessServer, line: str) -> str:
+    """Return what to do about a port that was free when it was chosen; a retry gets another one."""
+    taken = re.search("already in use", line, re.IGNORECASE)
+    return f"; port {server.address[1]} was taken meanwhile, run again" if taken else ""
 
 
 def _status(address: tuple[str, int], timeout_s: float) -> int:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 
 from bench.errors import CannotMeasure
-from bench.runtime.children import Child, Children
+from bench.runtime.children import Children, Running
 from bench.runtime.databases import USER, Databases
 from bench.runtime.launch import launched
 from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
@@ -53,8 +53,11 @@ SETTINGS = {
 class PostgreSQL:
     """A server that is up."""
 
-    child: Child
+    child: Running
     databases: Databases
+    source: str  # the wheel or image it comes from
+    version: str
+    settings: Mapping[str, str]
 
     def check(self) -> None:
         """Raise CannotMeasure where it has died."""
@@ -66,7 +69,7 @@ class PostgreSQL:
 
     def facts(self) -> dict[str, object]:
         """Return what the fingerprint should know."""
-        return {"version": version(WHEEL), "from": WHEEL, "settings": SETTINGS}
+        return {"version": self.version, "from": self.source, "settings": self.settings}
 
 
 @contextmanager
@@ -94,8 +97,10 @@ def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> I
                 user=user,
                 stop_signal=signal.SIGQUIT,  # at once: the data is thrown away
             )
-            server = PostgreSQL(child=child, databases=databases)
-            _wait_for(server)
+            server = PostgreSQL(
+                child=child, databases=databases, source=WHEEL, version=version(WHEEL), settings=SETTINGS
+            )
+            wait_for(server)
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -162,7 +167,8 @@ def _make_cluster(programs: Path, folder: Path, user: str | None, password: str)
         raise CannotMeasure(f"PostgreSQL could not make its data folder in {folder.parent}: {lines[-1]}")
 
 
-def _wait_for(server: PostgreSQL) -> None:
+def wait_for(server: PostgreSQL) -> None:
+    """Wait until it answers; raises CannotMeasure."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         server.check()

@@ -1,0 +1,43 @@
+"""Ports: how many connections can be made at once, and whether servers find theirs."""
+
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What there is for the client's ends of connections, and for servers; None where it is not told."""
+
+    ephemeral: int | None = None
+    taken: int | None = None  # of those, connections that have ended and still linger included
+    asked: int = 0  # for servers, on loopback, all at once
+    opened: int = 0
+
+
+def ports(asked: int, *, limits: Path = RANGE, tables: tuple[Path, ...] = TABLES) -> Ports:
+    """Count the system's ephemeral ports, and try to open as many as *asked* for servers."""
+    opened = _open(asked)
+    try:
+        first, last = map(int, limits.read_text().split())
+        lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
+    except (OSError, ValueError):
+        return Ports(asked=asked, opened=opened)
+    # The second column is the local end, ADDRESS:PORT in hexadecimal (the kernel's proc_net_tcp.rst).
+    local = {int(line.split()[1].rpartition(":")[2], 16) for line in lines}
+    taken = sum(first <= port <= last for port in local)
+    return Ports(ephemeral=last - first + 1, taken=taken, asked=asked, opened=opened)
+
+
+def _open(asked: int) -> int:
+    with ExitStack() as listening:
+        for opened in range(asked):
+            try:
+                listening.enter_context(socket.create_server(("127.0.0.1", 0)))
+            except OSError:
+                return opened
+    return asked

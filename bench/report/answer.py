@@ -1,0 +1,123 @@
+"""The answer of a run in two sentences made of its numbers: how much faster, and who was fastest at what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.analysis import Analysis, Comparison, Estimate, Row, cores_of
+from bench.records import Run
+from bench.report.panels import Panel, panels
+from bench.report.sentences import headline
+from bench.report.series import apart
+from bench.report.wording import at_least, both, plural, ratio
+
+TOLD = 3  # scenarios in a sentence; the rest as a range
+
+
+def answer(analysis: Analysis) -> tuple[str, ...]:
+    """Return the sentences that a report begins with; nothing where there is no number to use."""
+    shown = panels(analysis)
+    closed = [panel for panel in apart(shown) or shown if panel.contenders and not panel.is_open]
+    said = abouts(analysis.run)
+    row = _most_telling(closed) if analysis.valid else None
+    if row is None:
+        return tuple(headline(panel) for panel in shown[:2]) if analysis.valid else ()
+    where = f"On this machine{_cores(analysis)}"
+    return (
+        f"{where}, {row.stack} is {_over(closed, row, said)}.",
+        f"Fastest {_fastest(closed, said)}.",
+    )
+
+
+def abouts(run: Run) -> Mapping[str, str]:
+    """Return by a scenario's name what a sentence calls it."""
+    return {scenario.name: scenario.about or scenario.name for scenario in run.scenarios}
+
+
+def _most_telling(closed: Sequence[Panel]) -> Row | None:
+    """Return the best row of the first panel with a ratio, of the contenders that are in most panels."""
+    counts: dict[str, int] = {}
+    for panel in closed:
+        for row in panel.contenders:
+            counts[row.cell.contender] = counts.get(row.cell.contender, 0) + 1
+    for row in closed[0].ranked if closed else ():
+        name, panel = row.cell.contender, closed[0]
+        if counts[name] == max(counts.values()) and name != panel.reference and panel.ratio_of(row):
+            return row
+    return None
+
+
+def _over(closed: Sequence[Panel], row: Row, said: Mapping[str, str]) -> str:
+    """Say how fast the contender of *row* is relative to the reference, scenario by scenario."""
+    name, reference = row.cell.contender, closed[0].reference
+    stack = next(other.stack for other in closed[0].rows if other.cell.contender == reference)
+    there = [panel for panel in closed if any(other.cell.contender == name for other in panel.rows)]
+    first, *rest = there
+    tie = ", a tie" if first.is_tie(name) else ""
+    told = [f"{_ratio(first, name)} as fast as {stack} at {_at(first, there, said)}{tie}"]
+    told += [f"at {_at(panel, there, said)}, {_relative(panel, name)}" for panel in rest[: TOLD - 1]]
+    if left := [
+        one.ratio.estimate for panel in rest[TOLD - 1 :] if (one := panel.ratios.get(name)) and one.ratio
+    ]:
+        told.append(f"at {len(left)} more, {ratio(min(left))} to {ratio(max(left))} ×")
+    return "; ".join(told)
+
+
+def _at(panel: Panel, closed: Sequence[Panel], said: Mapping[str, str]) -> str:
+    """Return what was asked, with its load where that differs."""
+    loads = {other.load for other in closed}
+    return said.get(panel.scenario, panel.scenario) if len(loads) == 1 else panel.title
+
+
+def _relative(panel: Panel, name: str) -> str:
+    """Say a ratio, or why there is none."""
+    comparison = panel.ratios.get(name)
+    if comparison is None or comparison.ratio is None:
+        bound = next((row for row in panel.limited if row.cell.contender == name), None)
+        return f"{at_least(bound.throughput_rps)} req/s, client-limited" if bound else "no ratio"
+    tie = "a tie, " if panel.is_tie(name) else ""
+    return f"{tie}{_ratio(panel, name)}"
+
+
+def _ratio(panel: Panel, name: str) -> str:
+    comparison: Comparison = panel.ratios[name]
+    estimate = comparison.ratio
+    bare = estimate is None or estimate.low is None
+    why = f" (no interval: {plural(comparison.rounds, 'round')})" if bare else ""
+    return f"{_times(estimate)}{why}"
+
+
+def _times(estimate: Estimate | None) -> str:
+    point, bracket, where = both(estimate, of_ratio=True).partition(" (")
+    return f"{point} ×{bracket}{where}"
+
+
+def _fastest(closed: Sequence[Panel], said: Mapping[str, str]) -> str:
+    """Say who was fastest, and at what; those that share a place together."""
+    places: dict[str, list[str]] = {}
+    for panel in closed:
+        places.setdefault(" and ".join(_leaders(panel)), []).append(_at(panel, closed, said))
+    return "; ".join(f"at {_listed(where)}: {who or 'nobody answered'}" for who, where in places.items())
+
+
+def _leaders(panel: Panel) -> Iterator[str]:
+    if panel.limited:  # what is known of it is a bound: it may be faster than whoever looks fastest
+        limited = _listed([row.stack for row in panel.limited])
+        yield f"cannot be told, as {limited} may be limited by the client"
+        return
+    first = [row for row in panel.ranked if row.rank == 1]
+    if not first and panel.ranked:
+        yield f"{panel.ranked[0].stack}, as far as so few rounds tell"
+    elif len(first) > 1:
+        yield from (row.stack for row in first[:-1])
+        yield f"{first[-1].stack}, tied"
+    else:
+        yield from (row.stack for row in first)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _cores(analysis: Analysis) -> str:
+    pinned = len(cores_of(analysis.run).server)
+    return f", {'one core' if pinned == 1 else f'{pinned} cores'} each" if pinned else ""

@@ -1,0 +1,70 @@
+"""The report as Markdown."""
+
+from collections.abc import Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.analysis import Analysis
+from bench.report import claims, method, steadiness, wording
+from bench.report.columns import page_columns
+from bench.report.facts import facts
+from bench.report.panels import caveats_everywhere, panels
+from bench.report.sentences import headline, notes
+from bench.report.series import apart, series_of
+from bench.report.statements import COUNTED, per_request, statement_table
+
+FILE = "report.md"
+
+
+def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> str:
+    """Return report.md; *charts*: by the title of a panel or series its charts, title → file's stem."""
+    run = analysis.run
+    environment = Environment(
+        loader=PackageLoader("bench.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown: `cell` and `quoted` keep its tables and code whole
+    )
+    environment.filters |= {"cell": _cell, "quoted": _quoted, "headline": headline, "notes": notes}
+    environment.filters["per_request"] = per_request
+    environment.filters |= {"columns": page_columns, "joined": _joined}
+    shown = panels(analysis)
+    return environment.get_template("report.md.j2").render(
+        analysis=analysis,
+        run=run,
+        plan=run.plan,
+        panels=shown,
+        apart=apart(shown),
+        series=series_of(shown),
+        charts=charts,
+        audits=claims.audited(analysis),
+        claims=claims,
+        warnings=method.warnings(analysis),
+        caveats=caveats_everywhere(analysis),
+        method=method.method(run, shown),
+        fingerprint=facts(run.fingerprint),
+        steadiness=steadiness.lines(shown),
+        steadiness_headings=steadiness.HEADINGS,
+        steadiness_notes=tuple(steadiness.notes(run)),
+        statements=statement_table(run),
+        counted=COUNTED,
+        words=wording,
+    )
+
+
+def _joined(parts: tuple[str, str]) -> str:
+    """Return what a cell says with its detail in brackets behind it."""
+    main, detail = parts
+    return f"{main} ({detail})" if detail else main
+
+
+def _cell(text: object) -> str:
+    """Return *text* fit for a cell of a Markdown table, which a pipe or a line break would end."""
+    return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _quoted(text: str) -> str:
+    """Return *text* on one line between backticks; it may hold HTML or backticks that a server sent."""
+    return f"`{' '.join(text.split()).replace('`', 'ˋ')}`"

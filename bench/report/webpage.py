@@ -1,0 +1,111 @@
+"""The report as one HTML file that needs nothing else: no network, no other file."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.analysis import Analysis, Row, rounds_of
+from bench.report import method, steadiness, wording
+from bench.report.answer import abouts, answer
+from bench.report.columns import Column, overview_columns, page_columns
+from bench.report.facts import facts
+from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
+from bench.report.inline import Drawing, css, variable_of
+from bench.report.looks import MARKS, Look
+from bench.report.panels import Panel, caveats_everywhere, panels
+from bench.report.sentences import gist, notes
+from bench.report.series import apart, series_of
+from bench.report.statements import COUNTED, per_request, statement_table
+
+FILE = "report.html"
+
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "anchor": anchor,
+    "columns": page_columns,
+    "css": css,
+    "explained": explained,
+    "gist": gist,
+    "notes": notes,
+    "per_request": per_request,
+    "unbroken": unbroken,
+    "variable": variable_of,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What an architect pays for, in one scenario."""
+
+    panel: Panel
+    about: str
+    columns: tuple[Column, ...]
+    at_rate: bool  # latency is that at one rate for all
+
+
+def report_html(
+    analysis: Analysis, drawings: Mapping[str, tuple[Drawing, ...]], looks: Mapping[str, Look]
+) -> str:
+    """Return report.html; *drawings*: by the title of a panel or series its charts."""
+    run = analysis.run
+    environment = Environment(
+        loader=PackageLoader("bench.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=True,  # names, statements and what servers answered come from outside
+    )
+    environment.filters |= FILTERS
+    environment.globals |= {"term": term, "words": wording, "marks": MARKS}
+    shown = panels(analysis)
+    return environment.get_template("report.html.j2").render(
+        analysis=analysis,
+        run=run,
+        plan=run.plan,
+        looks=looks,
+        abouts=abouts(run),
+        answer=answer(analysis),
+        overviews=_overviews(analysis, shown),
+        panels=shown,
+        series=series_of(shown),
+        apart=apart(shown),
+        drawings=drawings,
+        rounds=rounds_of(run),
+        warnings=tuple(method.warnings(analysis)),
+        caveats=caveats_everywhere(analysis),
+        void=tuple(record for record in run.records if record.void is not None),
+        steadiness=steadiness.lines(shown),
+        steadiness_headings=steadiness.HEADINGS,
+        steadiness_notes=tuple(steadiness.notes(run)),
+        statements=statement_table(run),
+        counted=COUNTED,
+        method=tuple(method.method(run, shown)),
+        scope=method.SCOPE,
+        fingerprint=facts(run.fingerprint),
+        meanings=MEANINGS,
+    )
+
+
+def _overviews(analysis: Analysis, shown: tuple[Panel, ...]) -> tuple[Overview, ...]:
+    """Return one per scenario and closed load that is in no series (of all, where every load is in one)."""
+    said = abouts(analysis.run)
+    workers = {one.name: one.workers for one in analysis.run.contenders}
+    closed = tuple(panel for panel in apart(shown) or shown if not panel.is_open)
+    return tuple(
+        Overview(
+            panel=panel,
+            about=said.get(panel.scenario, panel.scenario),
+            columns=overview_columns(panel, at_rate := _at_common_rate(panel, shown), workers),
+            at_rate=bool(at_rate),
+        )
+        for panel in closed
+    )
+
+
+def _at_common_rate(panel: Panel, shown: tuple[Panel, ...]) -> Mapping[str, Row]:
+    """Return the rows of the panel's scenario at the first rate that is one for all, if there is any."""
+    common = (
+        other for other in shown if other.scenario == panel.scenario and (other.load.rate or other.load.of)
+    )
+    found = next(common, None)
+    return {row.cell.contender: row for row in found.rows} if found else {}

@@ -1,0 +1,193 @@
+"""Contenders as containers of this machine's engine: docker-compose.yml says what each may do."""
+
+import itertools
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.errors import UsageError
+from bench.model import Contender
+from bench.runtime import containers, images, leftovers, servers
+from bench.runtime.children import interrupts_held
+from bench.runtime.containers import Containers, as_this_user, on_cores
+from bench.runtime.copies import Copies, known_services
+from bench.runtime.databases import Database
+from bench.runtime.engine import INSTEAD, Engine
+from bench.runtime.images import Image
+from bench.runtime.logs import log_name
+from bench.runtime.placement import Placement, available_cores
+from bench.runtime.postgres_image import contained_postgresql
+from bench.runtime.servers import ProcessServer
+from bench.runtime.services import PostgreSQL
+
+FILE = "docker-compose.yml"
+
+
+class ComposeRuntime:
+    """Implements `bench.runtime.Runtime`. Use it as a context: leaving it removes all it has started.
+
+    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and of PostgreSQL. Images
+    stay: their names say what is in them.
+    """
+
+    name = "compose"
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        project: Path,
+        placement: Placement,
+        scratch: Path,
+        logs: Path,
+        ready_timeout_s: float = 30.0,
+    ) -> None:
+        self._engine = engine
+        self._source = project / FILE
+        self._placement = placement
+        self._scratch = scratch
+        self._logs = logs
+        self._ready_timeout_s = ready_timeout_s
+        self._name = f"bench-{os.getpid()}-{secrets.token_hex(3)}"  # compose's project: this run's alone
+        self._ledger = leftovers.Ledger(scratch)
+        self._running = ExitStack()
+        self._copies = Copies(self._postgresql)
+        self._images: dict[str, Image] = {}
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        leftovers.clear(self._scratch)
+        containers.cleared(self._engine)
+        self._running.callback(self._ledger.close)
+        self._secret = Path(tempfile.mkdtemp(prefix=f"{leftovers.FOLDER_PREFIX}compose-"))
+        self._running.callback(shutil.rmtree, self._secret, ignore_errors=True)
+        self._ledger.note_folder(self._secret)
+        self._running.enter_context(self._copies)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with interrupts_held():
+            self._running.close()
+
+    def prepare(self, contenders: Sequence[Contender]) -> None:
+        """Build images, start PostgreSQL where one asks for it, fill its templates.
+
+        Raises UsageError where the project lacks what containers are made from, CannotMeasure on failure.
+        """
+        if not self._source.is_file():
+            raise UsageError(f"there is no {self._source}: copy the one of webframework-bench, {INSTEAD}")
+        for contender in contenders:
+            known_services(contender)
+        made: dict[str, Image] = {}
+        for contender in contenders:
+            tag = images.tag_of(contender)
+            if tag not in made:
+                made[tag] = images.image(
+                    contender, self._engine, source=self._source, scratch=self._secret, logs=self._logs
+                )
+            self._images[contender.name] = made[tag]
+            self._copies.prepare(contender)
+
+    @contextmanager
+    def serve(
+        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
+    ) -> Iterator[Mapping[str, ProcessServer]]:
+        """Start every contender afresh, all up together; on exit remove them all and drop their databases.
+
+        Where nothing is *timed* they may use every core.
+        """
+        with (
+            ThreadPoolExecutor(max(1, len(contenders))) as waiting,
+            ExitStack() as copies,
+            self._containers() as group,
+        ):
+            databases = [copies.enter_context(self._copies.copied(one)) for one in contenders]
+            started = self._start(contenders, hash_seed, databases, group)
+            answers = [waiting.submit(servers.ready, server, self._ready_timeout_s) for server in started]
+            for answer in as_completed(answers):
+                answer.result()  # whichever fails first is told at once
+            up = [answer.result() for answer in answers]
+            if timed and self._placement.server:
+                group.pin(self._placement.server)
+            yield {server.contender.name: server for server in up}
+
+    def check(self) -> None:
+        """Raise CannotMeasure where PostgreSQL has died."""
+        self._copies.check()
+
+    def database_pids(self) -> tuple[int, ...]:
+        """Return every process of PostgreSQL now; empty where it does not run."""
+        return self._copies.pids()
+
+    def facts(self) -> Mapping[str, object]:
+        """Return placement, services with version and settings, and what each image holds."""
+        return {
+            "placement": asdict(self._placement),
+            "services": self._copies.facts(),
+            "environments": {one.tag: one.content() for one in self._images.values()},
+            "engine": {"docker": self._engine.version, "compose": self._engine.compose_version},
+        }
+
+    def _containers(self) -> Containers:
+        return Containers(self._engine, project=self._name, source=self._source, scratch=self._secret)
+
+    def _postgresql(self) -> AbstractContextManager[PostgreSQL]:
+        return contained_postgresql(
+            self._engine,
+            self._containers(),
+            log=self._logs / "postgresql.log",
+            cores=self._placement.database,
+        )
+
+    def _start(
+        self,
+        contenders: Sequence[Contender],
+        hash_seed: int,
+        databases: Sequence[Database | None],
+        group: Containers,
+    ) -> list[ProcessServer]:
+        """Start a container for each, on all cores until it is ready."""
+        ports = servers.free_ports(len(contenders))
+        said: dict[str, Mapping[str, object]] = {}
+        logs: dict[str, Path] = {}
+        for contender, port, database in zip(contenders, ports, databases, strict=True):
+            number = next(self._numbers)
+            name = f"{contender.base}-{number}"
+            said[name] = self._said(contender, port, hash_seed, database)
+            logs[name] = self._logs / log_name(contender.name, number)
+        up = group.start(images.SERVICE, said, logs)
+        return [
+            ProcessServer(contender=one, address=(servers.HOST, port), child=child, database=database)
+            for one, port, child, database in zip(contenders, ports, up.values(), databases, strict=True)
+        ]
+
+    def _said(
+        self, contender: Contender, port: int, hash_seed: int, database: Database | None
+    ) -> dict[str, object]:
+        """Return what compose is told of a contender; all else stands in docker-compose.yml."""
+        environment = servers.environment(
+            contender,
+            port=port,
+            programs=images.PROGRAMS,
+            home=images.HOME,
+            hash_seed=hash_seed,
+            database=database,
+        )
+        return {
+            "image": self._images[contender.name].tag,
+            "command": servers.command(contender, port=port),
+            "environment": environment,
+            **as_this_user(),
+            **on_cores(available_cores()),
+        }

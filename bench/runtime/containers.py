@@ -1,0 +1,199 @@
+"""Containers that live longer than a call: started together, removed together, never left behind."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from bench.errors import CannotMeasure
+from bench.runtime import leftovers
+from bench.runtime.children import descendants, interrupts_held, runs
+from bench.runtime.engine import INSTEAD, Engine, reason
+from bench.runtime.logs import tail_of, telling_line
+from bench.runtime.memory_kills import memory_kills
+
+LABEL = "webframework-bench.harness"  # on everything we start: who started it
+SIGNALLED = 128  # an init, like a shell, adds the signal's number to it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container, with the log it will leave; implements `bench.runtime.children.Running`."""
+
+    engine: Engine = field(repr=False)
+    name: str
+    log: Path
+    started: float  # perf_counter
+    memory_limit_bytes: int
+    init: psutil.Process | None  # as this machine sees it; None: it ended at once
+
+    def pids(self) -> tuple[int, ...]:
+        """Return every process in it but its init, which serves nobody; empty once it has ended."""
+        return tuple(descendants(self.init.pid)) if self.init and runs(self.init) else ()
+
+    def ended(self) -> str | None:
+        """Return how it ended, or that it lost a process to its memory limit; None while all is well."""
+        out_of_memory = f"killed: out of the {self.memory_limit_bytes / 2**20:,.0f} MiB a container has"
+        if self.init and runs(self.init):
+            return out_of_memory if memory_kills(self.init.pid) else None
+        try:
+            state = self.engine.inspected([self.name])[0]["State"]
+        except CannotMeasure:
+            return "was removed by someone else"
+        if state["OOMKilled"]:
+            return out_of_memory
+        status = state["ExitCode"]
+        if status > SIGNALLED:
+            return f"killed by signal {status - SIGNALLED}"
+        return f"ended with exit status {status}"
+
+    def log_tail(self, lines: int = 20) -> str:
+        """Return the last lines of its log."""
+        if not self.log.exists():
+            self.save_log()
+            text = tail_of(self.log, lines)
+            self.log.unlink()  # there is more to come
+            return text
+        return tail_of(self.log, lines)
+
+    def telling_line(self) -> str:
+        """Return the line of its log that says most about a failure."""
+        return telling_line(self.log_tail(200))
+
+    def save_log(self) -> None:
+        """Write what it has said so far into its log."""
+        answer = self.engine.asked("logs", self.name)
+        self.log.write_text(answer.output + answer.errors)  # what went to stdout comes first
+
+
+class Containers:
+    """A group of containers of one project; leaving its context removes them all, and their volumes.
+
+    `scratch` takes what is given to compose, secrets included: it has to be for this user alone.
+    """
+
+    def __init__(self, engine: Engine, *, project: str, source: Path, scratch: Path) -> None:
+        self._engine = engine
+        self._project = project
+        self._source = source
+        self._scratch = scratch
+        self._names: list[str] = []
+        self._started: list[Container] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with interrupts_held():
+            for container in self._started:
+                container.save_log()
+            _remove(self._engine, self._names)
+
+    def start(
+        self, service: str, services: Mapping[str, Mapping[str, Any]], logs: Mapping[str, Path]
+    ) -> dict[str, Container]:
+        """Start containers, all as *service* of `source` says but for what is said here of each, by name.
+
+        Raises CannotMeasure where one cannot be made, or runs out of this machine's sight.
+        """
+        names = {name: f"{self._project}-{name}" for name in services}
+        ours = {
+            name: {"container_name": names[name], "labels": {LABEL: leftovers.signature()}, **said}
+            for name, said in services.items()
+        }
+        file = described(self._scratch, self._source, service, ours)
+        with interrupts_held():  # what is being made could not be removed
+            self._names += names.values()
+            started = time.perf_counter()
+            answer = self._engine.compose(self._project, file, "up", "--detach", "--no-build", *services)
+            if answer.status:
+                raise CannotMeasure(f"containers cannot be started: {reason(answer)}")
+            facts = dict(zip(names, self._engine.inspected([*names.values()]), strict=True))
+            up = {name: self._container(facts[name], logs[name], started) for name in names}
+            self._started += up.values()
+        return up
+
+    def pin(self, cores: Iterable[int]) -> None:
+        """Keep all of them, every thread and whatever they start, on *cores* from now on."""
+        names = [container.name for container in self._started]
+        self._engine.docker("update", "--cpuset-cpus", ",".join(map(str, cores)), *names)
+
+    def _container(self, facts: Mapping[str, Any], log: Path, started: float) -> Container:
+        pid, init = facts["State"]["Pid"], None
+        if pid:
+            with suppress(psutil.NoSuchProcess):
+                init = psutil.Process(pid)
+            if facts["State"]["Running"] and init and not self._engine.host.is_init(pid):
+                raise CannotMeasure(
+                    "processes of containers cannot be seen from here, as where containers run in a virtual "
+                    f"machine or bench runs in a container: run it beside the engine, {INSTEAD}"
+                )
+        return Container(
+            engine=self._engine,
+            name=facts["Name"].removeprefix("/"),
+            log=log,
+            started=started,
+            memory_limit_bytes=facts["HostConfig"]["Memory"],
+            init=init,
+        )
+
+
+def described(scratch: Path, source: Path, service: str, services: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write a compose file, for this user alone: each of *services* extends *service* of *source*."""
+    whole = {
+        name: {"extends": {"file": str(source), "service": service}} | dict(said)
+        for name, said in services.items()
+    }
+    file = scratch / f"{service}-{secrets.token_hex(4)}.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"services": _literal(whole)}))
+    return file
+
+
+def on_cores(cores: Iterable[int] | None) -> dict[str, str]:
+    """Return what compose is told of the cores of a container: nothing where it may use all."""
+    return {"cpuset": ",".join(map(str, cores))} if cores else {}
+
+
+def as_this_user() -> dict[str, str]:
+    """Return what compose is told so that we may read memory and sockets of a container's processes.
+
+    Root may read everyone's, and is nobody whom a container should be.
+    """
+    return {"user": f"{os.getuid()}:{os.getgid()}"} if os.getuid() else {}
+
+
+def cleared(engine: Engine) -> None:
+    """Remove what runs that are no more have left: networks are never made, volumes go with containers."""
+    form = f'{{{{.Names}}}} {{{{.Label "{LABEL}"}}}}'
+    lines = engine.docker("ps", "--all", "--filter", f"label={LABEL}", "--format", form).splitlines()
+    entries = [line.split() for line in lines if line.strip()]
+    _remove(engine, [name for name, signature in entries if leftovers.is_dead(signature)])
+
+
+def _remove(engine: Engine, names: Sequence[str]) -> None:
+    """Remove containers by force, with the volumes that are theirs; those that are gone do not matter."""
+    if names:
+        engine.asked("rm", "--force", "--volumes", *names)
+
+
+def _literal(value: Any) -> Any:
+    """Double every dollar sign: compose fills in variables of the shell."""
+    match value:
+        case str():
+            return value.replace("$", "$$")
+        case dict():
+            return {key: _literal(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_literal(one) for one in value]
+    return value

@@ -1,0 +1,135 @@
+"""A container engine without containers: what compose is told to start becomes processes of this machine."""
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.runtime.commands import NOT_FOUND, Answer
+
+INFO = {"ServerVersion": "99.1", "KernelVersion": platform.release(), "SecurityOptions": ["name=seccomp"]}
+# What `init: true` does: it passes on how the server ended.
+INIT = """
+import subprocess, sys
+try:
+    status = subprocess.run(sys.argv[1:]).returncode
+except OSError as error:
+    sys.exit(f"exec: {error}")
+sys.exit(status if status >= 0 else 128 - status)
+"""
+
+
+@dataclass
+class FakeContainer:
+    process: subprocess.Popen
+    service: dict
+    log: Path
+    out_of_memory: bool = False
+
+    def state(self):
+        status = self.process.poll()
+        running = status is None
+        return {
+            "Running": running,
+            "Pid": self.process.pid if running else 0,
+            "ExitCode": 0 if running else status if status >= 0 else 128 - status,
+            "OOMKilled": self.out_of_memory,
+        }
+
+
+@dataclass
+class FakeEngine:
+    """Implements `bench.runtime.commands.Host`; *answers* come before its own, by words that were asked."""
+
+    folder: Path
+    answers: dict = field(default_factory=dict)
+    sees_processes: bool = True
+    images: dict = field(default_factory=dict)  # tag → the folder of its app
+    containers: dict = field(default_factory=dict)
+    strangers: dict = field(default_factory=dict)  # containers of other runs → label
+    asked: list = field(default_factory=list)
+
+    def run(self, words, timeout_s=None):
+        said = " ".join(words)
+        self.asked.append(said)
+        for beginning, answer in self.answers.items():
+            if beginning in said:
+                return answer
+        match list(words):
+            case ["docker", "context", *_]:
+                return Answer(status=0, output="unix:///var/run/docker.sock\n")
+            case ["docker", "info", *_]:
+                return Answer(status=0, output=json.dumps(INFO))
+            case ["docker", "compose", "version", *_]:
+                return Answer(status=0, output="2.40.3\n")
+            case ["docker", "compose", "--project-name", _, "--file", file, verb, *_]:
+                services = json.loads(Path(file).read_text())["services"]
+                return self._build(services) if verb == "build" else self._up(services)
+            case ["docker", "image", "inspect", tag]:
+                return Answer(status=0 if tag in self.images else 1)
+            case ["docker", "run", *_]:
+                return Answer(status=0, output=json.dumps({"python": "3.13.9", "packages": {"flask": "3"}}))
+            case ["docker", "container", "inspect", *names]:
+                return self._inspect(names)
+            case ["docker", "logs", name] if name in self.containers:
+                return Answer(status=0, output=self.containers[name].log.read_text())
+            case ["docker", "logs", name]:
+                return Answer(status=1, errors=f"Error: No such container: {name}")
+            case ["docker", "update", *_]:
+                return Answer(status=0)
+            case ["docker", "ps", *_]:
+                return Answer(
+                    status=0, output="".join(f"{name} {who}\n" for name, who in self.strangers.items())
+                )
+            case ["docker", "rm", "--force", "--volumes", *names]:
+                for name in names:
+                    self.remove(name)
+                return Answer(status=0)
+        return Answer(status=NOT_FOUND, errors=f"{words[0]}: not found")
+
+    def is_init(self, pid):
+        return self.sees_processes
+
+    def remove(self, name):
+        self.strangers.pop(name, None)
+        if container := self.containers.pop(name, None):
+            if container.process.poll() is None:
+                os.killpg(container.process.pid, signal.SIGKILL)
+            container.process.wait()
+
+    def _build(self, services):
+        for service in services.values():
+            self.images[service["image"]] = Path(
+                service["build"]["context"], "apps", service["build"]["args"]["APP"]
+            )
+        return Answer(status=0, output="built\n")
+
+    def _up(self, services):
+        for service in services.values():
+            name = service["container_name"]
+            log = self.folder / f"{name}.log"
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", INIT, *(word.replace("$$", "$") for word in service["command"])],
+                    cwd=self.images[service["image"]],
+                    env={key: value.replace("$$", "$") for key, value in service["environment"].items()}
+                    | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"},
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            self.containers[name] = FakeContainer(process, service, log)
+        return Answer(status=0)
+
+    def _inspect(self, names):
+        if missing := [name for name in names if name not in self.containers]:
+            return Answer(status=1, errors=f"Error: No such container: {missing[0]}")
+        found = [
+            {"Name": f"/{name}", "State": self.containers[name].state(), "HostConfig": {"Memory": 2**30}}
+            for name in names
+        ]
+        return Answer(status=0, output=json.dumps(found))
