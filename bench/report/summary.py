@@ -143,14 +143,14 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 def _claim(one: Audited) -> dict[str, Any]:
     claim, finding = one.claim, one.finding
-    row, comparison = finding.row, finding.comparison
+    row, comparison, allowed = finding.row, finding.comparison, finding.allowed
     return {
         "says": claim.says,
         "source": claim.source,
         "figure": asdict(claim.figure) if claim.figure else None,
         "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a figure: to the reference's
         "needs": claim.needs or None,
-        "allowed": asdict(finding.allowed) if finding.allowed else None,
+        "allowed": {edge: rounded(at) for edge, at in asdict(allowed).items()} if allowed else None,
         "measured": {
             "throughput_rps": plain_estimate(row.throughput_rps) if row else None,
             "latency_mean_ms": rounded(row.latency.mean_ms) if row else None,
