@@ -15,6 +15,8 @@ from bench.slices import aim, look_after, take, take_ceiling
 from bench.store import Journal
 from bench.verification import verify
 
+WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
+
 
 def carry_out(journal: Journal, lab: Lab) -> None:
     """Carry out the journal's plan, keeping everything measured in it as it goes.
@@ -72,7 +74,7 @@ def _round(
         journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
     aim(journal, lab, servers)
     writes = {scenario.name for scenario in journal.run.scenarios if scenario.writes}
-    dirty: set[str] = set()
+    written: dict[str, float] = {}  # contender → seconds of load that wrote since its data were put back
     last: Slice | None = None
     for step in _steps_of(journal, lab, swept, number):
         if last and (last.cell.scenario, last.sweep) != (step.cell.scenario, step.sweep):
@@ -82,14 +84,14 @@ def _round(
         if step.role == "ceiling":
             journal.measured(take_ceiling(journal, lab, servers, step))
             continue
-        if name in dirty:
+        if name in written and (step.cell.scenario not in writes or written[name] >= WRITTEN_S):
             servers[name].reset_data()
-            dirty.remove(name)
+            del written[name]
         record = take(journal, lab, servers[name], step)
         journal.measured(record)
         look_after(journal, lab, servers[name], record)
         if step.cell.scenario in writes:
-            dirty.add(name)
+            written[name] = written.get(name, 0.0) + step.lead_in_s + step.window_s
     journal.save()
 
 
@@ -104,7 +106,7 @@ def _steps_of(journal: Journal, lab: Lab, swept: Sequence[Group], number: int) -
     width = half_width(journal.run)
     yield from schedule.warm_up_again(plan, swept, records)
     while (step := schedule.upcoming(plan, swept, journal.run.records)) and step.round == number:
-        step_s = schedule.duration_s([step])
+        step_s = step.lead_in_s + step.window_s + schedule.PER_SLICE_S
         left_s = max(left_s, step_s)  # spare sweeps come on top
         lab.progress.measuring(step, planned_s=max(planned_s, left_s), left_s=left_s, half_width=width)
         yield step

@@ -24,7 +24,7 @@ def preview(begun: Run, results: Path) -> str:
     """
     swept = groups(begun.plan, {contender.name: contender for contender in begun.contenders})
     steps = list(schedule.schedule(begun.plan, swept))
-    minutes = schedule.duration_s(steps) * (1 + schedule.OVERHEAD) / 60
+    minutes = schedule.duration_s(steps) / 60
     auto = begun.plan.budget_s
     more = f", as a pilot; then as many as it asks for, {auto / 60:.1f} min in all at most" if auto else ""
     lines = [f"{group.scenario}, {spoken(group.load)}: {', '.join(group.contenders)}" for group in swept]

@@ -10,7 +10,6 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from bench.model import Slice
-from bench.schedule import OVERHEAD
 
 
 class Progress(Protocol):
@@ -25,7 +24,7 @@ class Progress(Protocol):
     def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
         """Say what is measured.
 
-        *planned_s* and *left_s* are seconds of load, all and still to come; *half_width* is that of the
+        *planned_s* and *left_s* are seconds, of all and of what is still to come; *half_width* is that of the
         ratios' intervals so far, in the median (0.05: 5 %), None while there is none.
         """
 
@@ -87,13 +86,12 @@ class Pace:
     def of(self, planned_s: float, left_s: float) -> tuple[float, float]:
         """Return the share done (0 to 1) and the time left, in seconds.
 
-        Until a twentieth is done the plan's own lengths are taken, and a share for what lies between
-        slices.
+        Until a twentieth is done they are what the plan takes elsewhere.
         """
         self._began = time.monotonic() if self._began is None else self._began
         done = 1 - left_s / planned_s if planned_s else 1.0
         if done < 0.05:
-            return done, left_s * (1 + OVERHEAD)
+            return done, left_s
         return done, (time.monotonic() - self._began) * (1 - done) / done
 
 

@@ -15,8 +15,9 @@ from bench.settled import Capacities
 WARM_UP_SWEEP = 0
 BEFORE_SWEEP = 0  # of the ceiling slice before the first counted one; the one at the end has the last sweep's
 NULL_SERVER = "null-server"  # the contender of ceiling slices
-# What lies between slices (resets, server starts) as a share of them; measured on plans quick and latency.
-OVERHEAD = 1 / 7
+# What comes on top of the load, measured on plan quick (2 cores): the Locust users, readings and resets of a
+# slice; the fresh servers of a round.
+PER_SLICE_S, PER_ROUND_S = 0.03, 3.0
 
 
 def upcoming(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Slice | None:
@@ -78,8 +79,10 @@ def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]
 
 
 def duration_s(steps: Iterable[Slice]) -> float:
-    """Return how long *steps* load servers for, in seconds."""
-    return sum(step.lead_in_s + step.window_s for step in steps)
+    """Return how long *steps* take with what comes on top of the load, about, in seconds."""
+    taken = list(steps)
+    rounds = len({step.round for step in taken})
+    return sum(step.lead_in_s + step.window_s + PER_SLICE_S for step in taken) + rounds * PER_ROUND_S
 
 
 def hash_seed(plan: Plan, number: int) -> int:
@@ -107,6 +110,7 @@ def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
 def _sweep(plan: Plan, group: Group, number: int, sweep: int, capacities: Capacities) -> Iterator[Slice]:
     warming = sweep == WARM_UP_SWEEP
     key = (plan.seed, number, group.scenario, slug(group.load), sweep)
+    lead_in_s = 0.0 if warming else _lead_in_s(plan.lead_in_s, *key)
     for contender in _shuffled(group.contenders, *key):
         yield _slice(
             plan,
@@ -115,7 +119,7 @@ def _sweep(plan: Plan, group: Group, number: int, sweep: int, capacities: Capaci
             number,
             sweep,
             _seed(*key),
-            lead_in_s=0.0 if warming else plan.lead_in_s,
+            lead_in_s=lead_in_s,
             rate_rps=settled.rate_rps(group, contender, capacities),
         )
 
@@ -149,6 +153,16 @@ def _slice(
         window_s=plan.warm_up_s if role == "warm-up" else plan.window_s,
         rate_rps=rate_rps,
     )
+
+
+@cache
+def _lead_in_s(shortest_s: float, *key: object) -> float:
+    """Return the lead-in of a sweep, in whole milliseconds: once to twice the plan's.
+
+    Every connection asks anew when a slice begins, and a server that answers in bursts goes on in step with
+    that: windows that opened at one moment of it would count a burst more or less, always the same way.
+    """
+    return round(shortest_s * Random("/".join(map(str, ("lead-in", *key)))).uniform(1, 2), 3)
 
 
 @cache

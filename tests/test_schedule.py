@@ -4,7 +4,6 @@ from dataclasses import replace
 from itertools import groupby
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,9 +105,23 @@ def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(stopped_after):
     assert carried_out(records=[record_of(step) for step in first]) == carried_out()
 
 
+def test_windows_open_at_other_moments_in_every_sweep_and_at_the_same_for_its_contenders():
+    counted = [step for step in timed(carried_out()) if step.sweep]
+    lead_ins = {}
+    for step in counted:
+        lead_ins.setdefault((step.round, step.cell.scenario, step.sweep), set()).add(step.lead_in_s)
+    assert all(len(drawn) == 1 for drawn in lead_ins.values())
+    drawn = [next(iter(one)) for one in lead_ins.values()]
+    assert all(0.1 <= lead_in_s <= 0.2 for lead_in_s in drawn)
+    assert len(set(drawn)) > len(drawn) / 2
+
+
 def test_what_is_left_shrinks_to_nothing():
     planned = schedule.duration_s(schedule.schedule(PLAN, GROUPS))
-    assert planned == pytest.approx(4 * 6 * (0.3 + 3 * 0.6) + 4 * 0.6)
+    shortest = 4 * 6 * (0.3 + 3 * 0.6) + 4 * 0.6
+    on_top = (4 * 6 * 4 + 4) * schedule.PER_SLICE_S + 4 * schedule.PER_ROUND_S
+    lead_ins = 4 * 6 * 3 * 0.1  # they are up to twice as long
+    assert shortest + on_top < planned < shortest + on_top + lead_ins
     done = [record_of(step) for step in carried_out(steps=48)]
     assert 0 < schedule.duration_s(schedule.remaining(PLAN, GROUPS, done)) < planned
     assert schedule.upcoming(PLAN, GROUPS, [record_of(step) for step in carried_out()]) is None

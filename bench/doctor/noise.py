@@ -14,8 +14,8 @@ from bench.records import Run
 
 LIKE = "quick"  # the plan whose reference and scenarios are taken, where the project has it
 SCENARIOS = 2  # at most
-ROUNDS, SWEEPS = 12, 3  # two minutes
-LEAD_IN_S, WINDOW_S, WARM_UP_S = 0.1, 0.45, 0.7
+ROUNDS, SWEEPS = 12, 6  # two minutes
+LEAD_IN_S, WINDOW_S, WARM_UP_S = 0.03, 0.12, 0.7
 HALF_WIDTHS = (0.05, 0.03, 0.02, 0.01)  # of a ratio's interval
 
 

@@ -56,7 +56,7 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
     )
     yield '"≥": the client may have been the limit; such rows have no place in the order and no ratio.'
     yield (
-        "Ratios come from slices of the same sweep, seconds apart, paired; not from the throughputs above."
+        "Ratios come from slices of the same sweep, moments apart, paired; not from the throughputs above."
     )
     yield (
         "Percentiles are of all counted windows together, told where at least 20 requests lie beyond them. "
