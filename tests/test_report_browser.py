@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from bench.report.page import write_report
 from tests.synthetic import failing, synthetic_run, with_records
+from tests.test_report_claims import article_run
 from tests.test_report_files import eventful_run, swept_run
 
 pytestmark = pytest.mark.slow
@@ -38,6 +39,7 @@ def written(tmp_path_factory):
     runs = {
         "eventful": eventful_run(),
         "series": swept_run(),
+        "claims": article_run(),
         "partial": replace(
             with_records(synthetic_run({"flask": 400}, rounds=1, sweeps=1), failing), ended="failed"
         ),
@@ -67,7 +69,7 @@ def opened(chromium, written):
 
 
 @pytest.mark.parametrize(("scheme", "width"), WAYS)
-@pytest.mark.parametrize("name", ["eventful", "series", "partial"])
+@pytest.mark.parametrize("name", ["eventful", "series", "claims", "partial"])
 def test_anyone_can_use_it(opened, name, scheme, width):
     page = opened(name, width, color_scheme=scheme)
     for opener in page.locator(".opener:visible").all()[:1]:
@@ -132,6 +134,21 @@ def test_numbers_below_zero_sort_as_such(opened):
     changes = [float(text.split(" ")[0].replace("−", "-")) for text in told]
     assert min(changes) < 0
     assert changes == sorted(changes)
+
+
+def test_words_sort_as_words_and_claims_by_what_was_measured(opened):
+    page = opened("claims")
+    panel = page.locator("#panel-1 table.sortable")
+    panel.get_by_role("button", name="contender").click()
+    names = contenders(panel)
+    assert names.index("django:workers=4") < names.index("fastapi") < names.index("flask:workers=4")
+    claims = page.locator("#claims table").first
+    claims.get_by_role("button", name="ratio measured").click()
+    assert contenders(claims)[0] == "Django, hello world"
+    assert contenders(claims)[-1] == "Flask, hello world"  # of which there is none
+    claims.get_by_role("button", name="verdict").click()
+    verdicts = claims.locator("tbody td:nth-child(2)").all_inner_texts()
+    assert verdicts == sorted(verdicts)
 
 
 def test_groups_sort_within_themselves(opened):

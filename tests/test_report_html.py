@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bench.analysis import analyse, rounds_of
-from bench.model import Load
+from bench.model import Claim, ClaimedRatio, Load
 from bench.records import Event, Queries
 from bench.report import webpage
 from bench.report.charts import panel_drawings, series_drawings
+from bench.report.claims import HEADINGS, UNTOLD_HEADINGS, audited
 from bench.report.glossary import MEANINGS, explained
 from bench.report.looks import looks_of
 from bench.report.page import write_report
@@ -19,6 +20,7 @@ from bench.report.series import apart, series_of
 from bench.report.wording import figure
 from tests.pages import read
 from tests.synthetic import failing, rate, synthetic_run, with_records
+from tests.test_report_claims import article_run, claiming
 
 GLOSSARY = Path(__file__).parents[1] / "docs" / "glossary.md"
 PAIR = {"flask": 4_000, "fastapi": 9_000}
@@ -60,6 +62,7 @@ RUNS = {
     "nothing measured": replace(synthetic_run(rounds=1), records=()),
     "only failures": with_records(synthetic_run(PAIR, rounds=1), failing),
     "client-limited": with_records(synthetic_run(PAIR), busy_client),
+    "claims": article_run(),
     "nothing known of it": replace(synthetic_run(PAIR, rounds=1), verifications=(), fingerprint={}),
 }
 
@@ -102,6 +105,55 @@ def test_everything_stands_in_its_order():
     assert "client and database share a core" in page.one("section", id="answer").text
 
 
+def test_claims_stand_after_the_scenarios_with_their_verdicts():
+    run = RUNS["claims"]
+    page = read(page_of(run))
+    sections = [section.attributes.get("id") for section in page.all("section")]
+    assert sections.index("claims") == sections.index("panel-1") + 1
+    assert page.one("nav").one("a", href="#claims").text == "Claims"
+    claims = page.one("section", id="claims")
+    assert (
+        claims.one("p", class_="lead").text == "Of 23 claims: 3 supported, 3 not supported, 17 cannot tell."
+    )
+    judged, untold = claims.all("table")
+    assert [{*cells(next(table.all("tr")))} for table in (judged, untold)] == [
+        {*HEADINGS} - {"source"},
+        {*UNTOLD_HEADINGS} - {"source"},
+    ]
+    first, *_ = audited(analyse(run))
+    assert cells(next(next(judged.all("tbody")).all("tr"))) == [
+        "FastAPI, hello world the source article, benchmark table",
+        "not supported",
+        "15,000 req/s 2.1 ms",
+        "10,429 (10,346–10,572) req/s mean 3.04 ms with 32 in flight",
+        "6 × flask",
+        "2.43 2.39–2.47",
+        first.why,
+    ]
+    assert [len(list(next(table.all("tbody")).all("tr"))) for table in (judged, untold)] == [9, 14]
+
+
+def test_verdicts_on_claims_differ_in_more_than_their_words():
+    claims = read(page_of(RUNS["claims"])).one("section", id="claims")
+    for verdict, count in (("supported", 3), ("not supported", 3), ("cannot tell", 3)):
+        told = [cell.text for cell in claims.all("td", class_=verdict.replace(" ", "-"))]
+        assert told == [verdict] * count
+
+
+def test_a_plan_without_claims_has_no_section_of_them():
+    page = read(page_of(RUNS["usual"]))
+    assert not list(page.all(id="claims"))
+    assert not list(page.one("nav").all("a", href="#claims"))
+
+
+@pytest.mark.parametrize("kind", [slice(0, 3), slice(-3, None)], ids=["judged", "untold"])
+def test_claims_of_one_kind_have_one_table(kind):
+    run = RUNS["claims"]
+    claims = read(page_of(claiming(run, *run.plan.claims[kind]))).one("section", id="claims")
+    assert len(list(claims.one("tbody").all("tr"))) == 3
+    assert all(notes.text for notes in claims.all("ul"))
+
+
 def test_how_each_contender_was_served_is_told():
     machine = read(page_of(RUNS["usual"])).one("section", id="machine")
     served = {cells(row)[0]: cells(row)[1:] for row in next(machine.all("tbody")).all("tr")}
@@ -113,10 +165,17 @@ def test_text_from_outside_is_shown_and_never_run():
         sample = replace(record.sample, failures={NASTY: 1}, examples=(NASTY,))
         return replace(record, sample=sample, void=NASTY if record.slice.sweep == 1 else None)
 
+    ratio = ClaimedRatio(
+        contender="flask", reference=f"{NASTY}-x", scenario=NASTY, connections=32, at_least=1.0
+    )
+    claims = (
+        Claim(says=NASTY, source=NASTY, ratio=ratio),
+        Claim(says=NASTY, source=NASTY, needs=NASTY),
+    )
     run = with_records(synthetic_run({"flask": 400, f"{NASTY}-x": 200}, rounds=6, scenarios=(NASTY,)), nasty)
     run = replace(
         run,
-        plan=replace(run.plan, name=NASTY, about=NASTY),
+        plan=replace(run.plan, name=NASTY, about=NASTY, claims=claims),
         queries=(Queries(contender="flask", exchange=NASTY, requests=1, statements={NASTY: 1.0}),),
         events=(Event(at_s=1.0, what=NASTY, contender="flask", log=NASTY),),
         fingerprint={NASTY: NASTY},
@@ -125,6 +184,7 @@ def test_text_from_outside_is_shown_and_never_run():
     assert html.count("<script>") == 1  # ours
     assert not any("alert(1)" in script.text for script in read(html).all("script"))
     assert html.count("&lt;script&gt;alert(1)") > 20
+    assert read(html).one("section", id="claims").text.count(NASTY) == 6
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "tie": "a ratio whose interval contains 1: nobody could tell the two apart",
         "rank": "one more than how many were proven faster; shared is a tie",
         "verdict": "faster, slower, equivalent, inconclusive, invalid",
+        "claim": (
+            "what somebody says of contenders, in a plan with its source: a figure, a ratio, or what "
+            "the plan cannot tell; found supported, not supported or cannot tell"
+        ),
     }
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis, Row, rounds_of
-from bench.report import method, steadiness, wording
+from bench.report import claims, method, steadiness, wording
 from bench.report.answer import abouts, answer
 from bench.report.columns import Column, overview_columns, page_columns
 from bench.report.facts import facts
@@ -70,6 +70,8 @@ def report_html(
         series=series_of(shown),
         apart=apart(shown),
         drawings=drawings,
+        audits=claims.audited(analysis),
+        claims=claims,
         rounds=rounds_of(run),
         warnings=tuple(method.warnings(analysis)),
         caveats=caveats_everywhere(analysis),

@@ -4,14 +4,16 @@
 const numeric = text => parseFloat(text.replace("−", "-").replace(/^[^\d-]+/, "").replaceAll(",", ""));
 const told = cell => (cell.querySelector("b") ?? cell.firstChild ?? cell).textContent.trim();
 
-function compare(one, other) {
+const asText = (one, other) => one.localeCompare(other, undefined, { numeric: true });
+
+function asNumbers(one, other) {
   const [a, b] = [numeric(one), numeric(other)];
-  if (!Number.isNaN(a) && !Number.isNaN(b)) return a - b;
-  return one.localeCompare(other);
+  return Number.isNaN(a) || Number.isNaN(b) ? asText(one, other) : a - b;
 }
 
 function sort(heading) {
   const column = heading.cellIndex;
+  const compare = heading.matches(".text") ? asText : asNumbers;
   const falling = heading.getAttribute("aria-sort") === "ascending";
   for (const other of heading.parentElement.cells) other.removeAttribute("aria-sort");
   heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
