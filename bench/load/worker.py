@@ -52,7 +52,7 @@ class Worker:
         """Connect, be greeted, and return what the master calls us. Raises BenchError."""
         where = spoken(self._master)
         try:
-            with gevent.Timeout(self._within_s, CannotMeasure):
+            with gevent.Timeout(self._within_s, CannotMeasure("no greeting in time")):
                 self._runner: Any = self._environment.create_worker_runner(*self._master)
         except CannotMeasure as error:
             raise CannotMeasure(
