@@ -198,7 +198,9 @@ class ReferenceApp:
         return int(text)
 
     def expect_free(self, email: str, owner: int | None) -> None:
-        if any(user["email"] == email and user["id"] != owner for user in self.users.values()):
+        # A copy: a wrong app may go on without the lock while another request adds a user.
+        users = list(self.users.values())
+        if any(user["email"] == email and user["id"] != owner for user in users):
             raise Refused(409, "this e-mail is taken")
 
     def fields(self, parsed: Any) -> User:
