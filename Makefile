@@ -5,6 +5,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PLAN ?= quick
 RUNTIME ?= auto
+BASE ?= origin/main
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,8 +28,8 @@ verify: $(VENV)/.harness ## Hold every contender against the contract
 report: $(VENV)/.harness ## Draw the report of a run again: make report RUN=results/<folder>
 	@$(BIN)/bench report $(RUN)
 
-diff: $(VENV)/.harness ## Judge the working tree against BASE=origin/main (to come, with bench diff)
-	@$(BIN)/bench diff $(BASE)
+diff: $(VENV)/.harness ## Judge the working tree against another revision: make diff [BASE=origin/main]
+	@$(BIN)/bench diff $(BASE) --runtime $(RUNTIME)
 
 test: $(VENV)/.dev ## Run the tests that need neither a browser nor long runs
 	@$(BIN)/pytest -m "not slow"

@@ -10,9 +10,11 @@ from typing_extensions import TypedDict
 
 from bench.documents import STRICT, near_miss
 from bench.errors import UsageError
-from bench.model import MARGINS, WITHIN, Block, Claim, ClaimedFigure, ClaimedRatio
+from bench.inquiries import GroundForm, read_ground
+from bench.model import MARGINS, Block
+from bench.questions import WITHIN, Claim, ClaimedFigure, ClaimedRatio, Inquiry
 
-KINDS = ("figure", "ratio", "needs")
+KINDS = ("figure", "ratio", "evidence", "needs")
 
 
 @with_config(STRICT)
@@ -43,25 +45,30 @@ class RatioForm(TypedDict, total=False):
 
 @with_config(STRICT)
 class ClaimForm(TypedDict, total=False):
-    """One [[claim]]: its words and source, and one of figure, ratio, needs."""
+    """One [[claim]]: its words and source, and one of figure, ratio, evidence, needs."""
 
     says: Required[str]
     source: Required[str]
     figure: FigureForm
     ratio: RatioForm
+    evidence: GroundForm
     needs: str
 
 
-def read_claims(file: Path, forms: Sequence[ClaimForm], blocks: Sequence[Block]) -> tuple[Claim, ...]:
+def read_claims(
+    file: Path, forms: Sequence[ClaimForm], blocks: Sequence[Block], inquiries: Sequence[Inquiry]
+) -> tuple[Claim, ...]:
     """Return the claims of the plan in *file*; raises UsageError that names file and key.
 
     A figure or ratio is of contenders that *blocks* measure side by side under a closed load: the only one
-    that there is, or the one whose `connections` it names.
+    that there is, or the one whose `connections` it names. Evidence is what one of *inquiries* looks for.
     """
-    return tuple(_claim(f"{file}: claim.{number}", form, blocks) for number, form in enumerate(forms))
+    return tuple(
+        _claim(f"{file}: claim.{number}", form, blocks, inquiries) for number, form in enumerate(forms)
+    )
 
 
-def _claim(where: str, form: ClaimForm, blocks: Sequence[Block]) -> Claim:
+def _claim(where: str, form: ClaimForm, blocks: Sequence[Block], inquiries: Sequence[Inquiry]) -> Claim:
     for key in ("says", "source", "needs"):
         if key in form and not str(form.get(key)).strip():
             raise UsageError(f"{where}.{key}: must not be empty")
@@ -72,6 +79,9 @@ def _claim(where: str, form: ClaimForm, blocks: Sequence[Block]) -> Claim:
         source=form["source"],
         figure=_figure(f"{where}.figure", form["figure"], blocks) if "figure" in form else None,
         ratio=_ratio(f"{where}.ratio", form["ratio"], blocks) if "ratio" in form else None,
+        evidence=(
+            read_ground(f"{where}.evidence", form["evidence"], inquiries) if "evidence" in form else None
+        ),
         needs=form.get("needs", ""),
     )
 

@@ -80,16 +80,21 @@ def declared(root: Path) -> dict[str, Declared]:
     return found
 
 
-def resolve(name: str, tables: Mapping[str, Declared]) -> Contender:
-    """Return the contender that *name* stands for; raises UsageError naming the near misses."""
+def resolve(name: str, tables: Mapping[str, Declared], *, revised: bool = False) -> Contender:
+    """Return the contender that *name* stands for; raises UsageError naming the near misses.
+
+    A name may have a revision where *tables* are *revised*: those of that revision.
+    """
     parts = NAME.fullmatch(name)
     if not parts:
         raise UsageError(f"{name!r} is not a contender's name: base[:switch=value,…][@revision][~aa]")
     base = parts["base"]
     if base not in tables:
         raise UsageError(f"unknown contender {base}{near_miss(base, sorted(tables))}")
-    if parts["revision"]:
-        raise UsageError(f"{name}: no checkout of revision {parts['revision']} is at hand")
+    if parts["revision"] and not revised:
+        raise UsageError(
+            f"{name}: `bench diff` compares revisions; everything else is of the files as they are"
+        )
     overlay = _flattened(tables[base], tables)
     for switch in (parts["switches"] or "").split(","):
         if switch:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench import schedule
 from bench.analysis import half_width
 from bench.errors import CannotMeasure
+from bench.evidence import gather
 from bench.instruments import Lab
 from bench.model import Contender, Slice
 from bench.plan import Group, groups
@@ -31,9 +32,12 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     equal = _verified(journal, lab)
     swept = groups(plan, equal)
     timed = [equal[name] for name in dict.fromkeys(name for group in swept for name in group.contenders)]
-    _count_queries(journal, lab, swept, equal)
+    _count_queries(journal, lab, swept, {one.name: one for one in timed})
+    _look_for_evidence(journal, lab, equal)
     while step := schedule.upcoming(plan, swept, journal.run.records):
-        with lab.runtime.serve(timed, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
+        order = schedule.start_order(plan, [one.name for one in timed], step.round)
+        starting = [equal[name] for name in order]
+        with lab.runtime.serve(starting, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
             _round(journal, lab, swept, servers, step.round)
             lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
 
@@ -64,6 +68,14 @@ def _count_queries(
     }
     for queries in count(list(asked.values()), lab.runtime, lab.load, lab.memory / "queries"):
         journal.counted(queries)
+
+
+def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender]) -> None:
+    """Have the probes beside the apps look at what the plan asks of them."""
+    if journal.run.plan.inquiries:
+        lab.progress.phase("looking for evidence of what each framework brings")
+        for seen in gather(journal.run.plan.inquiries, equal, lab.runtime):
+            journal.saw(seen)
 
 
 def _round(

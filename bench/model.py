@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from bench.questions import Choice, Claim, Inquiry
+
 # capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server.
 Role = Literal["warm-up", "measure", "control", "capacity", "ceiling"]
 Arrivals = Literal["poisson", "uniform"]
 
 # Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
 MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
-WITHIN = 0.25  # what a claim may be off, where it does not say
 SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
 
 
@@ -25,7 +26,7 @@ class Contender:
     name: str  # base[:switch=value,…][@revision][~aa]
     base: str
     app: str  # its folder below apps/, and the working directory of its server
-    root: str  # the checkout that holds that folder
+    root: str  # the checkout that holds that folder; "" in run.json
     stack: str  # what a headline calls it: "Flask on gunicorn gthread"
     interface: str
     server: str
@@ -129,43 +130,6 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedFigure:
-    """What a contender is said to do in a closed loop; held against a run by its ratio to the reference's."""
-
-    contender: str
-    scenario: str
-    connections: int
-    throughput_rps: float
-    latency_ms: float | None = None
-    within: float = WITHIN  # of its ratio; 0.25: 25 %
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedRatio:
-    """What a contender is said to do relative to any other: *about* so much, or *at_least*, never both."""
-
-    contender: str
-    reference: str
-    scenario: str
-    connections: int  # closed
-    metric: Literal["throughput_rps", "service_demand_us"] = "throughput_rps"
-    about: float | None = None
-    within: float = WITHIN  # of *about*; 0.25: 25 %
-    at_least: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What somebody says: a figure, a ratio, or what the plan cannot tell as it would *need* more."""
-
-    says: str
-    source: str
-    figure: ClaimedFigure | None = None
-    ratio: ClaimedRatio | None = None
-    needs: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """An experiment as data. Blocks share rounds; a cell that two blocks ask for is measured once."""
 
@@ -185,3 +149,12 @@ class Plan:
     slo_ms: float | None = None  # p99 that capacity under an objective has to keep
     about: str = ""
     claims: tuple[Claim, ...] = ()
+    inquiries: tuple[Inquiry, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    baseline: str | None = None  # a revision: each contender is then relative to itself there
+
+    def reference_of(self, contender: str) -> str:
+        """Return what *contender* is relative to: the reference, or itself in the baseline."""
+        if self.baseline is None or "@" not in contender:
+            return self.reference
+        return f"{contender.partition('@')[0]}@{self.baseline}"

@@ -36,13 +36,15 @@ def narrowed(
     if not kept_blocks:
         raise UsageError(f"plan {plan.name}: no block has both {contenders} and {scenarios}")
     kept_plan = replace(plan, blocks=kept_blocks)
+    if contenders:  # evidence is looked for in variants of its own, which nobody named
+        kept_plan = replace(kept_plan, inquiries=())
     return replace(kept_plan, rounds=rounds, budget_s=None) if rounds else kept_plan
 
 
 def aimed(plan: Plan, contender: str) -> Plan:
     """Return *plan* with *contender* in place of all of its own; it claims nothing of that one."""
     blocks = tuple(replace(block, contenders=(contender,)) for block in plan.blocks)
-    return replace(plan, blocks=blocks, reference=contender, claims=())
+    return replace(plan, blocks=blocks, reference=contender, claims=(), inquiries=(), choices=())
 
 
 def _base(name: str) -> str:

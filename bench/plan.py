@@ -12,6 +12,7 @@ from bench.claims import ClaimForm, read_claims
 from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
+from bench.inquiries import ChoiceForm, InquiryForm, read_choices, read_inquiries
 from bench.loads import LoadForm, read_load
 from bench.model import MARGINS, SAME_AGAIN, Block, Cell, Contender, Load, Plan, Scenario
 
@@ -61,6 +62,8 @@ class PlanForm(_Required, total=False):
     budget_s: float
     load_workers: int
     claim: list[ClaimForm]
+    evidence: list[InquiryForm]
+    choice: list[ChoiceForm]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,8 @@ def read(root: Path, name: str) -> Plan:
         raise UsageError(f"unknown plan {name}{near_miss(name, names(root))}")
     form = read_toml(file, PlanForm)
     blocks = tuple(_block(file, number, block) for number, block in enumerate(form["block"]))
+    inquiries = read_inquiries(file, form.get("evidence", []))
+    claims = read_claims(file, form.get("claim", []), blocks, inquiries)
     plan = Plan(
         name=name,
         about=form.get("about", ""),
@@ -104,7 +109,9 @@ def read(root: Path, name: str) -> Plan:
         load_workers=form.get("load_workers", 1),
         slo_ms=form.get("slo_ms"),
         margins={**MARGINS, **_margins(file, form.get("margins", {}))},
-        claims=read_claims(file, form.get("claim", []), blocks),
+        claims=claims,
+        inquiries=inquiries,
+        choices=read_choices(file, form.get("choice", []), inquiries, claims),
     )
     for key in ("rounds", "sweeps", "window_s", "slo_ms", "budget_s", "load_workers"):
         if (value := getattr(plan, key)) is not None and value <= 0:
@@ -156,8 +163,13 @@ def _block(file: Path, number: int, form: BlockForm) -> Block:
 
 
 def contenders(plan: Plan, tables: Mapping[str, Declared]) -> dict[str, Contender]:
-    """Return every contender that *plan* names, in order of appearance; raises UsageError."""
-    named = dict.fromkeys(name for block in plan.blocks for name in block.contenders)
+    """Return every contender that *plan* names, in order of appearance; raises UsageError.
+
+    First those that it measures, then those that it only looks at for evidence.
+    """
+    measured = (name for block in plan.blocks for name in block.contenders)
+    looked_at = (name for inquiry in plan.inquiries for name in inquiry.contenders)
+    named = dict.fromkeys((*measured, *looked_at))
     return {name: resolve(name, tables) for name in named}
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from bench.histogram import Histogram
 from bench.model import Contender, Plan, Scenario, Slice
+from bench.questions import Outcome
 
 # Format history
 # 1  first
@@ -120,6 +121,18 @@ class Queries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a probe of `apps/evidence/` saw of a contender, outside every window."""
+
+    contender: str
+    topic: str
+    outcome: Outcome
+    shows: str  # a sentence
+    output: str = ""  # what that rests on, as it came
+    statements: Mapping[str, int] = field(default_factory=dict)  # SQL that its database ran meanwhile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to a run and that its reader must know: a server that died, Ctrl-C."""
 
@@ -142,7 +155,14 @@ class Run:
     scenarios: tuple[Scenario, ...]
     verifications: tuple[Verification, ...] = ()
     queries: tuple[Queries, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
     starts: tuple[Start, ...] = ()
     records: tuple[Record, ...] = ()
     events: tuple[Event, ...] = ()
     ended: Ending | None = None  # None: still going, or killed
+
+    @property
+    def timed(self) -> tuple[Contender, ...]:
+        """The contenders that its blocks name; the others are only looked at for evidence."""
+        named = {name for block in self.plan.blocks for name in block.contenders}
+        return tuple(one for one in self.contenders if one.name in named)

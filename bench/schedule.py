@@ -90,6 +90,15 @@ def hash_seed(plan: Plan, number: int) -> int:
     return Random(f"{plan.seed}/{number}/hash").getrandbits(32)
 
 
+def start_order(plan: Plan, contenders: Sequence[str], number: int) -> tuple[str, ...]:
+    """Return the order in which the servers of round *number* start: drawn, like that of a sweep.
+
+    A server that starts after its twin, on a machine that the others have warmed, may be faster all its life:
+    in a fixed order that would be the same one's in every round.
+    """
+    return _shuffled(tuple(contenders), plan.seed, number, "start")
+
+
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
     """Yield the slices that capacity is told from."""
     piloted: dict[str, dict[str, None]] = {}

@@ -10,7 +10,7 @@ from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, UsageError
 from bench.likeness import differences, facts_of
 from bench.load.driver import Workers
-from bench.model import Contender, Plan
+from bench.model import Contender, Plan, Scenario
 from bench.observe import hyperthreads
 from bench.observe.fingerprint import fingerprint
 from bench.records import SCHEMA, Event, Run
@@ -59,14 +59,27 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str 
         served = {away.target.name: away.target}
     else:
         served = plan.contenders(chosen, contenders.declared(root))
+    where = external.ExternalRuntime.name if away.target else runtime
+    asked = plan.scenarios(chosen, scenarios.declared(root))
+    return begin_with(root, chosen, where, tuple(served.values()), tuple(asked.values()))
+
+
+def begin_with(
+    root: Path,
+    chosen: Plan,
+    runtime: str,
+    served: tuple[Contender, ...],
+    asked: tuple[Scenario, ...],
+) -> Run:
+    """Return the run that is about to be, of contenders and scenarios that are resolved already."""
     return Run(
         schema=SCHEMA,
         plan=chosen,
-        runtime=external.ExternalRuntime.name if away.target else runtime,
+        runtime=runtime,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=fingerprint(root),
-        contenders=tuple(served.values()),
-        scenarios=tuple(plan.scenarios(chosen, scenarios.declared(root)).values()),
+        contenders=served,
+        scenarios=asked,
     )
 
 
@@ -93,6 +106,8 @@ def take_up(root: Path, folder: Path) -> Journal:
     kept = store.load(folder)
     if kept.ended == "complete":
         raise UsageError(f"{folder} is complete: there is nothing to resume")
+    if kept.plan.baseline:
+        raise UsageError(f"{folder} compares revisions, which are laid out anew: start `bench diff` again")
     if kept.runtime == external.ExternalRuntime.name:
         raise UsageError(f"{folder} asked a --target: start a new run, nothing tells whether it is the same")
     now = {**fingerprint(root), "runtime": kept.runtime}
@@ -100,7 +115,9 @@ def take_up(root: Path, folder: Path) -> Journal:
         what = "; ".join(f"{one.fact} was {one.here}, is {one.there}" for one in changed[:TOLD])
         raise UsageError(f"{folder} cannot be resumed, start a new run: {what}")
     # These are made again, or remembered; a run of yore must not speak for today's.
-    journal = Journal(replace(kept, ended=None, verifications=(), queries=()), folder)
+    again = replace(kept, ended=None, verifications=(), queries=(), evidence=())
+    served = tuple(replace(one, root=str(root)) for one in kept.contenders)
+    journal = Journal(replace(again, contenders=served), folder)
     journal.happened(Event(at_s=journal.elapsed_s(), what="taken up again"))
     return journal
 

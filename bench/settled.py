@@ -92,8 +92,8 @@ def _needed(plan: Plan, groups: Sequence[Group], pilot: Sequence[Record]) -> int
     """Return how many rounds bring every comparison's half-width down to half of its margin."""
     needed = [plan.rounds]
     for group in groups:
-        reference = group.cell(plan.reference)
         for cell in map(group.cell, group.contenders):
+            reference = group.cell(plan.reference_of(cell.contender))
             for metric in metrics_of(group.load):
                 spread = spread_of([*log_ratios(pilot, cell, reference, metric).values()])
                 if cell != reference and spread:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure, UsageError
-from bench.records import SCHEMA, Ending, Event, Queries, Record, Run, Start, Verification
+from bench.records import SCHEMA, Ending, Event, Evidence, Queries, Record, Run, Start, Verification
 
 FILE = "run.json"
 
@@ -37,6 +37,10 @@ class Journal:
         """Add what an exchange asks of a contender's database."""
         self.run = replace(self.run, queries=(*self.run.queries, queries))
 
+    def saw(self, evidence: Evidence) -> None:
+        """Add what a probe saw of a contender."""
+        self.run = replace(self.run, evidence=(*self.run.evidence, evidence))
+
     def started(self, start: Start) -> None:
         """Add the start of a server."""
         self.run = replace(self.run, starts=(*self.run.starts, start))
@@ -60,11 +64,16 @@ class Journal:
         Raises CannotMeasure where that is not possible; what was saved before stays.
         """
         try:
-            write_atomically(self.folder / FILE, to_json(self.run))
+            write_atomically(self.folder / FILE, to_json(_portable(self.run)))
         except OSError as error:
             raise CannotMeasure(
                 f"{self.folder / FILE}: {error.strerror}: make room, then go on with --resume {self.folder}"
             ) from error
+
+
+def _portable(run: Run) -> Run:
+    """Return *run* without where its apps lie: run.json is passed on, and read elsewhere."""
+    return replace(run, contenders=tuple(replace(one, root="") for one in run.contenders))
 
 
 def _reached_s(run: Run) -> float:

@@ -19,6 +19,7 @@ class FakeServer:
     died: str | None = None
     address: tuple[str, int] = ("127.0.0.1", 9)
     ready_s: float = 0.5
+    packages: None = None
 
     def pids(self):
         return (1, 2)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.analysis import Allowed, Estimate, analyse
 from bench.analysis.claims import verdict_on
-from bench.model import Claim, ClaimedFigure, ClaimedRatio
+from bench.questions import Claim, ClaimedFigure, ClaimedRatio
 from bench.records import Verification
 from tests.synthetic import failing, synthetic_run, with_records
 

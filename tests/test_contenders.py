@@ -43,7 +43,7 @@ def test_an_a_a_twin_differs_in_name_alone(tables):
         ("one:workers=0", "no switch workers=0"),
         ("one:pool", "not a contender's name"),
         ("One", "not a contender's name"),
-        ("one@main", "no checkout of revision main"),
+        ("one@main", "`bench diff` compares revisions"),
     ],
 )
 def test_a_wrong_name_is_told_with_what_is_near(tables, name, words):

@@ -10,7 +10,7 @@ from rich.console import Console
 from bench import plan, store
 from bench.analysis import analyse
 from bench.documents import to_json
-from bench.model import Claim, ClaimedRatio
+from bench.questions import Claim, ClaimedRatio
 from bench.report.claims import HEADINGS, audited, lines, notes
 from bench.report.markdown import report_text
 from bench.report.page import write_report
@@ -136,9 +136,9 @@ def test_a_partial_run_says_who_was_not_measured():
 
 def test_the_terminal_has_a_line_for_every_claim():
     text = printed(article_run(), width=200)
-    assert "Of 23 claims: 3 supported, 3 not supported, 17 cannot tell.\nnot supported: FastAPI" in text
+    assert "Of 27 claims: 3 supported, 3 not supported, 21 cannot tell.\nnot supported: FastAPI" in text
     assert "\ncannot tell: Indexes make things fast\n" in text
-    after = text[text.index("Of 23 claims") :].splitlines()[1:24]
+    after = text[text.index("Of 27 claims") :].splitlines()[1:28]
     assert [line.partition(": ")[2].partition(":")[0] for line in after] == [one.says for one in ARTICLE]
 
 

@@ -266,3 +266,12 @@ def test_the_budget_is_an_end_to_all_rounds():
 
 def test_without_a_budget_nothing_is_settled_by_records():
     assert rounds_with(PLAN, 0.3) == 4
+
+
+def test_servers_start_in_an_order_that_is_drawn_for_each_round_and_always_the_same():
+    names = ("flask", "fastapi", "flask~aa", "django")
+    orders = [schedule.start_order(PLAN, names, number) for number in range(1, 25)]
+    assert orders == [schedule.start_order(PLAN, names, number) for number in range(1, 25)]
+    assert {tuple(sorted(order)) for order in orders} == {tuple(sorted(names))}
+    first = [order.index("flask") < order.index("flask~aa") for order in orders]
+    assert 6 <= sum(first) <= 18

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import SAME_CORE, caveats_of, same_core
 from bench.analysis.changes import Change, change_of, judged_together
+from bench.analysis.choices import Grounded, grounded
 from bench.analysis.claims import Allowed, ClaimVerdict, Finding, findings
 from bench.analysis.comparisons import (
     Comparison,
@@ -18,12 +19,19 @@ from bench.analysis.comparisons import (
 from bench.analysis.estimates import Arrivals, Row, rows
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
+from bench.analysis.revisions import (
+    CountChange,
+    TimeChange,
+    count_changes,
+    time_changes,
+    without_revision,
+)
 from bench.analysis.rounds import Round, rounds_of
 from bench.analysis.sizing import half_width_at, rounds_for, spread_of
 from bench.analysis.stats import Estimate
 from bench.analysis.steadiness import Steadiness, first_answers
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
-from bench.analysis.verdicts import more_rounds
+from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
 from bench.records import Run
 
@@ -40,17 +48,22 @@ __all__ = [
     "ClaimVerdict",
     "Comparison",
     "Cores",
+    "CountChange",
     "Estimate",
     "Finding",
+    "Grounded",
     "Latency",
     "Round",
     "Row",
     "Steadiness",
+    "TimeChange",
     "Utilisation",
+    "Verdict",
     "analyse",
     "change_of",
     "client_us",
     "cores_of",
+    "count_changes",
     "database_us",
     "evidence",
     "first_answers",
@@ -66,9 +79,11 @@ __all__ = [
     "same_core",
     "server_us",
     "spread_of",
+    "time_changes",
     "told_ms",
     "utilisation_of",
     "void_of",
+    "without_revision",
 ]
 
 
@@ -109,6 +124,11 @@ class Analysis:
     def findings(self) -> tuple[Finding, ...]:
         """What the run says of its plan's claims, in their order."""
         return findings(self.run, self.rows, self.noise_floors, self.invalid)
+
+    @property
+    def choices(self) -> tuple[Grounded, ...]:
+        """Its plan's choices, held against what was found."""
+        return grounded(self.run, self.findings)
 
 
 def analyse(run: Run) -> Analysis:

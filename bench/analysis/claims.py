@@ -9,8 +9,9 @@ from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
 from bench.analysis.utilisation import cores_of
 from bench.analysis.verdicts import verdict_of
-from bench.model import Cell, Claim, ClaimedFigure, ClaimedRatio, Load
-from bench.records import Run
+from bench.model import Cell, Load
+from bench.questions import Claim, ClaimedFigure, ClaimedRatio, Ground
+from bench.records import Evidence, Run
 
 ClaimVerdict = Literal["supported", "not supported", "cannot tell"]
 
@@ -39,6 +40,7 @@ class Finding:
     row: Row | None = None  # of the contender; None: not measured, or the claim is of none
     ratio: ClaimedRatio | None = None  # as claimed; None: nothing to judge by
     comparison: Comparison | None = None  # as measured
+    evidence: Evidence | None = None  # as seen
     untold: str = ""  # why nothing can be told, where that is not for the interval's width
 
     @property
@@ -57,6 +59,19 @@ def verdict_on(ratio: Estimate | None, allowed: Allowed) -> ClaimVerdict:
     return "supported" if inside else "cannot tell"
 
 
+def evidence_for(run: Run, ground: Ground) -> Evidence | None:
+    """Return what was seen where *ground* says to look; None where nobody looked."""
+    return next(
+        (
+            seen
+            for seen in run.evidence
+            if (seen.topic, seen.contender) == (ground.topic, ground.contender)
+            and seen.outcome != "not looked at"
+        ),
+        None,
+    )
+
+
 def findings(
     run: Run, rows: Sequence[Row], floors: Sequence[Comparison], invalid: str | None
 ) -> tuple[Finding, ...]:
@@ -68,6 +83,8 @@ def findings(
 def _finding(
     run: Run, claim: Claim, rows: Mapping[Cell, Row], floors: Sequence[Comparison], invalid: str | None
 ) -> Finding:
+    if claim.evidence:
+        return _seen(claim, claim.evidence, evidence_for(run, claim.evidence))
     said = claim.figure or claim.ratio
     if said is None:
         return Finding(claim=claim, verdict="cannot tell", untold=f"it needs {claim.needs}")
@@ -90,6 +107,13 @@ def _finding(
         comparison=comparison,
         untold=untold,
     )
+
+
+def _seen(claim: Claim, said: Ground, seen: Evidence | None) -> Finding:
+    if seen is None:
+        return Finding(claim=claim, verdict="cannot tell", untold=f"nobody looked at {said.contender} for it")
+    verdict: ClaimVerdict = "supported" if seen.outcome == said.outcome else "not supported"
+    return Finding(claim=claim, verdict=verdict, evidence=seen)
 
 
 def _relative(run: Run, claim: Claim, figure: ClaimedFigure) -> ClaimedRatio | None:

@@ -29,16 +29,17 @@ class Comparison:
 
 
 def comparisons(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, ...]:
-    """Return every contender against the reference, wherever both were measured.
+    """Return every contender against its reference, wherever both were measured.
 
     Ratios of *limited* cells, those that show the client rather than the server, are withheld.
     """
     measured = by_cell(run)
     return tuple(
-        _withheld(_compared(measured, cell, run.plan.reference, metric), limited)
+        _withheld(_compared(measured, cell, reference, metric), limited)
         for cell in measured
         for metric in metrics_of(cell.load)
-        if cell.contender != run.plan.reference and _beside(cell, run.plan.reference) in measured
+        if (reference := run.plan.reference_of(cell.contender)) != cell.contender
+        and _beside(cell, reference) in measured
     )
 
 

@@ -28,7 +28,9 @@ def rounds_of(run: Run) -> Mapping[Cell, tuple[Round, ...]]:
     """Return the rounds of every cell, in their order: medians over sweeps, as the estimates are made of."""
     measured = by_cell(run)
     return {
-        cell: _rounds(cell, records, measured.get(replace(cell, contender=run.plan.reference), ()))
+        cell: _rounds(
+            cell, records, measured.get(replace(cell, contender=run.plan.reference_of(cell.contender)), ())
+        )
         for cell, records in measured.items()
     }
 

@@ -11,6 +11,8 @@ import click
 
 from bench.cli.by_hand import doctor, load_worker, serve
 from bench.cli.comparing import compare
+from bench.cli.diffing import diff
+from bench.cli.history import history
 from bench.cli.measuring import run, verify
 from bench.cli.reading import list_, report
 from bench.errors import BenchError
@@ -37,8 +39,8 @@ class Commands(click.Group):
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 fine · 1 regression (compare) · 2 usage error or crash · 3 could not measure · "
-        "130 interrupted."
+        "Exit codes: 0 fine · 1 regression (diff, compare) · 2 usage error or crash · 3 could not measure · "
+        "4 inconclusive (diff --fail-on-inconclusive) · 130 interrupted."
     ),
 )
 @click.version_option(package_name="webframework-bench")
@@ -46,7 +48,7 @@ def commands() -> None:
     """Measure web frameworks side by side on this machine, honestly."""
 
 
-for command in (run, verify, report, compare, list_, serve, load_worker, doctor):
+for command in (run, verify, report, diff, compare, history, list_, serve, load_worker, doctor):
     commands.add_command(command)
 
 

@@ -6,20 +6,32 @@ import click
 from rich.console import Console
 
 from bench import contenders, plan, scenarios, store
+from bench.analysis import analyse
 from bench.documents import to_json
+from bench.report.formats import FORMATS, export
 from bench.report.page import write_report
+from bench.report.quoted import BEGIN, END, quote
 from bench.report.tables import print_run
+
+QUOTING = f"also quote its tables in this Markdown file, between {BEGIN} and {END}"
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--open", "show", is_flag=True, help="open it in a browser")
-def report(folder: Path, show: bool) -> None:
+@click.option("--quote-in", "document", type=click.Path(path_type=Path), metavar="FILE", help=QUOTING)
+@click.option("--export", "formats", type=click.Choice([*FORMATS]), multiple=True, help="for another tool")
+def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, ...]) -> None:
     """Draw the report of the run in folder RUN again."""
     kept = store.load(folder)
     print_run(kept, Console())
     page = write_report(kept, folder)
     click.echo(f"report: {page}", err=True)
+    for name in formats:
+        for file in export(analyse(kept), folder, name):
+            click.echo(f"{name}: {file}", err=True)
+    if document:
+        quote(kept, folder, document)
     if show:
         click.launch(str(page))
 

@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.loads import slug
 from bench.report import bars, curves, lines
 from bench.report.inline import Drawing, inlined
 from bench.report.looks import Look
@@ -86,8 +85,7 @@ def kinds_of_series(series: Series) -> tuple[Kind[Series], ...]:
 
 def write_charts(panel: Panel, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
     """Draw *panel* into *folder*; return what each chart shows and its file's name without ending."""
-    name = f"{panel.scenario}-{slug(panel.load)}"
-    return _written(panel, kinds_of(panel), looks, folder, name)
+    return _written(panel, kinds_of(panel), looks, folder, panel.slug)
 
 
 def write_series_charts(series: Series, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from bench.analysis import Allowed, Analysis, ClaimVerdict, Estimate, Finding
-from bench.model import Claim, ClaimedRatio
+from bench.questions import Claim, ClaimedRatio
 from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, plural
 
 HEADINGS = (
@@ -49,6 +49,8 @@ class Audited:
         """The claim with its answer on one line, without the verdict; what the plan lacks is left out."""
         if self.claim.needs:
             return self.claim.says
+        if self.finding.evidence:
+            return f"{self.claim.says}: {self.why}"
         ratios = f"{self.ratio_measured}, claimed {self.ratio_claimed}"
         return f"{self.claim.says}: {self.why if self.finding.untold else ratios}"
 
@@ -69,7 +71,7 @@ def audited(analysis: Analysis) -> tuple[Audited, ...]:
 
 
 def lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
-    """Return a line of the table (`HEADINGS`) for every claim of a figure or a ratio."""
+    """Return a line of the table (`HEADINGS`) for every claim that the plan can tell something of."""
     return tuple(
         (
             one.claim.says,
@@ -96,7 +98,7 @@ def notes(audits: Sequence[Audited]) -> Iterator[str]:
     counts = Counter(one.verdict for one in audits)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(ClaimVerdict))
     yield f"Of {plural(len(audits), 'claim')}: {told}."
-    judged = [one for one in audits if not one.claim.needs]
+    judged = [one for one in audits if one.claim.figure or one.claim.ratio]
     if judged:
         level = levels(_ratio(one.finding) for one in judged)
         each = f" One interval each ({level}, not adjusted for their number)." if level else ""
@@ -113,6 +115,8 @@ def notes(audits: Sequence[Audited]) -> Iterator[str]:
 
 
 def _claimed(claim: Claim) -> str:
+    if claim.evidence:
+        return f"{claim.evidence.topic}: {claim.evidence.outcome}"
     said = claim.figure
     if said is None:
         return NOTHING
@@ -121,6 +125,8 @@ def _claimed(claim: Claim) -> str:
 
 
 def _measured(finding: Finding) -> str:
+    if finding.evidence:
+        return f"{finding.evidence.contender}: {finding.evidence.outcome}"
     row = finding.row
     if finding.claim.figure is None or row is None or not row.requests:
         return NOTHING
@@ -144,6 +150,8 @@ def _ratio_claimed(said: ClaimedRatio | None) -> str:
 def _why(finding: Finding) -> str:
     if finding.untold:
         return f"{finding.untold[0].upper()}{finding.untold[1:]}."
+    if finding.evidence:
+        return finding.evidence.shows
     measured, allowed = _ratio(finding), finding.allowed
     where = interval(measured, of_ratio=True)
     if measured is None or allowed is None or not where:

@@ -68,6 +68,17 @@ def overview_columns(
     )
 
 
+def quoted_columns(panel: Panel) -> tuple[Column, ...]:
+    """Return the few that a README has room for."""
+    return (
+        Column(heading="req/s", cell=_throughput),
+        _ratio(panel, f"× {panel.reference}"),
+        _latency("p99 ms", lambda latency: latency.p99_ms),
+        _estimate("CPU µs/req", lambda row: row.service_demand_us),
+        _plain("MiB", _memory),
+    )
+
+
 def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[Column, ...]:
     """Return what fits 80 columns; on a narrow terminal CPU and memory give way."""
     first = _open() if panel.is_open else _closed(panel)

@@ -69,8 +69,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "rank": "one more than how many were proven faster; shared is a tie",
         "verdict": "faster, slower, equivalent, inconclusive, invalid",
         "claim": (
-            "what somebody says of contenders, in a plan with its source: a figure, a ratio, or what "
-            "the plan cannot tell; found supported, not supported or cannot tell"
+            "what somebody says of contenders, in a plan with its source: a figure, a ratio, what a "
+            "probe would see, or what the plan cannot tell; found supported, not supported or cannot tell"
         ),
     }
 )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis
-from bench.report import claims, method, steadiness, wording
+from bench.report import claims, evidence, method, steadiness, wording
 from bench.report.columns import page_columns
 from bench.report.facts import facts
 from bench.report.panels import caveats_everywhere, panels
@@ -27,9 +27,9 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         keep_trailing_newline=True,
         autoescape=False,  # Markdown: `cell` and `quoted` keep its tables and code whole
     )
-    environment.filters |= {"cell": _cell, "quoted": _quoted, "headline": headline, "notes": notes}
+    environment.filters |= {"cell": cell, "quoted": _quoted, "headline": headline, "notes": notes}
     environment.filters["per_request"] = per_request
-    environment.filters |= {"columns": page_columns, "joined": _joined}
+    environment.filters |= {"columns": page_columns, "joined": joined}
     shown = panels(analysis)
     return environment.get_template("report.md.j2").render(
         analysis=analysis,
@@ -41,6 +41,8 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         charts=charts,
         audits=claims.audited(analysis),
         claims=claims,
+        topics=evidence.topics(analysis),
+        evidence=evidence,
         warnings=method.warnings(analysis),
         caveats=caveats_everywhere(analysis),
         method=method.method(run, shown),
@@ -54,13 +56,13 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
     )
 
 
-def _joined(parts: tuple[str, str]) -> str:
+def joined(parts: tuple[str, str]) -> str:
     """Return what a cell says with its detail in brackets behind it."""
     main, detail = parts
     return f"{main} ({detail})" if detail else main
 
 
-def _cell(text: object) -> str:
+def cell(text: object) -> str:
     """Return *text* fit for a cell of a Markdown table, which a pipe or a line break would end."""
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 

@@ -26,7 +26,7 @@ def write_report(run: Run, folder: Path) -> Path:
     analysis = analyse(run)
     shown = panels(analysis)
     singles, series = apart(shown), series_of(shown)
-    looks = looks_of(contender.name for contender in run.contenders)
+    looks = looks_of(contender.name for contender in run.timed)
     (folder / CHARTS).mkdir(parents=True, exist_ok=True)
     files = {one.title: charts.write_charts(one, looks, folder / CHARTS) for one in singles}
     files |= {one.title: charts.write_series_charts(one, looks, folder / CHARTS) for one in series}

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Analysis, Comparison, Estimate, Row, metrics_of
-from bench.loads import spoken
+from bench.loads import slug, spoken
 from bench.model import Load
 
 
@@ -29,6 +29,11 @@ class Panel:
     def title(self) -> str:
         """Scenario and load."""
         return f"{self.scenario}, {spoken(self.load)}"
+
+    @property
+    def slug(self) -> str:
+        """Scenario and load as a file's name begins."""
+        return f"{self.scenario}-{slug(self.load)}"
 
     @property
     def is_open(self) -> bool:

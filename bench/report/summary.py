@@ -50,6 +50,11 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "capacities": [_capacity(capacity) for capacity in analysis.capacities],
         "first_answers_s": {name: plain_estimate(told) for name, told in first_answers(run).items()},
         "claims": [_claim(one) for one in audited(analysis)],
+        "evidence": [asdict(seen) for seen in run.evidence],
+        "choices": [
+            {"choose": one.choice.choose, "when": one.choice.when, "holds": one.holds}
+            for one in analysis.choices
+        ],
         "queries": [_queries(queries) for queries in run.queries],
     }
 
@@ -149,6 +154,7 @@ def _claim(one: Audited) -> dict[str, Any]:
         "source": claim.source,
         "figure": asdict(claim.figure) if claim.figure else None,
         "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a figure: to the reference's
+        "evidence": asdict(claim.evidence) if claim.evidence else None,
         "needs": claim.needs or None,
         "allowed": {edge: rounded(at) for edge, at in asdict(allowed).items()} if allowed else None,
         "measured": {

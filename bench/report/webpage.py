@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis, Row, rounds_of
-from bench.report import claims, method, steadiness, wording
+from bench.report import claims, evidence, method, steadiness, wording
 from bench.report.answer import abouts, answer
 from bench.report.columns import Column, overview_columns, page_columns
 from bench.report.facts import facts
@@ -72,6 +72,9 @@ def report_html(
         drawings=drawings,
         audits=claims.audited(analysis),
         claims=claims,
+        topics=evidence.topics(analysis),
+        evidence=evidence,
+        stacks={contender.name: contender.stack for contender in run.contenders},
         rounds=rounds_of(run),
         warnings=tuple(method.warnings(analysis)),
         caveats=caveats_everywhere(analysis),

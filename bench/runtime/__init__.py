@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from bench.model import Contender
@@ -21,6 +22,10 @@ class Server(Protocol):
     @property
     def ready_s(self) -> float:
         """Seconds from start to the first 200, on all cores, beside the others that start."""
+
+    @property
+    def packages(self) -> Path | None:
+        """Where what its app needs is installed; None where that is in an image, or not known."""
 
     def pids(self) -> tuple[int, ...]:
         """Return every process of the server's tree as it is now; empty once it has ended."""

@@ -33,10 +33,14 @@ class Environment:
         """The folder of its interpreter and scripts."""
         return self.folder / "bin"
 
+    @property
+    def libraries(self) -> Path:
+        """The folder of its packages."""
+        return next(self.folder.glob("lib/python*/site-packages"))
+
     def packages(self) -> dict[str, str]:
         """Return what is installed in it, name to version."""
-        libraries = map(str, self.folder.glob("lib/python*/site-packages"))
-        installed = distributions(path=list(libraries))
+        installed = distributions(path=[str(self.libraries)])
         return dict(sorted((package.name.lower(), package.version) for package in installed))
 
 

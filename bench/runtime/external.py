@@ -38,6 +38,7 @@ class ExternalServer:
     contender: Contender
     address: tuple[str, int]
     ready_s: float = 0.0
+    packages: None = None
 
     def pids(self) -> tuple[int, ...]:
         """Return none: they are not known."""

@@ -134,7 +134,7 @@ class ProcessRuntime:
         database: Database | None,
         children: Children,
     ) -> ProcessServer:
-        programs = self._environments[contender.name].programs
+        environment = self._environments[contender.name]
         child = children.start(
             servers.command(contender, port=port),
             folder=Path(contender.root) / "apps" / contender.app,
@@ -142,7 +142,7 @@ class ProcessRuntime:
             env=servers.environment(
                 contender,
                 port=port,
-                programs=programs,
+                programs=environment.programs,
                 home=self._scratch,
                 hash_seed=hash_seed,
                 database=database,
@@ -150,7 +150,13 @@ class ProcessRuntime:
             cores=None,  # all of them until it is ready
         )
         address = (servers.HOST, port)
-        return ProcessServer(contender=contender, address=address, child=child, database=database)
+        return ProcessServer(
+            contender=contender,
+            address=address,
+            child=child,
+            database=database,
+            packages=environment.libraries,
+        )
 
     def _pin(self, server: ProcessServer) -> None:
         if self._placement.server and not pinned(server.pids, self._placement.server):

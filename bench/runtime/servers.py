@@ -32,6 +32,7 @@ class ProcessServer:
     child: Running
     ready_s: float = float("nan")
     database: Database | None = None
+    packages: Path | None = None
 
     def pids(self) -> tuple[int, ...]:
         """Return every process of the tree; empty once it has ended."""

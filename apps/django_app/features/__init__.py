@@ -1,0 +1,1 @@
+"""What Django brings beside routes, forms and ORM, for the evidence of the report: never timed."""

@@ -1,0 +1,3 @@
+from models import Post, User
+
+__all__ = ["Post", "User"]

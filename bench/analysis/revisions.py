@@ -1,0 +1,184 @@
+"""What a revision did to each contender: times by a test of all cells together, counts as they are."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Literal
+
+from bench.analysis.comparisons import Comparison, comparisons, log_ratios, noise_floor_of, noise_floors
+from bench.analysis.families import FALSE_ALARMS, Member, adjusted_p
+from bench.analysis.measures import by_cell
+from bench.analysis.stats import FEWEST_FOR_INTERVAL
+from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
+from bench.model import SAME_AGAIN, Cell
+from bench.records import Queries, Record, Run
+
+Counted = Literal["statements", "response_bytes", "memory_bytes"]
+
+# What a count may grow by: statements by what a connection set up under way is, lengths and memory by little.
+COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeChange:
+    """A cell of the head relative to the same of the base, in one metric."""
+
+    comparison: Comparison
+    margin: float
+    adjusted_p: float | None  # that it is beyond the margin on its side, for all cells together
+    verdict: Verdict
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountChange:
+    """Something that hardly varies: per request of an exchange or cell, in the base and in the head."""
+
+    contender: str  # without a revision
+    counted: Counted
+    of: str  # exchange or scenario
+    base: float
+    head: float
+    verdict: Verdict
+    appeared: Mapping[str, float]  # statement → how many more per request; of statements only
+    gone: Mapping[str, float]
+
+
+def without_revision(name: str) -> str:
+    """Return the contender whatever its revision: `flask:workers=4` of `flask:workers=4@a1b2c3d4~aa`."""
+    return name.partition("@")[0]
+
+
+def time_changes(run: Run, limited: Iterable[Cell]) -> tuple[TimeChange, ...]:
+    """Return what became of every cell between the revisions of *run*, A/A twins apart.
+
+    Slower holds for all of them together: sign-flips of whole rounds (`families`), with a chance of a false
+    alarm of 5 % at most; so does faster. Equivalent: the cell's own interval lies within its margin.
+    """
+    cells = set(limited)
+    compared = [one for one in comparisons(run, cells) if not one.cell.contender.endswith(SAME_AGAIN)]
+    floors = noise_floors(run, cells)
+    told = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
+    sides = [1 if (one.ratio and one.ratio.estimate > 1) else -1 for one in told]
+    levels = {side: adjusted_p([_member(run, one, side) for one in told]) for side in (1, -1)} if told else {}
+    judged = {
+        (one.cell, one.metric): _judged(run, one, levels[side][place], floors)
+        for place, (one, side) in enumerate(zip(told, sides, strict=True))
+    }
+    return tuple(judged.get((one.cell, one.metric)) or _untold(run, one) for one in compared)
+
+
+def _member(run: Run, one: Comparison, towards: int) -> Member:
+    reference = replace(one.cell, contender=one.reference)
+    return Member(
+        log_ratios=log_ratios(run.records, one.cell, reference, one.metric),
+        log_margin=math.log1p(run.plan.margins[one.metric]),
+        towards=1 if towards == 1 else -1,
+    )
+
+
+def _judged(run: Run, one: Comparison, level: float, floors: Sequence[Comparison]) -> TimeChange:
+    margin, ratio = run.plan.margins[one.metric], one.ratio
+    verdict, why = verdict_of(one.metric, ratio, margin), ""
+    if ratio and level <= FALSE_ALARMS:
+        verdict = "faster" if (ratio.estimate > 1) == MORE_IS_BETTER[one.metric] else "slower"
+        floor = noise_floor_of(one.cell, one.metric, floors)
+        if floor and blocked(one.metric, ratio, floor.ratio, margin):
+            verdict, why = "inconclusive", "the noise floor shows as much between equals"
+    elif verdict in ("faster", "slower"):
+        verdict, why = "inconclusive", f"alone it would be {verdict}, among so many it may be chance"
+    return TimeChange(comparison=one, margin=margin, adjusted_p=level, verdict=verdict, why=why)
+
+
+def _untold(run: Run, one: Comparison) -> TimeChange:
+    why = one.withheld or (
+        f"{one.rounds} of the {FEWEST_FOR_INTERVAL} rounds that are needed"
+        if one.rounds
+        else "no sweep in which both have a value"
+    )
+    return TimeChange(
+        comparison=one, margin=run.plan.margins[one.metric], adjusted_p=None, verdict="invalid", why=why
+    )
+
+
+def count_changes(run: Run) -> tuple[CountChange, ...]:
+    """Return what statements, response bytes and memory became, of all that both revisions have."""
+    return (
+        *_statements(run),
+        *_per_cell(run, "response_bytes", _bytes),
+        *_per_cell(run, "memory_bytes", _memory),
+    )
+
+
+def _statements(run: Run) -> Iterator[CountChange]:
+    counted = {(one.contender, one.exchange): one for one in run.queries}
+    for (name, exchange), head in counted.items():
+        reference = run.plan.reference_of(name)
+        base = counted.get((reference, exchange))
+        if base is None or reference == name or name.endswith(SAME_AGAIN):
+            continue
+        if base.per_request is not None and head.per_request is not None:
+            yield CountChange(
+                contender=without_revision(name),
+                counted="statements",
+                of=exchange,
+                base=base.per_request,
+                head=head.per_request,
+                verdict=_count_verdict("statements", base.per_request, head.per_request),
+                appeared=_more(head, base),
+                gone=_more(base, head),
+            )
+
+
+def _more(one: Queries, other: Queries) -> Mapping[str, float]:
+    more = {text: calls - other.statements.get(text, 0.0) for text, calls in one.statements.items()}
+    return {text: calls for text, calls in more.items() if calls > 0}
+
+
+def _per_cell(
+    run: Run, counted: Counted, measure: Callable[[Sequence[Record]], float | None]
+) -> Iterator[CountChange]:
+    measured = by_cell(run)
+    for cell, records in measured.items():
+        reference = replace(cell, contender=run.plan.reference_of(cell.contender))
+        if reference == cell or cell.contender.endswith(SAME_AGAIN) or reference not in measured:
+            continue
+        base, head = measure(measured[reference]), measure(records)
+        if base and head:
+            yield CountChange(
+                contender=without_revision(cell.contender),
+                counted=counted,
+                of=cell.scenario,
+                base=base,
+                head=head,
+                verdict=_count_verdict(counted, base, head),
+                appeared={},
+                gone={},
+            )
+
+
+def _bytes(records: Sequence[Record]) -> float | None:
+    """Return the bytes of a verified response, the median of slices in which nothing failed."""
+    each = [
+        one.sample.received_bytes / one.sample.requests
+        for one in records
+        if one.sample.requests and not one.sample.failed
+    ]
+    return median(each) if each else None
+
+
+def _memory(records: Sequence[Record]) -> float | None:
+    """Return the most that a server's processes held in a round, the median of rounds."""
+    most: dict[int, int] = {}
+    for one in records:
+        if one.usage.memory_bytes is not None:
+            most[one.slice.round] = max(most.get(one.slice.round, 0), one.usage.memory_bytes)
+    return median(most.values()) if most else None
+
+
+def _count_verdict(counted: Counted, base: float, head: float) -> Verdict:
+    margin = COUNT_MARGINS[counted]
+    if head > base * (1 + margin):
+        return "slower"
+    return "faster" if head < base / (1 + margin) else "equivalent"

@@ -1,0 +1,84 @@
+"""Evidence: probes beside the apps, run against contenders that answer, outside every window.
+
+A probe is a program of `apps/evidence/` that prints what it saw as JSON; here it is started, its database's
+statements are counted meanwhile, and whatever keeps it from seeing is told in its place.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.errors import CannotMeasure
+from bench.model import Contender
+from bench.questions import Inquiry
+from bench.records import Evidence
+from bench.runtime import Runtime, Server
+
+TIMEOUT_S = 60
+
+
+def gather(
+    inquiries: Sequence[Inquiry], contenders: Mapping[str, Contender], runtime: Runtime
+) -> tuple[Evidence, ...]:
+    """Return what each of *inquiries* finds of its contenders; those not in *contenders* failed their checks.
+
+    Nothing that goes wrong here keeps anything from being measured: it is told as evidence not looked at.
+    """
+    pairs = [(inquiry.topic, name) for inquiry in inquiries for name in inquiry.contenders]
+    asked = {name: contenders[name] for _, name in pairs if name in contenders}
+    try:
+        with runtime.serve(list(asked.values()), hash_seed=0, timed=False) as servers:
+            return tuple(
+                _looked(topic, servers[name])
+                if name in servers
+                else _unseen(name, topic, "it failed its checks")
+                for topic, name in pairs
+            )
+    except CannotMeasure as error:
+        return tuple(_unseen(name, topic, f"not all servers start: {error}") for topic, name in pairs)
+
+
+def _looked(topic: str, server: Server) -> Evidence:
+    before = Counter(server.statements())
+    try:
+        found = _probed(topic, server)
+    except (subprocess.SubprocessError, ValueError, KeyError) as error:
+        return _unseen(server.contender.name, topic, str(error))
+    if topic == "learning-curve":
+        found["output"] += f"\nfirst 200 after its start: {server.ready_s:.2f} s"
+    return Evidence(
+        contender=server.contender.name,
+        topic=topic,
+        outcome=found["outcome"],
+        shows=found["shows"],
+        output=found["output"],
+        statements=Counter(server.statements()) - before,
+    )
+
+
+def _probed(topic: str, server: Server) -> dict[str, Any]:
+    """Return what the probe printed; raises CalledProcessError, TimeoutExpired, ValueError."""
+    contender = server.contender
+    apps = Path(contender.root) / "apps"
+    host, port = server.address
+    command = [sys.executable, str(apps / "evidence"), topic, "--url", f"http://{host}:{port}"]
+    command += ["--app", str(apps / contender.app)]
+    if server.packages:
+        command += ["--packages", str(server.packages)]
+    command += ["--environment", *(f"{name}={value}" for name, value in contender.env.items())]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        raise ValueError(f"the probe ended with {done.returncode}: {said[-1]}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _unseen(contender: str, topic: str, why: str) -> Evidence:
+    return Evidence(contender=contender, topic=topic, outcome="not looked at", shows=f"Not looked at: {why}.")

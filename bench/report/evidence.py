@@ -1,0 +1,68 @@
+"""What frameworks bring, as probes saw it, and what to choose on these grounds: in words ready to print."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.analysis import Analysis, Finding, Grounded
+from bench.questions import Inquiry
+from bench.records import Evidence
+
+TITLES = {"orm": "ORM", "api-docs": "API docs"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic with what was seen of each contender, and the claims that are about it."""
+
+    inquiry: Inquiry
+    seen: tuple[Evidence, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def title(self) -> str:
+        """The topic as a heading has it."""
+        words = self.inquiry.topic.replace("-", " ")
+        return TITLES.get(self.inquiry.topic, words)
+
+    @property
+    def claimed(self) -> str:
+        """What was claimed of it, with the verdicts; nothing where nobody claims."""
+        return "; ".join(f"“{one.claim.says}”: {one.verdict}" for one in self.findings)
+
+
+def topics(analysis: Analysis) -> tuple[Topic, ...]:
+    """Return the topics that the plan asks about and anything was seen of, in its order."""
+    run = analysis.run
+    found = tuple(
+        Topic(
+            inquiry=inquiry,
+            seen=tuple(one for one in run.evidence if one.topic == inquiry.topic),
+            findings=tuple(
+                one
+                for one in analysis.findings
+                if one.claim.evidence and one.claim.evidence.topic == inquiry.topic
+            ),
+        )
+        for inquiry in run.plan.inquiries
+    )
+    return tuple(topic for topic in found if topic.seen)
+
+
+def statements(seen: Evidence) -> tuple[str, ...]:
+    """Return the SQL that its database ran meanwhile, as often as it did."""
+    return tuple(f"{calls} × {' '.join(text.split())}" for text, calls in seen.statements.items())
+
+
+def advice(one: Grounded) -> str:
+    """Return what to choose, and when."""
+    return f"{one.choice.choose} for {one.choice.when}"
+
+
+def grounds(one: Grounded) -> Iterator[str]:
+    """Yield each ground of a choice with what was found for it."""
+    for ground, seen in one.seen:
+        found = seen.outcome if seen else "not looked at"
+        differs = "" if found == ground.outcome else f", not {ground.outcome}"
+        yield f"{ground.topic.replace('-', ' ')}, {ground.contender}: {found}{differs}"
+    for finding in one.findings:
+        yield f"“{finding.claim.says}”: {finding.verdict}"

@@ -1,0 +1,67 @@
+"""What a README quotes of a run: answer, tables and a chart, between two markers."""
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.analysis import Analysis, analyse
+from bench.documents import write_atomically
+from bench.errors import UsageError
+from bench.records import Run
+from bench.report.answer import abouts, answer
+from bench.report.columns import quoted_columns
+from bench.report.facts import facts
+from bench.report.markdown import cell, joined
+from bench.report.panels import caveats_everywhere, panels
+from bench.report.series import apart
+
+BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
+
+
+def quotation(analysis: Analysis, folder: str) -> str:
+    """Return as Markdown what is quoted of a run whose report lies in *folder*, as links have it."""
+    environment = Environment(
+        loader=PackageLoader("bench.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown: `cell` keeps its tables whole
+    )
+    environment.filters |= {"cell": cell, "joined": joined, "columns": quoted_columns}
+    shown = panels(analysis)
+    return environment.get_template("quoted.md.j2").render(
+        run=analysis.run,
+        answer=answer(analysis),
+        abouts=abouts(analysis.run),
+        panels=apart(shown),
+        caveats=caveats_everywhere(analysis),
+        fingerprint=facts(analysis.run.fingerprint),
+        folder=folder,
+    )
+
+
+def between_markers(document: str, text: str) -> str:
+    """Return *document* with *text* between its markers; raises UsageError where it has not one pair."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in after:
+        raise UsageError(f"it needs one line {BEGIN} and one {END} below it, for what is quoted")
+    return f"{before}{BEGIN}\n{text}{END}{after}"
+
+
+def quote(run: Run, folder: Path, document: Path) -> None:
+    """Quote *run*, whose report lies in *folder*, between the markers of *document*.
+
+    Raises UsageError where that has none, or cannot be read or written.
+    """
+    try:
+        link = folder.resolve().relative_to(document.resolve().parent).as_posix()
+        text = between_markers(document.read_text(), quotation(analyse(run), link))
+        write_atomically(document, text.encode())
+    except OSError as error:
+        raise UsageError(f"{document}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{document}: {folder} does not lie beside or below it") from error
+    except UsageError as error:
+        raise UsageError(f"{document}: {error}") from error

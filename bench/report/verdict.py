@@ -1,0 +1,178 @@
+"""The verdict of `bench diff`: for people, for machines, and as test results."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from bench.analysis import Analysis, CountChange, TimeChange
+from bench.documents import to_json, write_atomically
+from bench.report.changes import METRICS, WORDS
+from bench.report.markdown import cell
+from bench.report.plain import plain_estimate, rounded
+from bench.report.wording import both, change, mebibytes, plural
+from bench.revised import EXIT_CODES, Conclusion, place
+
+# Format history
+# 1  first
+SCHEMA = 1
+JSON, MARKDOWN, JUNIT = "verdict.json", "verdict.md", "verdict.xml"
+
+COUNTED = {"statements": "SQL statements", "response_bytes": "response bytes", "memory_bytes": "memory"}
+SAYS = {
+    "REGRESSED": "it got slower",
+    "IMPROVED": "it got faster",
+    "EQUIVALENT": "nothing changed by more than its margin",
+    "INCONCLUSIVE": "not everything could be settled",
+    "INVALID": "it could not be judged",
+}
+
+
+def write_verdict(analysis: Analysis, told: Conclusion, folder: Path) -> Path:
+    """Write verdict.md, verdict.json and verdict.xml (JUnit) into *folder*; return the first."""
+    write_atomically(folder / JSON, to_json(document(analysis, told)))
+    write_atomically(folder / JUNIT, junit(told))
+    write_atomically(folder / MARKDOWN, text(analysis, told).encode())
+    return folder / MARKDOWN
+
+
+def document(analysis: Analysis, told: Conclusion) -> dict[str, Any]:
+    """Return verdict.json, ready for JSON."""
+    run = analysis.run
+    reasons = {place(one): waiver.reason for one, waiver in told.waived}
+    return {
+        "schema": SCHEMA,
+        "verdict": told.overall,
+        "exit_code": EXIT_CODES[told.overall],
+        "base": run.plan.baseline,
+        "rounds": len({record.slice.round for record in run.records}),
+        "partial": analysis.partial,
+        "machine": run.fingerprint.get("machine", {}).get("class"),
+        "noise_floor": [
+            {"contender": one.reference, "metric": one.metric, "ratio": plain_estimate(one.ratio)}
+            for one in analysis.noise_floors
+        ],
+        "times": [
+            {
+                **_placed(one),
+                "ratio": plain_estimate(one.comparison.ratio),
+                "margin": one.margin,
+                "adjusted_p": rounded(one.adjusted_p),
+                "verdict": WORDS[one.verdict],
+                "why": one.why or None,
+                "waived": reasons.get(place(one)),
+            }
+            for one in told.times
+        ],
+        "counts": [
+            {
+                **_placed(one),
+                "base": rounded(one.base),
+                "head": rounded(one.head),
+                "appeared": dict(one.appeared),
+                "gone": dict(one.gone),
+                "verdict": WORDS[one.verdict],
+                "waived": reasons.get(place(one)),
+            }
+            for one in told.counts
+        ],
+        "invalid": list(told.invalid),
+        "notes": list(told.notes),
+    }
+
+
+def _placed(one: TimeChange | CountChange) -> dict[str, str]:
+    contender, of, metric = place(one)
+    return {"contender": contender, "of": of, "metric": metric}
+
+
+def text(analysis: Analysis, told: Conclusion) -> str:
+    """Return verdict.md: what changed, by how much, how sure; what could not be told."""
+    return "\n".join((*_lines(analysis, told), ""))
+
+
+def _lines(analysis: Analysis, told: Conclusion) -> Iterator[str]:
+    yield f"**{told.overall}**: {SAYS[told.overall]}."
+    yield ""
+    for why in told.invalid:
+        yield f"- {why}"
+    for one in told.regressed:
+        yield f"- {sentence(one)}"
+    for one, waiver in told.waived:
+        yield f"- accepted until {waiver.until}: {sentence(one)} ({waiver.reason})"
+    for counted in told.counts:  # which statements, below what they made of it
+        for sql, calls in (*counted.appeared.items(), *((sql, -less) for sql, less in counted.gone.items())):
+            yield f"  - {calls:+g} × `{' '.join(sql.split()).replace('`', 'ˋ')}`"
+    if told.times:
+        yield ""
+        yield "| contender | scenario | | change | verdict |"
+        yield "|---|---|---|--:|---|"
+        for time in told.times:
+            contender, of, _ = place(time)
+            metric = f"{METRICS[time.comparison.metric]}, margin {time.margin * 100:g} %"
+            why = f" ({time.why})" if time.why else ""
+            yield (
+                f"| {cell(contender)} | {cell(of)} | {metric} | {change(time.comparison.ratio)} "
+                f"| {WORDS[time.verdict]}{cell(why)} |"
+            )
+        yield ""
+    changed = [one for one in told.counts if one.verdict != "equivalent"]
+    for one in changed:
+        if one not in told.regressed:
+            yield f"- {sentence(one)}"
+    yield from (f"- {note}" for note in _notes(analysis, told))
+
+
+def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
+    run = analysis.run
+    rounds = len({record.slice.round for record in run.records})
+    if told.times:
+        yield (
+            f"{plural(rounds, 'round')}, base and head side by side; REGRESSED holds for all "
+            f"{plural(len(told.times), 'cell')} together, 5 % false alarms at most; intervals are single."
+        )
+    if told.counts:
+        same = sum(one.verdict == "equivalent" for one in told.counts)
+        yield f"Counts (SQL per request, response bytes, memory): {same} of {len(told.counts)} as they were."
+    for floor in analysis.noise_floors:
+        if floor.metric == "service_demand_us":
+            ratio = both(floor.ratio, of_ratio=True)
+            yield f"A/A, {floor.reference} against itself in {floor.cell.scenario}, CPU: {ratio}."
+    if analysis.partial:
+        yield f"The run was cut short ({run.ended or 'killed'})."
+    yield f"Machine: {run.fingerprint.get('machine', {}).get('class', 'unknown')}."
+    yield from told.notes
+
+
+def sentence(one: TimeChange | CountChange) -> str:
+    """Return what became of something, in words."""
+    contender, of, _ = place(one)
+    if isinstance(one, CountChange):
+        in_memory = one.counted == "memory_bytes"
+        base, head = (mebibytes(int(size)) if in_memory else f"{size:g}" for size in (one.base, one.head))
+        unit = "MiB" if in_memory else "per request"
+        return f"{contender}, {of}: {COUNTED[one.counted]} {base} → {head} {unit}"
+    metric = METRICS[one.comparison.metric]
+    return f"{contender}, {of}: {metric} {change(one.comparison.ratio)}"
+
+
+def junit(told: Conclusion) -> bytes:
+    """Return the changes as JUnit XML: regressions are failures, what could not be judged is skipped."""
+    changes: tuple[TimeChange | CountChange, ...] = (*told.times, *told.counts)
+    accepted = [one for one, _ in told.waived]
+    suite = ElementTree.Element(
+        "testsuite", name="bench diff", tests=str(len(changes)), errors=str(len(told.invalid))
+    )
+    for one in changes:
+        contender, of, metric = place(one)
+        case = ElementTree.SubElement(suite, "testcase", classname=f"{contender}.{of}", name=metric)
+        if one.verdict == "slower" and one not in accepted:
+            ElementTree.SubElement(case, "failure", message=sentence(one))
+        elif one.verdict in ("inconclusive", "invalid"):
+            why = getattr(one, "why", "") or WORDS[one.verdict]
+            ElementTree.SubElement(case, "skipped", message=why)
+    suite.set("failures", str(len(told.regressed)))
+    for why in told.invalid:
+        case = ElementTree.SubElement(suite, "testcase", classname="run", name="valid")
+        ElementTree.SubElement(case, "error", message=why)
+    return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))

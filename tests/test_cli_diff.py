@@ -1,0 +1,135 @@
+"""`bench diff` as a shell sees it; and docs/ci.md followed to the letter, in a repository of its own."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.cli import commands
+from tests.quiet import undisturbed
+from tests.repositories import commit, git, make_repository
+
+ROOT = Path(__file__).parents[1]
+FILE = re.compile(r"in `([\w./]+)`:\n\n```toml\n(.*?)```", re.DOTALL)
+APP = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+BURNT_S = 0.0
+
+class Shop(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        ends = time.perf_counter() + BURNT_S
+        while time.perf_counter() < ends:
+            pass
+        body = b'{"message": "Hello"}'
+        head = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n"
+        self.wfile.write(head % len(body) + body)
+
+    def log_message(self, *args):
+        pass
+
+ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Shop).serve_forever()
+"""
+
+
+def call(root, *words, monkeypatch):
+    monkeypatch.chdir(root)
+    return CliRunner().invoke(commands, ["diff", *words])
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_repository(tmp_path / "project")
+
+
+def test_where_nothing_changed_there_is_nothing_to_compare(root, monkeypatch):
+    told = call(root, "main", monkeypatch=monkeypatch)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("nothing to compare: no app, schema or lock differs from ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "bench: unknown revision nowhere: "),
+        (["main", "--contender", "oen"], "bench: unknown contender oen; did you mean one"),
+        (["main", "--budget", "soon"], "'soon' is no duration: 90s, 10m, 1h"),
+        (["main", "--budget", "0m"], "'0m' is no duration"),
+        ([], "Missing argument 'BASE'"),
+    ],
+)
+def test_bad_words_are_exit_2_with_what_would_do(root, monkeypatch, words, said):
+    told = call(root, *words, monkeypatch=monkeypatch)
+    assert told.exit_code == 2
+    assert said in told.stderr
+    assert "Traceback" not in told.output
+
+
+def test_waivers_are_read_before_anything_is_measured(root, monkeypatch):
+    (root / "waivers.toml").write_text("[[waiver]]\n")
+    told = call(root, "main", "--all", monkeypatch=monkeypatch)
+    assert told.exit_code == 2
+    assert "waivers.toml: waiver.0" in told.stderr
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The repository that docs/ci.md describes, with an app that answers."""
+    root = tmp_path_factory.mktemp("shop")
+    for path, content in FILE.findall((ROOT / "docs" / "ci.md").read_text(encoding="utf-8")):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(content, encoding="utf-8")
+    (root / "apps/shop_app/requirements.txt").write_text("")
+    (root / "apps/shop_app/app.py").write_text(APP)
+    (root / ".gitignore").write_text(".bench/\n.venvs/\nresults/\n")
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    commit(root)
+    return root
+
+
+def diff(root, folder, *words):
+    command = [sys.executable, "-m", "bench", "diff", "main", "--runtime", "process", "--out", str(folder)]
+    done = subprocess.run(
+        [*command, *words], cwd=root, capture_output=True, text=True, timeout=300, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_ten_lines_are_ten(shop):
+    lines = [
+        line
+        for _, content in FILE.findall((ROOT / "docs" / "ci.md").read_text())
+        for line in content.split("\n")
+    ]
+    assert len([line for line in lines if line.strip()]) <= 10
+
+
+@pytest.mark.slow
+def test_an_app_of_ones_own_that_got_slower_is_found(shop, tmp_path):
+    (shop / "apps/shop_app/app.py").write_text(APP.replace("BURNT_S = 0.0", "BURNT_S = 100e-6"))
+    folder, code, out, err = undisturbed(lambda folder: diff(shop, folder, "--budget", "60s"), tmp_path)
+    assert code == 1, err
+    assert out.startswith("**REGRESSED**: it got slower.\n")
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert (verdict["verdict"], verdict["exit_code"], verdict["partial"]) == ("REGRESSED", 1, False)
+    assert {one["contender"] for one in verdict["times"]} == {"shop"}
+    assert (folder / "report.html").exists()
+    assert not (shop / ".bench" / "trees").exists()
+
+
+@pytest.mark.slow
+def test_a_head_that_does_not_start_is_invalid_and_named(shop, tmp_path):
+    (shop / "apps/shop_app/app.py").write_text("raise SystemExit('no shop today')\n")
+    code, out, err = diff(shop, tmp_path / "run", "--budget", "60s")
+    assert code == 3
+    assert "shop@worktree" in err
+    assert "Traceback" not in err
+    assert out.startswith("**INVALID**")
+    assert json.loads((tmp_path / "run" / "verdict.json").read_text())["verdict"] == "INVALID"

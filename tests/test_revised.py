@@ -1,0 +1,161 @@
+"""What `bench diff` concludes: from runs in which it is known what each revision does."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from xml.etree import ElementTree
+
+import pytest
+
+from bench.analysis import analyse
+from bench.model import SAME_AGAIN
+from bench.records import Queries, Verification
+from bench.report.verdict import JSON, JUNIT, MARKDOWN, document, text, write_verdict
+from bench.revised import concluded
+from bench.waivers import Waiver
+from tests.synthetic import failing, synthetic_run, with_records
+
+BASE, HEAD = "fastapi@aaaaaaaa", "fastapi@worktree"
+TODAY = date(2026, 11, 25)
+READ = "SELECT users.id FROM users WHERE users.id = $1"
+
+
+def measured(head=5_000.0, **changes):
+    """A run of a base that answers 5,000 requests a second, its twin, and a head."""
+    speeds = {BASE: 5_000.0, HEAD: head, f"{BASE}{SAME_AGAIN}": 5_000.0}
+    run = synthetic_run(speeds, **{"reference": BASE, "rounds": 12, "noise": 0.01, "seed": 3, **changes})
+    return replace(run, plan=replace(run.plan, baseline="aaaaaaaa"))
+
+
+def conclude(run, *waivers, notes=()):
+    return concluded(analyse(run), waivers, notes, today=TODAY)
+
+
+def asking(run, base, head):
+    def queries(name, statements):
+        return Queries(contender=name, exchange="users-read", requests=100, statements=statements)
+
+    return replace(run, queries=(queries(BASE, base), queries(HEAD, head)))
+
+
+def waiver(of="hello", metric=None, size=0.5, until=date(2026, 12, 1)):
+    return Waiver(contender="fastapi", of=of, metric=metric, size=size, reason="it had to be", until=until)
+
+
+@pytest.mark.parametrize(
+    ("head", "overall"),
+    [(5_000.0, "EQUIVALENT"), (4_300.0, "REGRESSED"), (5_800.0, "IMPROVED")],
+)
+def test_the_verdict_follows_what_the_head_does(head, overall):
+    told = conclude(measured(head))
+    assert told.overall == overall
+    assert len(told.times) == 2
+    assert {one.comparison.cell.contender for one in told.times} == {HEAD}
+
+
+def test_a_small_change_is_inconclusive_or_equivalent_but_never_regressed():
+    for seed in range(5):
+        assert conclude(measured(4_930.0, seed=seed)).overall in ("EQUIVALENT", "INCONCLUSIVE")
+
+
+def test_a_noise_floor_as_large_as_the_change_blocks_it():
+    speeds = {BASE: 5_000.0, HEAD: 4_300.0, f"{BASE}{SAME_AGAIN}": 4_200.0}
+    run = synthetic_run(speeds, reference=BASE, rounds=12, noise=0.01)
+    told = conclude(replace(run, plan=replace(run.plan, baseline="aaaaaaaa")))
+    assert told.overall == "INCONCLUSIVE"
+    assert {one.why for one in told.times} == {"the noise floor shows as much between equals"}
+
+
+def test_one_more_statement_per_request_is_a_regression_by_itself():
+    told = conclude(asking(measured(), {READ: 1.0}, {READ: 2.0, "SELECT 1": 1.0}))
+    assert told.overall == "REGRESSED"
+    (count,) = told.regressed
+    assert (count.counted, count.base, count.head) == ("statements", 1.0, 3.0)
+    assert dict(count.appeared) == {READ: 1.0, "SELECT 1": 1.0}
+
+
+def test_a_longer_response_and_more_memory_are_seen():
+    def grown(record):
+        if record.slice.cell.contender != HEAD:
+            return record
+        sample = replace(record.sample, received_bytes=record.sample.received_bytes * 2)
+        usage = replace(record.usage, memory_bytes=record.usage.memory_bytes * 2)
+        return replace(record, sample=sample, usage=usage)
+
+    told = conclude(with_records(measured(), grown))
+    assert {one.counted for one in told.regressed} == {"response_bytes", "memory_bytes"}
+    assert conclude(measured()).overall == "EQUIVALENT"
+
+
+def test_an_accepted_regression_is_a_note():
+    told = conclude(measured(4_300.0), waiver())
+    assert told.overall == "EQUIVALENT"
+    assert len(told.waived) == 2
+    assert conclude(measured(4_300.0), waiver(size=0.05)).overall == "REGRESSED"
+    expired = conclude(measured(4_300.0), waiver(until=date(2026, 11, 24)))
+    assert expired.overall == "REGRESSED"
+    assert "waiver expired on 2026-11-24: fastapi, hello: it had to be" in expired.notes
+    assert "waiver not needed: fastapi, hello: it had to be" in conclude(measured(), waiver()).notes
+
+
+def test_a_side_that_fails_its_checks_makes_it_invalid_and_is_named():
+    run = measured()
+    failed = Verification(contender=HEAD, outcome="failed", differences=("GET /: expected 200, got 500",))
+    run = with_records(
+        replace(run, verifications=(failed,)),
+        lambda record: None if record.slice.cell.contender == HEAD else record,
+    )
+    told = conclude(run)
+    assert told.overall == "INVALID"
+    assert told.invalid == (f"{HEAD} (the head) fails its checks: GET /: expected 200, got 500",)
+
+
+def test_a_side_that_answers_wrongly_under_load_makes_it_invalid():
+    told = conclude(
+        with_records(
+            measured(), lambda record: failing(record) if record.slice.cell.contender == HEAD else record
+        )
+    )
+    assert told.overall == "INVALID"
+    assert f"{HEAD} (the head) gave no right answer in hello" in told.invalid
+
+
+def test_a_run_that_was_cut_short_settles_nothing():
+    told = conclude(replace(measured(4_300.0), ended="interrupted"))
+    assert told.overall == "INCONCLUSIVE"
+    assert len(told.times) == 2
+
+
+def test_too_few_rounds_are_no_verdict():
+    told = conclude(measured(4_300.0, rounds=5))
+    assert told.overall == "INCONCLUSIVE"
+    assert {one.why for one in told.times} == {"5 of the 6 rounds that are needed"}
+
+
+def test_the_verdict_is_written_for_people_machines_and_as_test_results(tmp_path):
+    run = asking(measured(4_300.0), {READ: 1.0}, {READ: 2.0})
+    analysis, told = analyse(run), conclude(run, notes=("main has gone on since",))
+    write_verdict(analysis, told, tmp_path)
+    words = (tmp_path / MARKDOWN).read_text()
+    assert words.startswith("**REGRESSED**: it got slower.\n")
+    assert "- fastapi, hello: req/s −14" in words
+    assert "- fastapi, users-read: SQL statements 1 → 2 per request" in words
+    assert f"  - +1 × `{READ}`" in words
+    assert "| fastapi | hello | CPU µs/req, margin 3 % | +1" in words
+    assert "A/A, fastapi@aaaaaaaa against itself in hello, CPU: 1.0" in words or "CPU: 0.99" in words
+    assert "- main has gone on since" in words
+    kept = json.loads((tmp_path / JSON).read_text())
+    assert (kept["verdict"], kept["exit_code"], kept["base"]) == ("REGRESSED", 1, "aaaaaaaa")
+    assert {one["verdict"] for one in kept["times"]} == {"REGRESSED"}
+    assert kept["counts"][0]["appeared"] == {READ: 1.0}
+    suite = ElementTree.parse(tmp_path / JUNIT).getroot()
+    assert suite.get("failures") == str(len(suite.findall(".//failure"))) == "3"
+    assert suite.get("tests") == str(len(suite.findall("testcase")))
+
+
+def test_a_verdict_that_nothing_changed_is_short():
+    run = measured()
+    assert text(analyse(run), conclude(run)).startswith(
+        "**EQUIVALENT**: nothing changed by more than its margin."
+    )
+    assert document(analyse(run), conclude(run))["exit_code"] == 0
