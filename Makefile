@@ -34,14 +34,18 @@ diff: $(VENV)/.harness ## Judge the working tree against another revision: make 
 test: $(VENV)/.dev ## Run the tests that need neither a browser nor long runs
 	@$(BIN)/pytest -m "not slow"
 
-test-all: $(VENV)/.dev ## Run every test
-	@$(BIN)/pytest
+test-all: test ## Run every test
+	@$(BIN)/pytest -m slow
 
 check: $(VENV)/.dev ## Style, types, direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/zizmor --offline --quiet .github/workflows
+	@if command -v actionlint > /dev/null; then actionlint; \
+	else echo "actionlint is not installed: its look at the workflows is left out"; fi
 
 format: $(VENV)/.dev ## Put the code into its format
 	@$(BIN)/ruff format

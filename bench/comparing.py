@@ -163,7 +163,9 @@ def _warnings(baseline: Run, candidate: Run) -> Iterator[str]:
 
 def _reference_differs(run: Run, differing: Collection[str]) -> bool:
     """Return whether *differing*, contenders and facts of the fingerprint, have to do with the reference."""
-    reference = next(one for one in run.contenders if one.name == run.plan.reference)
+    reference = next((one for one in run.contenders if one.name == run.plan.reference), None)
+    if reference is None:  # each is relative to itself
+        return False
     return any(
         what in (reference.name, f"content.apps.{reference.app}")
         or what.startswith(f"environments.{reference.app}-")

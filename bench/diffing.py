@@ -1,19 +1,15 @@
 """Two revisions of a project side by side in one run: what of it is compared, and the plan for that."""
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from bench import contenders, plan, scenarios
-from bench.contenders import Declared
 from bench.documents import near_miss
 from bench.errors import UsageError
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
 from bench.observe.content import content
-from bench.revisions import Tree, commit_of, lay_out, lay_out_worktree, where_it_left
+from bench.sides import Sides
 
 NAME = "ci"  # the plan whose contenders, scenarios and windows it takes, where the project has it
 # Where it has none: every contender that is `of` no other, in every scenario.
@@ -34,18 +30,6 @@ Twins = Literal["one", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
-    """Base and head, laid out, with their contenders; *again* is the base once more, in a third folder."""
-
-    project: Path  # whose plans are used, and where the run is kept
-    base: Tree
-    head: Tree
-    again: Tree
-    tables: Mapping[str, Mapping[str, Declared]]  # by label
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What was asked for on the command line; nothing: all."""
 
@@ -54,40 +38,6 @@ class Wanted:
     unchanged: bool = False  # compare what did not change as well
     twins: Twins = "one"
     budget_s: float = BUDGET_S
-
-
-@contextmanager
-def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
-    """Lay out both revisions of the project at *root* (head None: the working tree); remove them on exit.
-
-    Raises UsageError for a revision that is unknown, or has no apps, or whose contenders cannot be read.
-    """
-    trees = root / ".bench" / "trees"
-    shutil.rmtree(trees, ignore_errors=True)  # of one that was killed: there is one measurement at a time
-    try:
-        left, note = where_it_left(root, base, head)
-        here = lay_out(root, left, trees / "base")
-        again = lay_out(root, left, trees / "again")
-        there = (
-            lay_out_worktree(root, trees / "head")
-            if head is None
-            else lay_out(root, commit_of(root, head), trees / "head")
-        )
-        if here.label == there.label:
-            there = replace(there, label=f"{there.label}-head")  # identical code, compared all the same
-        tables = {tree.label: _declared(tree) for tree in (here, there)}
-        yield Sides(
-            project=root, base=here, head=there, again=again, tables=tables, notes=(note,) if note else ()
-        )
-    finally:
-        shutil.rmtree(trees, ignore_errors=True)
-
-
-def _declared(tree: Tree) -> Mapping[str, Declared]:
-    try:
-        return contenders.declared(tree.folder)
-    except UsageError as error:
-        raise UsageError(f"@{tree.label}: {error}") from error
 
 
 def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:

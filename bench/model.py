@@ -16,6 +16,7 @@ Arrivals = Literal["poisson", "uniform"]
 
 # Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
 MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
+ITSELF = "itself"  # for a plan's reference: each contender without its switches
 SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
 
 
@@ -153,8 +154,20 @@ class Plan:
     choices: tuple[Choice, ...] = ()
     baseline: str | None = None  # a revision: each contender is then relative to itself there
 
+    @property
+    def own_references(self) -> bool:
+        """Whether each contender is relative to another state of itself, not all to one."""
+        return self.baseline is not None or self.reference == ITSELF
+
     def reference_of(self, contender: str) -> str:
-        """Return what *contender* is relative to: the reference, or itself in the baseline."""
-        if self.baseline is None or "@" not in contender:
-            return self.reference
-        return f"{contender.partition('@')[0]}@{self.baseline}"
+        """Return what *contender* is relative to.
+
+        That is the reference; with a baseline, itself there; of a plan whose reference is `itself`, itself
+        without switches.
+        """
+        name, _, revision = contender.partition("@")
+        if self.baseline and revision:
+            return f"{name}@{self.baseline}"
+        if self.reference == ITSELF:
+            return name.removesuffix(SAME_AGAIN).partition(":")[0]
+        return self.reference

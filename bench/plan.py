@@ -163,14 +163,10 @@ def _block(file: Path, number: int, form: BlockForm) -> Block:
 
 
 def contenders(plan: Plan, tables: Mapping[str, Declared]) -> dict[str, Contender]:
-    """Return every contender that *plan* names, in order of appearance; raises UsageError.
-
-    First those that it measures, then those that it only looks at for evidence.
-    """
+    """Return every contender that *plan* measures, then those it only looks at; raises UsageError."""
     measured = (name for block in plan.blocks for name in block.contenders)
     looked_at = (name for inquiry in plan.inquiries for name in inquiry.contenders)
-    named = dict.fromkeys((*measured, *looked_at))
-    return {name: resolve(name, tables) for name in named}
+    return {name: resolve(name, tables) for name in dict.fromkeys((*measured, *looked_at))}
 
 
 def scenarios(plan: Plan, known: Mapping[str, Scenario]) -> dict[str, Scenario]:

@@ -91,12 +91,14 @@ def hash_seed(plan: Plan, number: int) -> int:
 
 
 def start_order(plan: Plan, contenders: Sequence[str], number: int) -> tuple[str, ...]:
-    """Return the order in which the servers of round *number* start: drawn, like that of a sweep.
+    """Return the order in which the servers of round *number* start: drawn, and turned round in the next.
 
-    A server that starts after its twin, on a machine that the others have warmed, may be faster all its life:
-    in a fixed order that would be the same one's in every round.
+    A server that starts later is a little faster all its life (docs/adr/0009): so of any two each starts
+    first as often as the other.
     """
-    return _shuffled(tuple(contenders), plan.seed, number, "start")
+    pair, is_second = divmod(number - 1, 2)
+    order = _shuffled(tuple(contenders), plan.seed, pair, "start")
+    return order[::-1] if is_second else order
 
 
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:

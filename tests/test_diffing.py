@@ -2,8 +2,9 @@
 
 import pytest
 
-from bench.diffing import Wanted, asked, laid_out, planned, served
+from bench.diffing import Wanted, asked, planned, served
 from bench.errors import UsageError
+from bench.sides import laid_out
 from tests.projects import CONTENDERS, PLAN
 from tests.repositories import commit, make_repository
 

@@ -30,6 +30,7 @@ from bench.analysis.rounds import Round, rounds_of
 from bench.analysis.sizing import half_width_at, rounds_for, spread_of
 from bench.analysis.stats import Estimate
 from bench.analysis.steadiness import Steadiness, first_answers
+from bench.analysis.trends import Point, Track, Trend
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
@@ -53,10 +54,13 @@ __all__ = [
     "Finding",
     "Grounded",
     "Latency",
+    "Point",
     "Round",
     "Row",
     "Steadiness",
     "TimeChange",
+    "Track",
+    "Trend",
     "Utilisation",
     "Verdict",
     "analyse",

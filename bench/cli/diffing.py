@@ -17,6 +17,7 @@ from bench.report.page import write_report
 from bench.report.verdict import MARKDOWN, document, write_verdict
 from bench.revised import EXIT_CODES, Conclusion, concluded
 from bench.runtime.turns import turn
+from bench.sides import laid_out
 from bench.store import Journal
 from bench.waivers import Waiver, read_waivers
 
@@ -78,7 +79,7 @@ def diff(
     root = contenders.find_project(Path.cwd())
     wanted = diffing.Wanted(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
     waivers = read_waivers(root)
-    with turn(), diffing.laid_out(root, base, head) as sides:
+    with turn(), laid_out(root, base, head) as sides:
         made, notes = diffing.planned(sides, wanted)
         for note in notes:
             click.echo(note, err=True)

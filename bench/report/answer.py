@@ -14,6 +14,8 @@ TOLD = 3  # scenarios in a sentence; the rest as a range
 
 def answer(analysis: Analysis) -> tuple[str, ...]:
     """Return the sentences that a report begins with; nothing where there is no number to use."""
+    if analysis.run.plan.own_references:
+        return tuple(gist for panel in panels(analysis)[:TOLD] if (gist := headline(panel)))
     shown = panels(analysis)
     closed = [panel for panel in apart(shown) or shown if panel.contenders and not panel.is_open]
     said = abouts(analysis.run)
@@ -40,7 +42,7 @@ def _most_telling(closed: Sequence[Panel]) -> Row | None:
             counts[row.cell.contender] = counts.get(row.cell.contender, 0) + 1
     for row in closed[0].ranked if closed else ():
         name, panel = row.cell.contender, closed[0]
-        if counts[name] == max(counts.values()) and name != panel.reference and panel.ratio_of(row):
+        if counts[name] == max(counts.values()) and name not in panel.references and panel.ratio_of(row):
             return row
     return None
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis
-from bench.report import claims, evidence, method, steadiness, wording
+from bench.report import claims, evidence, gains, method, steadiness, wording
 from bench.report.columns import page_columns
 from bench.report.facts import facts
 from bench.report.panels import caveats_everywhere, panels
@@ -43,6 +43,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         claims=claims,
         topics=evidence.topics(analysis),
         evidence=evidence,
+        gains=gains,
         warnings=method.warnings(analysis),
         caveats=caveats_everywhere(analysis),
         method=method.method(run, shown),

@@ -18,7 +18,8 @@ class Panel:
 
     scenario: str
     load: Load
-    reference: str
+    reference: str  # as a heading has it: "base" where each is relative to its own
+    references: frozenset[str]  # the contenders that others are relative to
     rows: tuple[Row, ...]
     ratios: Mapping[str, Comparison]  # contender → its main metric relative to the reference's
     noise_floors: tuple[Comparison, ...]  # its own, or else the run's first, of its main metric
@@ -68,7 +69,7 @@ class Panel:
 
     def ratio_of(self, row: Row) -> Estimate | None:
         """Return the row's main metric relative to the reference's; None where there is no ratio."""
-        if row.cell.contender == self.reference:
+        if row.cell.contender in self.references:
             return None if row.client_limit else Estimate(estimate=1.0)
         comparison = self.ratios.get(row.cell.contender)
         return comparison.ratio if comparison else None
@@ -98,17 +99,19 @@ def _panel(analysis: Analysis, scenario: str, load: Load, rows: list[Row]) -> Pa
     def here(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
         return tuple(one for one in comparisons if (one.cell.scenario, one.cell.load) == (scenario, load))
 
+    plan, named = analysis.run.plan, {row.cell.contender for row in rows}
     main = metrics_of(load)[0]
     floors = tuple(floor for floor in analysis.noise_floors if floor.metric == main)
     ranked = sorted(rows, key=_rank)
     return Panel(
         scenario=scenario,
         load=load,
-        reference=analysis.run.plan.reference,
+        reference="base" if plan.baseline else plan.reference,
+        references=frozenset(name for name in named if plan.reference_of(name) == name),
         rows=tuple(ranked),
         ratios={one.cell.contender: one for one in here(analysis.comparisons) if one.metric == main},
         noise_floors=here(floors) or floors[:1],
-        margin=analysis.run.plan.margins[main],
+        margin=plan.margins[main],
         caveats=_caveats(ranked, caveats_everywhere(analysis)),
     )
 

@@ -53,7 +53,7 @@ def _at_most(panel: Panel, row: Row) -> str:
     rate = " ".join(filter(None, (point(row.throughput_rps), unit, _bracketed(interval(row.throughput_rps)))))
     said = [f"{row.stack} ({name}) {verb} {rate}"]
     ratio = panel.ratio_of(row)
-    if ratio and name != panel.reference:
+    if ratio and name not in panel.references:
         where = _bracketed(interval(ratio, of_ratio=True))
         said.append(f"{point(ratio, of_ratio=True)} × {panel.reference} {where}".rstrip())
     if row.failed:
@@ -108,11 +108,11 @@ def _on_bounds(panel: Panel) -> Iterator[str]:
 
 
 def _on_ratios(panel: Panel) -> Iterator[str]:
-    rest = [row for row in panel.rows if row.cell.contender != panel.reference]
+    rest = [row for row in panel.rows if row.cell.contender not in panel.references]
     if len(rest) == len(panel.rows):
         yield f"No ratios: the reference, {panel.reference}, was not measured here."
         return
-    if any(row.cell.contender == panel.reference and row.client_limit for row in panel.rows):
+    if any(row.cell.contender in panel.references and row.client_limit for row in panel.rows):
         yield f"No ratios: the reference, {panel.reference}, is client-limited."
         return
     told = [ratio for row in rest if not row.is_control and (ratio := panel.ratio_of(row))]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis, Row, rounds_of
-from bench.report import claims, evidence, method, steadiness, wording
+from bench.report import claims, evidence, gains, method, steadiness, wording
 from bench.report.answer import abouts, answer
 from bench.report.columns import Column, overview_columns, page_columns
 from bench.report.facts import facts
@@ -74,6 +74,7 @@ def report_html(
         claims=claims,
         topics=evidence.topics(analysis),
         evidence=evidence,
+        gains=gains,
         stacks={contender.name: contender.stack for contender in run.contenders},
         rounds=rounds_of(run),
         warnings=tuple(method.warnings(analysis)),

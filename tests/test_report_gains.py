@@ -1,0 +1,77 @@
+"""What a practice is worth: contenders beside themselves without it."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.analysis import analyse
+from bench.model import ITSELF, SAME_AGAIN
+from bench.records import Queries
+from bench.report.gains import gains, notes
+from bench.report.looks import looks_of
+from bench.report.markdown import report_text
+from bench.report.summary import summary
+from bench.report.webpage import report_html
+from tests.pages import read
+from tests.synthetic import synthetic_run
+
+SPEEDS = {
+    "flask": 4_000.0,
+    "flask:pool=off": 2_000.0,
+    "fastapi": 8_000.0,
+    "fastapi:pool=off": 7_990.0,
+    f"flask{SAME_AGAIN}": 4_000.0,
+}
+
+
+def measured(**changes):
+    run = synthetic_run(SPEEDS, **{"reference": ITSELF, "rounds": 12, "noise": 0.01, **changes})
+    queries = tuple(
+        Queries(contender=name, exchange="hello", requests=10, statements={"SELECT": calls})
+        for name, calls in (("flask", 1.0), ("flask:pool=off", 3.0))
+    )
+    return replace(run, queries=queries)
+
+
+def test_each_contender_is_relative_to_itself_without_switches():
+    compared = {
+        one.cell.contender: one.reference
+        for one in analyse(measured()).comparisons
+        if one.metric == "throughput_rps"
+    }
+    assert compared == {
+        "flask:pool=off": "flask",
+        "fastapi:pool=off": "fastapi",
+        f"flask{SAME_AGAIN}": "flask",
+    }
+
+
+def test_a_gain_is_told_as_before_and_after():
+    flask, fastapi = gains(analyse(measured()))
+    assert (flask.switch, flask.contender, flask.worth) == ("pool", "flask", "pays")
+    assert flask.ratio.estimate == pytest.approx(2.0, rel=0.02)
+    assert flask.ratio.low < flask.ratio.estimate < flask.ratio.high
+    assert flask.statements == "3 → 1"
+    assert (fastapi.worth, fastapi.statements) == ("worth nothing here", "– → –")
+    assert "Worth nothing here: pool (fastapi)." in list(notes((flask, fastapi)))
+
+
+def test_a_run_with_one_reference_for_all_has_none():
+    assert gains(analyse(synthetic_run())) == ()
+
+
+def test_reports_have_a_section_of_them():
+    analysis = analyse(measured())
+    page = read(report_html(analysis, {}, looks_of(SPEEDS)))
+    section = page.one("section", id="practices")
+    assert "pays" in section.text
+    assert "worth nothing here" in section.text
+    assert page.one("nav").one("a", href="#practices").text == "Practices"
+    text = report_text(analysis, {})
+    assert "| pool: hello | Flask on gunicorn gthread | " in text
+    assert "× itself" in text
+
+
+def test_the_summary_names_what_each_is_relative_to():
+    references = {one["contender"]: one["reference"] for one in summary(measured())["comparisons"]}
+    assert references["fastapi:pool=off"] == "fastapi"
