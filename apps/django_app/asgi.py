@@ -6,4 +6,5 @@ from django.db import connection
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
 
 app = get_asgi_application()
-connection.pool.open(wait=True)
+if connection.pool:
+    connection.pool.open(wait=True)

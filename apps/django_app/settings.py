@@ -2,8 +2,12 @@ import os
 from urllib.parse import unquote, urlsplit
 
 DATABASE_URL = urlsplit(os.environ["DATABASE_URL"])
-# DB_POOL is the total, so that more workers never mean more connections.
-POOL_SIZE = max(1, int(os.environ.get("DB_POOL", "16")) // int(os.environ.get("WORKERS", "1")))
+# DB_POOL is the total, so that more workers never mean more connections; 0: a connection for each request.
+POOL = int(os.environ.get("DB_POOL", "16"))
+POOL_SIZE = max(1, POOL // int(os.environ.get("WORKERS", "1"))) if POOL else 0
+# What each is worth is measured by switching it off.
+EAGER = os.environ.get("EAGER", "1") == "1"
+BATCH = os.environ.get("BATCH", "1") == "1"
 # The module that urls.py routes to: views, or views_drf.
 VIEWS = os.environ.get("VIEWS", "views")
 
@@ -24,7 +28,7 @@ DATABASES = {
         "PASSWORD": unquote(DATABASE_URL.password),
         "NAME": DATABASE_URL.path.lstrip("/"),
         # The timeout is how long /health takes to see that the database is away.
-        "OPTIONS": {"pool": {"min_size": POOL_SIZE, "max_size": POOL_SIZE, "timeout": 3}},
+        "OPTIONS": {"pool": POOL and {"min_size": POOL_SIZE, "max_size": POOL_SIZE, "timeout": 3}},
     }
 }
 LOGGING = {

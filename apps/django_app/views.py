@@ -1,6 +1,7 @@
 import time
 
-from django.db import Error, IntegrityError, connection
+from django.conf import settings
+from django.db import Error, IntegrityError, connection, transaction
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -26,8 +27,14 @@ def create_users_batch(request):
     if not form.is_valid():
         return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
     data = form.cleaned_data["users"]
+    users = [User(**member) for member in data]
     try:
-        users = User.objects.bulk_create(User(**member) for member in data)
+        if settings.BATCH:
+            User.objects.bulk_create(users)
+        else:
+            with transaction.atomic():
+                for user in users:
+                    user.save()
     except IntegrityError:
         return JsonResponse({"detail": "an e-mail is taken"}, status=409)
     return JsonResponse([user.to_json() for user in users], safe=False, status=201)
@@ -77,7 +84,9 @@ def list_posts(request):
     if not form.is_valid():
         return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
     feed = form.cleaned_data
-    posts = Post.objects.select_related("author").order_by("-id")
+    posts = Post.objects.order_by("-id")
+    if settings.EAGER:
+        posts = posts.select_related("author")
     if feed["author"] is not None:
         posts = posts.filter(author=feed["author"])
     return JsonResponse([post.to_json() for post in posts[: feed["limit"]]], safe=False)

@@ -1,6 +1,7 @@
 import time
 
-from django.db import Error, IntegrityError, connection
+from django.conf import settings
+from django.db import Error, IntegrityError, connection, transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from rest_framework.decorators import api_view
@@ -32,8 +33,14 @@ def create_users_batch(request):
     if not form.is_valid():
         return Response({"detail": form.errors}, status=422)
     data = form.validated_data
+    users = [User(**member) for member in data]
     try:
-        users = User.objects.bulk_create(User(**member) for member in data)
+        if settings.BATCH:
+            User.objects.bulk_create(users)
+        else:
+            with transaction.atomic():
+                for user in users:
+                    user.save()
     except IntegrityError:
         return Response({"detail": "an e-mail is taken"}, status=409)
     return Response(UserSerializer(users, many=True).data, status=201)
@@ -88,7 +95,9 @@ def list_posts(request):
     if not form.is_valid():
         return Response({"detail": form.errors}, status=422)
     feed = form.validated_data
-    posts = Post.objects.select_related("author").order_by("-id")
+    posts = Post.objects.order_by("-id")
+    if settings.EAGER:
+        posts = posts.select_related("author")
     if feed["author"] is not None:
         posts = posts.filter(author=feed["author"])
     return Response(PostSerializer(posts[: feed["limit"]], many=True).data)

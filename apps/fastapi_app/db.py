@@ -2,14 +2,13 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import Depends
-from sqlalchemy import make_url
+from sqlalchemy import NullPool, make_url
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from settings import DATABASE_URL, DB_DRIVER, POOL_SIZE
+from settings import DATABASE_URL, DB_DRIVER, POOL, POOL_SIZE
 
-engine = create_async_engine(
-    make_url(DATABASE_URL).set(drivername=f"postgresql+{DB_DRIVER}"), pool_size=POOL_SIZE, max_overflow=0
-)
+pooling = {"pool_size": POOL_SIZE, "max_overflow": 0} if POOL else {"poolclass": NullPool}
+engine = create_async_engine(make_url(DATABASE_URL).set(drivername=f"postgresql+{DB_DRIVER}"), **pooling)
 
 new_session = async_sessionmaker(engine, expire_on_commit=False)
 

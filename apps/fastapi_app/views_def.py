@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
+import settings
 from db_def import SessionDep
 from models import Post, User
 from schemas import (
@@ -51,8 +52,13 @@ def list_users(page: Annotated[Page, Query()], session: SessionDep):
 )
 def create_users_batch(data: UsersBody, session: SessionDep):
     users = [User(name=member.name, email=member.email) for member in data]
-    session.add_all(users)
     try:
+        if settings.BATCH:
+            session.add_all(users)
+        else:
+            for user in users:
+                session.add(user)
+                session.flush()
         session.commit()
     except IntegrityError:
         raise HTTPException(409, "an e-mail is taken") from None
@@ -113,7 +119,9 @@ def delete_user(user_id: UserId, session: SessionDep):
 
 @views.get("/posts", response_model=list[PostOut], responses=refuses(422))
 def list_posts(feed: Annotated[Feed, Query()], session: SessionDep):
-    query = select(Post).options(joinedload(Post.author, innerjoin=True)).order_by(Post.id.desc())
+    query = select(Post).order_by(Post.id.desc())
+    if settings.EAGER:
+        query = query.options(joinedload(Post.author, innerjoin=True))
     if feed.author is not None:
         query = query.where(Post.author_id == feed.author)
     posts = session.scalars(query.limit(feed.limit))

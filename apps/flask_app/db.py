@@ -1,13 +1,12 @@
 from contextlib import ExitStack
 
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import NullPool, create_engine, make_url
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from settings import DATABASE_URL, POOL_SIZE
+from settings import DATABASE_URL, POOL, POOL_SIZE
 
-engine = create_engine(
-    make_url(DATABASE_URL).set(drivername="postgresql+psycopg"), pool_size=POOL_SIZE, max_overflow=0
-)
+pooling = {"pool_size": POOL_SIZE, "max_overflow": 0} if POOL else {"poolclass": NullPool}
+engine = create_engine(make_url(DATABASE_URL).set(drivername="postgresql+psycopg"), **pooling)
 
 session = scoped_session(sessionmaker(engine, expire_on_commit=False))
 

@@ -5,6 +5,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
+import settings
 from db import session
 from models import Post, User
 from schemas import Feed, Page, UserIn, UsersIn, Wait
@@ -29,8 +30,13 @@ def list_users():
 def create_users_batch():
     data = UsersIn.model_validate(request.get_json(force=True)).root
     users = [User(name=member.name, email=member.email) for member in data]
-    session.add_all(users)
     try:
+        if settings.BATCH:
+            session.add_all(users)
+        else:
+            for user in users:
+                session.add(user)
+                session.flush()
         session.commit()
     except IntegrityError:
         abort(409, "an e-mail is taken")
@@ -83,7 +89,9 @@ def delete_user(user_id):
 @views.get("/posts")
 def list_posts():
     feed = Feed.model_validate(dict(request.args.items(multi=True)))
-    query = select(Post).options(joinedload(Post.author, innerjoin=True)).order_by(Post.id.desc())
+    query = select(Post).order_by(Post.id.desc())
+    if settings.EAGER:
+        query = query.options(joinedload(Post.author, innerjoin=True))
     if feed.author is not None:
         query = query.where(Post.author_id == feed.author)
     posts = session.scalars(query.limit(feed.limit))

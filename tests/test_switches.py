@@ -1,0 +1,41 @@
+"""Contenders without a practice answer what those with it answer, and ask the database for more."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from bench import contenders
+from bench.runtime.placement import placed
+from bench.runtime.process import ProcessRuntime
+from bench.verification import verify
+
+ROOT = Path(__file__).parents[1]
+BASES = ("django", "django-drf", "flask", "fastapi", "fastapi-def")
+SWITCHES = ("pool", "eager", "batch", "index")
+TABLES = contenders.declared(ROOT)
+
+
+@pytest.mark.parametrize("base", ["django", "flask", "fastapi"])
+def test_every_framework_has_the_same_switches(base):
+    assert tuple(TABLES[base].overlay["switch"]) == SWITCHES
+
+
+def test_a_switch_is_one_difference():
+    for base, switch in product(BASES, SWITCHES):
+        on, off = contenders.resolve(base, TABLES), contenders.resolve(f"{base}:{switch}=off", TABLES)
+        assert (on.command, on.stack, on.services) == (off.command, off.stack, off.services)
+        assert len(off.env.items() - on.env.items()) + len(off.sql) - len(on.sql) == 1
+
+
+@pytest.mark.slow
+def test_what_is_answered_does_not_depend_on_a_switch(tmp_path):
+    asked = [
+        contenders.resolve(f"{base}:{switch}=off", TABLES) for base, switch in product(BASES, SWITCHES)
+    ]
+    with ProcessRuntime(
+        project=ROOT, placement=placed(None), scratch=tmp_path / "scratch", logs=tmp_path / "logs"
+    ) as runtime:
+        runtime.prepare(asked)
+        found = {one.contender: one.differences for one in verify(asked, runtime, tmp_path / "memory")}
+    assert found == {one.name: () for one in asked}
