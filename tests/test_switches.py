@@ -30,9 +30,7 @@ def test_a_switch_is_one_difference():
 
 @pytest.mark.slow
 def test_what_is_answered_does_not_depend_on_a_switch(tmp_path):
-    asked = [
-        contenders.resolve(f"{base}:{switch}=off", TABLES) for base, switch in product(BASES, SWITCHES)
-    ]
+    asked = [contenders.resolve(f"{base}:{switch}=off", TABLES) for base, switch in product(BASES, SWITCHES)]
     with ProcessRuntime(
         project=ROOT, placement=placed(None), scratch=tmp_path / "scratch", logs=tmp_path / "logs"
     ) as runtime:

@@ -53,7 +53,7 @@ class Gain:
 
 
 def gains(analysis: Analysis) -> tuple[Gain, ...]:
-    """Return what each switch of the plan is worth by throughput; nothing where one is the reference of all."""
+    """Return what each switch of the plan is worth by throughput; none where one is the reference of all."""
     if analysis.run.plan.reference != ITSELF:
         return ()
     return tuple(
