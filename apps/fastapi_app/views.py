@@ -7,6 +7,7 @@ from fastapi.templating import Jinja2Templates
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 import settings
 from db import SessionDep
@@ -126,8 +127,8 @@ async def list_posts(feed: Annotated[Feed, Query()], session: SessionDep):
         query = query.where(Post.author_id == feed.author)
     posts = (await session.scalars(query.limit(feed.limit))).all()
     if not settings.EAGER:
-        for post in posts:  # a lazy load cannot await: it finds here what it would ask for
-            await session.get(User, post.author_id)
+        for post in posts:  # a lazy load cannot await
+            set_committed_value(post, "author", await session.get(User, post.author_id))
     return posts
 
 
