@@ -56,7 +56,7 @@ def _looked(topic: str, server: Server) -> Evidence:
         outcome=found["outcome"],
         shows=found["shows"],
         output=found["output"],
-        statements=Counter(server.statements()) - before,
+        statements=dict(Counter(server.statements()) - before),
     )
 
 

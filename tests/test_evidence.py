@@ -1,5 +1,6 @@
+import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bench import contenders
 from bench.errors import CannotMeasure
@@ -66,6 +67,7 @@ def test_a_probe_is_told_where_the_app_answers_and_what_it_is(tmp_path):
 def test_the_sql_that_the_database_ran_meanwhile_is_kept(tmp_path):
     (seen,) = look(tmp_path, "async")
     assert seen.statements == {"SELECT 1": 1}
+    assert json.loads(json.dumps(asdict(seen)))["statements"] == {"SELECT 1": 1}
 
 
 def test_how_long_a_start_took_is_told_with_the_learning_curve(tmp_path):
