@@ -1,11 +1,15 @@
+from importlib import import_module
+
 from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+import settings
 from db import open_pool, session
 from schemas import Id, parse
-from views import views
+
+views = import_module(settings.VIEWS).views
 
 
 class StrictJSON(DefaultJSONProvider):

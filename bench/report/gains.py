@@ -20,6 +20,8 @@ HEADINGS = (
     "verdict",
 )
 SWITCH = re.compile(r"(?P<contender>[^:]+):(?P<switch>[a-z_]+)=(?P<value>[^,@~]+)")
+ON = "on"  # the value of a switch that adds a practice
+OPPOSITE: Mapping[Verdict, Verdict] = {"slower": "faster", "faster": "slower"}
 # What is judged is the contender without it, relative to the one with it.
 WORTH: Mapping[Verdict, str] = {
     "slower": "pays",
@@ -79,19 +81,22 @@ def notes(told: tuple[Gain, ...]) -> Iterator[str]:
 
 
 def _gain(analysis: Analysis, comparison: Comparison, found: re.Match[str]) -> Gain:
+    """Return what a switch is worth: `=on` adds a practice, anything else takes it away."""
     run, cell = analysis.run, comparison.cell
     rows = {row.cell: row for row in analysis.rows}
-    other = Cell(contender=comparison.reference, scenario=cell.scenario, load=cell.load)
+    plain = Cell(contender=comparison.reference, scenario=cell.scenario, load=cell.load)
+    adds = found["value"] == ON
+    without, having = (plain, cell) if adds else (cell, plain)
     return Gain(
         switch=found["switch"],
         about=abouts(run).get(cell.scenario, cell.scenario),
-        stack=rows[other].stack,
+        stack=rows[plain].stack,
         contender=comparison.reference,
-        without=point(rows[cell].throughput_rps),
-        with_it=point(rows[other].throughput_rps),
-        ratio=_inverse(comparison.ratio),
-        statements=f"{_statements(analysis, cell)} → {_statements(analysis, other)}",
-        worth=WORTH[comparison.verdict],
+        without=point(rows[without].throughput_rps),
+        with_it=point(rows[having].throughput_rps),
+        ratio=comparison.ratio if adds else _inverse(comparison.ratio),
+        statements=f"{_statements(analysis, without)} → {_statements(analysis, having)}",
+        worth=WORTH[OPPOSITE.get(comparison.verdict, comparison.verdict) if adds else comparison.verdict],
     )
 
 
