@@ -96,9 +96,13 @@ def resolve(name: str, tables: Mapping[str, Declared], *, revised: bool = False)
             f"{name}: `bench diff` compares revisions; everything else is of the files as they are"
         )
     overlay = _flattened(tables[base], tables)
-    for switch in (parts["switches"] or "").split(","):
-        if switch:
-            overlay = _switched(name, overlay, *switch.split("="))
+    owners: dict[str, str] = {}  # variable → the switch that sets it
+    for switch in filter(None, (parts["switches"] or "").split(",")):
+        switched = _switched(name, overlay, *switch.split("="))
+        for variable in switched.get("env", {}).items() - overlay.get("env", {}).items():
+            if (other := owners.setdefault(variable[0], switch)) != switch:
+                raise UsageError(f"{name}: {other} and {switch} do not go together: both set {variable[0]}")
+        overlay = switched
     return _contender(name, tables[base], overlay)
 
 

@@ -1,14 +1,16 @@
 """Two revisions of a project side by side in one run: what of it is compared, and the plan for that."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench import contenders, plan, scenarios
+from bench.contenders import Declared
 from bench.documents import near_miss
 from bench.errors import UsageError
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
 from bench.observe.content import content
+from bench.revisions import Tree
 from bench.sides import Sides
 
 NAME = "ci"  # the plan whose contenders, scenarios and windows it takes, where the project has it
@@ -46,12 +48,12 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
     Raises UsageError where nothing has a name that was asked for.
     """
     pattern = _pattern(sides)
-    named = _named(sides, pattern, wanted)
-    changed, why = _changed(sides)
+    named, one_sided = _named(sides, pattern, wanted)
+    every, why = _everyone(sides)
     compared = [
-        name for name in named if wanted.unchanged or wanted.contenders or _app(sides, name) in changed
+        name for name in named if wanted.unchanged or wanted.contenders or every or _changed(sides, name)
     ]
-    sought = _scenarios(pattern, wanted)
+    sought, unknown = _scenarios(sides, pattern, wanted)
     loads = pattern.blocks[0].loads
     blocks = [
         Block(
@@ -70,7 +72,7 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
         pattern,
         name="diff",
         about=f"{sides.head.label} against {sides.base.label}: is it slower?",
-        blocks=tuple(blocks) if compared else (),
+        blocks=tuple(blocks) if compared and sought else (),
         reference=f"{compared[0]}@{sides.base.label}" if compared else "",
         rounds=plan.AUTO_PILOT,
         budget_s=wanted.budget_s,
@@ -79,7 +81,7 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
         inquiries=(),
         choices=(),
     )
-    return made, (*sides.notes, *why, *_one_sided(sides))
+    return made, (*sides.notes, *why, *one_sided, *unknown, *_gone(sides))
 
 
 def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
@@ -109,22 +111,44 @@ def _pattern(sides: Sides) -> Plan:
     return replace(PLAIN, blocks=(Block(contenders=bases, scenarios=everything, loads=(load,)),))
 
 
-def _named(sides: Sides, pattern: Plan, wanted: Wanted) -> list[str]:
-    """Return the contenders that may be compared: there in both, and asked for."""
+def _named(sides: Sides, pattern: Plan, wanted: Wanted) -> tuple[list[str], tuple[str, ...]]:
+    """Return the contenders that may be compared, there in both and asked for, and a note of the others."""
     head, base = sides.tables[sides.head.label], sides.tables[sides.base.label]
-    for name in wanted.contenders:
-        contenders.resolve(name, head)  # tells what it should have been
     every = dict.fromkeys(name for block in pattern.blocks for name in block.contenders)
     names = list(wanted.contenders) or [name for name in every if not name.endswith(SAME_AGAIN)]
-    return [name for name in names if _base(name) in base and _base(name) in head]
+    for name in names:
+        if not _has(base, name):
+            contenders.resolve(name, head)  # neither has it: tells what it should have been
+    both = [name for name in names if _has(head, name) and _has(base, name)]
+    sides_of = (("head", head, base), ("base", base, head))
+    notes = tuple(
+        f"only in the {side}, compared with nothing: {', '.join(single)}"
+        for side, mine, other in sides_of
+        if (single := [name for name in names if _has(mine, name) and not _has(other, name)])
+    )
+    return both, notes
 
 
-def _scenarios(pattern: Plan, wanted: Wanted) -> tuple[str, ...]:
+def _has(tables: Mapping[str, Declared], name: str) -> bool:
+    try:
+        contenders.resolve(name, tables)
+    except UsageError:
+        return False
+    return True
+
+
+def _scenarios(sides: Sides, pattern: Plan, wanted: Wanted) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the scenarios that both sides know and that were asked for, and a note of the new ones."""
     known = list(dict.fromkeys(name for block in pattern.blocks for name in block.scenarios))
     for name in wanted.scenarios:
         if name not in known:
             raise UsageError(f"plan {NAME} has no scenario {name}{near_miss(name, sorted(known))}")
-    return wanted.scenarios or tuple(known)
+    asked = wanted.scenarios or tuple(known)
+    before = scenarios.declared(sides.base.folder)
+    if new := [name for name in asked if name not in before]:
+        note = f"scenarios that the base does not have, asked of nobody: {', '.join(new)}"
+        return tuple(name for name in asked if name in before), (note,)
+    return asked, ()
 
 
 def _served(sides: Sides, name: str, asked: Sequence[str]) -> tuple[str, ...]:
@@ -132,28 +156,36 @@ def _served(sides: Sides, name: str, asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(scenario for scenario in asked if serves is None or scenario in serves)
 
 
-def _changed(sides: Sides) -> tuple[set[str], tuple[str, ...]]:
-    """Return the apps that differ, all of them where their data do, and what else differs."""
+def _everyone(sides: Sides) -> tuple[bool, tuple[str, ...]]:
+    """Return whether every contender may have changed, as what they share differs, and what has to be said."""
     base, head = content(sides.base.folder), content(sides.head.folder)
-    apps = set(head["apps"]) & set(base["apps"])
     notes = []
     if base["scenarios"] != head["scenarios"]:
         notes.append("scenarios.toml differs: both sides are asked for what the head's asks for")
-    if base["data"] != head["data"]:
-        return apps, (*notes, "schema or seed differs: every contender is compared")
-    return {app for app in apps if base["apps"][app] != head["apps"][app]}, tuple(notes)
+    shared = base["data"] != head["data"] or _image(sides.base) != _image(sides.head)
+    if shared:
+        notes.append("schema, seed or Dockerfile differs: every contender is compared")
+    return shared, tuple(notes)
 
 
-def _one_sided(sides: Sides) -> Iterator[str]:
+def _image(tree: Tree) -> bytes:
+    file = tree.folder / "apps" / "Dockerfile"
+    return file.read_bytes() if file.is_file() else b""
+
+
+def _changed(sides: Sides, name: str) -> bool:
+    """Return whether the folder of a contender's app differs, also where it is another one by now."""
+    here, there = (
+        content(tree.folder)["apps"].get(sides.tables[tree.label][_base(name)].app.name)
+        for tree in (sides.base, sides.head)
+    )
+    return bool(here != there)
+
+
+def _gone(sides: Sides) -> Iterator[str]:
     base, head = sides.tables[sides.base.label], sides.tables[sides.head.label]
     if gone := sorted(base.keys() - head.keys()):
-        yield f"only in the base, compared with nothing: {', '.join(gone)}"
-    if new := sorted(head.keys() - base.keys()):
-        yield f"only in the head, compared with nothing: {', '.join(new)}"
-
-
-def _app(sides: Sides, name: str) -> str:
-    return sides.tables[sides.head.label][_base(name)].app.name
+        yield f"not there any more: {', '.join(gone)}"
 
 
 def _base(name: str) -> str:

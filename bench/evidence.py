@@ -4,13 +4,15 @@ A probe is a program of `apps/evidence/` that prints what it saw as JSON; here i
 statements are counted meanwhile, and whatever keeps it from seeing is told in its place.
 """
 
-import json
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from bench.errors import CannotMeasure
 from bench.model import Contender
@@ -19,6 +21,17 @@ from bench.records import Evidence
 from bench.runtime import Runtime, Server
 
 TIMEOUT_S = 60
+
+
+class Seen(TypedDict):
+    """What a probe prints."""
+
+    outcome: Literal["yes", "partly", "no", "facts"]
+    shows: str
+    output: str
+
+
+SEEN = TypeAdapter(Seen)
 
 
 def gather(
@@ -43,24 +56,24 @@ def gather(
 
 
 def _looked(topic: str, server: Server) -> Evidence:
-    before = Counter(server.statements())
     try:
+        before = Counter(server.statements())
         found = _probed(topic, server)
-    except (subprocess.SubprocessError, ValueError, KeyError) as error:
+        statements = dict(Counter(server.statements()) - before)
+    except (CannotMeasure, subprocess.SubprocessError, ValueError) as error:
         return _unseen(server.contender.name, topic, str(error))
-    if topic == "learning-curve":
-        found["output"] += f"\nfirst 200 after its start: {server.ready_s:.2f} s"
+    started = f"\nfirst 200 after its start, beside all others: {server.ready_s:.2f} s"
     return Evidence(
         contender=server.contender.name,
         topic=topic,
         outcome=found["outcome"],
         shows=found["shows"],
-        output=found["output"],
-        statements=dict(Counter(server.statements()) - before),
+        output=found["output"] + (started if topic == "learning-curve" else ""),
+        statements=statements,
     )
 
 
-def _probed(topic: str, server: Server) -> dict[str, Any]:
+def _probed(topic: str, server: Server) -> Seen:
     """Return what the probe printed; raises CalledProcessError, TimeoutExpired, ValueError."""
     contender = server.contender
     apps = Path(contender.root) / "apps"
@@ -76,8 +89,7 @@ def _probed(topic: str, server: Server) -> dict[str, Any]:
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
         raise ValueError(f"the probe ended with {done.returncode}: {said[-1]}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return SEEN.validate_json(done.stdout)  # what it raises is a ValueError
 
 
 def _unseen(contender: str, topic: str, why: str) -> Evidence:

@@ -91,7 +91,7 @@ def trends(places: Iterable[Path]) -> tuple[Trend, ...]:
 
 def _trend(track: Track, known: Sequence[tuple[Point, str | None]]) -> Trend:
     anchors = {anchor for _, anchor in known}
-    anchored = len(anchors) == 1 and all(point.ratio is not None for point, _ in known)
+    anchored = len(anchors) == 1 and any(point.ratio is not None for point, _ in known)
     return Trend(
         track=track,
         anchor=next(iter(anchors)) if anchored else None,
@@ -100,29 +100,30 @@ def _trend(track: Track, known: Sequence[tuple[Point, str | None]]) -> Trend:
 
 
 def _entries(place: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries at *place*; of a folder of runs, those that have a summary."""
     if place.is_file():
-        yield _read(place)
-        return
-    if (place / SUMMARY).is_file():
+        files = [place] if place.suffix == ".json" else []
+    elif (place / SUMMARY).is_file():
         files = [place / SUMMARY]
     else:
         files = [*place.glob(f"*/{SUMMARY}")] or [*place.rglob("*.json")]
     for file in files:
         read = _read(file)
-        if file.name != SUMMARY:
+        if "rows" not in read:
             yield read
         elif read.get("valid") and not read.get("partial"):
             yield entry_of(read)
 
 
 def _read(file: Path) -> dict[str, Any]:
+    """Return a summary or an entry; raises UsageError where *file* is neither."""
     try:
         read = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{file}: there is no such file: `bench report` writes it from run.json") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} is damaged: {error}") from error
-    if not isinstance(read, dict) or read.get("schema") != SCHEMA:
+    if not isinstance(read, dict) or read.get("schema") != SCHEMA or not {"rows", "cells"} & read.keys():
         raise UsageError(f"{file} is no summary and no entry of a history that this bench reads")
     return read
 

@@ -19,6 +19,7 @@ from bench.records import Run
 from bench.waivers import Waiver, leftover
 
 Overall = Literal["REGRESSED", "IMPROVED", "EQUIVALENT", "INCONCLUSIVE", "INVALID"]
+MOST_WRONG = 0.001  # share of answers: beyond it what is compared is not the same work
 # By the exit code of each; 4 only where it was asked for.
 EXIT_CODES: dict[Overall, int] = {
     "REGRESSED": 1,
@@ -44,6 +45,11 @@ class Conclusion:
     notes: tuple[str, ...]
 
     @property
+    def exit_code(self) -> int:
+        """What the shell sees, unless something else stopped the run."""
+        return EXIT_CODES[self.overall]
+
+    @property
     def regressed(self) -> tuple[AnyChange, ...]:
         """What got worse, and nobody accepted."""
         accepted = [change for change, _ in self.waived]
@@ -64,13 +70,15 @@ def concluded(
     times = time_changes(run, [row.cell for row in analysis.rows if row.client_limit])
     counts = count_changes(run)
     waived = tuple(_waived((*times, *counts), waivers, today))
+    judged = {place(one)[:2] for one in (*times, *counts)} if not analysis.partial else set()
+    concerned = [one for one in waivers if (one.contender, one.of) in judged]
     told = Conclusion(
         overall="INCONCLUSIVE",
         times=times,
         counts=counts,
         waived=waived,
         invalid=tuple(_invalid(analysis)),
-        notes=(*notes, *leftover(waivers, [one for _, one in waived], today)),
+        notes=(*notes, *leftover(concerned, [one for _, one in waived], today)),
     )
     return replace(told, overall=_overall(analysis, told))
 
@@ -83,7 +91,7 @@ def worse_by(change: AnyChange) -> float:
     if ratio is None:
         return 0.0
     estimate = ratio.estimate
-    return 1 / estimate - 1 if change.comparison.metric == "throughput_rps" else estimate - 1
+    return 1 - estimate if change.comparison.metric == "throughput_rps" else estimate - 1
 
 
 def place(change: AnyChange) -> tuple[str, str, str]:
@@ -104,10 +112,10 @@ def _waived(
 
 
 def _overall(analysis: Analysis, told: Conclusion) -> Overall:
+    if analysis.run.ended in (None, "interrupted"):
+        return "INCONCLUSIVE"
     if analysis.invalid or (told.invalid and not told.regressed):
         return "INVALID"
-    if analysis.partial:
-        return "INCONCLUSIVE"
     if told.regressed:
         return "REGRESSED"
     verdicts: set[Verdict] = {one.verdict for one in told.times} | {one.verdict for one in told.counts}
@@ -126,8 +134,9 @@ def _invalid(analysis: Analysis) -> Iterator[str]:
             name = _sided(run, known.contender)
             yield f"{name} fails its checks: {known.differences[0]}"
     for row in analysis.rows:
-        if not row.requests:
-            yield f"{_sided(run, row.cell.contender)} gave no right answer in {row.cell.scenario}"
+        if row.failed > MOST_WRONG * (row.requests + row.failed):
+            wrong = f"{row.failed:,} of {row.requests + row.failed:,} answers in {row.cell.scenario}"
+            yield f"{_sided(run, row.cell.contender)} gave wrong answers: {wrong}"
 
 
 def _sided(run: Run, name: str) -> str:

@@ -39,18 +39,18 @@ def commit_of(root: Path, revision: str) -> str:
     raise UsageError(f"unknown revision {revision}: {remedy}")
 
 
-def where_it_left(root: Path, base: str, head: str | None) -> tuple[str, str]:
-    """Return the commit of *base* to compare *head* with, and what has to be said of it.
+def where_it_left(root: Path, base: str) -> tuple[str, str]:
+    """Return the commit of *base* to compare the working tree with, and what has to be said of it.
 
-    It is where *head* (None: the working tree) left *base*, so that what came to *base* since then is not
-    taken for a change of *head*. Where there is no such commit it is *base* itself. Raises UsageError.
+    It is where HEAD left *base*, so that what came to *base* since then is not taken for a change of ours.
+    Where there is no such commit it is *base* itself. Raises UsageError.
     """
-    tip, other = commit_of(root, base), commit_of(root, head or "HEAD")
+    tip, other = commit_of(root, base), commit_of(root, "HEAD")
     left = _git(root, "merge-base", tip, other)
     if left is None:
         return tip, f"no common ancestor with {base} is known here: compared with {base} itself"
     if left != tip:
-        return left, f"{base} has gone on since: compared with {left[:SHORT]}, where {head or 'HEAD'} left it"
+        return left, f"{base} has gone on since: compared with {left[:SHORT]}, where HEAD left it"
     return tip, ""
 
 
@@ -66,8 +66,11 @@ def lay_out(root: Path, commit: str, folder: Path) -> Tree:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise UsageError(f"{commit[:SHORT]} has no {LAID_OUT}/: {said[-1] if said else 'git says nothing'}")
     folder.mkdir(parents=True)
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+    except tarfile.TarError as error:  # a link that leads out of it
+        raise UsageError(f"{commit[:SHORT]} cannot be laid out: {error}") from error
     return Tree(label=commit[:SHORT], folder=folder, commit=commit)
 
 

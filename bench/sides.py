@@ -33,7 +33,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
     trees = root / ".bench" / "trees"
     shutil.rmtree(trees, ignore_errors=True)  # of one that was killed: there is one measurement at a time
     try:
-        left, note = where_it_left(root, base, head)
+        left, note = where_it_left(root, base) if head is None else (commit_of(root, base), "")
         here = lay_out(root, left, trees / "base")
         again = lay_out(root, left, trees / "again")
         there = (

@@ -10,6 +10,16 @@ def tables(tmp_path):
     return contenders.declared(make_project(tmp_path))
 
 
+def test_switches_that_set_the_same_variable_do_not_go_together(tmp_path):
+    text = CONTENDERS.replace(
+        "[one-fast]", '[one.switch.size]\nbig = { env = { POOL = "64" } }\n\n[one-fast]', 1
+    )
+    tables = contenders.declared(make_project(tmp_path, contenders=text))
+    assert contenders.resolve("one:size=big,workers=2", tables).env["POOL"] == "64"
+    with pytest.raises(UsageError, match="pool=off and size=big do not go together: both set POOL"):
+        contenders.resolve("one:pool=off,size=big", tables)
+
+
 def test_an_overlay_replaces_what_it_names_and_keeps_the_rest(tables):
     fast = contenders.resolve("one-fast", tables)
     assert (fast.stack, fast.server) == ("One, faster", "tiny")

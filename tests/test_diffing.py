@@ -88,7 +88,7 @@ def test_a_changed_schema_concerns_every_contender(root):
     (root / "apps" / "schema.sql").write_text("CREATE TABLE things ();\n")
     made, notes, _, _ = plan_of(root)
     assert len(made.blocks) == 4
-    assert "schema or seed differs: every contender is compared" in notes
+    assert "schema, seed or Dockerfile differs: every contender is compared" in notes
 
 
 def test_two_commits_are_compared_as_they_were(root):
@@ -114,8 +114,34 @@ def test_contenders_that_only_one_side_has_are_named(root):
     table = (root / "apps" / "two_app" / "contenders.toml").read_text()
     (root / "apps" / "two_app" / "contenders.toml").write_text(table.replace("[cellar]", "[vault]"))
     _, notes, _, _ = plan_of(root)
+    assert "not there any more: cellar" in notes
+    _, notes, _, _ = plan_of(root, contenders=("one", "vault", "cellar"))
     assert "only in the base, compared with nothing: cellar" in notes
     assert "only in the head, compared with nothing: vault" in notes
+
+
+def test_a_new_switch_and_a_new_scenario_are_compared_with_nothing(root):
+    table = root / "apps" / "one_app" / "contenders.toml"
+    table.write_text(
+        table.read_text().replace("[one.switch.pool]", "[one.switch.size]\nbig = {}\n[one.switch.pool]")
+    )
+    asked_for = root / "apps" / "scenarios.toml"
+    asked_for.write_text(asked_for.read_text() + "\n[scenarios.new]\nmix = { hello = 1 }\n")
+    (root / "plans" / "ci.toml").write_text(
+        CI.replace('"one-fast"]', '"one-fast", "one:size=big"]').replace('["hello"]', '["hello", "new"]')
+    )
+    made, notes, _, _ = plan_of(root)
+    assert not any("size" in name for block in made.blocks for name in block.contenders)
+    assert {block.scenarios for block in made.blocks} == {("hello",)}
+    assert "only in the head, compared with nothing: one:size=big" in notes
+    assert "scenarios that the base does not have, asked of nobody: new" in notes
+
+
+def test_a_contender_whose_app_is_another_folder_by_now_is_compared(root):
+    (root / "apps" / "two_app").rename(root / "apps" / "second_app")
+    (root / "apps" / "second_app" / "app.py").write_text("slow = True\n")
+    made, _, _, _ = plan_of(root)
+    assert names(made)[0] == (f"two@{made.baseline}", "two@worktree")
 
 
 def test_without_a_plan_ci_everything_is_compared(root):

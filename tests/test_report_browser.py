@@ -40,6 +40,12 @@ def written(tmp_path_factory):
         "eventful": eventful_run(),
         "series": swept_run(),
         "claims": article_run(),
+        "evidence": run_with(
+            seen("flask", "partly", output="GET /", statements={"SELECT 1": 2}),
+            seen("fastapi", "yes", output="GET /"),
+            choices=(Choice(choose="FastAPI", when="waiting", because=(YES,)),),
+        ),
+        "practices": practices_run(),
         "partial": replace(
             with_records(synthetic_run({"flask": 400}, rounds=1, sweeps=1), failing), ended="failed"
         ),

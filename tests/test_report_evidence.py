@@ -94,6 +94,19 @@ def test_a_choice_is_given_where_all_it_stands_on_came_out_so():
     assert "- Not borne out here: Flask for waiting" in text
 
 
+def test_a_choice_of_which_nobody_looked_at_the_grounds_cannot_be_told():
+    run = run_with(choices=(Choice(choose="FastAPI", when="waiting", because=(YES,)),))
+    (item,) = page_of(run).one("ul", class_="choices").all("li")
+    assert item.text == "Cannot tell: FastAPI for waiting async, fastapi: not looked at, not yes"
+    assert "- Cannot tell: FastAPI for waiting" in report_text(analyse(run), {})
+
+
+def test_a_claim_on_what_is_told_as_facts_cannot_be_told():
+    claim = Claim(says="Flask is small", source="a leaflet", evidence=NO)
+    (finding,) = analyse(run_with(seen("flask", "facts"), claims=(claim,))).findings
+    assert (finding.verdict, finding.untold) == ("cannot tell", "it is told as facts")
+
+
 def test_a_choice_may_stand_on_claims():
     claim = Claim(says=FASTER, source="a leaflet", evidence=YES)
     choice = Choice(choose="FastAPI", when="speed", claims=(FASTER,))

@@ -56,12 +56,25 @@ def test_a_gain_is_told_as_before_and_after():
     assert "Worth nothing here: pool (fastapi)." in list(notes((flask, fastapi)))
 
 
-def test_a_switch_that_adds_something_is_told_the_same_way_round():
-    speeds = {"django": 3_000.0, "django:async=on": 1_500.0}
+@pytest.mark.parametrize(
+    ("name", "switch"),
+    [
+        ("django:async=on", "async"),
+        ("django:middleware=stock", "middleware=stock"),
+        ("django:workers=4,pool=off", "workers=4, pool"),
+    ],
+)
+def test_a_switch_that_adds_something_is_told_the_same_way_round(name, switch):
+    speeds = {"django": 3_000.0, name: 1_500.0}
     (gain,) = gains(analyse(synthetic_run(speeds, reference=ITSELF, rounds=12, noise=0.01)))
-    assert (gain.switch, gain.worth) == ("async", "costs")
+    assert (gain.switch, gain.worth) == (switch, "costs")
     assert gain.ratio.estimate == pytest.approx(0.5, rel=0.02)
     assert float(gain.without.replace(",", "")) > float(gain.with_it.replace(",", ""))
+
+
+def test_a_run_that_is_not_valid_tells_of_no_worth():
+    broken = replace(measured(), ended="failed")
+    assert {one.worth for one in gains(analyse(broken))} == {"cannot tell"}
 
 
 def test_a_run_with_one_reference_for_all_has_none():

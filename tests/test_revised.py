@@ -92,6 +92,8 @@ def test_an_accepted_regression_is_a_note():
     assert told.overall == "EQUIVALENT"
     assert len(told.waived) == 2
     assert conclude(measured(4_300.0), waiver(size=0.05)).overall == "REGRESSED"
+    elsewhere = conclude(measured(), waiver(of="users-crud"))
+    assert not any("waiver" in note for note in elsewhere.notes)
     expired = conclude(measured(4_300.0), waiver(until=date(2026, 11, 24)))
     assert expired.overall == "REGRESSED"
     assert "waiver expired on 2026-11-24: fastapi, hello: it had to be" in expired.notes
@@ -117,7 +119,34 @@ def test_a_side_that_answers_wrongly_under_load_makes_it_invalid():
         )
     )
     assert told.overall == "INVALID"
-    assert f"{HEAD} (the head) gave no right answer in hello" in told.invalid
+    assert len(told.invalid) == 1
+    assert told.invalid[0].startswith(f"{HEAD} (the head) gave wrong answers: ")
+
+
+def test_a_few_wrong_answers_in_a_hundred_are_no_speed():
+    def now_and_then(record):
+        if record.slice.cell.contender != HEAD:
+            return record
+        return replace(
+            record, sample=replace(record.sample, failures={"status 500": record.sample.requests // 30})
+        )
+
+    told = conclude(with_records(measured(), now_and_then))
+    assert told.overall == "INVALID"
+    assert "of" in told.invalid[0]
+
+
+def test_slower_is_one_family_of_throughput_down_and_cpu_up():
+    """Both metrics of a slower head count as slower: their tests are one family, not two."""
+    slower, faster = conclude(measured(4_300.0)), conclude(measured(5_800.0))
+    assert {one.verdict for one in slower.times} == {"slower"}
+    assert {one.verdict for one in faster.times} == {"faster"}
+    assert len({one.adjusted_p for one in slower.times}) == 1
+
+
+def test_a_run_that_was_cut_short_before_anything_was_counted_settles_nothing():
+    assert conclude(replace(measured(), records=(), ended="interrupted")).overall == "INCONCLUSIVE"
+    assert conclude(replace(measured(), records=(), ended="failed")).overall == "INVALID"
 
 
 def test_a_run_that_was_cut_short_settles_nothing():
@@ -135,7 +164,7 @@ def test_too_few_rounds_are_no_verdict():
 def test_the_verdict_is_written_for_people_machines_and_as_test_results(tmp_path):
     run = asking(measured(4_300.0), {READ: 1.0}, {READ: 2.0})
     analysis, told = analyse(run), conclude(run, notes=("main has gone on since",))
-    write_verdict(analysis, told, tmp_path)
+    write_verdict(analysis, told, tmp_path, 1)
     words = (tmp_path / MARKDOWN).read_text()
     assert words.startswith("**REGRESSED**: it got slower.\n")
     assert "- fastapi, hello: req/s −14" in words
@@ -158,4 +187,4 @@ def test_a_verdict_that_nothing_changed_is_short():
     assert text(analyse(run), conclude(run)).startswith(
         "**EQUIVALENT**: nothing changed by more than its margin."
     )
-    assert document(analyse(run), conclude(run))["exit_code"] == 0
+    assert document(analyse(run), conclude(run), 4)["exit_code"] == 4

@@ -57,11 +57,11 @@ def test_a_branch_is_compared_with_where_it_left(root):
     left = commit(root)
     git(root, "switch", "--quiet", "--create", "feature")
     commit(root, "ours")
-    assert where_it_left(root, "main", None) == (left, "")
+    assert where_it_left(root, "main") == (left, "")
     git(root, "switch", "--quiet", "main")
     commit(root, "theirs")
     git(root, "switch", "--quiet", "feature")
-    found, note = where_it_left(root, "main", None)
+    found, note = where_it_left(root, "main")
     assert found == left
     assert note == f"main has gone on since: compared with {left[:8]}, where HEAD left it"
 
@@ -69,7 +69,7 @@ def test_a_branch_is_compared_with_where_it_left(root):
 def test_without_a_common_ancestor_it_is_the_base_itself_and_that_is_said(root):
     git(root, "switch", "--quiet", "--orphan", "other")
     commit(root, "another beginning")
-    found, note = where_it_left(root, "main", None)
+    found, note = where_it_left(root, "main")
     assert found == commit_of(root, "main")
     assert "no common ancestor" in note
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import contenders
+from bench.errors import UsageError
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.verification import verify
@@ -33,9 +34,16 @@ def test_a_switch_is_one_difference():
         assert len(off.env.items() - on.env.items()) + len(off.sql) - len(on.sql) == 1
 
 
+@pytest.mark.parametrize("name", ["django-drf:orm=off", "fastapi-def:orm=off", "fastapi-def:async=off"])
+def test_a_switch_that_would_make_another_contender_is_refused(name):
+    with pytest.raises(UsageError, match="is unknown"):
+        contenders.resolve(name, TABLES)
+
+
 @pytest.mark.slow
 def test_what_is_answered_does_not_depend_on_a_switch(tmp_path):
-    asked = [contenders.resolve(f"{base}:{switch}=off", TABLES) for base, switch in product(BASES, SWITCHES)]
+    others = ("django:middleware=stock", "django:async=on", "fastapi:async=off")
+    asked = [contenders.resolve(name, TABLES) for name in (*OFF, *others)]
     with ProcessRuntime(
         project=ROOT, placement=placed(None), scratch=tmp_path / "scratch", logs=tmp_path / "logs"
     ) as runtime:

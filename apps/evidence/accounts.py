@@ -1,5 +1,6 @@
 """Authentication: who keeps the accounts, the framework or you?"""
 
+import httpx
 from forms import NAME, PASSWORD, log_in
 from source import code_lines, definitions
 from subject import Finding, Subject
@@ -13,18 +14,17 @@ def look(subject: Subject) -> Finding:
     stranger = subject.client.get("/me", follow_redirects=True)
     output = [f"GET /me as a stranger: {_shown(stranger)}"]
     scheme = stranger.headers.get("WWW-Authenticate", "").partition(" ")[0]
-    if scheme == "Basic":
-        known = subject.client.get("/me", auth=(NAME, PASSWORD))
-        wrong = subject.client.get("/me", auth=(NAME, "wrong"))
-        output.append(f"with a wrong password: {_shown(wrong)}")
-    else:
-        known = log_in(subject.client, stranger)
+    wrong, known = (
+        _me(subject.client, stranger, scheme, password) for password in (f"not {PASSWORD}", PASSWORD)
+    )
+    output.append(f"GET /me, {NAME} with a wrong password, by {scheme or 'form'}: {_shown(wrong)}")
     output.append(f"GET /me, {NAME}, by {scheme or 'form'}: {_shown(known)}")
-    let_in = known.is_success and known.text.replace(" ", "").strip() == f'{{"name":"{NAME}"}}'
+    let_in = _names(known) and not _names(wrong) and not _names(stranger)
     own = [name for name in definitions(file) if name != VIEW] if file.is_file() else []
     lines = f"{code_lines(file)} lines of your own" if file.is_file() else "nothing"
     if not let_in:
-        return Finding(outcome="no", shows="Nobody can log in.", output="\n".join(output))
+        shows = "Anybody gets in." if _names(wrong) or _names(stranger) else "Nobody can log in."
+        return Finding(outcome="no", shows=shows, output="\n".join(output))
     return Finding(
         outcome="partly" if own else "yes",
         shows=(
@@ -36,7 +36,19 @@ def look(subject: Subject) -> Finding:
     )
 
 
-def _shown(response) -> str:
+def _me(client: httpx.Client, form: httpx.Response, scheme: str, password: str) -> httpx.Response:
+    """Return /me as it answers one with that password."""
+    if scheme == "Basic":
+        return client.get("/me", auth=(NAME, password))
+    return log_in(client, form, password)
+
+
+def _names(response: httpx.Response) -> bool:
+    """Return whether it says who is logged in."""
+    return response.is_success and response.text.replace(" ", "").strip() == f'{{"name":"{NAME}"}}'
+
+
+def _shown(response: httpx.Response) -> str:
     way = " → ".join(str(one.status_code) for one in (*response.history, response))
     kind = response.headers.get("Content-Type", "").partition(";")[0]
     return f"{way} {response.text.strip() if kind == 'application/json' else response.url.path}"

@@ -20,8 +20,12 @@ def look(subject: Subject) -> Finding:
     output.append(
         f"GET {users.url.path}: {users.status_code}, {_title(users.text)}: {', '.join(listed[:3])} …"
     )
+    if not listed:
+        return Finding(
+            outcome="no", shows="/admin/ lists no users after its log-in.", output="\n".join(output)
+        )
     return Finding(
-        outcome="yes" if listed else "no",
+        outcome="yes",
         shows=f"/admin/ lets in and lists users, {len(listed)} a page, from configuration alone.",
         output="\n".join(output),
     )

@@ -25,8 +25,8 @@ def inputs(page: str) -> dict[str, str]:
     return reader.values
 
 
-def log_in(client: httpx.Client, form: httpx.Response) -> httpx.Response:
+def log_in(client: httpx.Client, form: httpx.Response, password: str = PASSWORD) -> httpx.Response:
     """Send the log-in *form* filled in, hidden fields included, to where it came from."""
-    filled = {**inputs(form.text), "username": NAME, "password": PASSWORD}
+    filled = {**inputs(form.text), "username": NAME, "password": password}
     headers = {"Referer": str(form.url)}
     return client.post(form.url, data=filled, headers=headers, follow_redirects=True)

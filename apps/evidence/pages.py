@@ -10,9 +10,11 @@ ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co"
 def look(subject: Subject) -> Finding:
     """Give user 1 a name that is markup, and look for it in the page of users."""
     before = subject.client.get("/users/1").json()
-    subject.client.put("/users/1", json={**before, "name": NASTY})
-    page = subject.client.get("/users/page")
-    subject.client.put("/users/1", json=before)
+    subject.client.put("/users/1", json={**before, "name": NASTY}).raise_for_status()
+    try:
+        page = subject.client.get("/users/page")
+    finally:
+        subject.client.put("/users/1", json=before)
     engine = ENGINE if ENGINE in subject.lock.via else subject.framework
     row = next((line.strip() for line in page.text.splitlines() if "alert(1)" in line), "no such row")
     escaped = ESCAPED in page.text and NASTY not in page.text

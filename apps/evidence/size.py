@@ -4,6 +4,7 @@ import importlib.metadata
 from collections.abc import Iterable
 from pathlib import Path
 
+from pages import ENGINE
 from source import code_lines, distribution
 from subject import Finding, Subject
 
@@ -16,7 +17,9 @@ def look(subject: Subject) -> Finding:
     templates = sorted((subject.app / "templates").glob("*"))
     lines = {file: code_lines(file) for file in (*files, *templates)}
     imports = sorted(map(distribution, subject.source.imports(files)))
-    needed = subject.lock.behind(imports)
+    # FastAPI imports its engine by itself, wherever that was asked for.
+    engines = {ENGINE} & subject.lock.via.keys() if templates else set()
+    needed = subject.lock.behind({*imports, *engines})
     size = _installed(subject, needed)
     return Finding(
         outcome="facts",

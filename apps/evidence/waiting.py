@@ -6,26 +6,33 @@ from urllib.parse import urlsplit
 
 from subject import Finding, Subject
 
-TOGETHER, WAIT_MS = 64, 100
+TOGETHER, WAIT_MS, ATTEMPTS = 64, 100, 3
 ALL, ONE = TOGETHER / 2, 2  # at a time: what counts as all of them, and as one after another
 
 
 def look(subject: Subject) -> Finding:
-    """Ask for a view that is written with `async def` where there is one, and for the contract's own."""
+    """Ask a view that is written with `async def` where the app has one, else the contract's own."""
     paths = [path for path in ("/async/wait", "/wait") if subject.client.get(f"{path}?ms=0").is_success]
-    taken = {path: asyncio.run(_together(subject.url, path)) for path in paths}
-    answering_s, best_s = min(taken.values(), key=lambda both: both[1] - both[0])
-    at_a_time = min(TOGETHER, TOGETHER * WAIT_MS / 1000 / max(best_s - answering_s, WAIT_MS / 1000))
+    taken = {path: _best(subject.url, path) for path in paths}
+    view = paths[0]
+    answering_s, waiting_s = taken[view]
+    at_a_time = min(TOGETHER, TOGETHER * WAIT_MS / 1000 / max(waiting_s - answering_s, WAIT_MS / 1000))
     how = "all together" if at_a_time >= ALL else f"about {max(1, round(at_a_time))} at a time"
     return Finding(
         outcome="yes" if at_a_time >= ALL else "no" if at_a_time < ONE else "partly",
-        shows=f"{TOGETHER} requests that wait {WAIT_MS} ms took {best_s:.2f} s on one worker, "
+        shows=f"{TOGETHER} requests of {view} that wait {WAIT_MS} ms took {waiting_s:.2f} s on one worker, "
         f"{answering_s:.2f} s without the wait: {how}.",
         output="\n".join(
             f"{TOGETHER} × GET {path} at once: ?ms=0 {without_s:.3f} s, ?ms={WAIT_MS} {with_s:.3f} s"
             for path, (without_s, with_s) in taken.items()
         ),
     )
+
+
+def _best(url: str, path: str) -> tuple[float, float]:
+    """Return the attempt in which waiting took least: a machine that is busy for a moment shows nothing."""
+    attempts = [asyncio.run(_together(url, path)) for _ in range(ATTEMPTS)]
+    return min(attempts, key=lambda both: both[1] - both[0])
 
 
 async def _together(url: str, path: str) -> tuple[float, float]:

@@ -112,6 +112,8 @@ def _finding(
 def _seen(claim: Claim, said: Ground, seen: Evidence | None) -> Finding:
     if seen is None:
         return Finding(claim=claim, verdict="cannot tell", untold=f"nobody looked at {said.contender} for it")
+    if seen.outcome == "facts":
+        return Finding(claim=claim, verdict="cannot tell", evidence=seen, untold="it is told as facts")
     verdict: ClaimVerdict = "supported" if seen.outcome == said.outcome else "not supported"
     return Finding(claim=claim, verdict=verdict, evidence=seen)
 

@@ -95,17 +95,24 @@ def judged(comparison: Comparison, floors: Sequence[Comparison], margins: Mappin
     """Return *comparison* with its verdict; the noise floor of its own cells counts, else the run's first."""
     metric, ratio, margin = comparison.metric, comparison.ratio, margins[comparison.metric]
     verdict = verdict_of(metric, ratio, margin)
-    floor = noise_floor_of(comparison.cell, metric, floors)
+    floor = noise_floor_of(comparison.cell, metric, floors, comparison.reference)
     if ratio and floor and verdict in ("faster", "slower") and blocked(metric, ratio, floor.ratio, margin):
         return replace(comparison, verdict="inconclusive", blocked=True)
     return replace(comparison, verdict=verdict)
 
 
-def noise_floor_of(cell: Cell, metric: Metric, floors: Sequence[Comparison]) -> Comparison | None:
-    """Return the one of *floors* that counts for *cell*: that of its own cells, else the run's first."""
+def noise_floor_of(
+    cell: Cell, metric: Metric, floors: Sequence[Comparison], reference: str = ""
+) -> Comparison | None:
+    """Return the one of *floors* that counts for *cell*.
+
+    That of its own reference in its own scenario and load, else of another contender there, else the run's
+    first.
+    """
     same = [floor for floor in floors if floor.metric == metric]
     here = [floor for floor in same if _beside(floor.cell, "") == _beside(cell, "")]
-    return next(iter((*here, *same)), None)
+    own = [floor for floor in here if floor.reference == reference]
+    return next(iter((*own, *here, *same)), None)
 
 
 def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:

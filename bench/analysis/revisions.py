@@ -14,10 +14,14 @@ from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Queries, Record, Run
 
+Side = Literal["slower", "faster"]
 Counted = Literal["statements", "response_bytes", "memory_bytes"]
 
 # What a count may grow by: statements by what a connection set up under way is, lengths and memory by little.
 COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
+
+
+SIDES: tuple[Side, Side] = ("slower", "faster")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +64,26 @@ def time_changes(run: Run, limited: Iterable[Cell]) -> tuple[TimeChange, ...]:
     compared = [one for one in comparisons(run, cells) if not one.cell.contender.endswith(SAME_AGAIN)]
     floors = noise_floors(run, cells)
     told = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
-    sides = [1 if (one.ratio and one.ratio.estimate > 1) else -1 for one in told]
-    levels = {side: adjusted_p([_member(run, one, side) for one in told]) for side in (1, -1)} if told else {}
+    levels = {side: adjusted_p([_member(run, one, side) for one in told]) for side in SIDES} if told else {}
     judged = {
-        (one.cell, one.metric): _judged(run, one, levels[side][place], floors)
-        for place, (one, side) in enumerate(zip(told, sides, strict=True))
+        (one.cell, one.metric): _judged(run, one, levels[_side(one)][place], floors)
+        for place, one in enumerate(told)
     }
     return tuple(judged.get((one.cell, one.metric)) or _untold(run, one) for one in compared)
 
 
-def _member(run: Run, one: Comparison, towards: int) -> Member:
+def _side(one: Comparison) -> Side:
+    more = one.ratio is not None and one.ratio.estimate > 1
+    return "faster" if more == MORE_IS_BETTER[one.metric] else "slower"
+
+
+def _member(run: Run, one: Comparison, side: Side) -> Member:
+    """Ask whether a cell is beyond its margin on a *side*: of CPU upwards is slower, of throughput downwards."""
     reference = replace(one.cell, contender=one.reference)
     return Member(
         log_ratios=log_ratios(run.records, one.cell, reference, one.metric),
         log_margin=math.log1p(run.plan.margins[one.metric]),
-        towards=1 if towards == 1 else -1,
+        towards=1 if (side == "faster") == MORE_IS_BETTER[one.metric] else -1,
     )
 
 
@@ -82,8 +91,8 @@ def _judged(run: Run, one: Comparison, level: float, floors: Sequence[Comparison
     margin, ratio = run.plan.margins[one.metric], one.ratio
     verdict, why = verdict_of(one.metric, ratio, margin), ""
     if ratio and level <= FALSE_ALARMS:
-        verdict = "faster" if (ratio.estimate > 1) == MORE_IS_BETTER[one.metric] else "slower"
-        floor = noise_floor_of(one.cell, one.metric, floors)
+        verdict = _side(one)
+        floor = noise_floor_of(one.cell, one.metric, floors, one.reference)
         if floor and blocked(one.metric, ratio, floor.ratio, margin):
             verdict, why = "inconclusive", "the noise floor shows as much between equals"
     elif verdict in ("faster", "slower"):

@@ -1,28 +1,27 @@
 """`bench diff`."""
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
 
 from bench import contenders, diffing, lab, session
 from bench.analysis import Analysis, analyse
-from bench.documents import to_json
-from bench.errors import CannotMeasure
+from bench.cli.measuring import say_runtime
+from bench.documents import to_json, write_atomically
+from bench.errors import BenchError, CannotMeasure
 from bench.report.page import write_report
-from bench.report.verdict import MARKDOWN, document, write_verdict
-from bench.revised import EXIT_CODES, Conclusion, concluded
+from bench.report.verdict import JSON, MARKDOWN, SCHEMA, document, write_verdict
+from bench.revised import Conclusion, concluded
 from bench.runtime.turns import turn
 from bench.sides import laid_out
 from bench.store import Journal
 from bench.waivers import Waiver, read_waivers
 
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
-INCONCLUSIVE = 4
+INCONCLUSIVE, INTERRUPTED = 4, 130
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -45,7 +44,11 @@ class Duration(click.ParamType[float]):
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, changed or not")
 @click.option("--scenario", "asked", multiple=True, metavar="NAME", help="only this scenario")
 @click.option(
-    "--budget", type=Duration(), default="10m", show_default=True, help="how long to measure at most"
+    "--budget",
+    type=Duration(),
+    default="10m",
+    show_default=True,
+    help="about how long to measure; nine rounds at least",
 )
 @click.option(
     "--aa", type=click.Choice(["one", "all"]), default="one", show_default=True, help="base against itself"
@@ -84,44 +87,73 @@ def diff(
         for note in notes:
             click.echo(note, err=True)
         if not made.blocks:
-            click.echo(
-                f"nothing to compare: no app, schema or lock differs from {sides.base.label}; see --all"
-            )
+            _nothing(sides.base.label, out, as_json)
             return
-        where, _ = lab.chosen(runtime, root)
+        where, why = lab.chosen(runtime, root)
+        say_runtime(where, why)
         run = session.begin_with(root, made, where, diffing.served(sides, made), diffing.asked(sides, made))
         journal = session.open_journal(run, root / "results", out)
-        told = _carried_out(root, journal, partial(_concluded, journal, waivers, notes), as_json)
+        judge = _Judge(journal=journal, waivers=waivers, notes=notes, as_json=as_json)
+        told = _carried_out(root, judge, unsettled_code=INCONCLUSIVE if fail_on_inconclusive else 0)
     if told.overall == "INVALID":
         raise CannotMeasure(f"not valid: {'; '.join(told.invalid)}: see {journal.folder}")
-    unsettled = fail_on_inconclusive and told.overall == "INCONCLUSIVE"
-    ctx.exit(INCONCLUSIVE if unsettled else EXIT_CODES[told.overall])
+    ctx.exit(INCONCLUSIVE if told.overall == "INCONCLUSIVE" and fail_on_inconclusive else told.exit_code)
 
 
-def _carried_out(
-    root: Path, journal: Journal, conclude: Callable[[], tuple[Analysis, Conclusion]], as_json: bool
-) -> Conclusion:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """Concludes from a journal as it is, and says so."""
+
+    journal: Journal
+    waivers: tuple[Waiver, ...]
+    notes: tuple[str, ...]
+    as_json: bool
+
+    def conclude(self) -> tuple[Analysis, Conclusion]:
+        analysis = analyse(self.journal.run)
+        events = tuple(event.what for event in self.journal.run.events)
+        today = datetime.now(UTC).date()
+        return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
+
+    def say(self, code: int | None, unsettled_code: int) -> Conclusion:
+        """Write the verdict and the report; *code* is that of what stopped the run, None where nothing did."""
+        analysis, told = self.conclude()
+        if code is None:
+            code = unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
+        write_verdict(analysis, told, self.journal.folder, code)
+        if self.journal.run.records:
+            click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
+        text = (self.journal.folder / MARKDOWN).read_bytes()
+        click.echo(to_json(document(analysis, told, code)) if self.as_json else text)
+        return told
+
+
+def _carried_out(root: Path, judge: _Judge, *, unsettled_code: int) -> Conclusion:
     """Measure, and conclude from what there is however that ends.
 
     A verdict is there from the beginning: whoever kills this finds that nothing is settled.
     """
-    analysis, told = conclude()
-    write_verdict(analysis, replace(told, overall="INCONCLUSIVE", invalid=()), journal.folder)
+    analysis, told = judge.conclude()
+    begun = replace(told, overall="INCONCLUSIVE", invalid=())
+    write_verdict(analysis, begun, judge.journal.folder, unsettled_code)
     try:
-        session.measure(root, journal)
-    finally:
-        analysis, told = conclude()
-        write_verdict(analysis, told, journal.folder)
-        if journal.run.records:
-            click.echo(f"report: {write_report(journal.run, journal.folder)}", err=True)
-        said = to_json(document(analysis, told)) if as_json else (journal.folder / MARKDOWN).read_bytes()
-        click.echo(said)
-    return told
+        session.measure(root, judge.journal)
+    except BenchError as error:
+        judge.say(error.exit_code, unsettled_code)
+        raise
+    except KeyboardInterrupt:
+        judge.say(INTERRUPTED, unsettled_code)
+        raise
+    return judge.say(None, unsettled_code)
 
 
-def _concluded(
-    journal: Journal, waivers: tuple[Waiver, ...], notes: tuple[str, ...]
-) -> tuple[Analysis, Conclusion]:
-    analysis = analyse(journal.run)
-    events = tuple(event.what for event in journal.run.events)
-    return analysis, concluded(analysis, waivers, (*events, *notes), today=datetime.now(UTC).date())
+def _nothing(base: str, out: Path | None, as_json: bool) -> None:
+    """Say that there is nothing to compare, in *out* as well, where a workflow looks for a verdict."""
+    why = f"no app, schema or lock differs from {base}; see --all"
+    told = {"schema": SCHEMA, "verdict": "EQUIVALENT", "exit_code": 0, "base": base, "notes": [why]}
+    text = f"**EQUIVALENT**: nothing to compare: {why}"
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / JSON, to_json(told))
+        write_atomically(out / MARKDOWN, f"{text}\n".encode())
+    click.echo(to_json(told) if as_json else text)

@@ -66,7 +66,7 @@ def run(
         return
     with turn():
         journal = session.open_journal(begun, root / "results", out)
-        _say_runtime(begun.runtime, why)
+        say_runtime(begun.runtime, why)
         _carry_out(root, journal, away)
 
 
@@ -109,7 +109,7 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
     chosen = [contenders.resolve(name, tables) for name in names or tables]
     outcomes = []
     name, why = lab.chosen(runtime, root)
-    _say_runtime(name, why)
+    say_runtime(name, why)
     with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs", name) as opened:
         shown.phase("preparing environments and services")
         opened.prepare(chosen)
@@ -131,5 +131,6 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
         raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")
 
 
-def _say_runtime(name: str, why: str) -> None:
+def say_runtime(name: str, why: str) -> None:
+    """Say first where contenders will run, and why where that was left open."""
     click.echo(f"runtime: {name}{f' (asked for: {lab.AUTO}; {why})' if why else ''}", err=True)

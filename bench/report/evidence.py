@@ -58,6 +58,15 @@ def advice(one: Grounded) -> str:
     return f"{one.choice.choose} for {one.choice.when}"
 
 
+def standing(one: Grounded) -> str:
+    """Return whether a choice is given, or why it is not."""
+    if one.holds:
+        return "Choose"
+    unseen = any(seen is None for _, seen in one.seen)
+    untold = any(finding.verdict == "cannot tell" for finding in one.findings)
+    return "Cannot tell" if unseen or untold else "Not borne out here"
+
+
 def grounds(one: Grounded) -> Iterator[str]:
     """Yield each ground of a choice with what was found for it."""
     for ground, seen in one.seen:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.analysis import Analysis, Comparison, Estimate, Verdict
+from bench.analysis import Analysis, Comparison, Estimate, Row, Verdict
 from bench.model import ITSELF, SAME_AGAIN, Cell
 from bench.report.answer import abouts
 from bench.report.statements import per_request
-from bench.report.wording import NOTHING, both, point
+from bench.report.wording import NOTHING, at_least, both, point
 
 HEADINGS = (
     "practice",
@@ -19,8 +19,8 @@ HEADINGS = (
     "SQL per request",
     "verdict",
 )
-SWITCH = re.compile(r"(?P<contender>[^:]+):(?P<switch>[a-z_]+)=(?P<value>[^,@~]+)")
-ON = "on"  # the value of a switch that adds a practice
+SWITCHED = re.compile(r"[^:@~]+:(?P<switches>[^@~]+)")
+OFF = "=off"  # what takes a practice away; any other value adds something
 OPPOSITE: Mapping[Verdict, Verdict] = {"slower": "faster", "faster": "slower"}
 # What is judged is the contender without it, relative to the one with it.
 WORTH: Mapping[Verdict, str] = {
@@ -63,7 +63,7 @@ def gains(analysis: Analysis) -> tuple[Gain, ...]:
         for comparison in analysis.comparisons
         if comparison.metric == "throughput_rps"
         and not comparison.cell.contender.endswith(SAME_AGAIN)
-        and (found := SWITCH.fullmatch(comparison.cell.contender))
+        and (found := SWITCHED.fullmatch(comparison.cell.contender))
     )
 
 
@@ -81,23 +81,29 @@ def notes(told: tuple[Gain, ...]) -> Iterator[str]:
 
 
 def _gain(analysis: Analysis, comparison: Comparison, found: re.Match[str]) -> Gain:
-    """Return what a switch is worth: `=on` adds a practice, anything else takes it away."""
+    """Return what switches are worth: `pool=off` takes a practice away, `middleware=stock` adds something."""
     run, cell = analysis.run, comparison.cell
     rows = {row.cell: row for row in analysis.rows}
     plain = Cell(contender=comparison.reference, scenario=cell.scenario, load=cell.load)
-    adds = found["value"] == ON
+    switches = found["switches"].split(",")
+    adds = not all(switch.endswith(OFF) for switch in switches)
+    verdict = comparison.verdict if not adds else OPPOSITE.get(comparison.verdict, comparison.verdict)
     without, having = (plain, cell) if adds else (cell, plain)
     return Gain(
-        switch=found["switch"],
+        switch=", ".join(switch.removesuffix(OFF).removesuffix("=on") for switch in switches),
         about=abouts(run).get(cell.scenario, cell.scenario),
-        stack=rows[plain].stack,
+        stack=" → ".join(dict.fromkeys((rows[without].stack, rows[having].stack))),
         contender=comparison.reference,
-        without=point(rows[without].throughput_rps),
-        with_it=point(rows[having].throughput_rps),
+        without=_told(rows[without]),
+        with_it=_told(rows[having]),
         ratio=comparison.ratio if adds else _inverse(comparison.ratio),
         statements=f"{_statements(analysis, without)} → {_statements(analysis, having)}",
-        worth=WORTH[OPPOSITE.get(comparison.verdict, comparison.verdict) if adds else comparison.verdict],
+        worth=WORTH["invalid" if analysis.invalid else verdict],
     )
+
+
+def _told(row: Row) -> str:
+    return at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps)
 
 
 def _inverse(ratio: Estimate | None) -> Estimate | None:

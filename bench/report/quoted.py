@@ -12,6 +12,7 @@ from bench.report.answer import abouts, answer
 from bench.report.columns import quoted_columns
 from bench.report.facts import facts
 from bench.report.markdown import cell, joined
+from bench.report.method import warnings
 from bench.report.panels import caveats_everywhere, panels
 from bench.report.series import apart
 
@@ -32,6 +33,7 @@ def quotation(analysis: Analysis, folder: str) -> str:
     shown = panels(analysis)
     return environment.get_template("quoted.md.j2").render(
         run=analysis.run,
+        warnings=tuple(warnings(analysis)),
         answer=answer(analysis),
         abouts=abouts(analysis.run),
         panels=apart(shown),
@@ -57,11 +59,14 @@ def quote(run: Run, folder: Path, document: Path) -> None:
     """
     try:
         link = folder.resolve().relative_to(document.resolve().parent).as_posix()
+    except ValueError as error:
+        raise UsageError(f"{document}: {folder} does not lie beside or below it") from error
+    try:
         text = between_markers(document.read_text(), quotation(analyse(run), link))
         write_atomically(document, text.encode())
     except OSError as error:
         raise UsageError(f"{document}: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageError(f"{document}: {folder} does not lie beside or below it") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{document}: {error}") from error
     except UsageError as error:
         raise UsageError(f"{document}: {error}") from error

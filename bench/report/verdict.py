@@ -11,7 +11,7 @@ from bench.report.changes import METRICS, WORDS
 from bench.report.markdown import cell
 from bench.report.plain import plain_estimate, rounded
 from bench.report.wording import both, change, mebibytes, plural
-from bench.revised import EXIT_CODES, Conclusion, place
+from bench.revised import Conclusion, place
 
 # Format history
 # 1  first
@@ -28,22 +28,22 @@ SAYS = {
 }
 
 
-def write_verdict(analysis: Analysis, told: Conclusion, folder: Path) -> Path:
+def write_verdict(analysis: Analysis, told: Conclusion, folder: Path, exit_code: int) -> Path:
     """Write verdict.md, verdict.json and verdict.xml (JUnit) into *folder*; return the first."""
-    write_atomically(folder / JSON, to_json(document(analysis, told)))
+    write_atomically(folder / JSON, to_json(document(analysis, told, exit_code)))
     write_atomically(folder / JUNIT, junit(told))
     write_atomically(folder / MARKDOWN, text(analysis, told).encode())
     return folder / MARKDOWN
 
 
-def document(analysis: Analysis, told: Conclusion) -> dict[str, Any]:
-    """Return verdict.json, ready for JSON."""
+def document(analysis: Analysis, told: Conclusion, exit_code: int) -> dict[str, Any]:
+    """Return verdict.json, ready for JSON; *exit_code* is what the shell sees."""
     run = analysis.run
     reasons = {place(one): waiver.reason for one, waiver in told.waived}
     return {
         "schema": SCHEMA,
         "verdict": told.overall,
-        "exit_code": EXIT_CODES[told.overall],
+        "exit_code": exit_code,
         "base": run.plan.baseline,
         "rounds": len({record.slice.round for record in run.records}),
         "partial": analysis.partial,
@@ -92,17 +92,15 @@ def text(analysis: Analysis, told: Conclusion) -> str:
 
 
 def _lines(analysis: Analysis, told: Conclusion) -> Iterator[str]:
-    yield f"**{told.overall}**: {SAYS[told.overall]}."
+    apart = ", apart from what is accepted" if told.waived else ""
+    yield f"**{told.overall}**: {SAYS[told.overall]}{apart}."
     yield ""
     for why in told.invalid:
         yield f"- {why}"
     for one in told.regressed:
-        yield f"- {sentence(one)}"
+        yield from _told(one)
     for one, waiver in told.waived:
-        yield f"- accepted until {waiver.until}: {sentence(one)} ({waiver.reason})"
-    for counted in told.counts:  # which statements, below what they made of it
-        for sql, calls in (*counted.appeared.items(), *((sql, -less) for sql, less in counted.gone.items())):
-            yield f"  - {calls:+g} × `{' '.join(sql.split()).replace('`', 'ˋ')}`"
+        yield from _told(one, f"accepted until {waiver.until} ({waiver.reason}): ")
     if told.times:
         yield ""
         yield "| contender | scenario | | change | verdict |"
@@ -116,11 +114,20 @@ def _lines(analysis: Analysis, told: Conclusion) -> Iterator[str]:
                 f"| {WORDS[time.verdict]}{cell(why)} |"
             )
         yield ""
-    changed = [one for one in told.counts if one.verdict != "equivalent"]
-    for one in changed:
-        if one not in told.regressed:
-            yield f"- {sentence(one)}"
+    known = (*told.regressed, *(one for one, _ in told.waived))
+    for counted in told.counts:
+        if counted not in known and (counted.verdict != "equivalent" or counted.appeared or counted.gone):
+            yield from _told(counted)
     yield from (f"- {note}" for note in _notes(analysis, told))
+
+
+def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
+    """Yield a change as a bullet, and the statements that came or went below it."""
+    yield f"- {before}{sentence(one)}"
+    if isinstance(one, CountChange):
+        for sign, statements in (("+", one.appeared), ("−", one.gone)):
+            for sql, calls in statements.items():
+                yield f"  - {sign}{calls:g} × `{' '.join(sql.split()).replace('`', 'ˋ')}`"
 
 
 def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
@@ -161,7 +168,10 @@ def junit(told: Conclusion) -> bytes:
     changes: tuple[TimeChange | CountChange, ...] = (*told.times, *told.counts)
     accepted = [one for one, _ in told.waived]
     suite = ElementTree.Element(
-        "testsuite", name="bench diff", tests=str(len(changes)), errors=str(len(told.invalid))
+        "testsuite",
+        name="bench diff",
+        tests=str(len(changes) + len(told.invalid)),
+        errors=str(len(told.invalid)),
     )
     for one in changes:
         contender, of, metric = place(one)
