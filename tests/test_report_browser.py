@@ -8,10 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from bench.questions import Choice
 from bench.report.page import write_report
 from tests.synthetic import failing, synthetic_run, with_records
 from tests.test_report_claims import article_run
+from tests.test_report_evidence import YES, run_with, seen
 from tests.test_report_files import eventful_run, swept_run
+from tests.test_report_gains import measured as practices_run
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +78,7 @@ def opened(chromium, written):
 
 
 @pytest.mark.parametrize(("scheme", "width"), WAYS)
-@pytest.mark.parametrize("name", ["eventful", "series", "claims", "partial"])
+@pytest.mark.parametrize("name", ["eventful", "series", "claims", "partial", "evidence", "practices"])
 def test_anyone_can_use_it(opened, name, scheme, width):
     page = opened(name, width, color_scheme=scheme)
     for opener in page.locator(".opener:visible").all()[:1]:
