@@ -157,7 +157,7 @@ def _served(sides: Sides, name: str, asked: Sequence[str]) -> tuple[str, ...]:
 
 
 def _everyone(sides: Sides) -> tuple[bool, tuple[str, ...]]:
-    """Return whether every contender may have changed, as what they share differs, and what has to be said."""
+    """Return whether what all contenders share differs, and what has to be said."""
     base, head = content(sides.base.folder), content(sides.head.folder)
     notes = []
     if base["scenarios"] != head["scenarios"]:

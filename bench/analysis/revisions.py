@@ -78,7 +78,7 @@ def _side(one: Comparison) -> Side:
 
 
 def _member(run: Run, one: Comparison, side: Side) -> Member:
-    """Ask whether a cell is beyond its margin on a *side*: of CPU upwards is slower, of throughput downwards."""
+    """Ask whether a cell is beyond its margin on a *side*: slower is more CPU, or fewer requests."""
     reference = replace(one.cell, contender=one.reference)
     return Member(
         log_ratios=log_ratios(run.records, one.cell, reference, one.metric),

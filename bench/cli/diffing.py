@@ -116,7 +116,7 @@ class _Judge:
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
     def say(self, code: int | None, unsettled_code: int) -> Conclusion:
-        """Write the verdict and the report; *code* is that of what stopped the run, None where nothing did."""
+        """Write the verdict and the report; *code*: of what stopped the run, None where nothing did."""
         analysis, told = self.conclude()
         if code is None:
             code = unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
