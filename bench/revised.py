@@ -69,8 +69,9 @@ def concluded(
     run = analysis.run
     times = time_changes(run, [row.cell for row in analysis.rows if row.client_limit])
     counts = count_changes(run)
-    waived = tuple(_waived((*times, *counts), waivers, today))
-    judged = {place(one)[:2] for one in (*times, *counts)} if not analysis.partial else set()
+    changes: tuple[AnyChange, ...] = (*times, *counts)
+    waived = tuple(_waived(changes, waivers, today))
+    judged = {place(one)[:2] for one in changes} if not analysis.partial else set()
     concerned = [one for one in waivers if (one.contender, one.of) in judged]
     told = Conclusion(
         overall="INCONCLUSIVE",

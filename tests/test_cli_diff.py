@@ -52,7 +52,14 @@ def root(tmp_path):
 def test_where_nothing_changed_there_is_nothing_to_compare(root, monkeypatch):
     told = call(root, "main", monkeypatch=monkeypatch)
     assert told.exit_code == 0, told.output
-    assert told.stdout.startswith("nothing to compare: no app, schema or lock differs from ")
+    assert told.stdout.startswith("**EQUIVALENT**: nothing to compare: no app, schema or lock differs from ")
+
+
+def test_where_nothing_changed_a_workflow_still_finds_a_verdict(root, tmp_path, monkeypatch):
+    told = call(root, "main", "--json", "--out", str(tmp_path / "out"), monkeypatch=monkeypatch)
+    assert json.loads(told.stdout)["verdict"] == "EQUIVALENT"
+    assert json.loads((tmp_path / "out" / "verdict.json").read_text())["exit_code"] == 0
+    assert (tmp_path / "out" / "verdict.md").read_text().startswith("**EQUIVALENT**")
 
 
 @pytest.mark.parametrize(
