@@ -93,11 +93,14 @@ def diff(
         say_runtime(where, why)
         run = session.begin_with(root, made, where, diffing.served(sides, made), diffing.asked(sides, made))
         journal = session.open_journal(run, root / "results", out)
-        judge = _Judge(journal=journal, waivers=waivers, notes=notes, as_json=as_json)
-        told = _carried_out(root, judge, unsettled_code=INCONCLUSIVE if fail_on_inconclusive else 0)
+        unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
+        judge = _Judge(
+            journal=journal, waivers=waivers, notes=notes, as_json=as_json, unsettled_code=unsettled
+        )
+        told, code = _carried_out(root, judge)
     if told.overall == "INVALID":
         raise CannotMeasure(f"not valid: {'; '.join(told.invalid)}: see {journal.folder}")
-    ctx.exit(INCONCLUSIVE if told.overall == "INCONCLUSIVE" and fail_on_inconclusive else told.exit_code)
+    ctx.exit(code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ class _Judge:
     waivers: tuple[Waiver, ...]
     notes: tuple[str, ...]
     as_json: bool
+    unsettled_code: int  # where not all is settled
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
@@ -115,36 +119,36 @@ class _Judge:
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
-    def say(self, code: int | None, unsettled_code: int) -> Conclusion:
-        """Write the verdict and the report; *code*: of what stopped the run, None where nothing did."""
+    def say(self, stopped: int | None = None) -> tuple[Conclusion, int]:
+        """Write verdict and report; return the conclusion and the exit code: what *stopped* the run, if it did."""
         analysis, told = self.conclude()
-        if code is None:
-            code = unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
+        settled = self.unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
+        code = settled if stopped is None else stopped
         write_verdict(analysis, told, self.journal.folder, code)
         if self.journal.run.records:
             click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
         text = (self.journal.folder / MARKDOWN).read_bytes()
         click.echo(to_json(document(analysis, told, code)) if self.as_json else text)
-        return told
+        return told, code
 
 
-def _carried_out(root: Path, judge: _Judge, *, unsettled_code: int) -> Conclusion:
+def _carried_out(root: Path, judge: _Judge) -> tuple[Conclusion, int]:
     """Measure, and conclude from what there is however that ends.
 
     A verdict is there from the beginning: whoever kills this finds that nothing is settled.
     """
     analysis, told = judge.conclude()
     begun = replace(told, overall="INCONCLUSIVE", invalid=())
-    write_verdict(analysis, begun, judge.journal.folder, unsettled_code)
+    write_verdict(analysis, begun, judge.journal.folder, judge.unsettled_code)
     try:
         session.measure(root, judge.journal)
     except BenchError as error:
-        judge.say(error.exit_code, unsettled_code)
+        judge.say(error.exit_code)
         raise
     except KeyboardInterrupt:
-        judge.say(INTERRUPTED, unsettled_code)
+        judge.say(INTERRUPTED)
         raise
-    return judge.say(None, unsettled_code)
+    return judge.say()
 
 
 def _nothing(base: str, out: Path | None, as_json: bool) -> None:

@@ -14,9 +14,9 @@ TOLD = 3  # scenarios in a sentence; the rest as a range
 
 def answer(analysis: Analysis) -> tuple[str, ...]:
     """Return the sentences that a report begins with; nothing where there is no number to use."""
-    if analysis.run.plan.own_references:
-        return tuple(gist for panel in panels(analysis)[:TOLD] if (gist := headline(panel)))
     shown = panels(analysis)
+    if analysis.run.plan.own_references:
+        return tuple(headline(panel) for panel in shown[:TOLD]) if analysis.valid else ()
     closed = [panel for panel in apart(shown) or shown if panel.contenders and not panel.is_open]
     said = abouts(analysis.run)
     row = _most_telling(closed) if analysis.valid else None

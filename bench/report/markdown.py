@@ -1,6 +1,6 @@
 """The report as Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -16,10 +16,9 @@ from bench.report.statements import COUNTED, per_request, statement_table
 FILE = "report.md"
 
 
-def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> str:
-    """Return report.md; *charts*: by the title of a panel or series its charts, title → file's stem."""
-    run = analysis.run
-    environment = Environment(
+def environment(**filters: Callable[..., object]) -> Environment:
+    """Return what every Markdown template is filled in with, and *filters* beside its own."""
+    made = Environment(
         loader=PackageLoader("bench.report"),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -27,11 +26,16 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         keep_trailing_newline=True,
         autoescape=False,  # Markdown: `cell` and `quoted` keep its tables and code whole
     )
-    environment.filters |= {"cell": cell, "quoted": _quoted, "headline": headline, "notes": notes}
-    environment.filters["per_request"] = per_request
-    environment.filters |= {"columns": page_columns, "joined": joined}
+    made.filters |= {"cell": cell, "joined": _joined, "quoted": _quoted, **filters}
+    return made
+
+
+def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> str:
+    """Return report.md; *charts*: by the title of a panel or series its charts, title → file's stem."""
+    run = analysis.run
     shown = panels(analysis)
-    return environment.get_template("report.md.j2").render(
+    filled = environment(headline=headline, notes=notes, per_request=per_request, columns=page_columns)
+    return filled.get_template("report.md.j2").render(
         analysis=analysis,
         run=run,
         plan=run.plan,
@@ -57,7 +61,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
     )
 
 
-def joined(parts: tuple[str, str]) -> str:
+def _joined(parts: tuple[str, str]) -> str:
     """Return what a cell says with its detail in brackets behind it."""
     main, detail = parts
     return f"{main} ({detail})" if detail else main

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from bench.analysis import Analysis, analyse
 from bench.documents import write_atomically
 from bench.errors import UsageError
@@ -11,7 +9,7 @@ from bench.records import Run
 from bench.report.answer import abouts, answer
 from bench.report.columns import quoted_columns
 from bench.report.facts import facts
-from bench.report.markdown import cell, joined
+from bench.report.markdown import environment
 from bench.report.method import warnings
 from bench.report.panels import caveats_everywhere, panels
 from bench.report.series import apart
@@ -21,25 +19,20 @@ BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 
 def quotation(analysis: Analysis, folder: str) -> str:
     """Return as Markdown what is quoted of a run whose report lies in *folder*, as links have it."""
-    environment = Environment(
-        loader=PackageLoader("bench.report"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown: `cell` keeps its tables whole
-    )
-    environment.filters |= {"cell": cell, "joined": joined, "columns": quoted_columns}
     shown = panels(analysis)
-    return environment.get_template("quoted.md.j2").render(
-        run=analysis.run,
-        warnings=tuple(warnings(analysis)),
-        answer=answer(analysis),
-        abouts=abouts(analysis.run),
-        panels=apart(shown),
-        caveats=caveats_everywhere(analysis),
-        fingerprint=facts(analysis.run.fingerprint),
-        folder=folder,
+    return (
+        environment(columns=quoted_columns)
+        .get_template("quoted.md.j2")
+        .render(
+            run=analysis.run,
+            warnings=tuple(warnings(analysis)),
+            answer=answer(analysis),
+            abouts=abouts(analysis.run),
+            panels=apart(shown),
+            caveats=caveats_everywhere(analysis),
+            fingerprint=facts(analysis.run.fingerprint),
+            folder=folder,
+        )
     )
 
 
