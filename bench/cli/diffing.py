@@ -120,7 +120,7 @@ class _Judge:
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
     def say(self, stopped: int | None = None) -> tuple[Conclusion, int]:
-        """Write verdict and report; return the conclusion and the exit code, that of *stopped* if it is set."""
+        """Write verdict and report; return the conclusion and the exit code, of *stopped* if there is one."""
         analysis, told = self.conclude()
         settled = self.unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
         code = settled if stopped is None else stopped

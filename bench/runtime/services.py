@@ -33,7 +33,7 @@ UNPRIVILEGED = "nobody"  # who runs it where the harness is root, which PostgreS
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "max_connections": "400",  # 8 contenders with 32 connections, twice over while they restart
+    "max_connections": "2000",  # plan optimisations: 60 contenders with 16 to 32 connections
     "shared_buffers": "256MB",
     "shared_preload_libraries": "pg_stat_statements",
     "fsync": "off",
