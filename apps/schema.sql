@@ -12,3 +12,17 @@ CREATE TABLE posts (
     body text NOT NULL
 );
 CREATE INDEX posts_author_id ON posts (author_id);
+
+-- What sessions are kept in: Django's own table, and that of the others.
+CREATE TABLE django_session (
+    session_key varchar(40) PRIMARY KEY,
+    session_data text NOT NULL,
+    expire_date timestamptz NOT NULL
+);
+CREATE INDEX django_session_expire_date ON django_session (expire_date);
+
+CREATE TABLE sessions (
+    key varchar(43) PRIMARY KEY,
+    data jsonb NOT NULL,
+    expires timestamptz NOT NULL
+);

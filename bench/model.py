@@ -49,6 +49,7 @@ class Expect:
     json: Any = None  # a subset: objects by key, arrays by position; None: not looked at
     items: int | None = None  # length of the JSON array
     contains: str | None = None
+    unchanged: bool = False  # a 304 is as good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,10 @@ class Exchange:
     body: Any = None  # sent as JSON
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expect: Expect = field(default_factory=Expect)
-    save: Mapping[str, str] = field(default_factory=dict)  # variable → JSON key, or "header:Name"
+    # Variable → JSON key, "header:Name", "header:Name?" (empty where there is none) or "cookie:name".
+    save: Mapping[str, str] = field(default_factory=dict)
     consumes: str | None = None  # a saved variable that this request uses up
+    writes: bool = False  # though it is a GET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ class Scenario:
     @property
     def writes(self) -> bool:
         """Whether data has to be put back after it ran."""
-        return any(exchange.method != "GET" for exchange in self.exchanges)
+        return any(exchange.method != "GET" or exchange.writes for exchange in self.exchanges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Required
+from typing import Any, Required, cast
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -24,6 +24,7 @@ class ExpectForm(TypedDict, total=False):
     json: Any
     items: int
     contains: str
+    unchanged: bool
 
 
 @with_config(STRICT)
@@ -42,7 +43,7 @@ class _Request(TypedDict):
 
 @with_config(STRICT)
 class ExchangeForm(_Request, total=False):
-    """One table below [exchanges]."""
+    """One table below [exchanges]; *each*: a list's one item that names {it} is written out so often."""
 
     headers: dict[str, str]
     body: Any
@@ -50,6 +51,8 @@ class ExchangeForm(_Request, total=False):
     expect: ExpectForm
     save: dict[str, str]
     consumes: str
+    each: dict[str, tuple[int, int]]
+    writes: bool
 
 
 @with_config(STRICT)
@@ -83,6 +86,8 @@ def _exchange(file: Path, name: str, form: ExchangeForm) -> Exchange:
     for field, generator in form.get("fields", {}).items():
         if len(generator) != 1:
             raise UsageError(f"{file}: exchanges.{name}.fields.{field}: one of integer, hex, letters")
+    for counter, (first, last) in form.get("each", {}).items():
+        form = cast(ExchangeForm, _written_out(form, f"{{{counter}}}", range(first, last + 1)))
     return Exchange(
         name=name,
         method=method,
@@ -93,7 +98,23 @@ def _exchange(file: Path, name: str, form: ExchangeForm) -> Exchange:
         expect=Expect(**form.get("expect", {})),
         save=form.get("save", {}),
         consumes=form.get("consumes"),
+        writes=form.get("writes", False),
     )
+
+
+def _written_out(node: Any, counter: str, numbers: range) -> Any:
+    """Return *node*, where lists of one item that has *counter* in it have one for each of *numbers*."""
+    if isinstance(node, Mapping):
+        return {key: _written_out(value, counter, numbers) for key, value in node.items()}
+    if isinstance(node, list) and len(node) == 1 and counter in repr(node):
+        return [_counted(node[0], counter, str(number)) for number in numbers]
+    return node
+
+
+def _counted(node: Any, counter: str, number: str) -> Any:
+    if isinstance(node, str):
+        return node.replace(counter, number)
+    return {key: _counted(value, counter, number) for key, value in node.items()}
 
 
 def _scenario(file: Path, name: str, form: ScenarioForm, exchanges: Mapping[str, Exchange]) -> Scenario:

@@ -6,7 +6,8 @@ What a check creates, it deletes. Only those marked `destructive` leave other da
 (`-m "not destructive"` leaves them out); they go last, and all that `--thorough` adds is among them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from contract import Api, Write
 # Certificates are not what is checked, and reading them takes longer than many a check.
 CLIENT = {"timeout": 10, "trust_env": False, "verify": False}
 # A check with one of these marks is for an app that serves a scenario whose name begins alike.
-PARTS = ("users", "posts", "wait")
+PARTS = ("users", "posts", "session", "wait")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract")
     group.addoption("--url", required=True, help="where the app answers: http://HOST:PORT")
     group.addoption("--scenarios", default=",".join(PARTS), help="what it serves, by comma; default: all")
+    group.addoption("--tries", type=int, default=200, help="reads after a write that must not be stale")
     group.addoption("--thorough", action="store_true", help="thousands of generated requests as well")
 
 
@@ -72,6 +74,18 @@ def strangers(url: httpx.URL) -> Iterator[Api]:
     limits = httpx.Limits(max_keepalive_connections=0)
     with httpx.Client(base_url=url, **CLIENT, limits=limits) as client:
         yield Api(client)
+
+
+@pytest.fixture(scope="session")
+def tries(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("tries"))
+
+
+@pytest.fixture
+def visitor(url: httpx.URL) -> Iterator[Callable[[], Api]]:
+    """Return what makes clients that keep their cookies, each its own."""
+    with ExitStack() as opened:
+        yield lambda: Api(opened.enter_context(httpx.Client(base_url=url, **CLIENT)))
 
 
 @pytest.fixture(params=["POST", "PUT"])

@@ -1,11 +1,12 @@
 """The client the checks speak through: it knows what holds for every answer and names each difference."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -13,6 +14,7 @@ from differences import ANYTHING, differs, expect, shown
 
 SEEDED = 10_000  # users in apps/seed.sql, ids from 1
 BIGINT_MAX = 2**63 - 1
+One = TypeVar("One")
 JSON = "application/json"
 HTML = "text/html"
 
@@ -32,8 +34,8 @@ def fresh_user(**fields: Any) -> dict[str, Any]:
     return {"name": "Ann", "email": fresh_email(), **fields}
 
 
-def at_once(calls: Iterable[Callable[[], "Answer"]]) -> list["Answer"]:
-    """Return the answers to *calls*, all made at the same time."""
+def at_once(calls: Iterable[Callable[[], One]]) -> list[One]:
+    """Return what *calls* return, all made at the same time."""
     with ThreadPoolExecutor(max_workers=64) as pool:
         return list(pool.map(lambda call: call(), calls))
 
@@ -55,7 +57,7 @@ class Answer:
         if self.status not in statuses:
             self._differs(f"status {' or '.join(map(str, statuses))}")
         self._expect_framing()
-        if self.status == 204:
+        if self.status in (204, 304):
             return None
         parsed = self._parsed()
         if self.status >= 400 and not (isinstance(parsed, dict) and "detail" in parsed):
@@ -84,9 +86,9 @@ class Answer:
         framing = [name for name in ("Content-Length", "Transfer-Encoding") if name in headers]
         if self.response.http_version != "HTTP/1.1":
             self._differs("HTTP/1.1", self.response.http_version)
-        if self.status == 204 and ("Transfer-Encoding" in framing or self.response.content):
+        if self.status in (204, 304) and ("Transfer-Encoding" in framing or self.response.content):
             self._differs("no body and no Transfer-Encoding")  # RFC 9112 §6.1
-        if self.status != 204 and len(framing) != 1:
+        if self.status not in (204, 304) and len(framing) != 1:
             self._differs("Content-Length or Transfer-Encoding", " and ".join(framing) or "neither")
 
     def _parsed(self) -> Any:
@@ -128,10 +130,18 @@ class Api:
         """Send a DELETE."""
         return self.send("DELETE", path)
 
-    def send(self, method: str, path: str, body: Any = b"", *, content_type: str | None = JSON) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = b"",
+        *,
+        content_type: str | None = JSON,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
         """Send any request; a difference in the answer will be reported under what is sent here."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": content_type} if content and content_type else {}
+        headers = {**headers, **({"Content-Type": content_type} if content and content_type else {})}
         request = f"{method} {path} {shown(content, limit=100)}".rstrip()
         try:
             response = self._http.request(method, path, content=content, headers=headers)

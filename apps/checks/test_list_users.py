@@ -62,6 +62,25 @@ def test_a_deleted_user_is_gone_from_its_page(api: Api):
     api.get(f"/users?after={first['id'] - 1}").expect(200, body=[first, third])
 
 
+@pytest.mark.parametrize("query", ["limit=3&after=41", "after=9998", "limit=1"])
+def test_users_have_their_posts_where_these_are_asked_for(api: Api, query: str):
+    users = api.get(f"/users?{query}").expect(200)
+    for user in users:
+        numbers = (user["id"], user["id"] + SEEDED)
+        user["posts"] = [{"id": number, "title": f"Post {number}"} for number in numbers]
+    api.get(f"/users?{query}&with=posts").expect(200, body=users)
+
+
+def test_a_user_without_posts_has_none(api: Api):
+    user = api.create()
+    api.get(f"/users?after={user['id'] - 1}&with=posts").expect(200, body=[{**user, "posts": []}])
+
+
+@pytest.mark.parametrize("other", ["", "x", "Posts", "posts,", "post", "%00", "posts%20"])
+def test_nothing_else_can_be_asked_for(api: Api, other: str):
+    api.get(f"/users?with={other}").expect(422)
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_a_wrong_method_is_405(api: Api, method: str):
     api.send(method, "/users").expect(405)

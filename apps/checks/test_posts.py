@@ -1,13 +1,15 @@
 """`GET /posts`: the newest posts, each with its author."""
 
+from functools import partial
 from typing import Any
 
 import pytest
-from contract import BIGINT_MAX, SEEDED, Api, fresh_email, fresh_user
+from contract import BIGINT_MAX, SEEDED, Api, at_once, expect, fresh_email, fresh_user
 from test_list_users import NOT_DECIMAL_DIGITS
 
 pytestmark = pytest.mark.posts
 
+WRITERS = 8
 POSTS = 20_000  # in apps/seed.sql, two by each user
 
 
@@ -77,6 +79,31 @@ def test_a_post_shows_the_name_its_author_has_now(api: Api):
 def test_a_refused_update_of_an_author_leaves_the_posts(api: Api):
     api.put("/users/4713", fresh_user(email="user1@example.com")).expect(409)
     api.get("/posts?author=4713").expect(200, body=[seeded_post(14_713), seeded_post(4713)])
+
+
+def test_no_answer_is_older_than_a_write_that_has_been_answered(api: Api, tries: int):
+    """Writers rename their authors again and again; each must find the new name in what it reads next."""
+    authors = range(SEEDED - WRITERS + 1, SEEDED + 1)  # in the newest 20 posts
+    stale = at_once([partial(_stale, api, author, tries // WRITERS) for author in authors])
+    expect(f"{tries} reads of the feed after a write, stale", [], [one for many in stale for one in many])
+
+
+def _stale(api: Api, author: int, tries: int) -> list[str]:
+    """Return what was seen too late; the author has its own name again afterwards."""
+    seen = []
+    for number in [*range(tries), None]:
+        name = f"User {author}" if number is None else f"Name {number} of {author}"
+        api.put(f"/users/{author}", {"name": name, "email": f"user{author}@example.com"}).expect(200)
+        path = "/posts" if number is None or number % 2 else f"/posts?author={author}"
+        posts = api.get(path).expect(200)
+        seen += [
+            f"{path}: {post['author']['name']}, not {name}" for post in posts if _is_stale(post, author, name)
+        ]
+    return seen
+
+
+def _is_stale(post: dict[str, Any], author: int, name: str) -> bool:
+    return bool(post["author"]["id"] == author and post["author"]["name"] != name)
 
 
 @pytest.mark.destructive

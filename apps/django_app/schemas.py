@@ -51,9 +51,19 @@ class Text(forms.CharField):
         return super().to_python(value)
 
 
+class With(forms.Field):
+    def to_python(self, value):
+        if value not in (None, "posts"):
+            raise ValidationError("Enter posts.")
+        return value
+
+
 class Page(forms.Form):
     limit = Digits(initial=20, min_value=1, max_value=100)
     after = Digits(initial=0, min_value=0, max_value=BIGINT_MAX)
+
+
+Page.base_fields["with"] = With(required=False)  # a word of Python's own
 
 
 class Feed(forms.Form):

@@ -22,6 +22,10 @@ class PageSerializer(serializers.Serializer):
     limit = Digits(default=20, min_value=1, max_value=100)
     after = Digits(default=0, min_value=0, max_value=BIGINT_MAX)
 
+    def get_fields(self):
+        # A word of Python's own.
+        return {**super().get_fields(), "with": serializers.ChoiceField(["posts"], default=None)}
+
 
 class FeedSerializer(serializers.Serializer):
     limit = Digits(default=20, min_value=1, max_value=100)
@@ -36,6 +40,15 @@ class UserSerializer(serializers.Serializer):
     id = serializers.IntegerField(read_only=True)
     name = Text(max_length=100, trim_whitespace=False)
     email = Text(max_length=254, trim_whitespace=False, validators=[RegexValidator(rf"^{EMAIL}\Z")])
+
+
+class TitleSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    title = serializers.CharField()
+
+
+class UserWithPostsSerializer(UserSerializer):
+    posts = TitleSerializer(many=True)
 
 
 class AuthorSerializer(serializers.Serializer):

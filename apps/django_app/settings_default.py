@@ -2,7 +2,6 @@
 
 from settings import *  # noqa: F403
 
-SECRET_KEY = "signs nothing that matters: no view here uses a session"
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

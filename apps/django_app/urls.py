@@ -2,10 +2,14 @@ from http import HTTPStatus
 from importlib import import_module
 
 from django.conf import settings
-from django.http import JsonResponse
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.urls import path, register_converter
+from django.utils.decorators import decorator_from_middleware
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import conditional_page
 
+from responses import JsonResponse
 from schemas import Id
 
 views = import_module(settings.VIEWS)
@@ -28,7 +32,16 @@ def by_method(**handlers):
     def view(request, **kwargs):
         return handlers.get(request.method, refuse_method)(request, **kwargs)
 
+    if settings.HTTP_CACHE:
+        view = cache_control(no_cache=True)(conditional_page(view))
     return csrf_exempt(view)  # for `django-default`: no view here trusts a cookie
+
+
+# Here alone: where all requests pass through it already, twice would be wrong.
+with_session = decorator_from_middleware(SessionMiddleware)
+visit = views.visit
+if "django.contrib.sessions.middleware.SessionMiddleware" not in settings.MIDDLEWARE:
+    visit = with_session(visit)
 
 
 register_converter(Id, "id")
@@ -43,6 +56,7 @@ urlpatterns = [
         by_method(GET=views.retrieve_user, PUT=views.update_user, DELETE=views.delete_user),
     ),
     path("posts", by_method(GET=views.list_posts)),
+    path("session", by_method(GET=visit)),
     path("wait", by_method(GET=views.wait)),
     path("health", by_method(GET=views.health)),
 ]

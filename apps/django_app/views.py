@@ -2,10 +2,12 @@ import time
 
 from django.conf import settings
 from django.db import Error, IntegrityError, connection, transaction
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from cache import forget, kept
 from models import Post, User
+from responses import JsonResponse
 from schemas import Feed, Page, UserIn, UsersIn, Wait, parse
 
 
@@ -18,8 +20,12 @@ def list_users(request):
     if not form.is_valid():
         return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
     page = form.cleaned_data
-    users = User.objects.filter(id__gt=page["after"]).order_by("id")[: page["limit"]]
-    return JsonResponse([user.to_json() for user in users], safe=False)
+    users = User.objects.filter(id__gt=page["after"]).order_by("id")
+    if not page["with"]:
+        return JsonResponse([user.to_json() for user in users[: page["limit"]]], safe=False)
+    if settings.EAGER:
+        users = users.prefetch_related("posts")
+    return JsonResponse([user.to_json_with_posts() for user in users[: page["limit"]]], safe=False)
 
 
 def create_users_batch(request):
@@ -68,6 +74,7 @@ def update_user(request, user_id):
         return JsonResponse({"detail": "e-mail is taken"}, status=409)
     if not updated:
         raise Http404
+    forget()
     user = User(id=user_id, **data)
     return JsonResponse(user.to_json())
 
@@ -76,6 +83,7 @@ def delete_user(request, user_id):
     deleted, _ = User.objects.filter(id=user_id).delete()
     if not deleted:
         raise Http404
+    forget()
     return HttpResponse(status=204)
 
 
@@ -84,17 +92,28 @@ def list_posts(request):
     if not form.is_valid():
         return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
     feed = form.cleaned_data
-    posts = Post.objects.order_by("-id")
-    if settings.EAGER:
-        posts = posts.select_related("author")
-    if feed["author"] is not None:
-        posts = posts.filter(author=feed["author"])
-    return JsonResponse([post.to_json() for post in posts[: feed["limit"]]], safe=False)
+
+    def read():
+        posts = Post.objects.order_by("-id")
+        if settings.EAGER:
+            posts = posts.select_related("author")
+        if feed["author"] is not None:
+            posts = posts.filter(author=feed["author"])
+        return [post.to_json() for post in posts[: feed["limit"]]]
+
+    posts, headers = kept(f"posts-{feed['limit']}-{feed['author']}", read)
+    return JsonResponse(posts, safe=False, headers=headers)
 
 
 def users_page(request):
     users = User.objects.order_by("id")[:20]
     return render(request, "users.html", {"users": users})
+
+
+def visit(request):
+    visits = request.session.get("visits", 0) + 1
+    request.session["visits"] = visits
+    return JsonResponse({"visits": visits})
 
 
 def wait(request):

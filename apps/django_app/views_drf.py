@@ -7,9 +7,17 @@ from django.shortcuts import get_object_or_404, render
 from rest_framework.decorators import api_view
 from rest_framework.response import Response
 
+from cache import forget, kept
 from models import Post, User
 from schemas import parse
-from serializers import FeedSerializer, PageSerializer, PostSerializer, UserSerializer, WaitSerializer
+from serializers import (
+    FeedSerializer,
+    PageSerializer,
+    PostSerializer,
+    UserSerializer,
+    UserWithPostsSerializer,
+    WaitSerializer,
+)
 
 
 @api_view(["GET"])
@@ -23,8 +31,12 @@ def list_users(request):
     if not form.is_valid():
         return Response({"detail": form.errors}, status=422)
     page = form.validated_data
-    users = User.objects.filter(id__gt=page["after"]).order_by("id")[: page["limit"]]
-    return Response(UserSerializer(users, many=True).data)
+    users = User.objects.filter(id__gt=page["after"]).order_by("id")
+    if not page["with"]:
+        return Response(UserSerializer(users[: page["limit"]], many=True).data)
+    if settings.EAGER:
+        users = users.prefetch_related("posts")
+    return Response(UserWithPostsSerializer(users[: page["limit"]], many=True).data)
 
 
 @api_view(["POST"])
@@ -77,6 +89,7 @@ def update_user(request, user_id):
         return Response({"detail": "e-mail is taken"}, status=409)
     if not updated:
         raise Http404
+    forget()
     user = User(id=user_id, **data)
     return Response(UserSerializer(user).data)
 
@@ -86,6 +99,7 @@ def delete_user(request, user_id):
     deleted, _ = User.objects.filter(id=user_id).delete()
     if not deleted:
         raise Http404
+    forget()
     return Response(status=204)
 
 
@@ -95,18 +109,30 @@ def list_posts(request):
     if not form.is_valid():
         return Response({"detail": form.errors}, status=422)
     feed = form.validated_data
-    posts = Post.objects.order_by("-id")
-    if settings.EAGER:
-        posts = posts.select_related("author")
-    if feed["author"] is not None:
-        posts = posts.filter(author=feed["author"])
-    return Response(PostSerializer(posts[: feed["limit"]], many=True).data)
+
+    def read():
+        posts = Post.objects.order_by("-id")
+        if settings.EAGER:
+            posts = posts.select_related("author")
+        if feed["author"] is not None:
+            posts = posts.filter(author=feed["author"])
+        return PostSerializer(posts[: feed["limit"]], many=True).data
+
+    posts, headers = kept(f"posts-{feed['limit']}-{feed['author']}", read)
+    return Response(posts, headers=headers)
 
 
 @api_view(["GET"])
 def users_page(request):
     users = User.objects.order_by("id")[:20]
     return render(request, "users.html", {"users": users})
+
+
+@api_view(["GET"])
+def visit(request):
+    visits = request.session.get("visits", 0) + 1
+    request.session["visits"] = visits
+    return Response({"visits": visits})
 
 
 @api_view(["GET"])

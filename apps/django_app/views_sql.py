@@ -1,8 +1,10 @@
 """The two reads of users with SQL by hand, over the connection that the ORM has; the rest is `views`."""
 
 from django.db import connection
-from django.http import Http404, JsonResponse
+from django.http import Http404
 
+import views
+from responses import JsonResponse
 from schemas import Page
 from views import *  # noqa: F403
 
@@ -16,6 +18,8 @@ def list_users(request):
     if not form.is_valid():
         return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
     page = form.cleaned_data
+    if page["with"]:
+        return views.list_users(request)
     with connection.cursor() as cursor:
         cursor.execute(PAGE, [page["after"], page["limit"]])
         users = cursor.fetchall()

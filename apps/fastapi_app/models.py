@@ -1,4 +1,8 @@
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -12,6 +16,7 @@ class User(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     email: Mapped[str] = mapped_column(String(254), unique=True)
+    posts: Mapped[list["Post"]] = relationship(back_populates="author", order_by="Post.id")
 
 
 class Post(Base):
@@ -21,4 +26,12 @@ class Post(Base):
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)
-    author: Mapped[User] = relationship()
+    author: Mapped[User] = relationship(back_populates="posts")
+
+
+class StoredSession(Base):
+    __tablename__ = "sessions"
+
+    key: Mapped[str] = mapped_column(String(43), primary_key=True)
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    expires: Mapped[datetime] = mapped_column(DateTime(timezone=True))

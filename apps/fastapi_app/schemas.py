@@ -1,9 +1,9 @@
 import json
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Depends, HTTPException, Path, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
+from fastapi import Depends, HTTPException, Path, Request, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
 BIGINT_MAX = 2**63 - 1
@@ -51,6 +51,7 @@ digits = BeforeValidator(refuse_all_but_digits)
 class Page(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100), digits] = 20
     after: Annotated[int, Field(ge=0, le=BIGINT_MAX), digits] = 0
+    with_: Annotated[Literal["posts"] | None, Field(alias="with")] = None
 
 
 class Feed(BaseModel):
@@ -98,6 +99,26 @@ class UserOut(BaseModel):
     email: str
 
 
+class TitleOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    title: str
+
+
+class UserWithPostsOut(UserOut):
+    posts: list[TitleOut]
+
+
+USERS_WITH_POSTS = TypeAdapter(list[UserWithPostsOut])
+
+
+def with_posts(users):
+    """Return them with their posts: a response made here, as the model of its route has none."""
+    content = USERS_WITH_POSTS.dump_json(USERS_WITH_POSTS.validate_python(users))
+    return Response(content, media_type="application/json")
+
+
 class AuthorOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
@@ -112,6 +133,13 @@ class PostOut(BaseModel):
     title: str
     body: str
     author: AuthorOut
+
+
+FEED = TypeAdapter(list[PostOut])
+
+
+class VisitsOut(BaseModel):
+    visits: int
 
 
 class WaitOut(BaseModel):

@@ -6,12 +6,14 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 import settings
+from cache import forget, kept
 from db import SessionDep
 from models import Post, User
+from responses import ROUTES
 from schemas import (
     Feed,
     Page,
@@ -22,13 +24,17 @@ from schemas import (
     UserOut,
     UsersBody,
     UsersIn,
+    UserWithPostsOut,
+    VisitsOut,
     Wait,
     WaitOut,
     refuses,
     takes,
+    with_posts,
 )
+from sessions import Visitor
 
-views = APIRouter(generate_unique_id_function=lambda route: route.name)
+views = APIRouter(**ROUTES)
 templates = Jinja2Templates("templates")
 
 
@@ -37,11 +43,23 @@ async def hello():
     return {"message": "Hello, World!"}
 
 
-@views.get("/users", response_model=list[UserOut], responses=refuses(422))
+@views.get(
+    "/users",
+    response_model=list[UserOut],
+    responses={200: {"model": list[UserOut] | list[UserWithPostsOut]}, **refuses(422)},
+)
 async def list_users(page: Annotated[Page, Query()], session: SessionDep):
     query = select(User).where(User.id > page.after).order_by(User.id).limit(page.limit)
-    users = await session.scalars(query)
-    return users.all()
+    if page.with_ is None:
+        return (await session.scalars(query)).all()
+    if settings.EAGER:
+        query = query.options(selectinload(User.posts))
+    users = (await session.scalars(query)).all()
+    if not settings.EAGER:
+        for user in users:  # a lazy load cannot await
+            posts = await session.scalars(select(Post).where(Post.author_id == user.id).order_by(Post.id))
+            set_committed_value(user, "posts", posts.all())
+    return with_posts(users)
 
 
 @views.post(
@@ -107,6 +125,7 @@ async def update_user(user_id: UserId, data: UserBody, session: SessionDep):
         raise HTTPException(409, "e-mail is taken") from None
     if user is None:
         raise HTTPException(404)
+    await forget()
     return user
 
 
@@ -116,19 +135,26 @@ async def delete_user(user_id: UserId, session: SessionDep):
     await session.commit()
     if not deleted.rowcount:
         raise HTTPException(404)
+    await forget()
 
 
 @views.get("/posts", response_model=list[PostOut], responses=refuses(422))
-async def list_posts(feed: Annotated[Feed, Query()], session: SessionDep):
-    query = select(Post).order_by(Post.id.desc())
-    if settings.EAGER:
-        query = query.options(joinedload(Post.author, innerjoin=True))
-    if feed.author is not None:
-        query = query.where(Post.author_id == feed.author)
-    posts = (await session.scalars(query.limit(feed.limit))).all()
-    if not settings.EAGER:
-        for post in posts:  # a lazy load cannot await
-            set_committed_value(post, "author", await session.get(User, post.author_id))
+async def list_posts(feed: Annotated[Feed, Query()], session: SessionDep, response: Response):
+
+    async def read():
+        query = select(Post).order_by(Post.id.desc())
+        if settings.EAGER:
+            query = query.options(joinedload(Post.author, innerjoin=True))
+        if feed.author is not None:
+            query = query.where(Post.author_id == feed.author)
+        posts = (await session.scalars(query.limit(feed.limit))).all()
+        if not settings.EAGER:
+            for post in posts:  # a lazy load cannot await
+                set_committed_value(post, "author", await session.get(User, post.author_id))
+        return posts
+
+    posts, headers = await kept(f"posts-{feed.limit}-{feed.author}", read)
+    response.headers.update(headers)
     return posts
 
 
@@ -136,6 +162,13 @@ async def list_posts(feed: Annotated[Feed, Query()], session: SessionDep):
 async def users_page(request: Request, session: SessionDep):
     users = await session.scalars(select(User).order_by(User.id).limit(20))
     return templates.TemplateResponse(request, "users.html", {"users": users})
+
+
+@views.get("/session", response_model=VisitsOut)
+async def visit(visitor: Visitor):
+    visits = visitor.get("visits", 0) + 1
+    visitor["visits"] = visits
+    return {"visits": visits}
 
 
 @views.get("/wait", response_model=WaitOut, responses=refuses(422))

@@ -6,11 +6,12 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
 import settings
 from db_def import SessionDep
 from models import Post, User
+from responses import ROUTES
 from schemas import (
     Feed,
     Page,
@@ -21,13 +22,17 @@ from schemas import (
     UserOut,
     UsersBody,
     UsersIn,
+    UserWithPostsOut,
+    VisitsOut,
     Wait,
     WaitOut,
     refuses,
     takes,
+    with_posts,
 )
+from sessions_def import Visitor
 
-views = APIRouter(generate_unique_id_function=lambda route: route.name)
+views = APIRouter(**ROUTES)
 templates = Jinja2Templates("templates")
 
 
@@ -36,11 +41,18 @@ def hello():
     return {"message": "Hello, World!"}
 
 
-@views.get("/users", response_model=list[UserOut], responses=refuses(422))
+@views.get(
+    "/users",
+    response_model=list[UserOut],
+    responses={200: {"model": list[UserOut] | list[UserWithPostsOut]}, **refuses(422)},
+)
 def list_users(page: Annotated[Page, Query()], session: SessionDep):
     query = select(User).where(User.id > page.after).order_by(User.id).limit(page.limit)
-    users = session.scalars(query)
-    return users.all()
+    if page.with_ is None:
+        return session.scalars(query).all()
+    if settings.EAGER:
+        query = query.options(selectinload(User.posts))
+    return with_posts(session.scalars(query).all())
 
 
 @views.post(
@@ -132,6 +144,13 @@ def list_posts(feed: Annotated[Feed, Query()], session: SessionDep):
 def users_page(request: Request, session: SessionDep):
     users = session.scalars(select(User).order_by(User.id).limit(20))
     return templates.TemplateResponse(request, "users.html", {"users": users})
+
+
+@views.get("/session", response_model=VisitsOut)
+def visit(visitor: Visitor):
+    visits = visitor.get("visits", 0) + 1
+    visitor["visits"] = visits
+    return {"visits": visits}
 
 
 @views.get("/wait", response_model=WaitOut, responses=refuses(422))

@@ -6,16 +6,20 @@ from fastapi import APIRouter, HTTPException, Query
 from sqlalchemy import text
 
 from db import SessionDep
+from responses import ROUTES
 from schemas import Page, UserId, UserOut, refuses
+from views import list_users as list_users_by_orm
 from views import views as others
 
-views = APIRouter(generate_unique_id_function=lambda route: route.name)
+views = APIRouter(**ROUTES)
 ONE = text("SELECT id, name, email FROM users WHERE id = :id")
 PAGE = text("SELECT id, name, email FROM users WHERE id > :after ORDER BY id LIMIT :limit")
 
 
 @views.get("/users", response_model=list[UserOut], responses=refuses(422))
 async def list_users(page: Annotated[Page, Query()], session: SessionDep):
+    if page.with_ is not None:
+        return await list_users_by_orm(page, session)
     users = await session.execute(PAGE, {"after": page.after, "limit": page.limit})
     return users.mappings().all()
 

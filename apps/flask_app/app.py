@@ -1,5 +1,6 @@
 from importlib import import_module
 
+import orjson
 from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 import settings
 from db import open_pool, session
 from schemas import Id, parse
+from sessions import sessions
 
 views = import_module(settings.VIEWS).views
 
@@ -17,8 +19,14 @@ class StrictJSON(DefaultJSONProvider):
         return parse(s)
 
 
+class Orjson(StrictJSON):
+    def dumps(self, obj, **kwargs):
+        return orjson.dumps(obj, default=self.default).decode()
+
+
 app = Flask(__name__, static_folder=None)
-app.json = StrictJSON(app)
+app.json = Orjson(app) if settings.SERIALIZER == "orjson" else StrictJSON(app)
+app.session_interface = sessions
 app.url_map.merge_slashes = False  # no redirects
 app.url_map.converters["id"] = Id
 app.register_blueprint(views)
@@ -36,6 +44,18 @@ def refuse(error):
 @app.errorhandler(ValidationError)
 def refuse_invalid(error):
     return {"detail": error.errors(include_url=False, include_context=False, include_input=False)}, 422
+
+
+def revalidate(response):
+    if request.method == "GET" and response.status_code == 200:
+        response.cache_control.no_cache = True
+        response.add_etag()
+        response.make_conditional(request)
+    return response
+
+
+if settings.HTTP_CACHE:
+    app.after_request(revalidate)
 
 
 @app.teardown_appcontext

@@ -1,5 +1,5 @@
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, RootModel
 from werkzeug.routing import BaseConverter
@@ -44,6 +44,7 @@ digits = BeforeValidator(refuse_all_but_digits)
 class Page(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100), digits] = 20
     after: Annotated[int, Field(ge=0, le=BIGINT_MAX), digits] = 0
+    with_: Annotated[Literal["posts"] | None, Field(alias="with")] = None
 
 
 class Feed(BaseModel):

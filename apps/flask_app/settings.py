@@ -7,5 +7,12 @@ POOL_SIZE = max(1, POOL // int(os.environ.get("WORKERS", "1"))) if POOL else 0
 # What each is worth is measured by switching it off.
 EAGER = os.environ.get("EAGER", "1") == "1"
 BATCH = os.environ.get("BATCH", "1") == "1"
+# What each is worth is measured by switching it on.
+CACHE = os.environ.get("CACHE", "")  # of the feed of posts: redis or memcached
+SESSIONS = os.environ.get("SESSIONS", "database")  # or redis
+HTTP_CACHE = os.environ.get("HTTP_CACHE") == "1"  # every answer to a GET can be revalidated
+SERIALIZER = os.environ.get("SERIALIZER", "")  # of JSON: orjson, else the framework's own
+VALKEY_URL = os.environ.get("VALKEY_URL", "")
+MEMCACHED_ADDRESS = os.environ.get("MEMCACHED_ADDRESS", "")
 # The module that app.py takes: views, or views_sql.
 VIEWS = os.environ.get("VIEWS", "views")

@@ -1,11 +1,13 @@
 import time
 
 from flask import Blueprint, abort, render_template, request
+from flask import session as visitor
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
 import settings
+from cache import forget, kept
 from db import session
 from models import Post, User
 from schemas import Feed, Page, UserIn, UsersIn, Wait
@@ -22,8 +24,11 @@ def hello():
 def list_users():
     page = Page.model_validate(dict(request.args.items(multi=True)))
     query = select(User).where(User.id > page.after).order_by(User.id).limit(page.limit)
-    users = session.scalars(query)
-    return [user.to_json() for user in users]
+    if page.with_ is None:
+        return [user.to_json() for user in session.scalars(query)]
+    if settings.EAGER:
+        query = query.options(selectinload(User.posts))
+    return [user.to_json_with_posts() for user in session.scalars(query)]
 
 
 @views.post("/users/batch")
@@ -74,6 +79,7 @@ def update_user(user_id):
         abort(409, "e-mail is taken")
     if user is None:
         abort(404)
+    forget()
     return user.to_json()
 
 
@@ -83,25 +89,37 @@ def delete_user(user_id):
     session.commit()
     if not deleted.rowcount:
         abort(404)
+    forget()
     return "", 204
 
 
 @views.get("/posts")
 def list_posts():
     feed = Feed.model_validate(dict(request.args.items(multi=True)))
-    query = select(Post).order_by(Post.id.desc())
-    if settings.EAGER:
-        query = query.options(joinedload(Post.author, innerjoin=True))
-    if feed.author is not None:
-        query = query.where(Post.author_id == feed.author)
-    posts = session.scalars(query.limit(feed.limit))
-    return [post.to_json() for post in posts]
+
+    def read():
+        query = select(Post).order_by(Post.id.desc())
+        if settings.EAGER:
+            query = query.options(joinedload(Post.author, innerjoin=True))
+        if feed.author is not None:
+            query = query.where(Post.author_id == feed.author)
+        posts = session.scalars(query.limit(feed.limit))
+        return [post.to_json() for post in posts]
+
+    return kept(f"posts-{feed.limit}-{feed.author}", read)
 
 
 @views.get("/users/page")
 def users_page():
     users = session.scalars(select(User).order_by(User.id).limit(20))
     return render_template("users.html", users=users)
+
+
+@views.get("/session")
+def visit():
+    visits = visitor.get("visits", 0) + 1
+    visitor["visits"] = visits
+    return {"visits": visits}
 
 
 @views.get("/wait")

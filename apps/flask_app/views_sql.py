@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from db import session
 from schemas import Page
+from views import list_users as list_users_by_orm
 from views import views
 
 ONE = text("SELECT id, name, email FROM users WHERE id = :id")
@@ -13,6 +14,8 @@ PAGE = text("SELECT id, name, email FROM users WHERE id > :after ORDER BY id LIM
 
 def list_users():
     page = Page.model_validate(dict(request.args.items(multi=True)))
+    if page.with_ is not None:
+        return list_users_by_orm()
     users = session.execute(PAGE, {"after": page.after, "limit": page.limit})
     return [dict(user) for user in users.mappings()]
 

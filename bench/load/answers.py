@@ -1,6 +1,7 @@
 """What a well-framed response must say, and the memory that makes checking every one affordable."""
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from bench.load.responses import Head
 from bench.load.templates import Request, Saved, filled
 
 _SHOWN = 120
+_NOT_MODIFIED = 304
 _OVERHEAD_BYTES = 200  # what an entry of a dict of two bytes objects costs beside their content
 
 
@@ -41,6 +43,8 @@ def check(request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch |
     """Hold a response against what *request* expects; keep in *saved* what is to be saved."""
     exchange = request.template.exchange
     expect = exchange.expect
+    if expect.unchanged and head.status == _NOT_MODIFIED:
+        return None
     if head.status != expect.status:
         return Mismatch("status", f"expected status {expect.status}, got {head.status} {_shown(body)}")
     if expect.contains is not None and expect.contains.encode() not in body:
@@ -70,15 +74,21 @@ def agrees(wanted: Any, actual: Any) -> bool:
 
 def _save(save: Mapping[str, str], head: Head, content: Any, saved: Saved) -> Mismatch | None:
     for variable, source in save.items():
-        place, colon, name = source.partition(":")
-        if colon and place == "header":
-            value = head.fields.get(name.lower())
-        else:
-            value = content.get(source) if isinstance(content, dict) else None
+        value = _found(source, head, content)
         if value is None:
             return Mismatch("body", f"expected {source} to save, got none")
         saved.setdefault(variable, []).append(value)
     return None
+
+
+def _found(source: str, head: Head, content: Any) -> Any:
+    match source.partition(":"):
+        case "header", ":", name:
+            return head.fields.get(name.removesuffix("?").lower(), "" if name.endswith("?") else None)
+        case "cookie", ":", name:
+            cookie = re.search(rf"(?:^|, ){re.escape(name)}=([^;,]*)", head.fields.get("set-cookie", ""))
+            return cookie and cookie[1]
+    return content.get(source) if isinstance(content, dict) else None
 
 
 def _shown(body: bytes) -> str:

@@ -45,13 +45,17 @@ def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
     Bodies are padded with spaces until a response, head included, has *response_bytes* bytes on average.
     """
     mix = Mix(scenario, host="localhost")
-    saved = {name: value for exchange in scenario.exchanges for name, value in _saved(exchange).items()}
+    saved: dict[str, Value] = {}
+    for exchange in scenario.exchanges:
+        for name, value in _saved(exchange).items():
+            known = saved.setdefault(name, value)
+            saved[name] = known if known == value else Value(pattern=r"-?\d+", integer=True)  # a counter
     weighed = [
         (_answer(exchange, saved | _drawn(exchange)), weight)
         for exchange, weight in zip(scenario.exchanges, scenario.weights, strict=True)
     ]
-    # One that never varies comes first: the pattern of another might catch it too.
-    weighed.sort(key=lambda pair: ("(?P<" in pair[0].pattern, -pair[1]))
+    # One that needs a header comes first, then those that never vary: patterns of others might catch them.
+    weighed.sort(key=lambda pair: ("(?=" not in pair[0].pattern, "(?P<" in pair[0].pattern, -pair[1]))
     told = tuple(answer for answer, _ in weighed)
     padding = 0
     for _ in range(2):  # more digits in Content-Length show only the second time
@@ -93,7 +97,7 @@ def _saved(exchange: Exchange) -> dict[str, Value]:
     content = exchange.expect.json if isinstance(exchange.expect.json, Mapping) else {}
     return {
         name: Value(pattern=re.escape(_SAVED))
-        if source.startswith("header:")
+        if ":" in source
         else _held(content.get(source, int(_SAVED)), _drawn(exchange))
         for name, source in exchange.save.items()
     }
@@ -119,8 +123,7 @@ def _answer(exchange: Exchange, known: Known) -> Answer:
         constant = known[name].constant
         return str(int(constant) + added) if added else constant
 
-    kept = [source.removeprefix("header:") for source in exchange.save.values() if ":" in source]
-    headers = "".join(f"{name}: {_SAVED}\r\n" for name in kept)
+    headers = "".join(_header(source) for source in exchange.save.values() if ":" in source)
     status = exchange.expect.status
     if status in _BODILESS:
         return Answer(pattern=pattern, status=status, fields=headers)
@@ -131,6 +134,13 @@ def _answer(exchange: Exchange, known: Known) -> Answer:
         media, body = "application/json", _woven(_unquoted(content, known), _escaped, value)
     headers += f"Content-Type: {media}\r\n"
     return Answer(pattern=pattern, status=status, fields=headers, body=body, values=tuple(values))
+
+
+def _header(source: str) -> str:
+    place, _, name = source.partition(":")
+    if place == "cookie":
+        return f"Set-Cookie: {name}={_SAVED}\r\n"
+    return f"{name.removesuffix('?')}: {_SAVED}\r\n"
 
 
 def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
