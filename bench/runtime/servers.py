@@ -6,15 +6,15 @@ import shlex
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
-from bench.runtime.databases import Database
 from bench.runtime.ports import HOST, listens
+from bench.runtime.services import OwnServices
 
 READY_PATH = "/health"
 POLL_S = 0.02
@@ -28,7 +28,7 @@ class ProcessServer:
     address: tuple[str, int]
     child: Running
     ready_s: float = float("nan")
-    database: Database | None = None
+    services: OwnServices = field(default_factory=OwnServices)
     packages: Path | None = None
 
     def pids(self) -> tuple[int, ...]:
@@ -36,13 +36,12 @@ class ProcessServer:
         return self.child.pids()
 
     def reset_data(self) -> None:
-        """Put its database back to the seeded state; nothing where it has none."""
-        if self.database:
-            self.database.reset()
+        """Put its database back to the seeded state and empty its caches; nothing where it has none."""
+        self.services.reset()
 
     def statements(self) -> Mapping[str, int]:
         """Return how often its database has run each SQL statement so far; nothing where it has none."""
-        return self.database.statements() if self.database else {}
+        return self.services.database.statements() if self.services.database else {}
 
     def ended(self) -> str | None:
         """Return how it ended, or None while it runs."""
@@ -63,7 +62,7 @@ def command(contender: Contender, *, port: int) -> list[str]:
 
 
 def environment(
-    contender: Contender, *, port: int, programs: Path, home: Path, hash_seed: int, database: Database | None
+    contender: Contender, *, port: int, programs: Path, home: Path, hash_seed: int, services: OwnServices
 ) -> dict[str, str]:
     """Return all that a server sees of the environment: nothing of the user's shell reaches it."""
     ours = {
@@ -79,8 +78,7 @@ def environment(
         "PYTHONHASHSEED": str(hash_seed),
         "PYTHONUNBUFFERED": "1",
     }
-    if database:
-        ours["DATABASE_URL"] = database.url
+    ours |= services.environment()
     return ours | {name: _filled(contender, value, port) for name, value in contender.env.items()}
 
 
