@@ -114,7 +114,7 @@ class FakeEngine:
         for service in services.values():
             name = service["container_name"]
             log = self.folder / f"{name}.log"
-            programs = [Path(sys.executable).parent, program(VALKEY).parent, os.defpath]
+            programs = [Path(sys.executable).parent, program(VALKEY).parent, os.environ["PATH"]]
             with log.open("wb") as output:
                 process = subprocess.Popen(
                     [sys.executable, "-c", INIT, *(word.replace("$$", "$") for word in service["command"])],
