@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.runtime.cache_programs import program
+from bench.runtime.caches import VALKEY
 from bench.runtime.commands import NOT_FOUND, Answer
 
 INFO = {"ServerVersion": "99.1", "KernelVersion": platform.release(), "SecurityOptions": ["name=seccomp"]}
@@ -112,12 +114,15 @@ class FakeEngine:
         for service in services.values():
             name = service["container_name"]
             log = self.folder / f"{name}.log"
+            programs = [Path(sys.executable).parent, program(VALKEY).parent, os.environ["PATH"]]
             with log.open("wb") as output:
                 process = subprocess.Popen(
                     [sys.executable, "-c", INIT, *(word.replace("$$", "$") for word in service["command"])],
-                    cwd=self.images[service["image"]],
-                    env={key: value.replace("$$", "$") for key, value in service["environment"].items()}
-                    | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"},
+                    cwd=self.images.get(service.get("image"), self.folder),
+                    env={
+                        key: value.replace("$$", "$") for key, value in service.get("environment", {}).items()
+                    }
+                    | {"PATH": os.pathsep.join(map(str, programs))},
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
@@ -129,7 +134,12 @@ class FakeEngine:
         if missing := [name for name in names if name not in self.containers]:
             return Answer(status=1, errors=f"Error: No such container: {missing[0]}")
         found = [
-            {"Name": f"/{name}", "State": self.containers[name].state(), "HostConfig": {"Memory": 2**30}}
+            {
+                "Name": f"/{name}",
+                "State": self.containers[name].state(),
+                "HostConfig": {"Memory": 2**30},
+                "Config": {"Image": self.containers[name].service.get("image", "as the file says")},
+            }
             for name in names
         ]
         return Answer(status=0, output=json.dumps(found))

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from bench.runtime import images
+from bench.runtime.cache_images import SERVICES as CACHES
+from bench.runtime.caches import KINDS
 
 ROOT = Path(__file__).parents[1]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -43,7 +45,7 @@ def test_no_app_differs_in_limits_from_another_or_from_what_bench_starts():
 def test_every_service_is_confined(service):
     facts = SERVICES[service]
     assert facts["network_mode"] == "host"
-    assert facts["user"] in ("65534:65534", "postgres", "valkey")
+    assert facts["user"] in ("65534:65534", "postgres", "valkey", "memcache")
     assert facts["cap_drop"] == ["ALL"]
     assert facts["read_only"] is facts["init"] is True
     assert "mem_limit" in facts
@@ -70,3 +72,12 @@ def test_postgresql_by_hand_and_by_bench_differ_in_what_is_filled_in_alone():
     for key in ("volumes", "healthcheck"):
         by_hand.pop(key)
     assert by_hand == by_bench
+
+
+@pytest.mark.parametrize(("kind", "port"), [("valkey", 16379), ("memcached", 11311)])
+def test_caches_by_hand_are_those_of_bench(kind, port):
+    assert shlex.split(SERVICES[kind]["command"]) == KINDS[kind].command(port)
+    by_hand, by_bench = limits(kind), limits(CACHES[kind])
+    by_hand.pop("healthcheck")
+    assert by_hand == by_bench
+    assert SERVICES[kind]["image"] == SERVICES[CACHES[kind]]["image"]

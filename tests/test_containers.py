@@ -133,8 +133,8 @@ def test_contenders_have_databases_of_their_own_with_the_settings_of_all(runtime
     with runtime.serve([one, two], hash_seed=1) as servers:
         count = "SELECT count(*) FROM users"
         with (
-            psycopg.connect(servers["one"].database.url, autocommit=True) as first,
-            psycopg.connect(servers["two"].database.url) as second,
+            psycopg.connect(servers["one"].services.database.url, autocommit=True) as first,
+            psycopg.connect(servers["two"].services.database.url) as second,
         ):
             assert (first.execute(count).fetchone(), second.execute(count).fetchone()) == ((2,), (0,))
             first.execute("DELETE FROM users")

@@ -10,8 +10,8 @@ from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
+from bench.runtime.postgresql import SETTINGS, postgresql
 from bench.runtime.process import ProcessRuntime
-from bench.runtime.services import SETTINGS, postgresql
 
 SCHEMA = """
 CREATE TABLE users (
@@ -237,7 +237,7 @@ def test_a_runtime_gives_each_contender_its_own_database_and_says_when_postgresq
         runtime.prepare([one, two])
         assert runtime.facts()["services"]["postgres"]["version"].startswith("18")
         with runtime.serve([one, two], hash_seed=1) as servers:
-            first, second = servers["one"].database, servers["two"].database
+            first, second = servers["one"].services.database, servers["two"].services.database
             assert run(first, "SELECT count(*) FROM users") == (10000,)
             run(first, "DELETE FROM users")
             servers["one"].reset_data()

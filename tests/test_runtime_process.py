@@ -18,6 +18,7 @@ from bench.runtime import servers
 from bench.runtime.children import Children
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import available_cores, placed
+from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
 
 SERVER = """
@@ -171,7 +172,7 @@ def test_a_server_that_is_not_timed_may_use_every_core(runtime, contender):
 
 
 def test_a_tree_that_ignores_the_request_to_stop_is_killed_whole(project, tmp_path):
-    [port] = servers.free_ports(1)
+    [port] = free_ports(1)
     with Children(Ledger(tmp_path), grace_s=0.2) as children:
         stubborn = children.start(
             [sys.executable, "branching.py"],
@@ -243,7 +244,7 @@ def test_a_server_that_is_not_ready_in_time_says_what_was_seen(make_runtime, con
 
 def test_an_answer_from_another_process_on_the_port_is_not_taken_for_the_server(contender, tmp_path, project):
     app = project / "apps" / "tiny_app"
-    [port] = servers.free_ports(1)
+    [port] = free_ports(1)
     with Children(Ledger(tmp_path)) as children:
 
         def start(script):

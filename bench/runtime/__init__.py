@@ -31,7 +31,7 @@ class Server(Protocol):
         """Return every process of the server's tree as it is now; empty once it has ended."""
 
     def reset_data(self) -> None:
-        """Put its database back to the seeded state; nothing where it has none."""
+        """Put its database back to the seeded state and empty its caches; nothing where it has none."""
 
     def statements(self) -> Mapping[str, int]:
         """Return how often its database has run each SQL statement so far; nothing where it has none."""
@@ -48,8 +48,14 @@ class Runtime(Protocol):
 
     name: str
 
+    def lacks(self, contender: Contender) -> str | None:
+        """Return why *contender* cannot be served here, with the remedy; None where it can."""
+
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Make environments, start services, fill templates; raises CannotMeasure. Done once per run."""
+        """Make environments, start services, fill templates; raises CannotMeasure. Done once per run.
+
+        Not for a contender that it lacks something for.
+        """
 
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
@@ -63,7 +69,7 @@ class Runtime(Protocol):
         """Raise CannotMeasure where a service that contenders need has died."""
 
     def database_pids(self) -> tuple[int, ...]:
-        """Return every process of the database now; empty where there is none."""
+        """Return every process of the database, and of caches, now; empty where there is none."""
 
     def facts(self) -> Mapping[str, object]:
         """What the fingerprint should know: cores, services with version and settings, resolved packages."""

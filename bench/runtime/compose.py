@@ -16,17 +16,20 @@ from typing import Self
 from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime import containers, images, leftovers, servers
+from bench.runtime.cache_images import cache_containers
+from bench.runtime.caches import Cache, Wanted
 from bench.runtime.children import interrupts_held
 from bench.runtime.containers import Containers, as_this_user, on_cores
-from bench.runtime.copies import Copies, known_services
-from bench.runtime.databases import Database
+from bench.runtime.copies import Copies
 from bench.runtime.engine import INSTEAD, Engine
 from bench.runtime.images import Image
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, available_cores
+from bench.runtime.ports import HOST, free_ports
 from bench.runtime.postgres_image import contained_postgresql
+from bench.runtime.postgresql import PostgreSQL
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services import PostgreSQL
+from bench.runtime.services import OwnServices, Services, known_services
 
 FILE = "docker-compose.yml"
 
@@ -34,7 +37,7 @@ FILE = "docker-compose.yml"
 class ComposeRuntime:
     """Implements `bench.runtime.Runtime`. Use it as a context: leaving it removes all it has started.
 
-    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and of PostgreSQL. Images
+    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and service. Images
     stay: their names say what is in them.
     """
 
@@ -59,7 +62,7 @@ class ComposeRuntime:
         self._name = f"bench-{os.getpid()}-{secrets.token_hex(3)}"  # compose's project: this run's alone
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
-        self._copies = Copies(self._postgresql)
+        self._services = Services(Copies(self._postgresql), self._caches)
         self._images: dict[str, Image] = {}
         self._numbers = itertools.count(1)
 
@@ -71,7 +74,7 @@ class ComposeRuntime:
         self._secret = Path(tempfile.mkdtemp(prefix=f"{leftovers.FOLDER_PREFIX}compose-"))
         self._running.callback(shutil.rmtree, self._secret, ignore_errors=True)
         self._ledger.note_folder(self._secret)
-        self._running.enter_context(self._copies)
+        self._running.enter_context(self._services)
         return self
 
     def __exit__(
@@ -80,8 +83,12 @@ class ComposeRuntime:
         with interrupts_held():
             self._running.close()
 
+    def lacks(self, contender: Contender) -> str | None:
+        """Return None: there is an image of every service."""
+        return None
+
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Build images, start PostgreSQL where one asks for it, fill its templates.
+        """Build images, start PostgreSQL where one asks for it, fill its templates, try caches.
 
         Raises UsageError where the project lacks what containers are made from, CannotMeasure on failure.
         """
@@ -97,23 +104,22 @@ class ComposeRuntime:
                     contender, self._engine, source=self._source, scratch=self._secret, logs=self._logs
                 )
             self._images[contender.name] = made[tag]
-            self._copies.prepare(contender)
+            self._services.prepare(contender)
 
     @contextmanager
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start every contender afresh, all up together; on exit remove them all and drop their databases.
+        """Start every contender afresh, all up together; on exit remove them all, and their services.
 
         Where nothing is *timed* they may use every core.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
-            ExitStack() as copies,
+            self._services.given(contenders) as given,
             self._containers() as group,
         ):
-            databases = [copies.enter_context(self._copies.copied(one)) for one in contenders]
-            started = self._start(contenders, hash_seed, databases, group)
+            started = self._start(contenders, hash_seed, [*given], group)
             answers = [waiting.submit(servers.ready, server, self._ready_timeout_s) for server in started]
             for answer in as_completed(answers):
                 answer.result()  # whichever fails first is told at once
@@ -123,18 +129,18 @@ class ComposeRuntime:
             yield {server.contender.name: server for server in up}
 
     def check(self) -> None:
-        """Raise CannotMeasure where PostgreSQL has died."""
-        self._copies.check()
+        """Raise CannotMeasure where PostgreSQL or a cache has died."""
+        self._services.check()
 
     def database_pids(self) -> tuple[int, ...]:
-        """Return every process of PostgreSQL now; empty where it does not run."""
-        return self._copies.pids()
+        """Return every process of PostgreSQL and of caches now; empty where there are none."""
+        return self._services.pids()
 
     def facts(self) -> Mapping[str, object]:
         """Return placement, services with version and settings, and what each image holds."""
         return {
             "placement": asdict(self._placement),
-            "services": self._copies.facts(),
+            "services": self._services.facts(),
             "environments": {one.tag: one.content() for one in self._images.values()},
             "engine": {"docker": self._engine.version, "compose": self._engine.compose_version},
         }
@@ -143,37 +149,37 @@ class ComposeRuntime:
         return Containers(self._engine, project=self._name, source=self._source, scratch=self._secret)
 
     def _postgresql(self) -> AbstractContextManager[PostgreSQL]:
-        return contained_postgresql(
-            self._engine,
-            self._containers(),
-            log=self._logs / "postgresql.log",
-            cores=self._placement.database,
-        )
+        log, cores = self._logs / "postgresql.log", self._placement.database
+        return contained_postgresql(self._containers(), log=log, cores=cores)
+
+    def _caches(self, wanted: Sequence[Wanted]) -> AbstractContextManager[Sequence[Cache]]:
+        cores = self._placement.database
+        return cache_containers(wanted, group=self._containers(), logs=self._logs, cores=cores)
 
     def _start(
         self,
         contenders: Sequence[Contender],
         hash_seed: int,
-        databases: Sequence[Database | None],
+        given: Sequence[OwnServices],
         group: Containers,
     ) -> list[ProcessServer]:
         """Start a container for each, on all cores until it is ready."""
-        ports = servers.free_ports(len(contenders))
+        ports = free_ports(len(contenders))
         said: dict[str, Mapping[str, object]] = {}
         logs: dict[str, Path] = {}
-        for contender, port, database in zip(contenders, ports, databases, strict=True):
+        for contender, port, services in zip(contenders, ports, given, strict=True):
             number = next(self._numbers)
             name = f"{contender.base}-{number}"
-            said[name] = self._said(contender, port, hash_seed, database)
+            said[name] = self._said(contender, port, hash_seed, services)
             logs[name] = self._logs / log_name(contender.name, number)
         up = group.start(images.SERVICE, said, logs)
         return [
-            ProcessServer(contender=one, address=(servers.HOST, port), child=child, database=database)
-            for one, port, child, database in zip(contenders, ports, up.values(), databases, strict=True)
+            ProcessServer(contender=one, address=(HOST, port), child=child, services=services)
+            for one, port, child, services in zip(contenders, ports, up.values(), given, strict=True)
         ]
 
     def _said(
-        self, contender: Contender, port: int, hash_seed: int, database: Database | None
+        self, contender: Contender, port: int, hash_seed: int, services: OwnServices
     ) -> dict[str, object]:
         """Return what compose is told of a contender; all else stands in docker-compose.yml."""
         environment = servers.environment(
@@ -182,7 +188,7 @@ class ComposeRuntime:
             programs=images.PROGRAMS,
             home=images.HOME,
             hash_seed=hash_seed,
-            database=database,
+            services=services,
         )
         return {
             "image": self._images[contender.name].tag,

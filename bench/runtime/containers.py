@@ -31,6 +31,7 @@ class Container:
     engine: Engine = field(repr=False)
     name: str
     log: Path
+    image: str
     started: float  # perf_counter
     memory_limit_bytes: int
     init: psutil.Process | None  # as this machine sees it; None: it ended at once
@@ -50,10 +51,8 @@ class Container:
             return "was removed by someone else"
         if state["OOMKilled"]:
             return out_of_memory
-        status = state["ExitCode"]
-        if status > SIGNALLED:
-            return f"killed by signal {status - SIGNALLED}"
-        return f"ended with exit status {status}"
+        status, signal = state["ExitCode"], state["ExitCode"] - SIGNALLED
+        return f"killed by signal {signal}" if signal > 0 else f"ended with exit status {status}"
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of its log."""
@@ -142,6 +141,7 @@ class Containers:
             engine=self._engine,
             name=facts["Name"].removeprefix("/"),
             log=log,
+            image=facts["Config"]["Image"],
             started=started,
             memory_limit_bytes=facts["HostConfig"]["Memory"],
             init=init,

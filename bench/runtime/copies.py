@@ -7,10 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.databases import Database
-from bench.runtime.services import PostgreSQL
+from bench.runtime.postgresql import PostgreSQL
 
 POSTGRES = "postgres"
 
@@ -67,9 +66,3 @@ class Copies:
     def facts(self) -> Mapping[str, object]:
         """Return the services, with version and settings."""
         return {POSTGRES: self._postgresql.facts()} if self._postgresql else {}
-
-
-def known_services(contender: Contender) -> None:
-    """Raise UsageError where it asks for a service that is not there."""
-    if unknown := set(contender.services) - {POSTGRES}:
-        raise UsageError(f"{contender.name} wants {unknown.pop()}: the only service is {POSTGRES}")

@@ -68,6 +68,10 @@ class ExternalRuntime:
     def __init__(self, *, placement: Placement) -> None:
         self._placement = placement  # of the client, and of the null server
 
+    def lacks(self, contender: Contender) -> str | None:
+        """Return None: whoever started it saw to that."""
+        return None
+
     def prepare(self, contenders: Sequence[Contender]) -> None:
         """Raise CannotMeasure where nobody listens."""
         for contender in contenders:

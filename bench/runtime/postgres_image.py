@@ -8,9 +8,8 @@ from pathlib import Path
 
 from bench.runtime.containers import Containers, on_cores
 from bench.runtime.databases import MAINTENANCE, USER, Databases
-from bench.runtime.engine import Engine
-from bench.runtime.servers import free_ports
-from bench.runtime.services import SETTINGS, PostgreSQL, wait_for
+from bench.runtime.ports import free_ports
+from bench.runtime.postgresql import SETTINGS, PostgreSQL, wait_for
 
 SERVICE = "database"  # of docker-compose.yml
 # The image fills its cluster through a socket, by a server that has these settings, too.
@@ -23,7 +22,7 @@ INITDB = (
 
 @contextmanager
 def contained_postgresql(
-    engine: Engine, group: Containers, *, log: Path, cores: tuple[int, ...] | None
+    group: Containers, *, log: Path, cores: tuple[int, ...] | None
 ) -> Iterator[PostgreSQL]:
     """Start a server on a fresh volume; both are gone afterwards. Raises CannotMeasure."""
     (port,) = free_ports(1)
@@ -40,7 +39,6 @@ def contained_postgresql(
     said = {"command": ["postgres", *words], "environment": environment} | on_cores(cores)
     with group:
         up = group.start(SERVICE, {"postgres": said}, {"postgres": log})["postgres"]
-        made_of = engine.inspected([up.name])[0]["Config"]["Image"]
-        server = PostgreSQL(child=up, databases=databases, source=made_of, version="", settings=settings)
+        server = PostgreSQL(child=up, databases=databases, source=up.image, version="", settings=settings)
         wait_for(server)
         yield replace(server, version=databases.version())

@@ -1,4 +1,4 @@
-"""Contenders as processes of this machine, with PostgreSQL from a wheel: no container engine needed."""
+"""Contenders as processes of this machine, with services from wheels: no container engine needed."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,15 @@ from typing import Self
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime import environments, leftovers, servers
+from bench.runtime.cache_programs import cache_processes, lack
 from bench.runtime.children import Children, interrupts_held
-from bench.runtime.copies import Copies, known_services
-from bench.runtime.databases import Database
+from bench.runtime.copies import Copies
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
+from bench.runtime.ports import HOST, free_ports
+from bench.runtime.postgresql import postgresql
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services import postgresql
+from bench.runtime.services import OwnServices, Services, known_services
 
 # Servers are asked to stop, then killed: what they do for longer (Python takes 0.5 s of CPU to take itself
 # apart) is for nobody.
@@ -30,7 +32,7 @@ ENVIRONMENTS_AT_ONCE = 2  # uv fills every core by itself, but not all the time
 class ProcessRuntime:
     """Implements `bench.runtime.Runtime`. Use it as a context: leaving it ends all it has started.
 
-    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and of PostgreSQL.
+    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and service.
     """
 
     name = "process"
@@ -52,8 +54,10 @@ class ProcessRuntime:
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._environments: dict[str, environments.Environment] = {}
-        started = partial(postgresql, self._ledger, log=logs / "postgresql.log", cores=placement.database)
-        self._copies = Copies(started)
+        on = placement.database
+        start = partial(postgresql, self._ledger, log=logs / "postgresql.log", cores=on)
+        start_caches = partial(cache_processes, ledger=self._ledger, scratch=scratch, logs=logs, cores=on)
+        self._services = Services(Copies(start), start_caches)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -61,7 +65,7 @@ class ProcessRuntime:
         self._logs.mkdir(parents=True, exist_ok=True)
         leftovers.clear(self._scratch)
         self._running.callback(self._ledger.close)
-        self._running.enter_context(self._copies)
+        self._running.enter_context(self._services)
         return self
 
     def __exit__(
@@ -70,14 +74,18 @@ class ProcessRuntime:
         with interrupts_held():
             self._running.close()
 
+    def lacks(self, contender: Contender) -> str | None:
+        """Return which service this machine cannot give it, with the remedy; None where it can."""
+        return lack(contender)
+
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Make environments, start PostgreSQL where one asks for it, fill its templates."""
+        """Make environments, start PostgreSQL where one asks for it, fill its templates, try caches."""
         for contender in contenders:
             known_services(contender)
         with ThreadPoolExecutor(ENVIRONMENTS_AT_ONCE) as builders:
             made = [builders.submit(environments.environment, one, self._venvs) for one in contenders]
             for contender in contenders:
-                self._copies.prepare(contender)
+                self._services.prepare(contender)
         for contender, environment in zip(contenders, made, strict=True):
             self._environments[contender.name] = environment.result()
 
@@ -85,20 +93,19 @@ class ProcessRuntime:
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start every contender afresh, all up together; on exit stop them all and drop their databases.
+        """Start every contender afresh, all up together; on exit stop them all, and their services.
 
         Where nothing is *timed* they may use every core.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
-            ExitStack() as copies,
+            self._services.given(contenders) as given,
             Children(self._ledger, grace_s=GRACE_S) as children,
         ):
             answers = []
-            for contender, port in zip(contenders, servers.free_ports(len(contenders)), strict=True):
-                # Copied while the servers before it import: neither takes a core for itself.
-                database = copies.enter_context(self._copies.copied(contender))
-                server = self._start(contender, port, hash_seed, database, children)
+            # A database is copied while the servers before it import: neither takes a core for itself.
+            for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
+                server = self._start(contender, port, hash_seed, services, children)
                 answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
             for answer in as_completed(answers):
                 server = answer.result()
@@ -108,18 +115,18 @@ class ProcessRuntime:
             yield {server.contender.name: server for server in up}
 
     def check(self) -> None:
-        """Raise CannotMeasure where PostgreSQL has died."""
-        self._copies.check()
+        """Raise CannotMeasure where PostgreSQL or a cache has died."""
+        self._services.check()
 
     def database_pids(self) -> tuple[int, ...]:
-        """Return every process of PostgreSQL now; empty where it does not run."""
-        return self._copies.pids()
+        """Return every process of PostgreSQL and of caches now; empty where there are none."""
+        return self._services.pids()
 
     def facts(self) -> Mapping[str, object]:
         """Return placement, services with version and settings, and what each environment holds."""
         return {
             "placement": asdict(self._placement),
-            "services": self._copies.facts(),
+            "services": self._services.facts(),
             "environments": {
                 made.folder.name: {"python": made.python, "packages": made.packages()}
                 for made in self._environments.values()
@@ -131,7 +138,7 @@ class ProcessRuntime:
         contender: Contender,
         port: int,
         hash_seed: int,
-        database: Database | None,
+        services: OwnServices,
         children: Children,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
@@ -145,16 +152,16 @@ class ProcessRuntime:
                 programs=environment.programs,
                 home=self._scratch,
                 hash_seed=hash_seed,
-                database=database,
+                services=services,
             ),
             cores=None,  # all of them until it is ready
         )
-        address = (servers.HOST, port)
+        address = (HOST, port)
         return ProcessServer(
             contender=contender,
             address=address,
             child=child,
-            database=database,
+            services=services,
             packages=environment.libraries,
         )
 

