@@ -115,11 +115,13 @@ def _refuse_unlike(baseline: Run, candidate: Run) -> None:
             f"the runs do not compare: {machine[0].spoken} (here is the baseline): "
             "measure both on one machine under one runtime"
         )
-    if baseline.plan.reference != candidate.plan.reference:
-        raise UsageError(
-            f"the runs do not compare: ratios to {baseline.plan.reference} in the baseline, "
-            f"to {candidate.plan.reference} in the candidate: measure both with one reference"
-        )
+    for name in sorted({one.name for one in baseline.timed} & {one.name for one in candidate.timed}):
+        here, there = (run.plan.reference_of(name) for run in (baseline, candidate))
+        if here != there:
+            raise UsageError(
+                f"the runs do not compare: ratios to {here} in the baseline, to {there} in the candidate: "
+                "measure both with one reference"
+            )
 
 
 def _is_asked(pair: tuple[Comparison, Comparison]) -> bool:

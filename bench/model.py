@@ -131,6 +131,7 @@ class Block:
     contenders: tuple[str, ...]
     scenarios: tuple[str, ...]
     loads: tuple[Load, ...]
+    reference: str | None = None  # of its contenders; None: the plan's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,17 +161,21 @@ class Plan:
     @property
     def own_references(self) -> bool:
         """Whether each contender is relative to another state of itself, not all to one."""
-        return self.baseline is not None or self.reference == ITSELF
+        of_a_block = any(block.reference for block in self.blocks)
+        return self.baseline is not None or self.reference == ITSELF or of_a_block
 
     def reference_of(self, contender: str) -> str:
         """Return what *contender* is relative to.
 
-        That is the reference; with a baseline, itself there; of a plan whose reference is `itself`, itself
-        without switches.
+        That is the reference of its block, or the plan's; with a baseline, itself there; of a plan whose
+        reference is `itself`, itself without switches.
         """
         name, _, revision = contender.partition("@")
         if self.baseline and revision:
             return f"{name}@{self.baseline}"
+        for block in self.blocks:
+            if block.reference and contender in block.contenders:
+                return block.reference
         if self.reference == ITSELF:
             return name.removesuffix(SAME_AGAIN).partition(":")[0]
         return self.reference

@@ -43,7 +43,7 @@ def narrowed(
 
 def aimed(plan: Plan, contender: str) -> Plan:
     """Return *plan* with *contender* in place of all of its own; it claims nothing of that one."""
-    blocks = tuple(replace(block, contenders=(contender,)) for block in plan.blocks)
+    blocks = tuple(replace(block, contenders=(contender,), reference=None) for block in plan.blocks)
     return replace(plan, blocks=blocks, reference=contender, claims=(), inquiries=(), choices=())
 
 

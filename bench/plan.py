@@ -3,32 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Required  # pydantic needs this one below Python 3.12
 
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from bench.blocks import BlockForm, read_blocks
 from bench.claims import ClaimForm, read_claims
 from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
 from bench.inquiries import ChoiceForm, InquiryForm, read_choices, read_inquiries
-from bench.loads import LoadForm, read_load
-from bench.model import MARGINS, SAME_AGAIN, Block, Cell, Contender, Load, Plan, Scenario
+from bench.model import MARGINS, Cell, Contender, Load, Plan, Scenario
 
 AUTO = "auto"  # rounds, as many as the spread of a pilot asks for
 AUTO_PILOT = 9
 AUTO_BUDGET_S = 600.0
-
-
-@with_config(STRICT)
-class BlockForm(TypedDict, total=False):
-    """One [[block]]; *controls* are those of its contenders that run twice, as their own A/A twins."""
-
-    contenders: Required[list[str]]
-    scenarios: Required[list[str]]
-    loads: Required[list[LoadForm]]
-    controls: list[str]
 
 
 @with_config(STRICT)
@@ -90,7 +79,7 @@ def read(root: Path, name: str) -> Plan:
     if name not in names(root):
         raise UsageError(f"unknown plan {name}{near_miss(name, names(root))}")
     form = read_toml(file, PlanForm)
-    blocks = tuple(_block(file, number, block) for number, block in enumerate(form["block"]))
+    blocks = read_blocks(file, form["block"])
     inquiries = read_inquiries(file, form.get("evidence", []))
     claims = read_claims(file, form.get("claim", []), blocks, inquiries)
     plan = Plan(
@@ -144,22 +133,6 @@ def _margins(file: Path, form: MarginsForm) -> dict[str, float]:
         if not 0 < margin < 1:
             raise UsageError(f"{file}: margins.{metric}: must be between 0 and 1; 0.05 is 5 %")
     return margins
-
-
-def _block(file: Path, number: int, form: BlockForm) -> Block:
-    where = f"{file}: block.{number}"
-    empty = [key for key in ("contenders", "scenarios", "loads") if not form.get(key)]
-    if empty:
-        raise UsageError(f"{where}.{empty[0]}: at least one")
-    controls = form.get("controls", [])
-    if strange := sorted({*controls} - {*form["contenders"]}):
-        raise UsageError(f"{where}.controls: {strange[0]} is none of the block's contenders")
-    twins = (f"{control}{SAME_AGAIN}" for control in controls)
-    return Block(
-        contenders=(*form["contenders"], *twins),
-        scenarios=tuple(form["scenarios"]),
-        loads=tuple(read_load(f"{where}.loads", load) for load in form["loads"]),
-    )
 
 
 def contenders(plan: Plan, tables: Mapping[str, Declared]) -> dict[str, Contender]:

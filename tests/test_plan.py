@@ -39,6 +39,24 @@ def test_contenders_are_swept_over_together_where_they_serve_the_scenario(root):
     assert (churn.scenario, churn.contenders) == ("churn", ("one", "one-fast", "one~aa"))
 
 
+def test_a_block_may_have_a_reference_of_its_own(tmp_path):
+    root = make_project(tmp_path, plan=f'{PLAN}reference = "one-fast"')
+    chosen = plan.read(root, "tiny")
+    assert chosen.reference == "one"
+    assert {name: chosen.reference_of(name) for name in ("floor", "one", "one~aa")} == dict.fromkeys(
+        ("floor", "one", "one~aa"), "one-fast"
+    )
+    assert chosen.reference_of("of-no-block") == "one"
+    assert narrowing.aimed(chosen, "target").reference_of("target") == "target"
+
+
+def test_a_contender_has_one_reference(tmp_path):
+    block = PLAN[PLAN.index("[[block]]") :]
+    text = f'{PLAN}reference = "one-fast"\n{block}reference = "floor"'
+    with pytest.raises(UsageError, match=r"block\.1\.reference: floor is relative to one-fast already"):
+        plan.read(make_project(tmp_path, plan=text), "tiny")
+
+
 def test_a_cell_that_two_blocks_ask_for_is_measured_once(tmp_path):
     block = PLAN[PLAN.index("[[block]]") :]
     root = make_project(tmp_path, plan=PLAN + block)
@@ -94,6 +112,11 @@ def test_unknown_names_are_told_with_what_is_near(root):
             'controls = ["one"]',
             'controls = ["two"]',
             "block.0.controls: two is none of the block's contenders",
+        ),
+        (
+            'controls = ["one"]',
+            'reference = "two"',
+            "block.0.reference: two is none of the block's contenders",
         ),
         ("sweeps = 2", "sweeps = 2\nspare_sweeps = -1", "tiny.toml: spare_sweeps: must not be negative"),
         ("sweeps = 2", "sweeps = 2\nbudget_s = 60", 'tiny.toml: budget_s: goes with rounds = "auto"'),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.analysis import Analysis, Comparison, Estimate, Row, metrics_of
 from bench.loads import slug, spoken
-from bench.model import Load
+from bench.model import ITSELF, Load, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def _panel(analysis: Analysis, scenario: str, load: Load, rows: list[Row]) -> Pa
     return Panel(
         scenario=scenario,
         load=load,
-        reference="base" if plan.baseline else plan.reference,
+        reference=_heading(plan, named),
         references=frozenset(name for name in named if plan.reference_of(name) == name),
         rows=tuple(ranked),
         ratios={one.cell.contender: one for one in here(analysis.comparisons) if one.metric == main},
@@ -114,6 +114,16 @@ def _panel(analysis: Analysis, scenario: str, load: Load, rows: list[Row]) -> Pa
         margin=plan.margins[main],
         caveats=_caveats(ranked, caveats_everywhere(analysis)),
     )
+
+
+def _heading(plan: Plan, named: Collection[str]) -> str:
+    """Return what a heading calls what *named* are relative to."""
+    if plan.baseline:
+        return "base"
+    if plan.reference == ITSELF:
+        return ITSELF
+    found = {plan.reference_of(name) for name in named}
+    return found.pop() if len(found) == 1 else "its reference"
 
 
 def _rank(row: Row) -> tuple[bool, bool, float, float]:

@@ -108,11 +108,12 @@ def _on_bounds(panel: Panel) -> Iterator[str]:
 
 
 def _on_ratios(panel: Panel) -> Iterator[str]:
-    rest = [row for row in panel.rows if row.cell.contender not in panel.references]
-    if len(rest) == len(panel.rows):
+    references = [row for row in panel.rows if row.cell.contender in panel.references]
+    rest = [row for row in panel.rows if row not in references]
+    if not references:
         yield f"No ratios: the reference, {panel.reference}, was not measured here."
         return
-    if any(row.cell.contender in panel.references and row.client_limit for row in panel.rows):
+    if all(row.client_limit for row in references):
         yield f"No ratios: the reference, {panel.reference}, is client-limited."
         return
     told = [ratio for row in rest if not row.is_control and (ratio := panel.ratio_of(row))]
@@ -122,8 +123,10 @@ def _on_ratios(panel: Panel) -> Iterator[str]:
         what = " of CPU per request" if panel.is_open else ""
         yield f"{plural(len(told), 'comparison')}{what} with {panel.reference}{each}."
     for row in rest:
-        comparison = panel.ratios[row.cell.contender]
-        if comparison.withheld:
+        comparison = panel.ratios.get(row.cell.contender)
+        if comparison is None:
+            yield f"No ratio for {row.cell.contender}: its reference was not measured here."
+        elif comparison.withheld:
             yield f"No ratio for {row.cell.contender}: {comparison.withheld}."
         elif comparison.ratio is None:
             yield _without_pairs(panel, row)
