@@ -17,6 +17,7 @@ Arrivals = Literal["poisson", "uniform"]
 # Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
 MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
 ITSELF = "itself"  # for a plan's reference: each contender without its switches
+PREVIOUS = "previous"  # likewise: the contender of the same base before it in its block
 SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
 
 
@@ -162,13 +163,23 @@ class Plan:
     def own_references(self) -> bool:
         """Whether each contender is relative to another state of itself, not all to one."""
         of_a_block = any(block.reference for block in self.blocks)
-        return self.baseline is not None or self.reference == ITSELF or of_a_block
+        return self.baseline is not None or self.reference in (ITSELF, PREVIOUS) or of_a_block
+
+    @property
+    def ladders(self) -> tuple[tuple[str, ...], ...]:
+        """The contenders of one base, block by block, in the order they are named in."""
+        found: dict[tuple[int, str], list[str]] = {}
+        for number, block in enumerate(self.blocks):
+            for name in block.contenders:
+                if not name.endswith(SAME_AGAIN):
+                    found.setdefault((number, name.partition(":")[0]), []).append(name)
+        return tuple(map(tuple, found.values()))
 
     def reference_of(self, contender: str) -> str:
         """Return what *contender* is relative to.
 
         That is the reference of its block, or the plan's; with a baseline, itself there; of a plan whose
-        reference is `itself`, itself without switches.
+        reference is `itself`, itself without switches; where it is `previous`, the step below on its ladder.
         """
         name, _, revision = contender.partition("@")
         if self.baseline and revision:
@@ -176,6 +187,10 @@ class Plan:
         for block in self.blocks:
             if block.reference and contender in block.contenders:
                 return block.reference
+        name = name.removesuffix(SAME_AGAIN)
         if self.reference == ITSELF:
-            return name.removesuffix(SAME_AGAIN).partition(":")[0]
+            return name.partition(":")[0]
+        if self.reference == PREVIOUS:
+            steps = next(ladder for ladder in self.ladders if name in ladder)
+            return name if name != contender else steps[max(0, steps.index(name) - 1)]
         return self.reference

@@ -9,6 +9,7 @@ from bench.analysis.choices import Grounded, grounded
 from bench.analysis.claims import Allowed, ClaimVerdict, Finding, findings
 from bench.analysis.comparisons import (
     Comparison,
+    climbs,
     comparisons,
     half_width,
     judged,
@@ -123,6 +124,13 @@ class Analysis:
         if not any(row.requests for row in self.rows):
             return "nobody gave a right answer"
         return None
+
+    @property
+    def climbs(self) -> tuple[Comparison, ...]:
+        """The top of each ladder relative to its foot."""
+        limited = {row.cell for row in self.rows if row.client_limit}
+        found = climbs(self.run, limited)
+        return tuple(judged(one, self.noise_floors, self.run.plan.margins) for one in found)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

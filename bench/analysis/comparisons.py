@@ -78,6 +78,18 @@ def between(
     return _withheld(_compared(measured, cell, reference, metric), limited)
 
 
+def climbs(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, ...]:
+    """Return the last contender of each ladder of the plan relative to its first, by throughput."""
+    ends = [(ladder[0], ladder[-1]) for ladder in run.plan.ladders if len(ladder) > 1]
+    found = (
+        between(run, cell, first, "throughput_rps", limited)
+        for first, last in ends
+        for cell in by_cell(run)
+        if cell.contender == last and cell.load.kind == "closed"
+    )
+    return tuple(one for one in found if one)
+
+
 def half_width(run: Run) -> float | None:
     """Return the median half-width of the run's throughput ratios, of logarithms; None without an interval.
 

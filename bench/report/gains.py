@@ -1,11 +1,11 @@
 """What each practice is worth: a contender beside itself with it switched off, as before → after."""
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import mul
 
 from bench.analysis import Analysis, Comparison, Estimate, Row, Verdict
-from bench.model import ITSELF, SAME_AGAIN, Cell
+from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Cell
 from bench.report.answer import abouts
 from bench.report.statements import per_request
 from bench.report.wording import NOTHING, at_least, both, point
@@ -19,13 +19,13 @@ HEADINGS = (
     "SQL per request",
     "verdict",
 )
-SWITCHED = re.compile(r"[^:@~]+:(?P<switches>[^@~]+)")
+ALL = "all of them"
 OFF = "=off"  # what takes a practice away; any other value adds something
 OPPOSITE: Mapping[Verdict, Verdict] = {"slower": "faster", "faster": "slower"}
-# What is judged is the contender without it, relative to the one with it.
+# What is judged is the contender with it, relative to the one without it.
 WORTH: Mapping[Verdict, str] = {
-    "slower": "pays",
-    "faster": "costs",
+    "faster": "pays",
+    "slower": "costs",
     "equivalent": "worth nothing here",
     "inconclusive": "cannot tell",
     "invalid": "cannot tell",
@@ -55,15 +55,24 @@ class Gain:
 
 
 def gains(analysis: Analysis) -> tuple[Gain, ...]:
-    """Return what each switch of the plan is worth by throughput; none where one is the reference of all."""
-    if analysis.run.plan.reference != ITSELF:
+    """Return what practices are worth by throughput; none where one contender is the reference of all.
+
+    Of a ladder: each step in turn, then all of them.
+    """
+    plan = analysis.run.plan
+    if plan.reference not in (ITSELF, PREVIOUS):
         return ()
+    switched = [
+        one
+        for one in analysis.comparisons
+        if one.metric == "throughput_rps" and not one.cell.contender.endswith(SAME_AGAIN)
+    ]
+    if plan.reference == ITSELF:
+        return tuple(_gain(analysis, one) for one in switched)
+    climbed = [replace(_gain(analysis, one), switch=ALL) for one in analysis.climbs]
+    steps = [_gain(analysis, one) for one in switched]
     return tuple(
-        _gain(analysis, comparison, found)
-        for comparison in analysis.comparisons
-        if comparison.metric == "throughput_rps"
-        and not comparison.cell.contender.endswith(SAME_AGAIN)
-        and (found := SWITCHED.fullmatch(comparison.cell.contender))
+        one for climb in climbed for one in (*(s for s in steps if s.contender == climb.contender), climb)
     )
 
 
@@ -80,26 +89,31 @@ def notes(told: tuple[Gain, ...]) -> Iterator[str]:
         yield f"Worth nothing here: {', '.join(idle)}."
 
 
-def _gain(analysis: Analysis, comparison: Comparison, found: re.Match[str]) -> Gain:
+def _gain(analysis: Analysis, comparison: Comparison) -> Gain:
     """Return what switches are worth: `pool=off` takes a practice away, `middleware=stock` adds something."""
     run, cell = analysis.run, comparison.cell
     rows = {row.cell: row for row in analysis.rows}
-    plain = Cell(contender=comparison.reference, scenario=cell.scenario, load=cell.load)
-    switches = found["switches"].split(",")
-    adds = not all(switch.endswith(OFF) for switch in switches)
-    verdict = comparison.verdict if not adds else OPPOSITE.get(comparison.verdict, comparison.verdict)
-    without, having = (plain, cell) if adds else (cell, plain)
+    other = Cell(contender=comparison.reference, scenario=cell.scenario, load=cell.load)
+    own, others = _switches(cell.contender), _switches(other.contender)
+    differ = [switch for switch in (*others, *own) if (switch in own) != (switch in others)]
+    takes = all(switch in own and switch.endswith(OFF) for switch in differ)
+    verdict = OPPOSITE.get(comparison.verdict, comparison.verdict) if takes else comparison.verdict
+    without, having = (cell, other) if takes else (other, cell)
     return Gain(
-        switch=", ".join(switch.removesuffix(OFF).removesuffix("=on") for switch in switches),
+        switch=", ".join(switch.removesuffix(OFF).removesuffix("=on") for switch in differ),
         about=abouts(run).get(cell.scenario, cell.scenario),
         stack=" → ".join(dict.fromkeys((rows[without].stack, rows[having].stack))),
-        contender=comparison.reference,
+        contender=cell.contender.partition(":")[0],
         without=_told(rows[without]),
         with_it=_told(rows[having]),
-        ratio=comparison.ratio if adds else _inverse(comparison.ratio),
+        ratio=_inverse(comparison.ratio) if takes else comparison.ratio,
         statements=f"{_statements(analysis, without)} → {_statements(analysis, having)}",
         worth=WORTH["invalid" if analysis.invalid else verdict],
     )
+
+
+def _switches(contender: str) -> list[str]:
+    return list(filter(None, contender.partition(":")[2].split(",")))
 
 
 def _told(row: Row) -> str:
@@ -114,12 +128,15 @@ def _inverse(ratio: Estimate | None) -> Estimate | None:
 
 
 def _statements(analysis: Analysis, cell: Cell) -> str:
-    """Return the statements of a request of the scenario, where it is of one exchange."""
+    """Return the statements of a request of the scenario, of a mix on average."""
     scenario = next(one for one in analysis.run.scenarios if one.name == cell.scenario)
-    counts = [
-        queries.per_request
+    counts = {
+        queries.exchange: queries.per_request
         for queries in analysis.run.queries
         if queries.contender == cell.contender
-        and queries.exchange in {one.name for one in scenario.exchanges}
-    ]
-    return per_request(counts[0]) if len(counts) == 1 else NOTHING
+    }
+    asked = [counts.get(exchange.name) for exchange in scenario.exchanges]
+    known = [count for count in asked if count is not None]
+    if len(known) < len(asked):
+        return NOTHING
+    return per_request(sum(map(mul, scenario.weights, known)) / sum(scenario.weights))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.analysis import Analysis, Comparison, Estimate, Row, metrics_of
 from bench.loads import slug, spoken
-from bench.model import ITSELF, Load, Plan
+from bench.model import ITSELF, PREVIOUS, Load, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +120,8 @@ def _heading(plan: Plan, named: Collection[str]) -> str:
     """Return what a heading calls what *named* are relative to."""
     if plan.baseline:
         return "base"
-    if plan.reference == ITSELF:
-        return ITSELF
+    if plan.reference in (ITSELF, PREVIOUS):
+        return plan.reference
     found = {plan.reference_of(name) for name in named}
     return found.pop() if len(found) == 1 else "its reference"
 
