@@ -33,3 +33,20 @@ def test_a_mistake_is_told_by_file_and_key(tmp_path, before, after, words):
     root = make_project(tmp_path, scenarios=SCENARIOS.replace(before, after, 1))
     with pytest.raises(UsageError, match=words):
         scenarios.declared(root)
+
+
+def test_a_list_of_one_is_written_out_for_each_number(tmp_path):
+    many = '''body = [{ name = "{token}.{n}", tags = ["{n}", "x"] }]
+each = { n = [3, 5] }
+expect = { status = 201, items = 3, json = [{ name = "{token}.{n}" }] }'''
+    text = SCENARIOS.replace('body = { name = "{token}" }', many).replace(
+        'expect = { status = 201, json = { name = "{token}" } }\n', "", 1
+    )
+    create = scenarios.declared(make_project(tmp_path, scenarios=text))["churn"].exchanges[0]
+    assert create.body == [{"name": f"{{token}}.{n}", "tags": [str(n), "x"]} for n in (3, 4, 5)]
+    assert create.expect.json == [{"name": f"{{token}}.{n}"} for n in (3, 4, 5)]
+
+
+def test_a_get_may_write(tmp_path):
+    text = SCENARIOS.replace('request = "GET /"', 'request = "GET /"\nwrites = true', 1)
+    assert scenarios.declared(make_project(tmp_path, scenarios=text))["hello"].writes
