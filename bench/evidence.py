@@ -7,7 +7,7 @@ statements are counted meanwhile, and whatever keeps it from seeing is told in i
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -35,20 +35,26 @@ SEEN = TypeAdapter(Seen)
 
 
 def gather(
-    inquiries: Sequence[Inquiry], contenders: Mapping[str, Contender], runtime: Runtime
+    inquiries: Sequence[Inquiry],
+    contenders: Mapping[str, Contender],
+    runtime: Runtime,
+    *,
+    skipped: Collection[str] = (),
 ) -> tuple[Evidence, ...]:
-    """Return what each of *inquiries* finds of its contenders; those not in *contenders* failed their checks.
+    """Return what each of *inquiries* finds of its contenders.
 
-    Nothing that goes wrong here keeps anything from being measured: it is told as evidence not looked at.
+    Those not in *contenders* were *skipped*, or failed their checks. Nothing that goes wrong here keeps
+    anything from being measured: it is told as evidence not looked at.
     """
     pairs = [(inquiry.topic, name) for inquiry in inquiries for name in inquiry.contenders]
     asked = {name: contenders[name] for _, name in pairs if name in contenders}
+    why = dict.fromkeys(skipped, "it cannot be served here")
     try:
         with runtime.serve(list(asked.values()), hash_seed=0, timed=False) as servers:
             return tuple(
                 _looked(topic, servers[name])
                 if name in servers
-                else _unseen(name, topic, "it failed its checks")
+                else _unseen(name, topic, why.get(name, "it failed its checks"))
                 for topic, name in pairs
             )
     except CannotMeasure as error:

@@ -14,7 +14,7 @@ from bench.records import Start
 from bench.runtime import Server
 from bench.slices import aim, look_after, take, take_ceiling
 from bench.store import Journal
-from bench.verification import verify
+from bench.verification import servable, verify
 
 WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
 
@@ -27,7 +27,7 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     """
     plan = journal.run.plan
     lab.progress.phase("preparing environments and services")
-    lab.runtime.prepare(journal.run.contenders)
+    lab.runtime.prepare(servable(journal.run.contenders, lab.runtime))
     journal.learned(lab.runtime.facts())
     equal = _verified(journal, lab)
     swept = groups(plan, equal)
@@ -46,13 +46,15 @@ def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
     """Hold every contender against the checks; return those that may be timed."""
     equal = {contender.name: contender for contender in journal.run.contenders}
     lab.progress.phase("verifying that every contender answers alike")
+    reasons = []
     for verification in verify(journal.run.contenders, lab.runtime, lab.memory):
         journal.verified(verification)
-        if verification.outcome == "failed":
+        if not verification.may_be_timed:
             del equal[verification.contender]
-            lab.progress.note(f"not timed: {verification.contender}: {verification.differences[0]}")
+            reasons.append(f"{verification.contender}: not timed: {verification.differences[0]}")
+            lab.progress.note(reasons[-1])
     if not any(one.name in equal for one in journal.run.timed):
-        raise CannotMeasure("no contender passed its checks: `bench verify` names the differences")
+        raise CannotMeasure(f"no contender is left: {'; '.join(reasons[:1])}; `bench verify` says more")
     return equal
 
 
@@ -74,7 +76,8 @@ def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender
     """Have the probes beside the apps look at what the plan asks of them."""
     if journal.run.plan.inquiries:
         lab.progress.phase("looking for evidence of what each framework brings")
-        for seen in gather(journal.run.plan.inquiries, equal, lab.runtime):
+        skipped = {one.contender for one in journal.run.verifications if one.outcome == "skipped"}
+        for seen in gather(journal.run.plan.inquiries, equal, lab.runtime, skipped=skipped):
             journal.saw(seen)
 
 

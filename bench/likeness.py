@@ -22,10 +22,14 @@ KINDS: Mapping[str, Kind] = {
     "placement.database": "machine",
     "content": "code",
     "services.postgres.settings": "code",
+    "services.valkey.settings": "code",
+    "services.memcached.settings": "code",
     "system.kernel": "versions",
     "python": "versions",
     "harness": "versions",
     "services.postgres.version": "versions",
+    "services.valkey.version": "versions",
+    "services.memcached.version": "versions",
     "environments": "versions",
 }
 COMMIT: Mapping[str, Kind] = {"project": "code"}  # told by content, where both have hashes of it

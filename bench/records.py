@@ -93,14 +93,19 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Whether a contender was held against the checks, and what differed."""
+    """Whether a contender was held against the checks, and what differed; *skipped*: it cannot be served."""
 
     contender: str
-    outcome: Literal["passed", "failed", "no checks"]
+    outcome: Literal["passed", "failed", "no checks", "skipped"]
     checks: int = 0
-    differences: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()  # skipped: what this machine lacks, and the remedy
     remembered: bool = False  # taken over from an earlier run with the same content
     generated: int = 0  # requests that were made up and answered, where asked to be thorough
+
+    @property
+    def may_be_timed(self) -> bool:
+        """Whether nothing speaks against timing it."""
+        return self.outcome not in ("failed", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ def concluded(
         counts=counts,
         waived=waived,
         invalid=tuple(_invalid(analysis)),
-        notes=(*notes, *leftover(concerned, [one for _, one in waived], today)),
+        notes=(*notes, *_skipped(run), *leftover(concerned, [one for _, one in waived], today)),
     )
     return replace(told, overall=_overall(analysis, told))
 
@@ -138,6 +138,12 @@ def _invalid(analysis: Analysis) -> Iterator[str]:
         if row.failed > MOST_WRONG * (row.requests + row.failed):
             wrong = f"{row.failed:,} of {row.requests + row.failed:,} answers in {row.cell.scenario}"
             yield f"{_sided(run, row.cell.contender)} gave wrong answers: {wrong}"
+
+
+def _skipped(run: Run) -> Iterator[str]:
+    for known in run.verifications:
+        if known.outcome == "skipped":
+            yield f"{_sided(run, known.contender)} was not timed: {known.differences[0]}"
 
 
 def _sided(run: Run, name: str) -> str:

@@ -39,15 +39,16 @@ def verify(
 ) -> Iterator[Verification]:
     """Yield the outcome for each of *contenders* in their order, several of them being held at a time.
 
-    Each has a server of its own; one that has the content of another held with it shares the outcome.
-    *memory* is the folder of remembered passes; *fresh* does not look there; *thorough* sends generated
-    requests as well. Raises CannotMeasure where a server does not start or the checks themselves are broken.
+    One that *runtime* lacks something for is skipped. Each other has a server of its own; one that has the
+    content of another held with it shares the outcome. *memory* is the folder of remembered passes; *fresh*
+    does not look there; *thorough* sends generated requests as well. Raises CannotMeasure where a server does
+    not start or the checks themselves are broken.
     """
     for first in range(0, len(contenders), TOGETHER):
         together = contenders[first : first + TOGETHER]
         files = {
             one.name: memory / f"{content_key(one, thorough=thorough)}.json"
-            for one in together
+            for one in servable(together, runtime)
             if _checks(one).is_dir()
         }
         unknown: dict[Path, Contender] = {}
@@ -58,7 +59,13 @@ def verify(
         found = dict(zip(unknown, outcomes, strict=True))
         _remember(found)
         for one in together:
-            yield _outcome(one, files.get(one.name), found)
+            lacking = runtime.lacks(one)
+            yield _skipped(one, lacking) if lacking else _outcome(one, files.get(one.name), found)
+
+
+def servable(contenders: Sequence[Contender], runtime: Runtime) -> list[Contender]:
+    """Return those of *contenders* that *runtime* lacks nothing for."""
+    return [one for one in contenders if not runtime.lacks(one)]
 
 
 def content_key(contender: Contender, *, thorough: bool = False) -> str:
@@ -83,6 +90,10 @@ def _remember(found: Mapping[Path, Verification]) -> None:
         if outcome.outcome == "passed":
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, to_json(outcome))
+
+
+def _skipped(contender: Contender, lacking: str) -> Verification:
+    return Verification(contender=contender.name, outcome="skipped", differences=(lacking,))
 
 
 def _outcome(contender: Contender, file: Path | None, found: Mapping[Path, Verification]) -> Verification:

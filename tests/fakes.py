@@ -43,7 +43,11 @@ class FakeRuntime:
     name: str = "fake"
     dying: Mapping[str, int] = field(default_factory=dict)  # contender → the serving in which it dies
     database_dies_in: int | None = None  # serving
+    lacking: Mapping[str, str] = field(default_factory=dict)  # contender → what it lacks for it
     servings: int = 0
+
+    def lacks(self, contender: Contender):
+        return self.lacking.get(contender.name)
 
     def prepare(self, contenders: Sequence[Contender]):
         self.diary.append(f"prepare {' '.join(one.name for one in contenders)}")

@@ -161,6 +161,11 @@ FAILED = Verification(contender="fastapi", outcome="failed")
             id="failed its checks",
         ),
         pytest.param(
+            replace(synthetic_run(NO_FASTAPI), verifications=(replace(FAILED, outcome="skipped"),)),
+            "not measured: fastapi, which could not be served",
+            id="could not be served",
+        ),
+        pytest.param(
             with_records(synthetic_run(SPEEDS), limited),
             "only a bound is known: fastapi client-limited",
             id="client-limited",

@@ -20,6 +20,7 @@ from bench.runtime.compose import ComposeRuntime
 from bench.runtime.placement import available_cores, placed
 from tests.quiet import undisturbed
 from tests.test_end_to_end import ROOT, bench, finished, started_measuring, summary_of
+from tests.test_runtime_caches import GET, GONE, PUT, THERE, said_by
 from tests.test_runtime_process import SERVER, answer, eventually
 
 pytestmark = pytest.mark.slow
@@ -150,6 +151,35 @@ def test_contenders_have_databases_of_their_own_with_the_settings_of_all(runtime
         psutil.Process(runtime.database_pids()[0]).kill()
         with pytest.raises(CannotMeasure, match=r"PostgreSQL .*signal 9"):
             eventually(lambda: runtime.check())
+
+
+@pytest.mark.parametrize("kind", ["valkey", "memcached"])
+def test_each_server_has_a_cache_of_its_own_that_a_reset_empties_and_that_goes_with_it(
+    runtime, contender, docker, kind, tmp_path
+):
+    both = [contender(name, services=("postgres", kind)) for name in ("one", "two")]
+    runtime.prepare(both)
+    postgresql = len(runtime.database_pids())
+    assert runtime.facts()["services"][kind]["version"]
+    with runtime.serve(both, hash_seed=1) as servers:
+        one, two = (server.services.caches[0] for server in servers.values())
+        facts = docker.inspected([one.child.name])[0]
+        assert facts["Config"]["User"].split(":")[0] not in ("", "0")
+        assert facts["HostConfig"]["ReadonlyRootfs"] is True
+        assert facts["HostConfig"]["CpusetCpus"] == ",".join(map(str, placed(available_cores()).database))
+        for cache in (one, two):
+            assert said_by(cache, GET[kind]) == GONE[kind]
+            said_by(cache, PUT[kind])
+        servers["one"].reset_data()
+        assert said_by(one, GET[kind]) == GONE[kind]
+        assert said_by(two, GET[kind]).endswith(THERE[kind])
+        assert len(runtime.database_pids()) >= postgresql + 2
+        assert 0 < cpu_seconds({}, cpu_readings(one.child.pids())) < 60
+        psutil.Process(two.child.pids()[0]).kill()
+        with pytest.raises(CannotMeasure, match=f"{two.wanted.kind.spoken} of two killed by signal 9"):
+            eventually(lambda: runtime.check())
+    assert len(ours(docker)) == 1  # PostgreSQL
+    assert f"two-{kind}-3.log" in {file.name for file in (tmp_path / "logs").iterdir()}
 
 
 def test_a_server_that_eats_more_than_its_container_has_is_named(runtime, contender):

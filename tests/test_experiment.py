@@ -247,8 +247,29 @@ def test_an_unequal_contender_is_not_timed(root, journal, tmp_path):
     )
     (checks / "test_it.py").write_text("def test_hello(): assert False, 'GET /: expected 200, got 500'\n")
     lab, diary = lab_with(tmp_path)
-    with pytest.raises(CannotMeasure, match="no contender passed its checks"):
+    with pytest.raises(CannotMeasure, match="no contender is left: floor: not timed: test_hello: GET"):
         experiment.carry_out(journal, lab)
     assert [known.outcome for known in journal.run.verifications] == ["failed"] * 4
-    assert "not timed: one: test_hello: GET /: expected 200, got 500" in lab.progress.said
+    assert "one: not timed: test_hello: GET /: expected 200, got 500" in lab.progress.said
     assert not any(entry.startswith("measure") for entry in diary)
+
+
+def test_a_contender_that_cannot_be_served_here_is_left_out_and_the_others_are_measured(journal, tmp_path):
+    why = "memcached is not on PATH: install it"
+    lab, diary = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, lacking={"one-fast": why}))
+    experiment.carry_out(journal, lab)
+    assert diary[0] == "prepare floor one one~aa"
+    assert not any("one-fast" in entry for entry in diary)
+    assert f"one-fast: not timed: {why}" in lab.progress.said
+    skipped = [known for known in journal.run.verifications if known.outcome == "skipped"]
+    assert [(known.contender, known.differences) for known in skipped] == [("one-fast", (why,))]
+    assert {record.slice.cell.contender for record in timed(journal)} == {"floor", "one", "one~aa"}
+
+
+def test_where_none_can_be_served_the_remedy_is_in_the_message(journal, tmp_path):
+    lacking = {one.name: "memcached is not on PATH: install it" for one in journal.run.contenders}
+    lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, lacking=lacking))
+    with pytest.raises(
+        CannotMeasure, match="no contender is left: floor: not timed: memcached is not on PATH"
+    ):
+        experiment.carry_out(journal, lab)

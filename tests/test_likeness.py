@@ -17,7 +17,10 @@ FACTS = {
     "project": {"commit": "a" * 40, "dirty": False},
     "content": {"bench": "b1", "seed": "d1", "apps": {"flask_app": "f1", "django_app": "j1"}},
     "placement": {"server": (0,), "client": (1,), "database": (1,), "caveats": ()},
-    "services": {"postgres": {"version": "18.6", "settings": {"fsync": "off"}}},
+    "services": {
+        "postgres": {"version": "18.6", "settings": {"fsync": "off"}},
+        "valkey": {"version": "9.1.2", "settings": {"--maxmemory": "64mb"}},
+    },
     "environments": {
         f"flask_app-py313-{HASH}": {"python": "3.13.1", "packages": {"flask": "3.1.0", "gunicorn": "27.0"}}
     },
@@ -56,11 +59,13 @@ def test_facts_that_were_written_and_read_are_the_same():
         ("content.bench", "b2", "code"),
         ("content.apps.flask_app", "f2", "code"),
         ("services.postgres.settings.fsync", "on", "code"),
+        ("services.valkey.settings.--maxmemory", "1gb", "code"),
         ("system.kernel", "6.2", "versions"),
         ("python.version", "3.14.0", "versions"),
         ("python.build.pgo", False, "versions"),
         ("harness.locust", "2.48", "versions"),
         ("services.postgres.version", "18.7", "versions"),
+        ("services.valkey.version", "9.2.0", "versions"),
     ],
 )
 def test_a_fact_that_counts_is_named_with_both_sides(path, value, kind):

@@ -156,9 +156,10 @@ def test_sweeps_without_a_partner_are_told():
     assert "django: 1 of 27 sweeps are not in its ratio" in printed(with_records(run, void_one))
 
 
-def test_a_contender_that_failed_its_checks_is_named_with_the_first_difference():
+@pytest.mark.parametrize("outcome", ["failed", "skipped"])
+def test_a_contender_that_was_not_timed_is_named_with_the_first_reason(outcome):
     run = synthetic_run({"flask": 400})
-    failed = Verification(contender="django", outcome="failed", differences=("GET /: [500]", "more"))
+    failed = Verification(contender="django", outcome=outcome, differences=("GET /: [500]", "more"))
     text = printed(replace(run, verifications=(*run.verifications, failed)))
     assert "! django was not timed: GET /: [500]\n" in text
 

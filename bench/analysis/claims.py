@@ -167,8 +167,9 @@ def _missing(run: Run, said: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, R
     absent = [name for name in names if _cell(said, name) not in rows]
     if not absent:
         return ""
-    failed = {known.contender for known in run.verifications if known.outcome == "failed"}
-    return f"not measured: {absent[0]}{', which failed its checks' * (absent[0] in failed)}"
+    reasons = {"failed": ", which failed its checks", "skipped": ", which could not be served"}
+    why = {known.contender: reasons.get(known.outcome, "") for known in run.verifications}
+    return f"not measured: {absent[0]}{why.get(absent[0], '')}"
 
 
 def _short_of_cores(run: Run, ratio: ClaimedRatio) -> str:

@@ -112,23 +112,27 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
     say_runtime(name, why)
     with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs", name) as opened:
         shown.phase("preparing environments and services")
-        opened.prepare(chosen)
+        opened.prepare(verification.servable(chosen, opened))
         memory = lab.memory_of(root, name)
         for outcome in verification.verify(chosen, opened, memory, fresh=True, thorough=thorough):
             generated = f", {outcome.generated:,} generated requests" if thorough else ""
-            shown.note(f"{outcome.contender}: {outcome.outcome}, {outcome.checks} checks{generated}")
+            held = f", {outcome.checks} checks{generated}" if outcome.outcome != "skipped" else ""
+            shown.note(f"{outcome.contender}: {outcome.outcome}{held}")
             outcomes.append(outcome)
     if as_json:
         click.echo(to_json(outcomes))
     else:
         for outcome in outcomes:
+            skipped = "skipped: " if outcome.outcome == "skipped" else ""
             for difference in outcome.differences[:SHOWN]:
-                click.echo(f"{outcome.contender}: {difference}")
+                click.echo(f"{outcome.contender}: {skipped}{difference}")
             if (more := len(outcome.differences) - SHOWN) > 0:
                 click.echo(f"{outcome.contender}: … and {more} more; --json has all")
     failed = [outcome.contender for outcome in outcomes if outcome.outcome == "failed"]
     if failed:
         raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")
+    if all(outcome.outcome == "skipped" for outcome in outcomes):
+        raise CannotMeasure("nobody was held against the contract; the remedies are above")
 
 
 def say_runtime(name: str, why: str) -> None:
