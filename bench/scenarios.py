@@ -114,7 +114,9 @@ def _written_out(node: Any, counter: str, numbers: range) -> Any:
 def _counted(node: Any, counter: str, number: str) -> Any:
     if isinstance(node, str):
         return node.replace(counter, number)
-    return {key: _counted(value, counter, number) for key, value in node.items()}
+    if isinstance(node, Mapping):
+        return {key: _counted(value, counter, number) for key, value in node.items()}
+    return [_counted(part, counter, number) for part in node] if isinstance(node, list) else node
 
 
 def _scenario(file: Path, name: str, form: ScenarioForm, exchanges: Mapping[str, Exchange]) -> Scenario:

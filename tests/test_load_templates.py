@@ -190,6 +190,38 @@ def test_what_is_to_be_saved_is_kept_and_missed():
     assert check(request, head(201), body, saved) == ("body", "expected header:ETag to save, got none")
 
 
+@pytest.mark.parametrize(
+    ("cookies", "key"),
+    [
+        ("session=abc; Path=/; HttpOnly", "abc"),
+        ("theme=a, session=x.y-Z_1; SameSite=Lax", "x.y-Z_1"),
+        ("csrf=1; Path=/, session=; Max-Age=0", ""),
+        ("mysession=abc", None),
+        ("", None),
+    ],
+)
+def test_a_cookie_is_saved_by_its_name(cookies, key):
+    request, saved = first(Exchange(name="x", method="GET", path="/", save={"key": "cookie:session"})), {}
+    mismatch = check(request, head(**{"set-cookie": cookies}), b"{}", saved)
+    assert saved.get("key") == ([key] if key is not None else None)
+    assert (mismatch is None) == (key is not None)
+
+
+def test_a_header_that_need_not_be_there_is_saved_as_nothing():
+    request, saved = first(Exchange(name="x", method="GET", path="/", save={"tag": "header:ETag?"})), {}
+    assert check(request, head(), b"{}", saved) is None
+    assert check(request, head(etag='"1"'), b"{}", saved) is None
+    assert saved == {"tag": ["", '"1"']}
+
+
+def test_unchanged_is_as_good_only_where_that_is_expected():
+    kept = Exchange(name="x", method="GET", path="/", expect=Expect(json={"id": 1}, unchanged=True))
+    assert check(first(kept), head(304), b"", {}) is None
+    assert check(first(kept), head(), b'{"id": 1}', {}) is None
+    assert check(first(kept), head(), b'{"id": 2}', {}).kind == "body"
+    assert check(first(READ), head(304), b"", {}).kind == "status"
+
+
 def test_known_bodies_stay_within_their_memory():
     known = KnownBodies(limit_bytes=5_000)
     for number in range(100):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.model import ITSELF, SAME_AGAIN
+from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Exchange, Scenario
 from bench.records import Queries
 from bench.report.gains import gains, notes
 from bench.report.looks import looks_of
@@ -70,6 +70,46 @@ def test_a_switch_that_adds_something_is_told_the_same_way_round(name, switch):
     assert (gain.switch, gain.worth) == (switch, "costs")
     assert gain.ratio.estimate == pytest.approx(0.5, rel=0.02)
     assert float(gain.without.replace(",", "")) > float(gain.with_it.replace(",", ""))
+
+
+LADDER = {
+    "flask:pool=off,index=off": 1_000.0,
+    "flask:index=off": 2_000.0,
+    "flask": 2_002.0,
+    "flask:cache=redis": 1_800.0,
+    f"flask{SAME_AGAIN}": 2_002.0,
+    "django": 500.0,
+    "django:cache=redis": 1_000.0,
+}
+
+
+def test_a_ladder_tells_each_step_and_then_all_of_them():
+    run = synthetic_run(LADDER, reference=PREVIOUS, rounds=12, noise=0.01)
+    told = gains(analyse(run))
+    assert [(one.contender, one.switch, one.worth) for one in told] == [
+        ("flask", "pool", "pays"),
+        ("flask", "index", "worth nothing here"),
+        ("flask", "cache=redis", "costs"),
+        ("flask", "all of them", "pays"),
+        ("django", "cache=redis", "pays"),
+        ("django", "all of them", "pays"),
+    ]
+    ratios = [one.ratio.estimate for one in told]
+    assert ratios == pytest.approx([2.0, 1.001, 0.9, 1.8, 2.0, 2.0], rel=0.02)
+    assert "× previous" in report_text(analyse(run), {})
+
+
+def test_statements_of_a_mix_are_those_of_a_request_on_average():
+    asked = synthetic_run(SPEEDS, reference=ITSELF)
+    read, write = (Exchange(name=name, method="GET", path="/") for name in ("read", "write"))
+    mix = Scenario(name="hello", exchanges=(read, write), weights=(3, 1))
+    counts = {("flask", "read"): 1.0, ("flask", "write"): 3.0, ("flask:pool=off", "read"): 1.0}
+    queries = tuple(
+        Queries(contender=name, exchange=exchange, requests=1, statements={"SELECT": calls})
+        for (name, exchange), calls in counts.items()
+    )
+    flask, _ = gains(analyse(replace(asked, scenarios=(mix,), queries=queries)))
+    assert flask.statements == "– → 1.50"
 
 
 def test_a_run_that_is_not_valid_tells_of_no_worth():

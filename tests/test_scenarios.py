@@ -36,9 +36,9 @@ def test_a_mistake_is_told_by_file_and_key(tmp_path, before, after, words):
 
 
 def test_a_list_of_one_is_written_out_for_each_number(tmp_path):
-    many = '''body = [{ name = "{token}.{n}", tags = ["{n}", "x"] }]
+    many = """body = [{ name = "{token}.{n}", tags = ["{n}", "x"] }]
 each = { n = [3, 5] }
-expect = { status = 201, items = 3, json = [{ name = "{token}.{n}" }] }'''
+expect = { status = 201, items = 3, json = [{ name = "{token}.{n}" }] }"""
     text = SCENARIOS.replace('body = { name = "{token}" }', many).replace(
         'expect = { status = 201, json = { name = "{token}" } }\n', "", 1
     )

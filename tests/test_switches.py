@@ -1,8 +1,14 @@
-"""Contenders without a practice answer what those with it answer, and ask the database for more."""
+"""Contenders with and without a practice answer alike, and do what the practice is."""
 
+import os
+import signal
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from itertools import product
 from pathlib import Path
+from shutil import which
 
+import psutil
 import pytest
 
 from bench import contenders
@@ -14,17 +20,21 @@ from bench.verification import verify
 ROOT = Path(__file__).parents[1]
 BASES = ("django", "django-drf", "flask", "fastapi", "fastapi-def")
 SWITCHES = ("pool", "eager", "batch", "index", "orm")
+ADDED = ("cache", "sessions", "http_cache", "serializer")
 OFF = [
     f"{base}:{switch}=off"
     for base, switch in product(BASES, SWITCHES)
     if switch != "orm" or base not in ("django-drf", "fastapi-def")  # they are other views themselves
 ]
+# All that can be on at once.
+ON = [f"{base}:cache=redis,sessions=redis,http_cache=on,serializer=orjson" for base in BASES[:-1]]
+CACHED = [*ON, *(f"{base}:cache=memcached" for base in BASES[:-1] if which("memcached"))]
 TABLES = contenders.declared(ROOT)
 
 
 @pytest.mark.parametrize("base", ["django", "flask", "fastapi"])
 def test_every_framework_has_the_same_switches(base):
-    assert tuple(TABLES[base].overlay["switch"])[: len(SWITCHES)] == SWITCHES
+    assert tuple(TABLES[base].overlay["switch"])[: len(SWITCHES + ADDED)] == SWITCHES + ADDED
 
 
 def test_a_switch_is_one_difference():
@@ -32,27 +42,81 @@ def test_a_switch_is_one_difference():
         on, off = contenders.resolve(name.partition(":")[0], TABLES), contenders.resolve(name, TABLES)
         assert (on.command, on.stack, on.services) == (off.command, off.stack, off.services)
         assert len(off.env.items() - on.env.items()) + len(off.sql) - len(on.sql) == 1
+    for base, switch in product(BASES[:-1], ADDED):
+        for value in TABLES[base.partition("-")[0]].overlay["switch"][switch]:
+            off, on = (contenders.resolve(name, TABLES) for name in (base, f"{base}:{switch}={value}"))
+            assert (on.command, on.stack, on.sql) == (off.command, off.stack, off.sql)
+            assert len(on.env.items() - off.env.items()) == 1
 
 
-@pytest.mark.parametrize("name", ["django-drf:orm=off", "fastapi-def:orm=off", "fastapi-def:async=off"])
+@pytest.mark.parametrize(
+    "name", ["django-drf:orm=off", "fastapi-def:orm=off", "fastapi-def:async=off", "fastapi-def:cache=redis"]
+)
 def test_a_switch_that_would_make_another_contender_is_refused(name):
     with pytest.raises(UsageError, match="is unknown"):
         contenders.resolve(name, TABLES)
 
 
+@contextmanager
+def prepared(names, scratch):
+    asked = [contenders.resolve(name, TABLES) for name in names]
+    with ProcessRuntime(
+        project=ROOT, placement=placed(None), scratch=scratch / "scratch", logs=scratch / "logs"
+    ) as runtime:
+        runtime.prepare(asked)
+        yield asked, runtime
+
+
 @pytest.mark.slow
 def test_what_is_answered_does_not_depend_on_a_switch(tmp_path):
-    """All that can be off at once is: what is wrong alone is wrong among others."""
+    """All that can be off at once is, or on: what is wrong alone is wrong among others."""
     switches = {
         base: ",".join(name.partition(":")[2] for name in OFF if name.partition(":")[0] == base)
         for base in BASES
     }
     together = (f"{base}:{off}" for base, off in switches.items())
     others = ("django:middleware=stock", "django:async=on", "fastapi:async=off")
-    asked = [contenders.resolve(name, TABLES) for name in (*together, *others)]
-    with ProcessRuntime(
-        project=ROOT, placement=placed(None), scratch=tmp_path / "scratch", logs=tmp_path / "logs"
-    ) as runtime:
-        runtime.prepare(asked)
+    with prepared((*together, *others, *CACHED), tmp_path) as (asked, runtime):
         found = {one.contender: one.differences for one in verify(asked, runtime, tmp_path / "memory")}
     assert found == {one.name: () for one in asked}
+
+
+def answers(address, path, times):
+    """Return the headers of answers to one client, one after another."""
+    with closing(HTTPConnection(*address, timeout=10)) as connection:
+        for _ in range(times):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            yield answer.headers
+
+
+@pytest.mark.slow
+def test_a_switch_does_what_it_says(tmp_path):
+    bases = [base for base in BASES if base != "fastapi-def"]
+    with (
+        prepared((*bases, *CACHED), tmp_path) as (asked, runtime),
+        runtime.serve(asked, hash_seed=0, timed=False) as servers,
+    ):
+        feeds = {name: list(answers(one.address, "/posts", 2)) for name, one in servers.items()}
+        (users,) = zip(*(answers(one.address, "/users/1", 1) for one in servers.values()), strict=True)
+    cached = {name: [headers["Cache-Status"] for headers in seen] for name, seen in feeds.items()}
+    expected = ["posts; fwd=miss", "posts; hit"]
+    assert cached == {one.name: expected if one.name in CACHED else [None, None] for one in asked}
+    tagged = {name for name, headers in zip(servers, users, strict=True) if headers["ETag"]}
+    assert tagged == set(ON)
+
+
+@pytest.mark.slow
+def test_without_its_cache_an_app_serves_on_and_says_so(tmp_path):
+    with (
+        prepared(CACHED, tmp_path) as (asked, runtime),
+        runtime.serve(asked, hash_seed=0, timed=False) as servers,
+    ):
+        for server in servers.values():
+            for pid in (pid for cache in server.services.caches for pid in cache.child.pids()):
+                os.kill(pid, signal.SIGKILL)
+                psutil.Process(pid).wait(timeout=10)
+            (headers,) = answers(server.address, "/posts", 1)
+            assert headers["Cache-Status"] == "posts; fwd=bypass"
+            assert "no cache, served without" in server.log_tail()
