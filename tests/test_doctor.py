@@ -226,6 +226,11 @@ def test_a_machine_that_makes_measuring_worse_gets_a_caution_with_a_remedy(facts
             "disk for results",
             "takes 120.0 ms",
         ),
+        (
+            Supplies(caches={"Memcached": ("memcached is not on PATH", "install it")}),
+            "Memcached",
+            "not on PATH: contenders that ask for it are left out",
+        ),
     ],
 )
 def test_supplies_that_run_low_get_a_caution_with_a_remedy(there, name, said):
@@ -409,6 +414,7 @@ def test_a_disk_is_written_to_and_left_clean(tmp_path):
 def test_a_results_folder_that_is_not_there_yet_is_made_by_nobody(tmp_path):
     stock = supplies.take_stock(tmp_path / "results")
     assert isinstance(stock.disks["results"], Disk)
+    assert stock.caches["Valkey"] is None
     assert list(tmp_path.iterdir()) == []
 
 

