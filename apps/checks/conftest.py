@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract")
     group.addoption("--url", required=True, help="where the app answers: http://HOST:PORT")
     group.addoption("--scenarios", default=",".join(PARTS), help="what it serves, by comma; default: all")
-    group.addoption("--tries", type=int, default=200, help="reads after a write that must not be stale")
+    group.addoption("--tries", type=int, default=200, help="reads after a write that must show it")
     group.addoption("--thorough", action="store_true", help="thousands of generated requests as well")
 
 

@@ -25,7 +25,9 @@ logger = logging.getLogger("cache")
 if settings.CACHE == "redis":
     cache = RedisCache(Redis.from_url(settings.VALKEY_URL))
 elif settings.CACHE == "memcached":
-    cache = MemcachedCache(PooledClient(settings.MEMCACHED_ADDRESS, serde=pickle_serde))
+    # With replies: without, a writer would answer before its version is there.
+    client = PooledClient(settings.MEMCACHED_ADDRESS, serde=pickle_serde, default_noreply=False)
+    cache = MemcachedCache(client)
 
 
 def kept(key, read):
