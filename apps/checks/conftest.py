@@ -1,6 +1,7 @@
 """The contract of `apps/openapi.yaml`, held against a running app that has the data of `apps/seed.sql`:
 
-    python -m pytest apps/checks --url http://127.0.0.1:8000 [--scenarios hello,users-read] [--no-keep-alive] [--thorough]
+    python -m pytest apps/checks --url http://127.0.0.1:8000
+        [--scenarios hello,users-read] [--no-keep-alive] [--thorough]
 
 What a check creates, it deletes. Only those marked `destructive` leave other data behind than they found
 (`-m "not destructive"` leaves them out); they go last, and all that `--thorough` adds is among them.
