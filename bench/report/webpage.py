@@ -14,6 +14,7 @@ from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
 from bench.report.inline import Drawing, css, variable_of
 from bench.report.looks import MARKS, Look
 from bench.report.panels import Panel, caveats_everywhere, panels
+from bench.report.scaling import by_workers
 from bench.report.sentences import gist, notes
 from bench.report.series import apart, series_of
 from bench.report.statements import COUNTED, per_request, statement_table
@@ -75,6 +76,7 @@ def report_html(
         topics=evidence.topics(analysis),
         evidence=evidence,
         gains=gains,
+        scaled=by_workers(analysis),
         stacks={contender.name: contender.stack for contender in run.contenders},
         rounds=rounds_of(run),
         warnings=tuple(method.warnings(analysis)),
