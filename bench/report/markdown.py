@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis
-from bench.report import claims, evidence, gains, method, steadiness, wording
+from bench.report import blocks, claims, evidence, gains, method, steadiness, wording
 from bench.report.columns import page_columns
 from bench.report.facts import facts
 from bench.report.panels import caveats_everywhere, panels
@@ -49,6 +49,8 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         topics=evidence.topics(analysis),
         evidence=evidence,
         gains=gains,
+        blocks=(beside := blocks.besides(analysis)),
+        block_notes=tuple(blocks.notes(analysis, beside)),
         scaled=by_workers(analysis),
         warnings=method.warnings(analysis),
         caveats=caveats_everywhere(analysis),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis, Row, rounds_of
-from bench.report import claims, evidence, gains, method, steadiness, wording
+from bench.report import blocks, claims, evidence, gains, method, steadiness, wording
 from bench.report.answer import abouts, answer
 from bench.report.columns import Column, overview_columns, page_columns
 from bench.report.facts import facts
@@ -76,6 +76,8 @@ def report_html(
         topics=evidence.topics(analysis),
         evidence=evidence,
         gains=gains,
+        blocks=(beside := blocks.besides(analysis)),
+        block_notes=tuple(blocks.notes(analysis, beside)),
         scaled=by_workers(analysis),
         stacks={contender.name: contender.stack for contender in run.contenders},
         rounds=rounds_of(run),
