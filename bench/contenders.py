@@ -42,6 +42,7 @@ class Overlay(TypedDict, total=False):
     services: list[str]
     sql: list[str]
     scenarios: list[str]
+    keep_alive: bool
     switch: "dict[str, dict[str, Overlay]]"
 
 
@@ -145,21 +146,28 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
     for key in ("stack", "interface", "server", "command"):
         if key not in overlay:
             raise UsageError(f"{table.file}: {table.base}.{key}: missing")
-    workers = overlay.get("workers", 1)
     return Contender(
         name=name,
         base=table.base,
         app=table.app.name,
         root=str(table.app.parent.parent),
-        stack=overlay["stack"] + (f", {workers} workers" if workers > 1 else ""),
+        stack=_stack(overlay),
         interface=overlay["interface"],
         server=overlay["server"],
         command=overlay["command"],
-        workers=workers,
+        workers=overlay.get("workers", 1),
         threads=overlay.get("threads", 1),
         python=overlay.get("python"),
         env=overlay.get("env", {}),
         services=tuple(overlay.get("services", ())),
         sql=tuple(overlay.get("sql", ())),
         scenarios=tuple(overlay["scenarios"]) if "scenarios" in overlay else None,
+        keep_alive=overlay.get("keep_alive", True),
     )
+
+
+def _stack(overlay: Overlay) -> str:
+    """Return what a headline calls it, with what its name sets: workers, and a Python of its own."""
+    workers, python = overlay.get("workers", 1), overlay.get("python")
+    named = (f"{workers} workers" if workers > 1 else "", f"Python {python}" if python else "")
+    return ", ".join(filter(None, (overlay["stack"], *named)))

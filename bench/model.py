@@ -40,6 +40,7 @@ class Contender:
     services: tuple[str, ...] = ()
     sql: tuple[str, ...] = ()  # run in its own database after the template is copied
     scenarios: tuple[str, ...] | None = None  # None: all
+    keep_alive: bool = True  # False: its server closes each connection after its answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

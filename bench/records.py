@@ -62,6 +62,7 @@ class Usage:
 
     elapsed_s: float
     server_cpu_s: float | None = None
+    by_process_s: Mapping[str, float] = field(default_factory=dict)  # server's process id → of server_cpu_s
     database_cpu_s: float | None = None
     client_wait_s: float | None = None  # run delay: the load generator could run, and did not
     busy_s: Mapping[str, float] = field(default_factory=dict)  # core → not idle, whoever it was

@@ -163,6 +163,8 @@ def _command(contender: Contender, url: str, folder: Path, *, thorough: bool) ->
     command += ["--junitxml", str(folder / REPORT), "--basetemp", str(folder / "pytest")]
     if contender.scenarios is not None:
         command += ["--scenarios", ",".join(contender.scenarios)]
+    if not contender.keep_alive:
+        command += ["--no-keep-alive"]
     return [*command, "--thorough"] if thorough else command
 
 

@@ -38,6 +38,15 @@ def test_a_server_that_never_answers_is_told_apart_from_one_that_was_never_asked
     assert caveats_of(with_records(clean, hanging)) == (said,)
 
 
+def test_a_server_that_keeps_no_connection_is_told_at_its_rows_alone(clean):
+    flask, django = clean.contenders
+    run = replace(clean, contenders=(replace(flask, keep_alive=False), django))
+    assert caveats_of(run) == (
+        "its server keeps no connection: every request opens one, and that is in its numbers",
+    )
+    assert caveats_of(run, "django") == ()
+
+
 def test_voids_are_told_with_their_evidence(clean):
     run = with_records(clean, first_sweep(lambda record: replace(record, void="foreign CPU")))
     assert caveats_of(run) == ("1 of 27 slices void (foreign CPU × 1)",)

@@ -7,9 +7,12 @@ import pytest
 from bench.analysis import analyse
 from bench.comparing import compare
 from bench.errors import UsageError
+from bench.report.blocks import besides
+from bench.report.looks import looks_of
 from bench.report.markdown import report_text
 from bench.report.panels import panels
 from bench.report.sentences import notes
+from bench.report.webpage import report_html
 from tests.synthetic import synthetic_run
 
 SPEEDS = {
@@ -58,6 +61,26 @@ def test_a_reference_that_was_not_measured_takes_its_own_block_along_and_no_othe
     (panel,) = panels(analyse(measured(speeds)))
     assert "No ratio for flask-granian: its reference was not measured here." in notes(panel)
     assert any(note.startswith("1 comparison with its reference") for note in notes(panel))
+
+
+def test_each_block_has_a_table_of_its_own():
+    run = measured()
+    analysis = analyse(run)
+    flask, fastapi = besides(analysis)
+    assert (flask.reference, flask.headings) == ("flask", ("hello",))
+    (reference,), (other,) = (line.told for line in flask.lines)
+    assert reference[0].endswith(" req/s")
+    assert other[0].startswith("1.5")
+    assert other[1].endswith(", faster")
+    assert [line.contender for line in fastapi.lines] == ["fastapi", "fastapi-granian"]
+    for page in (report_text(analysis, {}), report_html(analysis, {}, looks_of(SPEEDS))):
+        assert "Beside its own reference" in page
+    assert "Beside its own reference" not in report_text(analyse(synthetic_run(SPEEDS)), {})
+
+
+def test_a_table_names_no_verdict_of_a_run_that_is_not_valid():
+    (_, line), _ = (one.lines for one in besides(analyse(replace(measured(), ended="failed"))))
+    assert line.told[0][1].endswith(", cannot tell")
 
 
 def test_runs_with_other_references_do_not_compare():

@@ -60,6 +60,12 @@ def test_an_app_is_only_held_against_what_it_serves():
         assert run_checks_against(HelloOnly(), "--scenarios", f"hello,{scenario}", "-x").returncode == 1
 
 
+def test_a_server_that_says_it_keeps_no_connection_is_not_asked_to():
+    closing = type("Closing", (ReferenceApp,), {"connection": "close"})()
+    assert run_checks_against(closing, file="test_connections.py").returncode == 1
+    assert run_checks_against(closing, "--no-keep-alive", file="test_connections.py").returncode == 0
+
+
 def test_an_app_that_is_not_there_is_a_difference_and_not_a_traceback():
     outcome = run_checks("http://127.0.0.1:9", "-x", "-k", "hello")
     assert outcome.returncode == 1

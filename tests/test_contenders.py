@@ -36,7 +36,14 @@ def test_a_switch_is_an_overlay_on_top(tables):
 def test_workers_and_python_need_no_declared_switch(tables):
     four = contenders.resolve("one:workers=4,python=3.12,pool=on", tables)
     assert (four.workers, four.python, four.env["POOL"]) == (4, "3.12", "16")
-    assert four.stack == "One on a server, 4 workers"
+    assert four.stack == "One on a server, 4 workers, Python 3.12"
+
+
+def test_a_server_that_keeps_no_connection_says_so(tmp_path):
+    text = CONTENDERS.replace('stack = "One, faster"', 'stack = "One, faster"\nkeep_alive = false')
+    tables = contenders.declared(make_project(tmp_path, contenders=text))
+    assert contenders.resolve("one", tables).keep_alive
+    assert not contenders.resolve("one-fast", tables).keep_alive
 
 
 def test_an_a_a_twin_differs_in_name_alone(tables):

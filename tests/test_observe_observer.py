@@ -29,6 +29,7 @@ def test_cpu_is_what_was_used_between_the_readings_and_they_enclose_no_less_than
     assert usage.elapsed_s > 0.2
     assert 0 < usage.server_cpu_s <= usage.elapsed_s * 1.05
     assert usage.memory_bytes > 1_000_000
+    assert usage.by_process_s == {str(busy): usage.server_cpu_s}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 
-from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
+from bench.observe.usage import cpu_by_process, cpu_readings, cpu_seconds, memory_bytes
 
 NOBODY = 2**22 + 1  # beyond the largest process id
 
@@ -35,6 +35,10 @@ def test_a_worker_that_began_counts_from_zero():
 
 def test_a_process_id_that_came_back_counts_from_zero():
     assert cpu_seconds({1: 5.0}, {1: 0.25}) == 0.25
+
+
+def test_each_process_has_its_own_share():
+    assert cpu_by_process({1: 5.0, 2: 7.0, 3: 1.0}, {1: 5.5, 2: 7.0, 4: 0.25}) == {1: 0.5, 2: 0.0, 4: 0.25}
 
 
 def test_nothing_readable_is_not_zero():

@@ -110,7 +110,7 @@ def test_claims_stand_after_the_scenarios_with_their_verdicts():
     run = RUNS["claims"]
     page = read(page_of(run))
     sections = [section.attributes.get("id") for section in page.all("section")]
-    assert sections.index("claims") == sections.index("panel-1") + 1
+    assert sections.index("claims") == sections.index("workers") + 1 == sections.index("panel-1") + 2
     assert page.one("nav").one("a", href="#claims").text == "Claims"
     claims = page.one("section", id="claims")
     assert (

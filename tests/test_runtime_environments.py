@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
-from bench.runtime.environments import environment
+from bench.runtime.environments import environment, missing_python
 
 
 @pytest.fixture
@@ -101,6 +101,32 @@ def test_a_missing_lock_says_what_to_write(app, tmp_path):
         environment(contender(app), tmp_path / "venvs")
 
 
-def test_a_missing_python_is_named(app, tmp_path):
-    with pytest.raises(UsageError, match=r"tiny wants Python 3\.99"):
+def write_python(folder, version, *, status=0):
+    """Write what stands for an interpreter and says its version, or fails as a shim of pyenv does."""
+    name = folder / f"python{version}"
+    name.parent.mkdir(parents=True, exist_ok=True)
+    name.write_text(f'#!/bin/sh\necho "Python {version}.7"\nexit {status}\n')
+    name.chmod(0o755)
+
+
+def test_a_missing_python_is_told_with_the_remedy(app, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    said = missing_python(contender(app, python="3.99"))
+    assert said == (
+        "it wants Python 3.99, and there is no python3.99 on PATH or under "
+        f"{tmp_path / 'pyenv'}: install it (pyenv install 3.99)"
+    )
+    with pytest.raises(UsageError, match=r"^tiny: it wants Python 3\.99, and there is no python3\.99"):
         environment(contender(app, python="3.99"), tmp_path / "venvs")
+
+
+def test_a_python_is_there_on_the_path_or_under_pyenv(app, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    assert missing_python(contender(app)) is None
+    write_python(tmp_path / "path", "3.98")
+    assert missing_python(contender(app, python="3.98")) is None
+    write_python(tmp_path / "path", "3.99", status=127)
+    assert missing_python(contender(app, python="3.99"))
+    write_python(tmp_path / "pyenv" / "versions" / "3.99.7" / "bin", "3.99")
+    assert missing_python(contender(app, python="3.99")) is None

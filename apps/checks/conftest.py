@@ -1,6 +1,7 @@
 """The contract of `apps/openapi.yaml`, held against a running app that has the data of `apps/seed.sql`:
 
-    python -m pytest apps/checks --url http://127.0.0.1:8000 [--scenarios hello,users-read] [--thorough]
+    python -m pytest apps/checks --url http://127.0.0.1:8000
+        [--scenarios hello,users-read] [--no-keep-alive] [--thorough]
 
 What a check creates, it deletes. Only those marked `destructive` leave other data behind than they found
 (`-m "not destructive"` leaves them out); they go last, and all that `--thorough` adds is among them.
@@ -26,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--url", required=True, help="where the app answers: http://HOST:PORT")
     group.addoption("--scenarios", default=",".join(PARTS), help="what it serves, by comma; default: all")
     group.addoption("--tries", type=int, default=200, help="reads after a write that must show it")
+    group.addoption("--no-keep-alive", action="store_true", help="its server closes every connection")
     group.addoption("--thorough", action="store_true", help="thousands of generated requests as well")
 
 
@@ -37,6 +39,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     served = [scenario.strip() for scenario in config.getoption("scenarios").split(",")]
     missing = [part for part in PARTS if not any(scenario.startswith(part) for scenario in served)]
+    missing += ["keep_alive"] * config.getoption("no_keep_alive")
     left_out = [item for item in items if any(item.get_closest_marker(part) for part in missing)]
     kept = [item for item in items if item not in left_out]
     items[:] = sorted(kept, key=lambda item: item.get_closest_marker("destructive") is not None)

@@ -27,6 +27,7 @@ def ask(connection: HTTPConnection, method: str, path: str, body: bytes | None =
         differs(f"{method} {path} on a connection in use", "an answer", f"{type(error).__name__} ({error})")
 
 
+@pytest.mark.keep_alive
 def test_a_connection_is_kept_for_20_requests(connection: HTTPConnection):
     for number in range(1, REQUESTS + 1):
         if ask(connection, "GET", "/").will_close and number < REQUESTS:

@@ -28,6 +28,7 @@ from bench.analysis.revisions import (
     without_revision,
 )
 from bench.analysis.rounds import Round, rounds_of
+from bench.analysis.scaling import Scaled, Scaling, scalings
 from bench.analysis.sizing import half_width_at, rounds_for, spread_of
 from bench.analysis.stats import Estimate
 from bench.analysis.steadiness import Steadiness, first_answers
@@ -35,6 +36,7 @@ from bench.analysis.trends import Point, Track, Trend
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
+from bench.analysis.workers import UNEVEN, cores_told, server_cores
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
@@ -42,6 +44,7 @@ MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the ex
 __all__ = [
     "LIMITS",
     "SAME_CORE",
+    "UNEVEN",
     "Allowed",
     "Analysis",
     "Arrivals",
@@ -58,6 +61,8 @@ __all__ = [
     "Point",
     "Round",
     "Row",
+    "Scaled",
+    "Scaling",
     "Steadiness",
     "TimeChange",
     "Track",
@@ -68,6 +73,7 @@ __all__ = [
     "change_of",
     "client_us",
     "cores_of",
+    "cores_told",
     "count_changes",
     "database_us",
     "evidence",
@@ -82,6 +88,7 @@ __all__ = [
     "rounds_for",
     "rounds_of",
     "same_core",
+    "server_cores",
     "server_us",
     "spread_of",
     "time_changes",
@@ -136,6 +143,11 @@ class Analysis:
     def findings(self) -> tuple[Finding, ...]:
         """What the run says of its plan's claims, in their order."""
         return findings(self.run, self.rows, self.noise_floors, self.invalid)
+
+    @property
+    def scalings(self) -> tuple[Scaling, ...]:
+        """What more workers bring, where a contender was measured with several numbers of them."""
+        return scalings(self.run, self.rows)
 
     @property
     def choices(self) -> tuple[Grounded, ...]:

@@ -5,15 +5,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
+from bench.analysis.workers import UNEVEN, cores_told, server_cores
+from bench.model import Contender
 from bench.records import Run
 
 KEPT_UP = 0.99  # of the requests that were due
+IDLE = 100  # times as much CPU as a worker used: that one was left out
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 
 def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
     """Return what a reader must know before using *row*, what concerns the row alone first."""
-    return (*_of_row(row), *_of_servers(run, row), *_of_contender(run, row.cell.contender), *_of_run(run))
+    contender = next(one for one in run.contenders if one.name == row.cell.contender)
+    return (
+        *_of_row(row),
+        *_of_servers(run, row, contender),
+        *_of_contender(run, contender),
+        *_of_run(run),
+    )
 
 
 def _of_row(row: Row) -> Iterator[str]:
@@ -36,12 +45,13 @@ def _of_row(row: Row) -> Iterator[str]:
         yield row.ceiling.missing
 
 
-def _of_servers(run: Run, row: Row) -> Iterator[str]:
+def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
     """Yield what is odd about a cell's servers from their first slice to their last."""
-    workers = next(one.workers for one in run.contenders if one.name == row.cell.contender)
-    asked = too_little_warm_up(run, row.cell, workers)
+    asked = too_little_warm_up(run, row.cell, contender.workers)
     if asked is not None and row.requests:
         yield f"warmed up by {asked:,} requests per worker: {WARM_REQUESTS} are due"
+    if row.imbalance and row.imbalance > UNEVEN:
+        yield f"its workers shared unevenly: {_uneven(row.imbalance)}"
     seen = row.steadiness
     if seen and seen.change and seen.state in ("warming", "slowing"):
         low, high = ((told or 1.0) * 100 - 100 for told in (seen.change.low, seen.change.high))
@@ -53,15 +63,26 @@ def _of_servers(run: Run, row: Row) -> Iterator[str]:
         yield f"unsteady: half of a server's slices lie over {seen.deviation * 100:.0f} % from its middle"
 
 
-def _of_contender(run: Run, contender: str) -> Iterator[str]:
+def _uneven(imbalance: float) -> str:
+    if imbalance > IDLE:
+        return "one of them did next to nothing"
+    return f"the busiest used {imbalance:.1f} × the CPU of the least busy one (median over rounds)"
+
+
+def _of_contender(run: Run, contender: Contender) -> Iterator[str]:
     outcomes = {verification.contender: verification.outcome for verification in run.verifications}
-    match outcomes.get(contender):
+    cores = server_cores(run)
+    if cores and contender.workers > cores:
+        yield f"{contender.workers} workers on {cores_told(cores)} of the servers: they take turns"
+    if not contender.keep_alive:
+        yield "its server keeps no connection: every request opens one, and that is in its numbers"
+    match outcomes.get(contender.name):
         case "failed":
             yield "it failed its checks: it does not do the same work"
         case "no checks" | None:
             yield "no checks: nothing shows that it does the same work"
     for event in run.events:
-        if event.contender == contender:
+        if event.contender == contender.name:
             yield f"its server, {event.at_s:.0f} s into the run: {event.what}"
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 from bench.analysis.comparisons import Comparison, between, judged, noise_floor_of
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
-from bench.analysis.utilisation import cores_of
 from bench.analysis.verdicts import verdict_of
+from bench.analysis.workers import cores_told, server_cores
 from bench.model import Cell, Load
 from bench.questions import Claim, ClaimedFigure, ClaimedRatio, Ground
 from bench.records import Evidence, Run
@@ -175,11 +175,10 @@ def _missing(run: Run, said: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, R
 def _short_of_cores(run: Run, ratio: ClaimedRatio) -> str:
     """Return how many cores one of the two lacks for its workers; "" where none, or nothing is known."""
     workers = max(one.workers for one in run.contenders if one.name in (ratio.contender, ratio.reference))
-    cores = len(cores_of(run).server) or run.fingerprint.get("machine", {}).get("cores")
+    cores = server_cores(run)
     if not cores or workers <= cores:
         return ""
-    had = "1 core" if cores == 1 else f"{cores} cores"
-    return f"{workers} workers need as many cores, and the servers had {had}"
+    return f"{workers} workers need as many cores, and the servers had {cores_told(cores)}"
 
 
 def _place(figure: ClaimedFigure) -> tuple[str, str, int]:

@@ -20,6 +20,7 @@ from bench.analysis.percentiles import Latency
 from bench.analysis.stats import Estimate, estimate_of, medians_by_round
 from bench.analysis.steadiness import Steadiness, steadiness
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
+from bench.analysis.workers import imbalance
 from bench.histogram import Histogram
 from bench.model import SAME_AGAIN, Cell, Contender
 from bench.records import Record, Run, Sample
@@ -62,6 +63,7 @@ class Row:
     client_limit: str | None  # why throughput may be the client's; None: it is not
     bound_by: Bound | None  # None: nothing was counted
     steadiness: Steadiness | None  # None: nothing was counted
+    imbalance: float | None  # CPU of its busiest worker over the least busy one's; None: one, or unknown
     in_flight: float | None  # by Little's law: throughput × mean latency
     rank: int | None = None  # 1 + how many were proven faster; None: unranked
     caveats: tuple[str, ...] = ()
@@ -133,6 +135,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         if counted
         else None,
         steadiness=steadiness(counted),
+        imbalance=imbalance(counted, contender.workers),
         in_flight=merged.total_ns / 1e9 / window_s if window_s else None,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.observe.host import Core, cores, run_delay_s, spent
 from bench.observe.limits import throttled_s
-from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
+from bench.observe.usage import cpu_by_process, cpu_readings, cpu_seconds, memory_bytes
 from bench.records import Usage
 
 
@@ -33,6 +33,9 @@ class ProcessObserver:
         return Usage(
             elapsed_s=after.at_s - before.at_s,
             server_cpu_s=cpu_seconds(before.server, after.server),
+            by_process_s={
+                str(pid): used_s for pid, used_s in cpu_by_process(before.server, after.server).items()
+            },
             database_cpu_s=cpu_seconds(before.database, after.database),
             client_wait_s=_grown(before.client_wait_s, after.client_wait_s),
             busy_s={name: core.busy_s for name, core in by_core.items()},

@@ -16,15 +16,18 @@ def cpu_readings(pids: Iterable[int]) -> dict[int, float]:
     return {pid: reading for pid, reading in readings.items() if reading is not None}
 
 
-def cpu_seconds(before: Mapping[int, float], after: Mapping[int, float]) -> float | None:
-    """Return the CPU seconds used between two readings of a tree; None where the later one is empty.
+def cpu_by_process(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int, float]:
+    """Return the CPU seconds that each process of a tree used between two readings.
 
     A process that ended in between takes its share along, and one that began counts from zero, as does one
-    that got a used id: so the sum cannot go down.
+    that got a used id: so no share is below zero.
     """
-    if not after:
-        return None
-    return sum(now - (then if (then := before.get(pid, 0.0)) <= now else 0.0) for pid, now in after.items())
+    return {pid: now - (then if (then := before.get(pid, 0.0)) <= now else 0.0) for pid, now in after.items()}
+
+
+def cpu_seconds(before: Mapping[int, float], after: Mapping[int, float]) -> float | None:
+    """Return the CPU seconds used between two readings of a tree; None where the later one is empty."""
+    return sum(cpu_by_process(before, after).values()) if after else None
 
 
 def memory_bytes(pids: Iterable[int]) -> int | None:

@@ -15,14 +15,15 @@ from typing import Generic, TypeVar
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.report import bars, curves, lines
+from bench.report import bars, curves, lines, scaling_lines
 from bench.report.inline import Drawing, inlined
 from bench.report.looks import Look
 from bench.report.panels import Panel
+from bench.report.scaling import Workers
 from bench.report.series import Series
 from bench.report.sheets import FILE, SCREEN, Sheet
 
-Shown = TypeVar("Shown", Panel, Series)
+Shown = TypeVar("Shown", Panel, Series, Workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,16 @@ LATENCIES: Kind[Series] = Kind(
     caption=lines.latency_lines_caption,
     told=lambda series: _first_to_last(series, "p99 ms"),
 )
+BY_WORKERS: Kind[Workers] = Kind(
+    what="Throughput",
+    ending="",
+    draw=scaling_lines.scaling_lines,
+    caption=scaling_lines.scaling_caption,
+    told=lambda workers: (
+        f"{name} {', '.join(f'{line[1]} req/s with {line[0]}' for line in told)}"
+        for name, told in workers.lines.items()
+    ),
+)
 
 
 def kinds_of(panel: Panel) -> tuple[Kind[Panel], ...]:
@@ -93,6 +104,11 @@ def write_series_charts(series: Series, looks: Mapping[str, Look], folder: Path)
     return _written(series, kinds_of_series(series), looks, folder, series.slug)
 
 
+def write_scaling_chart(workers: Workers, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
+    """Draw *workers* into *folder*; return what the chart shows and its file's name without ending."""
+    return _written(workers, (BY_WORKERS,), looks, folder, workers.slug)
+
+
 def panel_drawings(panel: Panel, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
     """Return the charts of *panel* as parts of a page."""
     return tuple(map(partial(_drawing, panel, looks), kinds_of(panel)))
@@ -101,6 +117,11 @@ def panel_drawings(panel: Panel, looks: Mapping[str, Look]) -> tuple[Drawing, ..
 def series_drawings(series: Series, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
     """Return the charts of *series* as parts of a page."""
     return tuple(map(partial(_drawing, series, looks), kinds_of_series(series)))
+
+
+def scaling_drawings(workers: Workers, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
+    """Return the chart of *workers* as part of a page."""
+    return (_drawing(workers, looks, BY_WORKERS),)
 
 
 def _written(

@@ -15,7 +15,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
             "one fully specified system under test: source tree, variant, interface, server, workers,"
             " environment"
         ),
-        "reference": "the contender that ratios are relative to, in the same run",
+        "reference": (
+            "the contender that ratios are relative to, in the same run; a block of a plan may have its own"
+        ),
         "stack": 'what a headline calls a contender: "Flask on gunicorn gthread"',
         "check": "a test of the contract against a URL, in apps/checks/",
         "scenario": "what is asked: exchanges and how often each is drawn",
@@ -57,6 +59,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
             "of a contender: its throughput with 32 connections, which open rates are fractions of; "
             "under an objective: the highest rate that keeps it"
         ),
+        "efficiency": (
+            "of several workers: throughput relative to one, over how many they are; 1 where each brings as "
+            "much as the first"
+        ),
+        "imbalance": "of workers: CPU of the busiest over that of the least busy one",
         "utilisation": "CPU seconds per second: cores in use",
         "estimate": "a point and its interval",
         "noise floor": "what the A/A pair of the run shows",

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis
-from bench.report import claims, evidence, gains, method, steadiness, wording
+from bench.report import blocks, claims, evidence, gains, method, steadiness, wording
 from bench.report.columns import page_columns
 from bench.report.facts import facts
 from bench.report.panels import caveats_everywhere, panels
+from bench.report.scaling import by_workers
 from bench.report.sentences import headline, notes
 from bench.report.series import apart, series_of
 from bench.report.statements import COUNTED, per_request, statement_table
@@ -48,6 +49,9 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         topics=evidence.topics(analysis),
         evidence=evidence,
         gains=gains,
+        blocks=(beside := blocks.besides(analysis)),
+        block_notes=tuple(blocks.notes(analysis, beside)),
+        scaled=by_workers(analysis),
         warnings=method.warnings(analysis),
         caveats=caveats_everywhere(analysis),
         method=method.method(run, shown),

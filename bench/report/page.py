@@ -8,6 +8,7 @@ from bench.records import Run
 from bench.report import markdown, webpage
 from bench.report.looks import looks_of
 from bench.report.panels import panels
+from bench.report.scaling import by_workers
 from bench.report.series import apart, series_of
 from bench.report.summary import write_summary
 
@@ -30,8 +31,11 @@ def write_report(run: Run, folder: Path) -> Path:
     (folder / CHARTS).mkdir(parents=True, exist_ok=True)
     files = {one.title: charts.write_charts(one, looks, folder / CHARTS) for one in singles}
     files |= {one.title: charts.write_series_charts(one, looks, folder / CHARTS) for one in series}
+    scaled = by_workers(analysis)
+    files |= {one.title: charts.write_scaling_chart(one, looks, folder / CHARTS) for one in scaled}
     drawings = {one.title: charts.panel_drawings(one, looks) for one in singles}
     drawings |= {one.title: charts.series_drawings(one, looks) for one in series}
+    drawings |= {one.title: charts.scaling_drawings(one, looks) for one in scaled}
     write_summary(analysis, folder)
     write_trials(run, folder)
     write_atomically(folder / markdown.FILE, markdown.report_text(analysis, files).encode())

@@ -1,5 +1,6 @@
 """Facts as plain data, the same in every file that machines read."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +11,11 @@ from bench.model import Cell, Load
 def rounded(value: float | None) -> float | None:
     """Return *value* to six digits: beyond them is arithmetic, not measurement."""
     return None if value is None else float(f"{value:.6g}")
+
+
+def finite(value: float | None) -> float | None:
+    """Return *value* to six digits; None where it is infinite, which JSON cannot say."""
+    return None if value is None or math.isinf(value) else rounded(value)
 
 
 def plain_estimate(estimate: Estimate | None) -> dict[str, float | None] | None:

@@ -20,7 +20,8 @@ from bench.analysis import (
 from bench.documents import write_atomically
 from bench.records import Queries, Run
 from bench.report.claims import Audited, audited
-from bench.report.plain import plain_estimate, plain_load, rounded
+from bench.report.plain import finite, plain_estimate, plain_load, rounded
+from bench.report.scaling import plain_scalings
 
 # Format history
 # 1  first
@@ -50,6 +51,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "capacities": [_capacity(capacity) for capacity in analysis.capacities],
         "first_answers_s": {name: plain_estimate(told) for name, told in first_answers(run).items()},
         "claims": [_claim(one) for one in audited(analysis)],
+        "scaling": plain_scalings(analysis),
         "evidence": [asdict(seen) for seen in run.evidence],
         "choices": [
             {"choose": one.choice.choose, "when": one.choice.when, "holds": one.holds}
@@ -89,6 +91,7 @@ def _row(row: Row) -> dict[str, Any]:
         "client_limited": row.client_limit is not None,
         "utilisation": {name: rounded(value) for name, value in asdict(row.utilisation).items()},
         "ceiling_rps": rounded(row.ceiling.rps),
+        "worker_imbalance": finite(row.imbalance),
         "in_flight": {"connections": row.cell.load.connections, "observed": rounded(row.in_flight)},
         "steadiness": _steadiness(row.steadiness),
         "caveats": list(row.caveats),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis, Row, rounds_of
-from bench.report import claims, evidence, gains, method, steadiness, wording
+from bench.report import blocks, claims, evidence, gains, method, steadiness, wording
 from bench.report.answer import abouts, answer
 from bench.report.columns import Column, overview_columns, page_columns
 from bench.report.facts import facts
@@ -14,6 +14,7 @@ from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
 from bench.report.inline import Drawing, css, variable_of
 from bench.report.looks import MARKS, Look
 from bench.report.panels import Panel, caveats_everywhere, panels
+from bench.report.scaling import by_workers
 from bench.report.sentences import gist, notes
 from bench.report.series import apart, series_of
 from bench.report.statements import COUNTED, per_request, statement_table
@@ -75,6 +76,9 @@ def report_html(
         topics=evidence.topics(analysis),
         evidence=evidence,
         gains=gains,
+        blocks=(beside := blocks.besides(analysis)),
+        block_notes=tuple(blocks.notes(analysis, beside)),
+        scaled=by_workers(analysis),
         stacks={contender.name: contender.stack for contender in run.contenders},
         rounds=rounds_of(run),
         warnings=tuple(method.warnings(analysis)),

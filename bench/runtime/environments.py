@@ -63,19 +63,39 @@ def environment(contender: Contender, venvs: Path) -> Environment:
     return Environment(folder=folder, python=version)
 
 
+def missing_python(contender: Contender) -> str | None:
+    """Return why the Python that *contender* asks for cannot be had, with the remedy; None where it can."""
+    if contender.python is None or _found(contender.python):
+        return None
+    return (
+        f"it wants Python {contender.python}, and there is no python{contender.python} on PATH or under "
+        f"{_pyenv()}: install it (pyenv install {contender.python})"
+    )
+
+
 def _interpreter(contender: Contender) -> tuple[str, str]:
     """Return an interpreter and its full version."""
     if contender.python is None:
         return sys.executable, platform.python_version()
-    name = f"python{contender.python}"
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = [shutil.which(name), *sorted(pyenv.glob(f"versions/{contender.python}*/bin/{name}"))]
-    for candidate in filter(None, map(str, filter(None, found))):
+    if found := _found(contender.python):
+        return found
+    raise UsageError(f"{contender.name}: {missing_python(contender)}")
+
+
+def _found(python: str) -> tuple[str, str] | None:
+    """Return an interpreter of that version which runs, and its full version."""
+    name = f"python{python}"
+    candidates = [shutil.which(name), *map(str, sorted(_pyenv().glob(f"versions/{python}*/bin/{name}")))]
+    for candidate in filter(None, candidates):
         # A shim of pyenv is on PATH but only runs where that version is switched on.
         asked = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)
         if asked.returncode == 0:
             return candidate, asked.stdout.split()[-1]
-    raise UsageError(f"{contender.name} wants Python {contender.python}: no {name} on PATH or under {pyenv}")
+    return None
+
+
+def _pyenv() -> Path:
+    return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""What more workers bring: a contender beside itself with fewer of them, in one run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bench.analysis.comparisons import between
+from bench.analysis.estimates import Row
+from bench.analysis.stats import Estimate
+from bench.model import Contender, Load
+from bench.records import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """A row with its number of workers, relative to the one of the same contender that has the fewest."""
+
+    row: Row
+    workers: int
+    base: str  # the contender with the fewest workers
+    base_workers: int
+    ratio: Estimate | None  # of throughput, both from the same sweeps; of the base itself 1
+    withheld: str = ""  # why there is no ratio though both were measured
+
+    @property
+    def efficiency(self) -> Estimate | None:
+        """The ratio over the factor of workers: 1 where each further one brings as much as the first."""
+        if self.ratio is None:
+            return None
+        factor = self.workers / self.base_workers
+        low, high = (None if edge is None else edge / factor for edge in (self.ratio.low, self.ratio.high))
+        return replace(self.ratio, estimate=self.ratio.estimate / factor, low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """Contenders in one scenario under one load, each with several numbers of workers."""
+
+    scenario: str
+    load: Load
+    contenders: Mapping[str, tuple[Scaled, ...]]  # base → from fewest workers to most
+
+    @property
+    def all(self) -> tuple[Scaled, ...]:
+        """Everyone, one contender after the other."""
+        return tuple(one for told in self.contenders.values() for one in told)
+
+
+def scalings(run: Run, rows: Sequence[Row]) -> tuple[Scaling, ...]:
+    """Return a scaling wherever a contender was measured with several numbers of workers in a closed loop."""
+    places = dict.fromkeys((row.cell.scenario, row.cell.load) for row in rows)
+    found = []
+    for scenario, load in places:
+        here = [row for row in rows if (row.cell.scenario, row.cell.load) == (scenario, load)]
+        if load.kind == "closed" and (alike := _alike(run, here)):
+            contenders = {alike_rows[0][1].name: _scaled(run, alike_rows) for alike_rows in alike}
+            found.append(Scaling(scenario=scenario, load=load, contenders=contenders))
+    return tuple(found)
+
+
+def _alike(run: Run, rows: Iterable[Row]) -> list[list[tuple[Row, Contender]]]:
+    """Return the rows of contenders that differ in workers alone, fewest first; not those with one number."""
+    known = {one.name: one for one in run.contenders}
+    grouped: dict[str, list[tuple[Row, Contender]]] = {}
+    for row in rows:
+        contender = known[row.cell.contender]
+        if not row.is_control:
+            likeness = repr(replace(contender, name="", stack="", workers=0))
+            grouped.setdefault(likeness, []).append((row, contender))
+    return [
+        sorted(alike, key=lambda pair: pair[1].workers)
+        for alike in grouped.values()
+        if len({contender.workers for _, contender in alike}) > 1
+    ]
+
+
+def _scaled(run: Run, alike: Sequence[tuple[Row, Contender]]) -> tuple[Scaled, ...]:
+    limited = {row.cell for row, _ in alike if row.client_limit}
+    first, base = alike[0]
+    own = None if first.client_limit or not first.requests else Estimate(estimate=1.0)
+    told = [Scaled(row=first, workers=base.workers, base=base.name, base_workers=base.workers, ratio=own)]
+    for row, contender in alike[1:]:
+        comparison = between(run, row.cell, base.name, "throughput_rps", limited)
+        told.append(
+            Scaled(
+                row=row,
+                workers=contender.workers,
+                base=base.name,
+                base_workers=base.workers,
+                ratio=comparison.ratio if comparison else None,
+                withheld=comparison.withheld if comparison else "",
+            )
+        )
+    return tuple(told)

@@ -1,0 +1,123 @@
+"""What more workers bring: a table for each scenario and load, and what it comes to."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analysis import UNEVEN, Analysis, Scaled, Scaling, cores_told, server_cores
+from bench.loads import slug, spoken
+from bench.report.answer import abouts
+from bench.report.plain import plain_cell, plain_estimate
+from bench.report.wording import NOTHING, at_least, both, figure, plural, point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Contenders in one scenario under one load, by their number of workers."""
+
+    scaling: Scaling
+    about: str  # the scenario in a sentence
+    cores: int | None  # of the servers
+
+    @property
+    def scenario(self) -> str:
+        """What was asked."""
+        return self.scaling.scenario
+
+    @property
+    def spoken(self) -> str:
+        """The load, in a title's words."""
+        return spoken(self.scaling.load)
+
+    @property
+    def title(self) -> str:
+        """Scenario and load, and what is varied."""
+        return f"{self.scenario}, {self.spoken}, by workers"
+
+    @property
+    def slug(self) -> str:
+        """What the name of its chart begins with."""
+        return f"{self.scenario}-{slug(self.scaling.load)}-workers"
+
+    @property
+    def contenders(self) -> Mapping[str, tuple[Scaled, ...]]:
+        """By the contender with the fewest workers: all of its numbers, fewest first."""
+        return self.scaling.contenders
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The columns of its table beside the contender."""
+        fewest = {told[0].base_workers for told in self.contenders.values()}
+        base = plural(fewest.pop(), "worker") if len(fewest) == 1 else "fewest workers"
+        return "workers", "req/s", f"× {base}", "efficiency", "busiest / least busy", "bound by"
+
+    @property
+    def lines(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+        """The lines of its table by contender."""
+        return {name: tuple(map(_line, told)) for name, told in self.contenders.items()}
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """How to read it, and what it cannot show."""
+        yield from self._on_cores()
+        yield (
+            "Efficiency: throughput relative to the fewest workers, over the factor of workers; 1 where each "
+            "further one brings as much as the first. Both sides are from the same sweeps."
+        )
+        yield (
+            "Busiest / least busy: CPU of a server's worker processes in a round, the median over rounds. "
+            f"More than {UNEVEN:g} is uneven: one of them held others up, or was left without work."
+        )
+        for told in self.contenders.values():
+            yield from (
+                f"No ratio for {one.row.cell.contender}: {one.withheld}." for one in told if one.withheld
+            )
+
+    def _on_cores(self) -> Iterator[str]:
+        most = max(one.workers for one in self.scaling.all)
+        if self.cores is None:
+            yield "How many cores the servers had is not known: it bounds what workers can bring."
+        elif self.cores == 1:
+            yield (
+                "Scaling cannot be shown here: the servers had 1 core, on which workers take turns. What is "
+                "left to see is what more of them cost."
+            )
+        elif self.cores < most:
+            yield f"The servers had {cores_told(self.cores)}: more workers than that take turns."
+
+
+def by_workers(analysis: Analysis) -> tuple[Workers, ...]:
+    """Return what more workers bring; none where no contender was measured with several numbers of them."""
+    said, cores = abouts(analysis.run), server_cores(analysis.run)
+    return tuple(
+        Workers(scaling=one, about=said.get(one.scenario, one.scenario), cores=cores)
+        for one in analysis.scalings
+    )
+
+
+def plain_scalings(analysis: Analysis) -> list[dict[str, Any]]:
+    """Return the same for machines."""
+    return [
+        {
+            **plain_cell(one.row.cell),
+            "workers": one.workers,
+            "reference": one.base,
+            "reference_workers": one.base_workers,
+            "ratio": plain_estimate(one.ratio),
+            "efficiency": plain_estimate(one.efficiency),
+        }
+        for found in analysis.scalings
+        for one in found.all
+    ]
+
+
+def _line(one: Scaled) -> tuple[str, ...]:
+    row = one.row
+    return (
+        f"{one.workers}",
+        at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps),
+        both(one.ratio, of_ratio=True),
+        both(one.efficiency, of_ratio=True),
+        NOTHING if row.imbalance is None else figure(row.imbalance),
+        row.bound_by or NOTHING,
+    )
