@@ -13,8 +13,10 @@ ROOT = Path(__file__).parents[1]
 TABLES = contenders.declared(ROOT)
 SERVERS = {
     "flask-sync": "flask",
+    "flask-gevent": "flask",
     "flask-granian": "flask",
     "django-sync": "django",
+    "django-gevent": "django",
     "django-granian": "django",
     "django-asgi-gunicorn": "django-asgi",
     "django-asgi-hypercorn": "django-asgi",

@@ -75,8 +75,8 @@ class ProcessRuntime:
             self._running.close()
 
     def lacks(self, contender: Contender) -> str | None:
-        """Return which service this machine cannot give it, with the remedy; None where it can."""
-        return lack(contender)
+        """Return which service or Python this machine cannot give it, with the remedy; None where it can."""
+        return lack(contender) or environments.missing_python(contender)
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
         """Make environments, start PostgreSQL where one asks for it, fill its templates, try caches."""
