@@ -42,7 +42,7 @@ def verify(
     One that *runtime* lacks something for is skipped. Each other has a server of its own; one that has the
     content of another held with it shares the outcome. *memory* is the folder of remembered passes; *fresh*
     does not look there; *thorough* sends generated requests as well. Raises CannotMeasure where a server does
-    not start or the checks themselves are broken.
+    not start, a service dies or the checks themselves are broken.
     """
     for first in range(0, len(contenders), TOGETHER):
         together = contenders[first : first + TOGETHER]
@@ -120,7 +120,9 @@ def _hold(contenders: Sequence[Contender], runtime: Runtime, *, thorough: bool) 
             host, port = servers[contender.name].address
             command = _command(contender, f"http://{host}:{port}", folder, thorough=thorough)
             asked.append((contender, folder, running.enter_context(_running(command, folder))))
-        return [_finished(*one, deadline=deadline, timeout_s=timeout_s) for one in asked]
+        outcomes = [_finished(*one, deadline=deadline, timeout_s=timeout_s) for one in asked]
+        runtime.check()  # a service that has died makes a contender fail that is not to blame
+        return outcomes
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import commands
-from tests.projects import make_project
+from tests.projects import CONTENDERS, make_project
 
 
 @pytest.fixture
@@ -87,6 +87,17 @@ def test_a_mistake_in_a_file_is_one_line_and_exit_2(tmp_path, monkeypatch):
     assert told.exit_code == 2
     assert told.stderr.count("\n") == 1
     assert "plans/tiny.toml: " in told.stderr
+
+
+def test_who_cannot_be_served_here_is_skipped_with_the_remedy(tmp_path, monkeypatch):
+    cached = '[cached]\nof = "one"\nservices = ["postgres", "memcached"]\n'
+    monkeypatch.chdir(make_project(tmp_path / "project", contenders=CONTENDERS + cached))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = CliRunner().invoke(commands, ["verify", "cached", "--runtime", "process"])
+    remedy = "memcached is not on PATH: install it, or use --runtime compose"
+    assert told.stdout == f"cached: skipped: {remedy}\n"
+    assert told.exit_code == 3  # nobody else was asked for
+    assert "nobody was held against the contract" in told.stderr
 
 
 def test_outside_a_project_bench_says_so(tmp_path, monkeypatch):

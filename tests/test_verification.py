@@ -134,6 +134,25 @@ def test_broken_checks_are_an_error_of_the_harness_not_of_the_contender(root):
         outcomes(root, "one")
 
 
+def test_a_contender_that_cannot_be_served_here_is_skipped_in_its_place(root):
+    write_checks(root, PASSING)
+    tables = contenders.declared(root)
+    chosen = [contenders.resolve(name, tables) for name in ("one", "one-fast", "one:pool=off")]
+    runtime = FakeRuntime([], lacking={"one-fast": "memcached is not on PATH: install it"})
+    found = list(verification.verify(chosen, runtime, root / "memory"))
+    assert [one.outcome for one in found] == ["passed", "skipped", "passed"]
+    assert found[1].differences == ("memcached is not on PATH: install it",)
+    assert "one-fast" not in " ".join(runtime.diary)
+    assert [one.name for one in verification.servable(chosen, runtime)] == ["one", "one:pool=off"]
+
+
+def test_a_service_that_dies_meanwhile_is_no_failure_of_a_contender(root):
+    write_checks(root, FAILING)
+    one = contenders.resolve("one", contenders.declared(root))
+    with pytest.raises(CannotMeasure, match="PostgreSQL ended"):
+        list(verification.verify([one], FakeRuntime([], database_dies_in=1), root / "memory"))
+
+
 def test_only_a_thorough_verification_sends_generated_requests_and_they_are_counted(root):
     write_checks(root, COUNTING)
     (known,), _ = outcomes(root, "one")
