@@ -64,9 +64,8 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Beside:
     ratios = {one.cell: one for one in analysis.comparisons if one.metric == "throughput_rps"}
     stacks = {one.name: one.stack for one in analysis.run.contenders}
     said = abouts(analysis.run)
-    asked = [
-        (scenario, load) for scenario in block.scenarios for load in block.loads if load.kind == "closed"
-    ]
+    loads = [load for load in block.loads if load.kind == "closed"]  # at a rate throughput is given
+    asked = [(scenario, load) for scenario in block.scenarios for load in loads]
 
     def told(name: str, scenario: str, load: Load) -> Told:
         cell = Cell(contender=name, scenario=scenario, load=load)
@@ -76,7 +75,7 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Beside:
         reference=reference,
         stack=stacks.get(reference, reference),
         headings=tuple(
-            said.get(scenario, scenario) + (f", {spoken(load)}" if len(block.loads) > 1 else "")
+            said.get(scenario, scenario) + (f", {spoken(load)}" if len(loads) > 1 else "")
             for scenario, load in asked
         ),
         lines=tuple(
