@@ -15,11 +15,13 @@ from bench.documents import near_miss, to_json
 from bench.errors import UsageError
 from bench.load.driver import Workers
 from bench.model import Contender, Load, Scenario
+from bench.observe.cprofiler import CProfile
 from bench.observe.fingerprint import fingerprint
 from bench.observe.profiler import Profiler, PySpy
 from bench.profiles import Profiling
 from bench.report.profile_json import document
 from bench.report.profile_tables import print_profiling
+from bench.runtime.process import ProcessRuntime
 from bench.runtime.turns import turn
 from bench.store import folder_name, make_folder
 
@@ -60,7 +62,7 @@ def profile(
         window_s=seconds,
     )
     where, why = lab.chosen(runtime, root)
-    profiler = _profiler(how, rate)
+    profiler = _profiler(how, rate, root, where)
     with turn():
         begun = _begun(root, wanted, profiler, where)
         folder = make_folder(out or root / "results" / _name(begun))
@@ -90,7 +92,11 @@ def split(
     return chosen, asked
 
 
-def _profiler(how: str, rate: int) -> Profiler:
+def _profiler(how: str, rate: int, root: Path, runtime: str) -> Profiler:
+    if how == CProfile.name:
+        if runtime != ProcessRuntime.name:
+            raise UsageError(f"--with cprofile reaches no container: add --runtime {ProcessRuntime.name}")
+        return CProfile(root / ".bench" / "cprofile")
     return PySpy(rate_hz=rate)
 
 

@@ -110,7 +110,7 @@ class _Sampling:
         self._output = output
         self._pids = pids
         self._period_s = period_s
-        self._folder = _folder(pids()[0])
+        self._folder = folder_of(pids()[0])
         self._began_s = time.perf_counter()
         self._before = cpu_readings(pids())
 
@@ -180,7 +180,7 @@ def _cores(pid: int) -> set[int]:
         return set()
 
 
-def _folder(pid: int) -> str:
+def folder_of(pid: int) -> str:
     """Return the working directory of a server, as it sees it: its app's."""
     try:
         return os.readlink(f"/proc/{pid}/cwd")

@@ -11,7 +11,7 @@ from bench.report.hues import LAYER_LOOKS
 from bench.report.wording import figure
 
 WIDTH, ROW, HEAD, EDGE = 1200.0, 17, 62, 10
-LETTER = 6.1  # pixels, of 11 px type
+LETTER = 6.4  # pixels, of 11 px type
 NARROW = 1.0  # pixels: what is narrower is not drawn, nor what it calls
 
 STYLE = """

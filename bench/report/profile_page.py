@@ -64,7 +64,7 @@ def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[Shown]]) 
     made.filters |= FILTERS
     drawings = {scenario: layer_bars.layers_drawing(scenario, many) for scenario, many in scenarios.items()}
     return made.get_template("profile.html.j2").render(
-        told, looks=LAYER_LOOKS, drawings=drawings, swatch=_swatch
+        told, looks=LAYER_LOOKS, drawings=drawings, swatch=_swatch, nbsp="\u00a0"
     )
 
 
