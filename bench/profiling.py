@@ -18,6 +18,7 @@ from bench.verification import verify
 WARM_UP_S = 2.0
 LEAD_IN_S = 0.1
 SEED = 1
+TURNS = 3  # of base and head, side by side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,30 @@ def profile(asked: Asked, lab: Lab, profiler: Profiler) -> Iterator[Profile]:
             lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
 
 
+def side_by_side(
+    base: Contender, head: Contender, scenario: Scenario, asked: Asked, lab: Lab, profiler: Profiler
+) -> tuple[tuple[Profile, ...], tuple[Profile, ...]]:
+    """Return profiles of two contenders that are up together and take turns, `TURNS` of each.
+
+    They have been measured already: nothing is verified. Raises CannotMeasure as `profile` does.
+    """
+    lab.runtime.prepare([base, head])
+    taken: dict[str, list[Profile]] = {base.name: [], head.name: []}
+    with lab.runtime.serve([base, head], hash_seed=0) as servers:
+        for server in servers.values():
+            _confine(server)
+        lab.load.prepare({name: server.address for name, server in servers.items()}, [scenario])
+        for server in servers.values():
+            _window(asked, lab, scenario, server, window_s=WARM_UP_S)
+        for _ in range(TURNS):
+            for name, server in servers.items():
+                before = _window(asked, lab, scenario, server, window_s=asked.window_s)
+                during, sampled = _watched(asked, lab, profiler, scenario, server)
+                taken[name].append(_put_together(server.contender, scenario, (before,), during, sampled))
+        lab.load.prepare({}, ())
+    return tuple(taken[base.name]), tuple(taken[head.name])
+
+
 def _verified(contenders: Sequence[Contender], lab: Lab) -> None:
     lab.progress.phase("verifying that every contender answers alike")
     for told in verify(contenders, lab.runtime, lab.memory):
@@ -82,18 +107,22 @@ def _profile(
     asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, plain: Server, watched: Server
 ) -> Profile:
     """Measure a window without the profiler, one with it and another without."""
-    for server in dict.fromkeys((plain.contender.name, watched.contender.name)):
-        one = plain if server == plain.contender.name else watched
-        _window(asked, lab, scenario, one, window_s=WARM_UP_S)
+    for server in (plain,) if watched is plain else (plain, watched):
+        _window(asked, lab, scenario, server, window_s=WARM_UP_S)
     before = _window(asked, lab, scenario, plain, window_s=asked.window_s)
     during, sampled = _watched(asked, lab, profiler, scenario, watched)
     after = _window(asked, lab, scenario, plain, window_s=asked.window_s)
-    contender = plain.contender
+    return _put_together(plain.contender, scenario, (before, after), during, sampled)
+
+
+def _put_together(
+    contender: Contender, scenario: Scenario, beside: tuple[Window, ...], during: Window, sampled: Sampled
+) -> Profile:
     return Profile(
         contender=contender.name,
         stack=contender.stack,
         scenario=scenario.name,
-        beside=(before, after),
+        beside=beside,
         during=during,
         sampled=sampled,
         files=layers.declared(Path(contender.root) / "apps" / contender.app),

@@ -36,6 +36,21 @@ class Moved:
         return self.head_us - self.base_us
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A contender in a scenario, profiled at two revisions beside each other."""
+
+    contender: str  # without a revision
+    scenario: str
+    base: Spent
+    head: Spent
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """What became of each layer, what takes most more first."""
+        return moved(self.base, self.head)
+
+
 def layer_of(file: str, files: Files) -> str | None:
     """Return the layer of *file*: the longest path that it lies at or below; None where there is none."""
     parts = file.split("/")

@@ -17,7 +17,8 @@ from bench.load.driver import Workers
 from bench.model import Contender, Load, Scenario
 from bench.observe.cprofiler import CProfile
 from bench.observe.fingerprint import fingerprint
-from bench.observe.profiler import Profiler, PySpy
+from bench.observe.profiler import Profiler
+from bench.observe.pyspy import PySpy
 from bench.profiles import Profiling
 from bench.report.profile_json import document
 from bench.report.profile_tables import print_profiling

@@ -12,8 +12,8 @@ from pathlib import Path
 from bench import profiles
 from bench.errors import CannotMeasure
 from bench.model import Contender
-from bench.observe.frames import portable
-from bench.observe.profiler import LINE, Pids, folder_of
+from bench.observe.frames import folder_of, portable_frame
+from bench.observe.profiler import Pids
 from bench.profiles import Sampled
 
 INSERTED = Path(__file__).with_name("cprofiled")
@@ -77,7 +77,7 @@ class _Counting:
         counts = Counter[str]()
         for pid, spent in after.items():
             for stack, seconds in _apart(spent, self._before.get(pid, {})).items():
-                told = ";".join(_frame(frame, self._app) for frame in stack.split(";"))
+                told = ";".join(portable_frame(frame, self._app) for frame in stack.split(";"))
                 counts[told] += round(seconds / MICROSECOND)
         return Sampled(
             stacks={stack: count for stack, count in counts.most_common() if count > 0},
@@ -113,13 +113,6 @@ def _apart(after: Mapping[str, float], before: Mapping[str, float]) -> Mapping[s
         if function and function in since:
             since[function] -= seconds
     return since
-
-
-def _frame(frame: str, folder: str) -> str:
-    found = LINE.match(frame)
-    return (
-        f"{found[1]} ({portable(found[2], folder)})" if found and found[2].endswith((".py", ">")) else frame
-    )
 
 
 def _version(contender: Contender) -> tuple[int, ...]:
