@@ -36,7 +36,7 @@ def explain(run: Run, slower: Sequence[TimeChange], lab: Lab, profiler: Profiler
         load = Asked(
             contenders=(base, head), scenarios=(scenarios[asked],), load=cell.load, window_s=WINDOW_S
         )
-        before, after = side_by_side(base, head, scenarios[asked], load, lab, profiler)
+        before, after = side_by_side(base, head, load, lab, profiler)
         yield Explained(
             contender=name, scenario=asked, base=mean(map(spent, before)), head=mean(map(spent, after))
         )

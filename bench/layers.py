@@ -17,7 +17,7 @@ LAYERS = {
     "driver": "database driver",
     "template": "templates",
     "handler": "our handlers",
-    REST: "interpreter and kernel, rest",
+    REST: "interpreter and kernel (rest)",
 }
 OURS = "./"  # begins the path of a file of the app itself
 UNDECLARED = {OURS: "handler"}  # of an app without layers.toml

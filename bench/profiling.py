@@ -1,7 +1,7 @@
 """Where the CPU time of a request goes: a contender under load, profiled in one of three windows."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ SEED = 1
 TURNS = 3  # of base and head, side by side
 
 
+Confine = Callable[[Server], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What is profiled, and how hard and how long it is asked meanwhile."""
@@ -31,7 +34,13 @@ class Asked:
     window_s: float
 
 
-def profile(asked: Asked, lab: Lab, profiler: Profiler) -> Iterator[Profile]:
+def to_one_core(server: Server) -> None:
+    """Leave one of its cores to a server: a profiler there looks while nothing of it can run."""
+    if cores := _cores(server):
+        pinned(server.pids, cores[:1])
+
+
+def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
     """Yield the profile of each contender in each scenario that it serves.
 
     A contender has a server of its own, and the core for itself. Raises CannotMeasure where one is unlike the
@@ -47,7 +56,7 @@ def profile(asked: Asked, lab: Lab, profiler: Profiler) -> Iterator[Profile]:
         with lab.runtime.serve(together, hash_seed=0) as servers:
             plain, watched = servers[contender.name], servers[changed.name]
             for server in servers.values():
-                _confine(server)
+                confine(server)
             lab.load.prepare({name: server.address for name, server in servers.items()}, asked.scenarios)
             for scenario in asked.scenarios:
                 if contender.scenarios is None or scenario.name in contender.scenarios:
@@ -57,17 +66,23 @@ def profile(asked: Asked, lab: Lab, profiler: Profiler) -> Iterator[Profile]:
 
 
 def side_by_side(
-    base: Contender, head: Contender, scenario: Scenario, asked: Asked, lab: Lab, profiler: Profiler
+    base: Contender,
+    head: Contender,
+    asked: Asked,
+    lab: Lab,
+    profiler: Profiler,
+    confine: Confine = to_one_core,
 ) -> tuple[tuple[Profile, ...], tuple[Profile, ...]]:
-    """Return profiles of two contenders that are up together and take turns, `TURNS` of each.
+    """Return profiles of two contenders that are up together and take turns in the first scenario.
 
     They have been measured already: nothing is verified. Raises CannotMeasure as `profile` does.
     """
+    scenario = asked.scenarios[0]
     lab.runtime.prepare([base, head])
     taken: dict[str, list[Profile]] = {base.name: [], head.name: []}
     with lab.runtime.serve([base, head], hash_seed=0) as servers:
         for server in servers.values():
-            _confine(server)
+            confine(server)
         lab.load.prepare({name: server.address for name, server in servers.items()}, [scenario])
         for server in servers.values():
             _window(asked, lab, scenario, server, window_s=WARM_UP_S)
@@ -88,12 +103,6 @@ def _verified(contenders: Sequence[Contender], lab: Lab) -> None:
                 f"not profiled, unlike the contract: {told.contender}: {told.differences[0]}; "
                 f"`bench verify {told.contender}` says all"
             )
-
-
-def _confine(server: Server) -> None:
-    """Leave one of its cores to a server: the profiler looks while nothing else can run there."""
-    if cores := _cores(server):
-        pinned(server.pids, cores[:1])
 
 
 def _cores(server: Server) -> list[int]:

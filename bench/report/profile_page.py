@@ -18,7 +18,7 @@ from bench.report.markdown import environment
 from bench.report.profile_words import Shown, shown
 from bench.report.speedscope import speedscope
 from bench.report.webpage import FILTERS
-from bench.report.wording import figure, percent
+from bench.report.wording import figure
 
 PAGE, TEXT = "report.html", "report.md"
 
@@ -46,7 +46,6 @@ def write_profile_report(profiling: Profiling, folder: Path) -> Path:
         ],
         "fingerprint": facts(profiling.fingerprint),
         "figure": figure,
-        "percent": percent,
     }
     write_atomically(folder / TEXT, environment().get_template("profile.md.j2").render(told).encode())
     write_atomically(folder / PAGE, _page(told, scenarios).encode())

@@ -7,9 +7,9 @@ from rich.text import Text
 
 from bench.layers import LAYERS
 from bench.profiles import Profiling
-from bench.report.profile_words import Shown, caveats, cell, method, sentence, shown, used
+from bench.report.profile_words import Shown, caveats, cell, lost, method, sentence, shown, used
 from bench.report.terminal import WARNING, say, table_of
-from bench.report.wording import figure, percent
+from bench.report.wording import figure
 
 
 def print_profiling(profiling: Profiling, console: Console) -> None:
@@ -40,6 +40,6 @@ def _measured(many: Sequence[Shown]) -> list[tuple[str, list[str]]]:
     return [
         ("all", [figure(one.spent.total_us) for one in many]),
         ("req/s without profiler", [figure(one.throughput_rps) for one in profiles]),
-        ("lost to profiling", [percent(one.lost) for one in profiles]),
+        ("lost to profiling", [lost(one) for one in many]),
         ("samples in s / CPU s", [figure(one.sampled.coverage) for one in profiles]),
     ]

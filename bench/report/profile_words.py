@@ -62,6 +62,11 @@ def functions(one: Shown) -> list[tuple[str, str, str, str]]:
     ]
 
 
+def lost(one: Shown) -> str:
+    """Return the share of throughput that profiling took; below 0 where noise was more than that."""
+    return percent(one.profile.lost).replace("-", "−")
+
+
 def method(profiling: Profiling) -> Iterator[str]:
     """Yield how these numbers came about."""
     how = {
