@@ -14,6 +14,7 @@ from bench.cli.comparing import compare
 from bench.cli.diffing import diff
 from bench.cli.history import history
 from bench.cli.measuring import run, verify
+from bench.cli.profiling import profile
 from bench.cli.reading import list_, report
 from bench.errors import BenchError
 
@@ -48,7 +49,7 @@ def commands() -> None:
     """Measure web frameworks side by side on this machine, honestly."""
 
 
-for command in (run, verify, report, diff, compare, history, list_, serve, load_worker, doctor):
+for command in (run, verify, report, diff, compare, history, profile, list_, serve, load_worker, doctor):
     commands.add_command(command)
 
 

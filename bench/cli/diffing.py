@@ -7,11 +7,15 @@ from pathlib import Path
 
 import click
 
-from bench import contenders, diffing, lab, session
+from bench import contenders, diffing, lab, progress, session
 from bench.analysis import Analysis, analyse
+from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
 from bench.documents import to_json, write_atomically
 from bench.errors import BenchError, CannotMeasure
+from bench.explaining import explain, regressions
+from bench.load.driver import Workers
+from bench.observe.pyspy import PySpy
 from bench.report.page import write_report
 from bench.report.verdict import JSON, MARKDOWN, SCHEMA, document, write_verdict
 from bench.revised import Conclusion, concluded
@@ -22,6 +26,7 @@ from bench.waivers import Waiver, read_waivers
 
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130
+RATE_HZ = 200  # of --explain: three windows of three seconds have to do
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -53,6 +58,9 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--aa", type=click.Choice(["one", "all"]), default="one", show_default=True, help="base against itself"
 )
+@click.option(
+    "--explain", "explains", is_flag=True, help="profile what got slower: which layer and functions"
+)
 @click.option("--all", "unchanged", is_flag=True, help="compare contenders that did not change as well")
 @click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
@@ -69,6 +77,7 @@ def diff(
     asked: tuple[str, ...],
     budget: float,
     aa: diffing.Twins,
+    explains: bool,
     unchanged: bool,
     runtime: str,
     out: Path | None,
@@ -97,7 +106,7 @@ def diff(
         judge = _Judge(
             journal=journal, waivers=waivers, notes=notes, as_json=as_json, unsettled_code=unsettled
         )
-        told, code = _carried_out(root, judge)
+        told, code = _carried_out(root, judge, explains=explains)
     if told.overall == "INVALID":
         raise CannotMeasure(f"not valid: {'; '.join(told.invalid)}: see {journal.folder}")
     ctx.exit(code)
@@ -119,20 +128,22 @@ class _Judge:
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
-    def say(self, stopped: int | None = None) -> tuple[Conclusion, int]:
+    def say(
+        self, stopped: int | None = None, explained: tuple[Explained, ...] | None = None
+    ) -> tuple[Conclusion, int]:
         """Write verdict and report; return the conclusion and the exit code, of *stopped* if there is one."""
         analysis, told = self.conclude()
         settled = self.unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
         code = settled if stopped is None else stopped
-        write_verdict(analysis, told, self.journal.folder, code)
+        write_verdict(analysis, told, self.journal.folder, code, explained)
         if self.journal.run.records:
             click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
         text = (self.journal.folder / MARKDOWN).read_bytes()
-        click.echo(to_json(document(analysis, told, code)) if self.as_json else text)
+        click.echo(to_json(document(analysis, told, code, explained)) if self.as_json else text)
         return told, code
 
 
-def _carried_out(root: Path, judge: _Judge) -> tuple[Conclusion, int]:
+def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusion, int]:
     """Measure, and conclude from what there is however that ends.
 
     A verdict is there from the beginning: whoever kills this finds that nothing is settled.
@@ -148,7 +159,24 @@ def _carried_out(root: Path, judge: _Judge) -> tuple[Conclusion, int]:
     except KeyboardInterrupt:
         judge.say(INTERRUPTED)
         raise
-    return judge.say()
+    return judge.say(explained=_explained(root, judge)) if explains else judge.say()
+
+
+def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
+    """Profile what got slower; where that is not possible it is said, and the verdict stands."""
+    slower = regressions(judge.conclude()[1])
+    run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
+    found: list[Explained] = []
+    try:
+        if slower:
+            with (
+                progress.shown() as shown,
+                lab.opened(root, logs, shown, workers=Workers(), runtime=run.runtime) as opened,
+            ):
+                found.extend(explain(run, slower, opened, PySpy(rate_hz=RATE_HZ)))
+    except CannotMeasure as error:
+        click.echo(f"not explained: {error}", err=True)
+    return tuple(found)
 
 
 def _nothing(base: str, out: Path | None, as_json: bool) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import contenders, plan, scenarios, store
+from bench import contenders, plan, profiles, scenarios, store
 from bench.analysis import analyse
 from bench.documents import to_json
 from bench.report.formats import FORMATS, export
 from bench.report.page import write_report
+from bench.report.profile_tables import print_profiling
 from bench.report.quoted import BEGIN, END, quote
 from bench.report.tables import print_run
 
@@ -22,7 +23,11 @@ QUOTING = f"also quote its tables in this Markdown file, between {BEGIN} and {EN
 @click.option("--quote-in", "document", type=click.Path(path_type=Path), metavar="FILE", help=QUOTING)
 @click.option("--export", "formats", type=click.Choice([*FORMATS]), multiple=True, help="for another tool")
 def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, ...]) -> None:
-    """Draw the report of the run in folder RUN again."""
+    """Draw the report of the run (or of the profile) in folder RUN again."""
+    if (folder / profiles.FILE).is_file():
+        print_profiling(profiles.load(folder), Console())
+        click.echo(f"report: {_profile_page(folder)}", err=True)
+        return
     kept = store.load(folder)
     print_run(kept, Console())
     page = write_report(kept, folder)
@@ -34,6 +39,13 @@ def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, 
         quote(kept, folder, document)
     if show:
         click.launch(str(page))
+
+
+def _profile_page(folder: Path) -> Path:
+    # Here because Matplotlib takes a second that no other command should wait for.
+    from bench.report.profile_page import write_profile_report
+
+    return write_profile_report(profiles.load(folder), folder)
 
 
 @click.command("list")

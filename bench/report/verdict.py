@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from bench.analysis import Analysis, CountChange, TimeChange
 from bench.documents import to_json, write_atomically
 from bench.report.changes import METRICS, WORDS
+from bench.report.explained import Wheres, Why, plain, wheres
 from bench.report.markdown import cell
 from bench.report.plain import plain_estimate, rounded
 from bench.report.wording import both, change, mebibytes, plural
@@ -28,15 +29,17 @@ SAYS = {
 }
 
 
-def write_verdict(analysis: Analysis, told: Conclusion, folder: Path, exit_code: int) -> Path:
+def write_verdict(
+    analysis: Analysis, told: Conclusion, folder: Path, exit_code: int, explained: Why = None
+) -> Path:
     """Write verdict.md, verdict.json and verdict.xml (JUnit) into *folder*; return the first."""
-    write_atomically(folder / JSON, to_json(document(analysis, told, exit_code)))
+    write_atomically(folder / JSON, to_json(document(analysis, told, exit_code, explained)))
     write_atomically(folder / JUNIT, junit(told))
-    write_atomically(folder / MARKDOWN, text(analysis, told).encode())
+    write_atomically(folder / MARKDOWN, text(analysis, told, explained).encode())
     return folder / MARKDOWN
 
 
-def document(analysis: Analysis, told: Conclusion, exit_code: int) -> dict[str, Any]:
+def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Why = None) -> dict[str, Any]:
     """Return verdict.json, ready for JSON; *exit_code* is what the shell sees."""
     run = analysis.run
     reasons = {place(one): waiver.reason for one, waiver in told.waived}
@@ -78,6 +81,7 @@ def document(analysis: Analysis, told: Conclusion, exit_code: int) -> dict[str, 
         ],
         "invalid": list(told.invalid),
         "notes": list(told.notes),
+        **({} if explained is None else {"explained": list(map(plain, explained))}),
     }
 
 
@@ -86,19 +90,19 @@ def _placed(one: TimeChange | CountChange) -> dict[str, str]:
     return {"contender": contender, "of": of, "metric": metric}
 
 
-def text(analysis: Analysis, told: Conclusion) -> str:
-    """Return verdict.md: what changed, by how much, how sure; what could not be told."""
-    return "\n".join((*_lines(analysis, told), ""))
+def text(analysis: Analysis, told: Conclusion, explained: Why = None) -> str:
+    """Return verdict.md: what changed, by how much, how sure, why; what could not be told."""
+    return "\n".join((*_lines(analysis, told, wheres(explained)), ""))
 
 
-def _lines(analysis: Analysis, told: Conclusion) -> Iterator[str]:
+def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
     apart = ", apart from what is accepted" if told.waived else ""
     yield f"**{told.overall}**: {SAYS[told.overall]}{apart}."
     yield ""
-    for why in told.invalid:
-        yield f"- {why}"
+    yield from (f"- {reason}" for reason in told.invalid)
     for one in told.regressed:
         yield from _told(one)
+    yield from (f"- {contender}, {of}: {where}" for (contender, of), where in why.items())
     for one, waiver in told.waived:
         yield from _told(one, f"accepted until {waiver.until} ({waiver.reason}): ")
     if told.times:
@@ -108,10 +112,10 @@ def _lines(analysis: Analysis, told: Conclusion) -> Iterator[str]:
         for time in told.times:
             contender, of, _ = place(time)
             metric = f"{METRICS[time.comparison.metric]}, margin {time.margin * 100:g} %"
-            why = f" ({time.why})" if time.why else ""
+            doubt = f" ({time.why})" if time.why else ""
             yield (
                 f"| {cell(contender)} | {cell(of)} | {metric} | {change(time.comparison.ratio)} "
-                f"| {WORDS[time.verdict]}{cell(why)} |"
+                f"| {WORDS[time.verdict]}{cell(doubt)} |"
             )
         yield ""
     known = (*told.regressed, *(one for one, _ in told.waived))

@@ -1,0 +1,143 @@
+"""`bench profile`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import contenders, lab, profiles, profiling, progress, scenarios
+from bench.cli.measuring import RUNTIMES, say_runtime
+from bench.contenders import Declared
+from bench.documents import near_miss, to_json
+from bench.errors import UsageError
+from bench.load.driver import Workers
+from bench.model import Contender, Load, Scenario
+from bench.observe.cprofiler import CProfile
+from bench.observe.fingerprint import fingerprint
+from bench.observe.profiler import Profiler
+from bench.observe.pyspy import PySpy
+from bench.profiles import Profiling
+from bench.report.profile_json import document
+from bench.report.profile_tables import print_profiling
+from bench.runtime.process import ProcessRuntime
+from bench.runtime.turns import turn
+from bench.store import folder_name, make_folder
+
+CONNECTIONS = 32  # as in the plans
+
+
+@click.command()
+@click.argument("words", metavar="CONTENDER… SCENARIO…", nargs=-1, required=True)
+@click.option("--with", "how", type=click.Choice(["py-spy", "cprofile"]), default="py-spy", show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=1, max=600), default=10, show_default=True)
+@click.option("--connections", type=click.IntRange(min=1), default=CONNECTIONS, show_default=True)
+@click.option(
+    "--rate", type=click.IntRange(10, 1000), default=100, show_default=True, help="samples a second"
+)
+@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="the folder, instead of one in results/")
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def profile(
+    words: tuple[str, ...],
+    how: str,
+    seconds: float,
+    connections: int,
+    rate: int,
+    runtime: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Say where the CPU time of a request goes, by layer: each CONTENDER under the load of each SCENARIO.
+
+    Three windows of so many seconds each, the profiler in the second. No timed table has them in it.
+    """
+    root = contenders.find_project(Path.cwd())
+    chosen, asked = split(words, contenders.declared(root), scenarios.declared(root))
+    wanted = profiling.Asked(
+        contenders=chosen,
+        scenarios=asked,
+        load=Load(kind="closed", connections=connections),
+        window_s=seconds,
+    )
+    where, why = lab.chosen(runtime, root)
+    profiler = _profiler(how, rate, root, where)
+    with turn():
+        begun = _begun(root, wanted, profiler, where)
+        folder = make_folder(out or root / "results" / _name(begun))
+        say_runtime(where, why)
+        done = _carried_out(root, folder, begun, wanted, profiler)
+    if as_json:
+        click.echo(to_json(document(done)))
+    else:
+        print_profiling(done, Console())
+
+
+def split(
+    words: Sequence[str], tables: dict[str, Declared], known: dict[str, Scenario]
+) -> tuple[tuple[Contender, ...], tuple[Scenario, ...]]:
+    """Return the contenders and the scenarios among *words*; raises UsageError where either is missing."""
+    asked = tuple(known[word] for word in dict.fromkeys(words) if word in known)
+    named = [word for word in dict.fromkeys(words) if word not in known]
+    if not asked:
+        raise UsageError(f"unknown scenario {words[-1]}{near_miss(words[-1], sorted(known))}")
+    if not named:
+        raise UsageError(f"name a contender before {words[0]}: there is {', '.join(sorted(tables))}")
+    chosen = tuple(contenders.resolve(name, tables) for name in named)
+    names = {scenario.name for scenario in asked}
+    for one in chosen:
+        if one.scenarios is not None and not names & set(one.scenarios):
+            raise UsageError(f"{one.name} serves {', '.join(one.scenarios)} only")
+    return chosen, asked
+
+
+def _profiler(how: str, rate: int, root: Path, runtime: str) -> Profiler:
+    if how == CProfile.name:
+        if runtime != ProcessRuntime.name:
+            raise UsageError(f"--with cprofile reaches no container: add --runtime {ProcessRuntime.name}")
+        return CProfile(root / ".bench" / "cprofile")
+    return PySpy(rate_hz=rate)
+
+
+def _begun(root: Path, wanted: profiling.Asked, profiler: Profiler, runtime: str) -> Profiling:
+    return Profiling(
+        schema=profiles.SCHEMA,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        profiler=profiler.name,
+        version=profiler.version,
+        runtime=runtime,
+        load=wanted.load,
+        fingerprint=fingerprint(root),
+        contenders=wanted.contenders,
+    )
+
+
+def _name(begun: Profiling) -> str:
+    project = begun.fingerprint["project"]
+    started = datetime.fromisoformat(begun.started_at)
+    return folder_name(started, "profile", project["commit"], project["dirty"])
+
+
+def _carried_out(
+    root: Path, folder: Path, begun: Profiling, wanted: profiling.Asked, profiler: Profiler
+) -> Profiling:
+    """Profile, keeping each profile as it comes; the report is drawn of what there is however that ends."""
+    done = begun
+    try:
+        with (
+            progress.shown() as shown,
+            lab.opened(root, folder / "logs", shown, workers=Workers(), runtime=begun.runtime) as opened,
+        ):
+            for one in profiling.profile(wanted, opened, profiler):
+                facts = {**done.fingerprint, **opened.runtime.facts()}
+                done = replace(done, profiles=(*done.profiles, one), fingerprint=facts)
+                profiles.save(done, folder)
+    finally:
+        if done.profiles:
+            # Here because Matplotlib takes a second that no other command should wait for.
+            from bench.report.profile_page import write_profile_report
+
+            click.echo(f"report: {write_profile_report(done, folder)}", err=True)
+    return done

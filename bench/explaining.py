@@ -1,0 +1,42 @@
+"""Why a head is slower: base and head of each regression, profiled side by side."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.analysis import TimeChange
+from bench.analysis.layers import Explained, mean, spent
+from bench.instruments import Lab
+from bench.observe.profiler import Profiler
+from bench.profiling import Asked, side_by_side
+from bench.records import Run
+from bench.revised import Conclusion, place, worse_by
+
+MOST = 3  # regressions, the worst first: each takes half a minute
+WINDOW_S = 3.0
+
+
+def regressions(told: Conclusion) -> tuple[TimeChange, ...]:
+    """Return what got slower, the worst first, once per contender and scenario."""
+    slower = [one for one in told.regressed if isinstance(one, TimeChange)]
+    worst = {place(one)[:2]: one for one in sorted(slower, key=worse_by)}
+    return tuple(reversed(worst.values()))
+
+
+def explain(run: Run, slower: Sequence[TimeChange], lab: Lab, profiler: Profiler) -> Iterator[Explained]:
+    """Yield where the head of *run* takes more than its base, for the worst of *slower*.
+
+    Raises CannotMeasure where a server or the profiler cannot.
+    """
+    contenders = {one.name: one for one in run.contenders}
+    scenarios = {one.name: one for one in run.scenarios}
+    for change in slower[:MOST]:
+        cell = change.comparison.cell
+        name, asked, _ = place(change)
+        lab.progress.phase(f"profiling {name} in {asked}, base and head side by side")
+        base, head = contenders[run.plan.reference_of(cell.contender)], contenders[cell.contender]
+        load = Asked(
+            contenders=(base, head), scenarios=(scenarios[asked],), load=cell.load, window_s=WINDOW_S
+        )
+        before, after = side_by_side(base, head, load, lab, profiler)
+        yield Explained(
+            contender=name, scenario=asked, base=mean(map(spent, before)), head=mean(map(spent, after))
+        )

@@ -1,0 +1,131 @@
+"""What `bench profile` measured, as frozen facts: the content of profile.json. No timed table reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.documents import read_json, to_json, write_atomically
+from bench.errors import UsageError
+from bench.model import Contender, Load
+
+# Format history
+# 1  first
+SCHEMA = 1
+FILE = "profile.json"
+
+Profiler = Literal["py-spy", "cprofile"]
+Files = Mapping[str, str]  # path, or the beginning of one → layer: "sqlalchemy", "./views.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A window of load: what was answered in it, and the CPU that the server took."""
+
+    window_s: float
+    requests: int  # verified
+    failed: int
+    watched_s: float  # CPU was read over so long
+    server_cpu_s: float | None  # None: the system does not tell
+
+    @property
+    def throughput_rps(self) -> float:
+        """Verified responses per second."""
+        return self.requests / self.window_s
+
+    @property
+    def demand_us(self) -> float | None:
+        """CPU of the server per verified response, in µs."""
+        if self.server_cpu_s is None or not self.requests or not self.watched_s:
+            return None
+        return self.server_cpu_s / self.watched_s / self.throughput_rps * 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """What a profiler saw.
+
+    *stacks*: "function (file);function (file)", caller first → how often. A file of the app begins with "./",
+    one of a package with the package's name.
+    """
+
+    stacks: Mapping[str, int]
+    period_s: float  # what one count stands for
+    watched_s: float
+    cpu_s: float | None  # of the server over the same time
+    errors: int = 0  # samples that could not be read
+
+    @property
+    def sampled_s(self) -> float:
+        """All counts as seconds."""
+        return sum(self.stacks.values()) * self.period_s
+
+    @property
+    def coverage(self) -> float | None:
+        """Counts as seconds over CPU seconds of the same time: 1 where each speaks for the other."""
+        return self.sampled_s / self.cpu_s if self.cpu_s else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One contender in one scenario: profiled in a window between two that are not."""
+
+    contender: str
+    stack: str  # what a headline calls it
+    scenario: str
+    beside: tuple[Window, ...]  # not profiled: before and after
+    during: Window
+    sampled: Sampled
+    files: Files  # where its app says that layers are
+
+    @property
+    def throughput_rps(self) -> float:
+        """Verified responses per second while nobody profiled."""
+        return _mean([window.throughput_rps for window in self.beside])
+
+    @property
+    def demand_us(self) -> float | None:
+        """CPU per request while nobody profiled, in µs."""
+        told = [window.demand_us for window in self.beside]
+        return _mean([one for one in told if one is not None]) if None not in told else None
+
+    @property
+    def lost(self) -> float:
+        """The share of throughput that profiling took; below 0 where noise was more than that."""
+        return 1 - self.during.throughput_rps / self.throughput_rps if self.throughput_rps else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiling:
+    """One execution of `bench profile`."""
+
+    schema: int
+    started_at: str  # ISO 8601, UTC
+    profiler: Profiler
+    version: str  # of the profiler
+    runtime: str
+    load: Load
+    fingerprint: Mapping[str, Any]
+    contenders: tuple[Contender, ...]
+    profiles: tuple[Profile, ...] = ()
+
+
+def save(profiling: Profiling, folder: Path) -> None:
+    """Write profile.json into *folder*, without where the apps lie: it is passed on, and read elsewhere."""
+    portable = tuple(replace(one, root="") for one in profiling.contenders)
+    write_atomically(folder / FILE, to_json(replace(profiling, contenders=portable)))
+
+
+def load(folder: Path) -> Profiling:
+    """Return what is kept in *folder*; raises UsageError where it is absent, damaged or of another schema."""
+    kept = read_json(folder / FILE, Profiling)
+    if kept.schema != SCHEMA:
+        raise UsageError(
+            f"{folder / FILE} has schema {kept.schema}, this bench reads {SCHEMA}: "
+            "use the bench that wrote it"
+        )
+    return kept
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

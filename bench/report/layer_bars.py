@@ -1,0 +1,105 @@
+"""The layers of several contenders side by side: a bar each, stacked from zero in µs per request.
+
+Importing Matplotlib takes most of a second: import this module where a chart is drawn.
+"""
+
+from collections.abc import Sequence
+from io import StringIO
+
+import matplotlib as mpl
+
+from bench.layers import LAYERS
+from bench.report.hues import LAYER_LOOKS
+from bench.report.inline import Drawing, inlined
+from bench.report.looks import FAINT, GRID, INK, PAPER
+from bench.report.profile_words import Shown, used
+from bench.report.sheets import FILE, SCREEN, Sheet, headed
+from bench.report.wording import figure
+
+ROW_IN, BAR = 0.5, 0.42
+HEAD_IN, FOOT_IN = 0.83, 0.42
+LEGEND_IN = 0.22  # a line of it
+
+
+def layers_svg(scenario: str, many: Sequence[Shown], sheet: Sheet = FILE) -> str:
+    """Return the chart of one scenario as SVG; the page around it tells what colours mean, a file does."""
+    layers = used(many)
+    legend_in = LEGEND_IN * len(layers) if sheet.whole else 0.0
+    bars_in = ROW_IN * len(many)
+    height_in = sheet.head_in(HEAD_IN) + bars_in + FOOT_IN + legend_in
+    with mpl.rc_context(
+        {
+            "font.family": ["DejaVu Sans"],
+            "svg.fonttype": "path" if sheet.whole else "none",
+            "svg.hashsalt": scenario,
+            "text.parse_math": False,
+            "hatch.linewidth": 0.5,
+        }
+    ):
+        drawn = sheet.figure(height_in)
+        axes = drawn.add_axes((0.02, (FOOT_IN + legend_in) / height_in, 0.96, bars_in / height_in))
+        headed(drawn, sheet, f"{scenario} · CPU per request by layer", "µs per request, shorter is better")
+        for place, one in enumerate(many):
+            left = 0.0
+            for layer in layers:
+                us, look = one.spent.layers[layer], LAYER_LOOKS[layer]
+                axes.barh(
+                    place,
+                    us,
+                    left=left,
+                    height=BAR,
+                    color=look.fill,
+                    edgecolor=look.colour,
+                    hatch=look.hatch,
+                    linewidth=0.6,
+                    label=LAYERS[layer] if place == 0 else None,
+                )
+                left += us
+            axes.annotate(
+                f"{figure(left)} µs",
+                (left, place),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                size=9.5,
+                color=INK,
+            )
+            axes.text(
+                0.004,
+                place - BAR / 2 - 0.05,
+                one.profile.contender,
+                va="bottom",
+                size=10,
+                color=INK,
+                transform=axes.get_yaxis_transform(),
+            )
+        axes.set_xlim(0, max(one.spent.total_us for one in many) * 1.2 or 1)
+        axes.set_ylim(len(many) - 0.6, -0.6)
+        axes.set_yticks([])
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.tick_params(axis="x", colors=FAINT, labelsize=8, length=0)
+        axes.xaxis.grid(visible=True, color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.spines["left"].set_color(FAINT)
+        if sheet.whole:
+            drawn.legend(loc="lower left", ncols=1, frameon=False, fontsize=9, labelcolor=INK)
+        drawn.set_facecolor(PAPER)
+        out = StringIO()
+        drawn.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
+
+
+def layers_drawing(scenario: str, many: Sequence[Shown]) -> Drawing:
+    """Return the chart of one scenario as a part of a page."""
+    told = "; ".join(
+        f"{one.profile.contender}: "
+        + ", ".join(f"{LAYERS[layer]} {figure(one.spent.layers[layer])}" for layer in used([one]))
+        for one in many
+    )
+    return Drawing(
+        what="CPU per request by layer",
+        caption="µs of CPU per verified response, in windows that nobody profiled; shorter is better",
+        alternative=f"CPU per request by layer in {scenario}, µs: {told}.",
+        svg=inlined(layers_svg(scenario, many, SCREEN), LAYER_LOOKS.values()),
+    )

@@ -1,0 +1,87 @@
+"""The report of a profile: two pages, and per contender and scenario a flame graph and a speedscope file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.documents import to_json, write_atomically
+from bench.layers import LAYERS
+from bench.profiles import Profiling
+from bench.report import layer_bars, profile_words
+from bench.report.facts import facts
+from bench.report.flames import flame_graph
+from bench.report.hues import LAYER_LOOKS
+from bench.report.inline import css
+from bench.report.markdown import environment
+from bench.report.profile_words import Shown, shown
+from bench.report.speedscope import speedscope
+from bench.report.webpage import FILTERS
+from bench.report.wording import figure
+
+PAGE, TEXT = "report.html", "report.md"
+
+
+def write_profile_report(profiling: Profiling, folder: Path) -> Path:
+    """Write both pages, charts, flame graphs and speedscope files into *folder*; return report.html."""
+    scenarios = shown(profiling)
+    charts = {}
+    for scenario, many in scenarios.items():
+        charts[scenario] = f"{_slug(scenario)}-layers.svg"
+        write_atomically(folder / charts[scenario], layer_bars.layers_svg(scenario, many).encode())
+    files = {one.title: _slug(one.title) for many in scenarios.values() for one in many}
+    for many in scenarios.values():
+        for one in many:
+            _write_flames(one, folder / files[one.title])
+    told = {
+        "profiling": profiling,
+        "scenarios": scenarios,
+        "layers": LAYERS,
+        "files": files,
+        "charts": charts,
+        "words": profile_words,
+        "caveats": [
+            line for many in scenarios.values() for one in many for line in profile_words.caveats(one)
+        ],
+        "fingerprint": facts(profiling.fingerprint),
+        "figure": figure,
+    }
+    write_atomically(folder / TEXT, environment().get_template("profile.md.j2").render(told).encode())
+    write_atomically(folder / PAGE, _page(told, scenarios).encode())
+    return folder / PAGE
+
+
+def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[Shown]]) -> str:
+    made = Environment(
+        loader=PackageLoader("bench.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=True,
+    )
+    made.filters |= FILTERS
+    drawings = {scenario: layer_bars.layers_drawing(scenario, many) for scenario, many in scenarios.items()}
+    return made.get_template("profile.html.j2").render(
+        told, looks=LAYER_LOOKS, drawings=drawings, swatch=_swatch, nbsp="\u00a0"
+    )
+
+
+def _swatch(layer: str) -> str:
+    """Return a square in the colour of *layer*."""
+    look = LAYER_LOOKS[layer]
+    return (
+        '<svg viewBox="0 0 12 12" aria-hidden="true" focusable="false"><path d="M1 1h10v10h-10z" '
+        f'style="fill: {css(look, look.white)}; stroke: {css(look)}"/></svg>'
+    )
+
+
+def _write_flames(one: Shown, stem: Path) -> None:
+    counts = sum(one.profile.sampled.stacks.values())
+    us_per_count = sum(one.spent.functions.values()) / counts if counts else 0.0
+    write_atomically(stem.with_name(f"{stem.name}.svg"), flame_graph(one.profile, us_per_count).encode())
+    write_atomically(stem.with_name(f"{stem.name}.speedscope.json"), to_json(speedscope(one.profile)))
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.=-]+", "-", title)

@@ -1,0 +1,106 @@
+"""What is said of a profile, the same in every form of the report."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.analysis.layers import Spent, spent
+from bench.layers import LAYERS
+from bench.profiles import Profile, Profiling
+from bench.report.wording import NOTHING, figure, percent
+
+CLOSE = 0.1  # samples speak for CPU seconds to within so much
+TORN = 0.05  # share of samples that could not be read
+TOP = 8  # functions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A profile with what it says."""
+
+    profile: Profile
+    spent: Spent
+
+    @property
+    def title(self) -> str:
+        """Contender and scenario, also the beginning of its files' names."""
+        return f"{self.profile.contender}, {self.profile.scenario}"
+
+
+def shown(profiling: Profiling) -> Mapping[str, Sequence[Shown]]:
+    """Return the profiles by scenario."""
+    found: dict[str, list[Shown]] = {}
+    for profile in profiling.profiles:
+        found.setdefault(profile.scenario, []).append(Shown(profile=profile, spent=spent(profile)))
+    return found
+
+
+def used(many: Sequence[Shown]) -> tuple[str, ...]:
+    """Return the layers that any of *many* spends time in, in their order."""
+    return tuple(layer for layer in LAYERS if any(one.spent.layers[layer] for one in many))
+
+
+def cell(one: Shown, layer: str) -> tuple[str, str]:
+    """Return µs per request of a layer, and its share of all."""
+    us, total = one.spent.layers[layer], one.spent.total_us
+    return (figure(us), percent(us / total)) if us else (NOTHING, "")
+
+
+def sentence(one: Shown) -> str:
+    """Return where most of a request's time goes."""
+    total = one.spent.total_us
+    most = sorted(one.spent.layers.items(), key=lambda told: -told[1])[:3]
+    parts = ", ".join(f"{percent(us / total)} in {LAYERS[layer]}" for layer, us in most if us)
+    return f"{one.profile.stack}: {figure(total)} µs of CPU per request, {parts}."
+
+
+def functions(one: Shown) -> list[tuple[str, str, str, str]]:
+    """Return layer, function, µs per request and share of the functions that take most."""
+    total = one.spent.total_us or 1.0
+    return [
+        (LAYERS[layer], function, figure(us), percent(us / total))
+        for (layer, function), us in list(one.spent.functions.items())[:TOP]
+    ]
+
+
+def lost(one: Shown) -> str:
+    """Return the share of throughput that profiling took; below 0 where noise was more than that."""
+    return percent(one.profile.lost).replace("-", "−")
+
+
+def method(profiling: Profiling) -> Iterator[str]:
+    """Yield how these numbers came about."""
+    how = {
+        "py-spy": (
+            "py-spy looked from outside at the thread that held the interpreter's lock, on the one core "
+            "that a server had; CPU outside the lock (system calls, threads of C or Rust) is the rest's"
+        ),
+        "cprofile": (
+            "cProfile timed every call in the server, in CPU time of the thread; what calls cost shows most "
+            "where there are many, so compare layers rather than functions"
+        ),
+    }
+    connections = f"{profiling.load.connections} connections in flight"
+    yield f"{how[profiling.profiler]} ({profiling.profiler} {profiling.version}, {connections})."
+    yield (
+        "Shares come from the profiled window; they are scaled to the CPU per request of two windows around "
+        "it that nobody profiled. C code counts for the Python function that calls it."
+    )
+
+
+def caveats(one: Shown) -> Iterator[str]:
+    """Yield measured reasons to trust a profile less."""
+    sampled = one.profile.sampled
+    if sampled.coverage is not None and not 1 - CLOSE <= sampled.coverage <= 1 + CLOSE:
+        why = "others were on the server's core" if sampled.coverage > 1 else "the difference is in the rest"
+        yield (
+            f"{one.title}: samples are {figure(sampled.sampled_s)} s, CPU {figure(sampled.cpu_s)} s "
+            f"({figure(sampled.coverage)}): {why}"
+        )
+    count = sum(sampled.stacks.values())
+    if sampled.errors > TORN * (count + sampled.errors):
+        torn = percent(sampled.errors / (count + sampled.errors))
+        yield f"{one.title}: {torn} of the samples could not be read"
+    if wrong := sum(window.failed for window in (*one.profile.beside, one.profile.during)):
+        yield f"{one.title}: {wrong:,} wrong answers"
+    if not one.profile.files or set(one.profile.files) == {"./"}:
+        yield f"{one.title}: its app has no layers.toml: all but its own files is the rest's"
