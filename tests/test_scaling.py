@@ -1,9 +1,11 @@
 """More workers: what they bring, whether there was a core for each, and whether they shared the work."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bench import contenders, plan
 from bench.analysis import analyse
 from bench.report.looks import looks_of
 from bench.report.markdown import report_text
@@ -15,6 +17,7 @@ from bench.report.webpage import report_html
 from tests.pages import read
 from tests.synthetic import synthetic_run, with_records
 
+ROOT = Path(__file__).parents[1]
 SPEEDS = {
     "flask": 4_000.0,
     "flask:workers=2": 7_600.0,
@@ -34,14 +37,14 @@ def scaled(shares=(1, 1, 1, 1), *, cores=4, **changes):
     run = synthetic_run(SPEEDS, connections=64, **{"rounds": 9, "noise": 0.01, **changes})
     fingerprint = dict(run.fingerprint)
     fingerprint["placement"] = {**fingerprint["placement"], "server": list(range(cores))}
-    contenders = tuple(replace(one, workers=workers_of(one.name)) for one in run.contenders)
+    served = tuple(replace(one, workers=workers_of(one.name)) for one in run.contenders)
 
     def shared(record):
         working = shares[: workers_of(record.slice.cell.contender)]
         used = {str(number): record.usage.elapsed_s * share for number, share in enumerate(working, 10)}
         return replace(record, usage=replace(record.usage, by_process_s={"9": MASTER_S, **used}))
 
-    return with_records(replace(run, contenders=contenders, fingerprint=fingerprint), shared)
+    return with_records(replace(run, contenders=served, fingerprint=fingerprint), shared)
 
 
 def caveats_of(run, contender):
@@ -118,6 +121,25 @@ def test_more_workers_than_cores_are_a_caveat_and_scaling_is_not_claimed():
     (two,) = by_workers(analyse(scaled(cores=2)))
     assert next(two.notes) == "The servers had 2 cores: more workers than that take turns."
     assert not any("take turns" in note for note in next(iter(by_workers(analyse(scaled())))).notes)
+
+
+def test_the_plan_has_sixteen_connections_for_each_worker_and_each_framework_beside_itself():
+    chosen = plan.read(ROOT, "scaling")
+    served = plan.contenders(chosen, contenders.declared(ROOT))
+    for block in chosen.blocks:
+        most = max(served[name].workers for name in block.contenders)
+        assert most == 4
+        assert all(load.connections >= 16 * most for load in block.loads)
+        for name in block.contenders:
+            assert chosen.reference_of(name) == served[name].base
+
+
+@pytest.mark.parametrize(("cores", "verdict"), [(1, "cannot tell"), (2, "cannot tell"), (4, "supported")])
+def test_of_the_articles_advice_nothing_is_told_on_fewer_cores_than_workers(cores, verdict):
+    claim, *_ = plan.read(ROOT, "scaling").claims
+    run = scaled(cores=cores)
+    (found,) = analyse(replace(run, plan=replace(run.plan, claims=(claim,)))).findings
+    assert (found.verdict, "4 workers need as many cores" in found.untold) == (verdict, cores < 4)
 
 
 def test_every_form_of_the_report_has_it():
