@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bench import profiles
 from bench.analysis import Point, Track, Trend
 from bench.documents import write_atomically
 from bench.errors import UsageError
@@ -105,6 +106,8 @@ def _entries(place: Path) -> Iterator[dict[str, Any]]:
         files = [place] if place.suffix == ".json" else []
     elif (place / SUMMARY).is_file():
         files = [place / SUMMARY]
+    elif (place / profiles.FILE).is_file():
+        files = []  # a profile lies among runs, and times nothing
     else:
         files = [*place.glob(f"*/{SUMMARY}")] or [*place.rglob("*.json")]
     for file in files:

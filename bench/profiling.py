@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,6 @@ LEAD_IN_S = 0.1
 SEED = 1
 TURNS = 3  # of base and head, side by side
 
-
 Confine = Callable[[Server], None]
 
 
@@ -37,7 +37,8 @@ class Asked:
 def to_one_core(server: Server) -> None:
     """Leave one of its cores to a server: a profiler there looks while nothing of it can run."""
     if cores := _cores(server):
-        pinned(server.pids, cores[:1])
+        with suppress(PermissionError):  # a container's, and we are not root: the profiler will say so
+            pinned(server.pids, cores[:1])
 
 
 def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
@@ -48,7 +49,8 @@ def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_on
     """
     dressed = {one.name: profiler.dressed(one) for one in asked.contenders}
     lab.progress.phase("preparing environments and services")
-    lab.runtime.prepare([*asked.contenders, *dressed.values()])
+    both = (*asked.contenders, *dressed.values())
+    lab.runtime.prepare(list({one.name: one for one in both}.values()))
     _verified(asked.contenders, lab)
     for contender in asked.contenders:
         changed = dressed[contender.name]

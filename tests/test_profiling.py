@@ -63,7 +63,7 @@ def test_a_window_with_the_profiler_stands_between_two_without(tmp_path):
     confined = lambda server: diary.append(f"confine {server.contender.name}")  # noqa: E731
     (one,) = profile(asked("flask"), lab, FakeProfiler(diary), confined)
     assert diary == [
-        "prepare flask flask",
+        "prepare flask",
         "serve flask",
         "confine flask",
         "aim at flask",

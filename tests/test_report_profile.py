@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from bench.errors import UsageError
+from bench.history import trends
 from bench.layers import declared
 from bench.model import Load
 from bench.profiles import SCHEMA, Profiling, load, save
@@ -178,3 +179,8 @@ def test_a_mistake_in_layers_is_told(tmp_path, text, said):
 
 def test_an_app_that_declares_nothing_has_handlers_and_a_rest(tmp_path):
     assert declared(tmp_path) == {"./": "handler"}
+
+
+def test_a_profile_among_runs_is_no_run_of_a_history(folder):
+    with pytest.raises(UsageError, match="no complete run in"):
+        trends([folder])
