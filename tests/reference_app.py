@@ -6,21 +6,25 @@ Every rule is an attribute or a short method, so that a mutant is one override.
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha1
 from html import escape
+from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs
+from uuid import uuid4
 
 SEEDED = 10_000
 POSTS = 20_000
 BIGINT_MAX = 2**63 - 1
 LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})*")
-PATHS = ("/", "/health", "/users", "/users/batch", "/users/page", "/posts", "/wait")
+PATHS = ("/", "/health", "/users", "/users/batch", "/users/page", "/posts", "/session", "/wait")
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 User = dict[str, Any]
@@ -45,6 +49,8 @@ class ReferenceApp:
     sleep = staticmethod(time.sleep)
     connection = "keep-alive"
     lock_type: Any = Lock
+    cookie = "session={}; HttpOnly; SameSite=Lax"
+    caching = "no-cache"
 
     def __init__(self) -> None:
         self.users = {
@@ -60,19 +66,47 @@ class ReferenceApp:
             }
             for number in range(1, POSTS + 1)
         }
+        self.by_author = defaultdict(list)
+        for post in self.posts.values():
+            self.by_author[post["author"]].append(post)
+        self.visits: dict[str, int] = {}
         self.last_id = SEEDED
         self.lock = self.lock_type()
 
-    def answer(self, method: str, target: str, body: bytes) -> Answer:
+    def answer(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         path, _, query = target.partition("?")
         try:
             if (method, path) == ("GET", "/wait"):
                 return 200, {}, self.wait(query)
             with self.lock:
-                return self.route(method, path, query, body)
+                if (method, path) == ("GET", "/session"):
+                    return self.visit(SimpleCookie(headers.get("Cookie", "")))
+                answer = self.route(method, path, query, body)
+                asked = method == "GET" and path != "/health"
+                return self.revalidated(answer, headers.get("If-None-Match", "")) if asked else answer
         except Refused as refusal:
             status, detail = refusal.args
             return status, {}, self.error(detail)
+
+    def visit(self, cookies: SimpleCookie) -> Answer:
+        key = self.key(cookies["session"].value if "session" in cookies else "")
+        self.visits[key] = self.visits.get(key, 0) + 1
+        return 200, {"Set-Cookie": self.cookie.format(key)}, {"visits": self.visits[key]}
+
+    def key(self, known: str) -> str:
+        return known if known in self.visits else uuid4().hex
+
+    def revalidated(self, answer: Answer, known: str) -> Answer:
+        status, headers, content = answer
+        etag = self.etag(content)
+        headers = {**headers, "ETag": etag, "Cache-Control": self.caching}
+        return (304, headers, None) if self.holds(etag, known) else (status, headers, content)
+
+    def etag(self, content: Any) -> str:
+        return f'"{sha1(repr(content).encode()).hexdigest()}"'
+
+    def holds(self, etag: str, known: str) -> bool:
+        return etag in known.split(", ")
 
     def error(self, detail: str) -> Any:
         return {"detail": detail}
@@ -106,7 +140,17 @@ class ReferenceApp:
         asked = self.asked(query)
         limit = self.integer(asked.get("limit", "20"), 1, self.max_limit)
         after = self.integer(asked.get("after", "0"), 0, BIGINT_MAX)
-        return [self.shown(user) for user in islice(self.users_after(after), limit)]
+        shown = self.with_posts if self.are_posts_asked(asked) else self.shown
+        return [shown(user) for user in islice(self.users_after(after), limit)]
+
+    def are_posts_asked(self, asked: dict[str, str]) -> bool:
+        if asked.get("with", "posts") != "posts":
+            raise Refused(422, "nothing but posts can be asked for")
+        return "with" in asked
+
+    def with_posts(self, user: User) -> Any:
+        titles = [{key: post[key] for key in ("id", "title")} for post in self.by_author[user["id"]]]
+        return {**user, "posts": titles}
 
     def asked(self, query: str) -> dict[str, str]:
         return {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
@@ -153,7 +197,7 @@ class ReferenceApp:
         return 204, {}, None
 
     def cascade(self, author: int) -> None:
-        for post in [post for post in self.posts.values() if post["author"] == author]:
+        for post in self.by_author.pop(author, []):
             del self.posts[post["id"]]
 
     def list_posts(self, query: str) -> list[Post]:
@@ -232,11 +276,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, headers, content = self.server.app.answer(self.command, self.path, body)
+        status, headers, content = self.server.app.answer(self.command, self.path, body, self.headers)
         text = content if isinstance(content, str) else json.dumps(content)
-        payload = b"" if status == 204 else text.encode()
+        payload = b"" if status in (204, 304) else text.encode()
         self.send_response(status)
-        if status != 204:
+        if payload:
             headers = {"Content-Type": "application/json"} | headers | {"Content-Length": str(len(payload))}
         for name, value in (headers | {"Connection": self.server.app.connection}).items():
             self.send_header(name, value)

@@ -56,7 +56,7 @@ def test_without_the_destructive_checks_all_data_is_as_it_was():
 
 def test_an_app_is_only_held_against_what_it_serves():
     assert run_checks_against(HelloOnly(), "--scenarios", "hello").returncode == 0
-    for scenario in ("users-read", "posts-feed", "wait"):
+    for scenario in ("users-read", "posts-feed", "session", "wait"):
         assert run_checks_against(HelloOnly(), "--scenarios", f"hello,{scenario}", "-x").returncode == 1
 
 

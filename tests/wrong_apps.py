@@ -19,6 +19,9 @@ class HelloOnly(ReferenceApp):
     def wait(self, query: str) -> Any:
         raise Refused(404, "nothing but a greeting here")
 
+    def visit(self, cookies: Any) -> Any:
+        raise Refused(404, "nothing but a greeting here")
+
 
 class Strange(ReferenceApp):
     """Users without an id, bodies that are lists, errors that are null."""
@@ -115,6 +118,15 @@ def remembering_names(app: ReferenceApp, post: dict[str, Any]) -> Any:
 def surviving_authors(app: ReferenceApp, post: dict[str, Any]) -> Any:
     author = app.users.get(post["author"], {"id": post["author"], "name": "deleted"})
     return {**post, "author": {"id": author["id"], "name": author["name"]}}
+
+
+def listing_what_it_kept(app: ReferenceApp, query: str) -> Any:
+    """Show the newest posts as they were when these were last asked for."""
+    posts = ReferenceApp.list_posts(app, query)
+    if query:
+        return posts
+    kept, app.kept = getattr(app, "kept", None), posts
+    return kept or posts
 
 
 def shown_as_at_first(app: ReferenceApp) -> str:
@@ -290,6 +302,61 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
         {"page_type": "text/plain; charset=utf-8"},
         "GET /users/page: expected Content-Type: text/html, got text/plain; charset=utf-8",
         "test_users_page.py",
+    ),
+    "shows the feed that it has kept": (
+        {"list_posts": listing_what_it_kept},
+        "reads of the feed after a write, stale: expected [0] = nothing, got",
+        "test_posts.py",
+    ),
+    "ignores what is asked for with users": (
+        {"with_posts": lambda app, user: user},
+        "with=posts: expected [0].posts = [",
+        "test_list_users.py",
+    ),
+    "lets anything be asked for with users": (
+        {"are_posts_asked": lambda app, asked: "with" in asked},
+        "GET /users?with=: expected status 422, got 200",
+        "test_list_users.py",
+    ),
+    "counts the visits of all together": (
+        {"key": lambda app, known: "everybody"},
+        "GET /session: expected visits = 1, got ",
+        "test_session.py",
+    ),
+    "begins a session at each visit": (
+        {"key": lambda app, known: ReferenceApp.key(app, "")},
+        "GET /session: expected visits = 2, got 1",
+        "test_session.py",
+    ),
+    "takes over a key from outside": (
+        {"key": lambda app, known: known or ReferenceApp.key(app, known)},
+        "GET /session with Cookie: session=x: expected a new key",
+        "test_session.py",
+    ),
+    "shows its key to scripts": (
+        {"cookie": "session={}"},
+        "GET /session: expected HttpOnly",
+        "test_session.py",
+    ),
+    "never sends an answer again": (
+        {"holds": lambda app, etag, known: bool(known)},
+        "expected status 200, got 304",
+        "test_revalidation.py",
+    ),
+    "tags all answers alike": (
+        {"etag": lambda app, content: '"x"'},
+        "expected status 200, got 304",
+        "test_revalidation.py",
+    ),
+    "does not know its own tag": (
+        {"holds": lambda app, etag, known: False},
+        "expected status 304, got 200",
+        "test_revalidation.py",
+    ),
+    "lets caches answer for it": (
+        {"caching": "max-age=60"},
+        "expected Cache-Control: no-cache, got max-age=60",
+        "test_revalidation.py",
     ),
     "does not wait": (
         {"sleep": staticmethod(lambda seconds: None)},

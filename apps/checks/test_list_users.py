@@ -62,13 +62,11 @@ def test_a_deleted_user_is_gone_from_its_page(api: Api):
     api.get(f"/users?after={first['id'] - 1}").expect(200, body=[first, third])
 
 
-@pytest.mark.parametrize("query", ["limit=3&after=41", "after=9998", "limit=1"])
+@pytest.mark.parametrize("query", ["", "?limit=1", "?after=7", "?limit=5&after=4000"])
 def test_users_have_their_posts_where_these_are_asked_for(api: Api, query: str):
-    users = api.get(f"/users?{query}").expect(200)
-    for user in users:
-        numbers = (user["id"], user["id"] + SEEDED)
-        user["posts"] = [{"id": number, "title": f"Post {number}"} for number in numbers]
-    api.get(f"/users?{query}&with=posts").expect(200, body=users)
+    posts = {n: [{"id": post, "title": f"Post {post}"} for post in (n, n + SEEDED)] for n in PAGES[query]}
+    users = [{**seeded_user(number), "posts": posts[number]} for number in PAGES[query]]
+    api.get(f"/users{query}{'&' if query else '?'}with=posts").expect(200, body=users)
 
 
 def test_a_user_without_posts_has_none(api: Api):
