@@ -125,7 +125,7 @@ def test_a_regression_is_told_by_layer_and_function():
 def test_a_little_in_every_function_of_a_layer_comes_after_much_in_one():
     many = {f"f{number} (sqlalchemy/orm.py)": 20 for number in range(20)}
     base = profile({**many, "parse (./schemas.py)": 600})
-    noisy = {name: 24 for name in many}
+    noisy = dict.fromkeys(many, 24)
     head = profile({**noisy, "parse (./schemas.py)": 660}, cpu_s=11.4, beside=window(cpu_s=5.7))
     told = moved(spent(base), spent(head))
     assert [one.layer for one in told[:2]] == ["validation", "orm"]
