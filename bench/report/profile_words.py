@@ -53,6 +53,21 @@ def sentence(one: Shown) -> str:
     return f"{one.profile.stack}: {figure(total)} µs of CPU per request, {parts}."
 
 
+def answer(scenario: str, many: Sequence[Shown]) -> str:
+    """Return who takes least and most CPU for a request of *scenario*, and in which layers they differ."""
+    ranked = sorted(many, key=lambda one: one.spent.total_us)
+    least, most = ranked[0], ranked[-1]
+    if least is most:
+        return f"{scenario}: {sentence(least)}"
+    more = {layer: us - least.spent.layers[layer] for layer, us in most.spent.layers.items()}
+    where = sorted((layer for layer in more if more[layer] > 0), key=lambda layer: -more[layer])[:2]
+    parts = " and ".join(f"{figure(more[layer])} µs more in {LAYERS[layer]}" for layer in where)
+    return (
+        f"{scenario}: {least.profile.stack} takes least CPU per request, {figure(least.spent.total_us)} µs; "
+        f"{most.profile.stack} takes most, {figure(most.spent.total_us)} µs{f': {parts}' if parts else ''}."
+    )
+
+
 def functions(one: Shown) -> list[tuple[str, str, str, str]]:
     """Return layer, function, µs per request and share of the functions that take most."""
     total = one.spent.total_us or 1.0
