@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.layers import Explained, layer_of, mean, owner, spent
+from bench.analysis.layers import Explained, layer_of, mean, moved, owner, spent
 from bench.layers import LAYERS
 from bench.profiles import Profile, Sampled, Window
 from bench.report.explained import plain, where
@@ -120,6 +120,16 @@ def test_a_regression_is_told_by_layer_and_function():
         "(`parse (./schemas.py)` +60.0 µs, `check (./schemas.py)` +40.0 µs) "
         "(all: 500 → 600 µs of CPU per request)"
     )
+
+
+def test_a_little_in_every_function_of_a_layer_comes_after_much_in_one():
+    many = {f"f{number} (sqlalchemy/orm.py)": 20 for number in range(20)}
+    base = profile({**many, "parse (./schemas.py)": 600})
+    noisy = dict.fromkeys(many, 24)
+    head = profile({**noisy, "parse (./schemas.py)": 660}, cpu_s=11.4, beside=window(cpu_s=5.7))
+    told = moved(spent(base), spent(head))
+    assert [one.layer for one in told[:2]] == ["validation", "orm"]
+    assert told[1].by_us > told[0].by_us > 0
 
 
 def test_a_regression_has_every_layer_for_machines():

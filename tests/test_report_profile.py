@@ -113,6 +113,10 @@ def test_speedscope_gets_a_sampled_profile_of_its_schema():
 def test_the_page_tells_layers_side_by_side_and_links_to_flames(folder):
     page = read((folder / "report.html").read_text())
     text = page.text
+    assert (
+        "hello: Flask on a server takes least CPU per request, 500 µs; Django on a server takes most, "
+        "1,000 µs: 375 µs more in interpreter and kernel (rest) and 68.8 µs more in our handlers."
+    ) in text
     assert "Flask on a server: 500 µs of CPU per request, 55 % in our handlers, 25 % in validation" in text
     assert "django, hello: samples are 16.0 s, CPU 10.0 s (1.60): others were on the server's core" in text
     links = {link.attributes["href"] for link in page.all("a") if "." in link.attributes["href"]}

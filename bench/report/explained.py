@@ -1,6 +1,6 @@
 """Where a regression takes more, in words and for machines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bench.analysis.layers import Explained
@@ -11,15 +11,18 @@ from bench.report.wording import figure
 Why = tuple[Explained, ...] | None  # None: nobody asked, and then nothing is said
 Wheres = Mapping[tuple[str, str], str]  # contender and scenario → where
 
-SMALL = 0.1  # of the change of all: a layer that moved by less is not named
+SMALL = 0.1  # of the change of all: a layer or a function that moved by less is not named
 MOST = 3  # layers
 
 
 def where(one: Explained) -> str:
     """Return which layers take more for a request, and which functions of them."""
-    by_us = one.head.total_us - one.base.total_us
-    named = [moved for moved in one.moved if moved.by_us > 0 and moved.by_us >= SMALL * abs(by_us)]
-    parts = [f"{_more(moved.by_us)} in {LAYERS[moved.layer]}{_in(moved.functions)}" for moved in named[:MOST]]
+    least_us = SMALL * abs(one.head.total_us - one.base.total_us)
+    named = [moved for moved in one.moved if moved.by_us > 0 and moved.by_us >= least_us]
+    parts = [
+        f"{_more(moved.by_us)} in {LAYERS[moved.layer]}{_in(moved.functions, least_us)}"
+        for moved in named[:MOST]
+    ]
     told = "; ".join(parts) or "no layer takes more"
     total = f"{figure(one.base.total_us)} → {figure(one.head.total_us)} µs of CPU per request"
     return f"where, by profiles of both: {told} (all: {total})"
@@ -47,14 +50,9 @@ def wheres(explained: Why) -> Wheres:
     return {(one.contender, one.scenario): where(one) for one in explained or ()}
 
 
-def _in(functions: Mapping[str, float]) -> str:
-    told = ", ".join(_functions(functions))
+def _in(functions: Mapping[str, float], least_us: float) -> str:
+    told = ", ".join(f"`{name}` {_more(us)}" for name, us in functions.items() if us >= least_us)
     return f" ({told})" if told else ""
-
-
-def _functions(functions: Mapping[str, float]) -> Iterator[str]:
-    for name, us in functions.items():
-        yield f"`{name}` {_more(us)}"
 
 
 def _more(us: float) -> str:

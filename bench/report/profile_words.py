@@ -8,7 +8,7 @@ from bench.layers import LAYERS
 from bench.profiles import Profile, Profiling
 from bench.report.wording import NOTHING, figure, percent
 
-CLOSE = 0.1  # samples speak for CPU seconds to within so much
+FEW, MANY = 0.7, 1.1  # samples over CPU seconds: a system call is in none, who waits for a core in too many
 TORN = 0.05  # share of samples that could not be read
 TOP = 8  # functions
 
@@ -53,6 +53,21 @@ def sentence(one: Shown) -> str:
     return f"{one.profile.stack}: {figure(total)} µs of CPU per request, {parts}."
 
 
+def answer(scenario: str, many: Sequence[Shown]) -> str:
+    """Return who takes least and most CPU for a request of *scenario*, and in which layers they differ."""
+    ranked = sorted(many, key=lambda one: one.spent.total_us)
+    least, most = ranked[0], ranked[-1]
+    if least is most:
+        return f"{scenario}: {sentence(least)}"
+    more = {layer: us - least.spent.layers[layer] for layer, us in most.spent.layers.items()}
+    where = sorted((layer for layer in more if more[layer] > 0), key=lambda layer: -more[layer])[:2]
+    parts = " and ".join(f"{figure(more[layer])} µs more in {LAYERS[layer]}" for layer in where)
+    return (
+        f"{scenario}: {least.profile.stack} takes least CPU per request, {figure(least.spent.total_us)} µs; "
+        f"{most.profile.stack} takes most, {figure(most.spent.total_us)} µs{f': {parts}' if parts else ''}."
+    )
+
+
 def functions(one: Shown) -> list[tuple[str, str, str, str]]:
     """Return layer, function, µs per request and share of the functions that take most."""
     total = one.spent.total_us or 1.0
@@ -90,7 +105,7 @@ def method(profiling: Profiling) -> Iterator[str]:
 def caveats(one: Shown) -> Iterator[str]:
     """Yield measured reasons to trust a profile less."""
     sampled = one.profile.sampled
-    if sampled.coverage is not None and not 1 - CLOSE <= sampled.coverage <= 1 + CLOSE:
+    if sampled.coverage is not None and not FEW <= sampled.coverage <= MANY:
         why = "others were on the server's core" if sampled.coverage > 1 else "the difference is in the rest"
         yield (
             f"{one.title}: samples are {figure(sampled.sampled_s)} s, CPU {figure(sampled.cpu_s)} s "
