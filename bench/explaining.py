@@ -6,7 +6,7 @@ from bench.analysis import TimeChange
 from bench.analysis.layers import Explained, mean, spent
 from bench.instruments import Lab
 from bench.observe.profiler import Profiler
-from bench.profiling import Asked, side_by_side
+from bench.profiling import Asked, Confine, side_by_side, to_one_core
 from bench.records import Run
 from bench.revised import Conclusion, place, worse_by
 
@@ -21,7 +21,9 @@ def regressions(told: Conclusion) -> tuple[TimeChange, ...]:
     return tuple(reversed(worst.values()))
 
 
-def explain(run: Run, slower: Sequence[TimeChange], lab: Lab, profiler: Profiler) -> Iterator[Explained]:
+def explain(
+    run: Run, slower: Sequence[TimeChange], lab: Lab, profiler: Profiler, confine: Confine = to_one_core
+) -> Iterator[Explained]:
     """Yield where the head of *run* takes more than its base, for the worst of *slower*.
 
     Raises CannotMeasure where a server or the profiler cannot.
@@ -36,7 +38,7 @@ def explain(run: Run, slower: Sequence[TimeChange], lab: Lab, profiler: Profiler
         load = Asked(
             contenders=(base, head), scenarios=(scenarios[asked],), load=cell.load, window_s=WINDOW_S
         )
-        before, after = side_by_side(base, head, load, lab, profiler)
+        before, after = side_by_side(base, head, load, lab, profiler, confine)
         yield Explained(
             contender=name, scenario=asked, base=mean(map(spent, before)), head=mean(map(spent, after))
         )

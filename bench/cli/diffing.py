@@ -16,6 +16,7 @@ from bench.errors import BenchError, CannotMeasure
 from bench.explaining import explain, regressions
 from bench.load.driver import Workers
 from bench.observe.pyspy import PySpy
+from bench.report.explained import Why
 from bench.report.page import write_report
 from bench.report.verdict import JSON, MARKDOWN, SCHEMA, document, write_verdict
 from bench.revised import Conclusion, concluded
@@ -128,14 +129,17 @@ class _Judge:
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
-    def say(
-        self, stopped: int | None = None, explained: tuple[Explained, ...] | None = None
-    ) -> tuple[Conclusion, int]:
-        """Write verdict and report; return the conclusion and the exit code, of *stopped* if there is one."""
+    def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
+        """Write the verdict; return it with the exit code, of *stopped* if there is one."""
         analysis, told = self.conclude()
         settled = self.unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
         code = settled if stopped is None else stopped
         write_verdict(analysis, told, self.journal.folder, code, explained)
+        return analysis, told, code
+
+    def say(self, stopped: int | None = None, explained: Why = None) -> tuple[Conclusion, int]:
+        """Write verdict and report, and print the verdict; return it and the exit code."""
+        analysis, told, code = self.write(stopped, explained)
         if self.journal.run.records:
             click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
         text = (self.journal.folder / MARKDOWN).read_bytes()
@@ -164,7 +168,8 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
 
 def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
     """Profile what got slower; where that is not possible it is said, and the verdict stands."""
-    slower = regressions(judge.conclude()[1])
+    _, told, _ = judge.write()  # whoever kills what follows finds it
+    slower = regressions(told)
     run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
     found: list[Explained] = []
     try:
