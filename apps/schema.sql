@@ -21,7 +21,7 @@ CREATE TABLE django_session (
 );
 CREATE INDEX django_session_expire_date ON django_session (expire_date);
 
-CREATE TABLE sessions (
+CREATE TABLE stored_sessions (
     key varchar(43) PRIMARY KEY,
     data jsonb NOT NULL,
     expires timestamptz NOT NULL

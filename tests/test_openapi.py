@@ -102,8 +102,9 @@ def fields(operation):
 
 
 def names(schema):
-    schema = schema.get("items", schema)
-    return {name: names(one) for name, one in schema.get("properties", {}).items()}
+    found = {name: names(one) for name, one in schema.get("properties", {}).items()}
+    parts = [*([schema["items"]] if "items" in schema else []), *schema.get("anyOf", ())]
+    return {name: one for part in map(names, parts) for name, one in part.items()} | found
 
 
 def refusals(operation):

@@ -30,7 +30,7 @@ class Post(Base):
 
 
 class StoredSession(Base):
-    __tablename__ = "sessions"
+    __tablename__ = "stored_sessions"
 
     key: Mapped[str] = mapped_column(String(43), primary_key=True)
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)

@@ -1,7 +1,7 @@
 """Sessions that are kept on the server, in the database or in Redis: a cookie has nothing but a key."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import Annotated, Any
 
@@ -14,8 +14,6 @@ import settings
 from db import SessionDep
 from models import StoredSession
 
-LIFETIME = timedelta(weeks=2)  # as Django has it
-
 
 class DatabaseStore:
     def __init__(self, session: SessionDep):
@@ -27,7 +25,7 @@ class DatabaseStore:
         return await self._session.scalar(query)
 
     async def write(self, key, data):
-        change = {"data": data, "expires": datetime.now(UTC) + LIFETIME}
+        change = {"data": data, "expires": datetime.now(UTC) + settings.SESSION_LIFETIME}
         query = insert(StoredSession).values(key=key, **change)
         query = query.on_conflict_do_update(index_elements=[StoredSession.key], set_=change)
         await self._session.execute(query)
@@ -42,7 +40,7 @@ class RedisStore:
         return None if data is None else json.loads(data)
 
     async def write(self, key, data):
-        await self.redis.set(f"session:{key}", json.dumps(data), ex=LIFETIME)
+        await self.redis.set(f"session:{key}", json.dumps(data), ex=settings.SESSION_LIFETIME)
 
 
 StoreDep = Annotated[Any, Depends(RedisStore if settings.SESSIONS == "redis" else DatabaseStore)]
@@ -53,7 +51,7 @@ async def open_session(request: Request, response: Response, store: StoreDep):
     data = await store.read(key) if key else None
     if data is None:
         key, data = token_urlsafe(), {}
-    lasts_s = int(LIFETIME.total_seconds())
+    lasts_s = int(settings.SESSION_LIFETIME.total_seconds())
     response.set_cookie("session", key, max_age=lasts_s, httponly=True, samesite="lax")
     yield data
     await store.write(key, data)

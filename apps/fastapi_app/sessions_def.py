@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db_def import SessionDep
 from models import StoredSession
-from sessions import LIFETIME
+from settings import SESSION_LIFETIME
 
 
 def open_session(request: Request, response: Response, session: SessionDep):
@@ -19,10 +19,10 @@ def open_session(request: Request, response: Response, session: SessionDep):
     data = session.scalar(query) if key else None
     if data is None:
         key, data = token_urlsafe(), {}
-    lasts_s = int(LIFETIME.total_seconds())
+    lasts_s = int(SESSION_LIFETIME.total_seconds())
     response.set_cookie("session", key, max_age=lasts_s, httponly=True, samesite="lax")
     yield data
-    change = {"data": data, "expires": now + LIFETIME}
+    change = {"data": data, "expires": now + SESSION_LIFETIME}
     query = insert(StoredSession).values(key=key, **change)
     session.execute(query.on_conflict_do_update(index_elements=[StoredSession.key], set_=change))
     session.commit()

@@ -1,10 +1,10 @@
 """Sessions that are kept on the server, in the database or in Redis: a cookie has nothing but a key."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from secrets import token_urlsafe
 
-from flask.sessions import SessionInterface, SessionMixin
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -14,20 +14,19 @@ import settings
 from models import StoredSession
 
 PATH = "/session"
-LIFETIME = timedelta(weeks=2)  # as Django has it
 
 
 class Session(dict, SessionMixin):
     key: str
 
 
-class ServerSide(SessionInterface):
+class ServerSide(SecureCookieSessionInterface):
     def __init__(self, store):
         self._store = store
 
     def open_session(self, app, request):
         if request.path != PATH:
-            return None  # nobody there asks for one
+            return super().open_session(app, request)  # none without a secret key
         key = request.cookies.get("session")
         data = self._store.read(key) if key else None
         session = Session(data or {})
@@ -37,7 +36,10 @@ class ServerSide(SessionInterface):
     def save_session(self, app, session, response):
         if isinstance(session, Session):
             self._store.write(session.key, session)
-            response.set_cookie("session", session.key, max_age=LIFETIME, httponly=True, samesite="Lax")
+            lasts = settings.SESSION_LIFETIME
+            response.set_cookie("session", session.key, max_age=lasts, httponly=True, samesite="Lax")
+        else:
+            super().save_session(app, session, response)
 
 
 class DatabaseStore:
@@ -47,7 +49,7 @@ class DatabaseStore:
         return db.session.scalar(query)
 
     def write(self, key, data):
-        change = {"data": data, "expires": datetime.now(UTC) + LIFETIME}
+        change = {"data": data, "expires": datetime.now(UTC) + settings.SESSION_LIFETIME}
         query = insert(StoredSession).values(key=key, **change)
         db.session.execute(query.on_conflict_do_update(index_elements=[StoredSession.key], set_=change))
         db.session.commit()
@@ -62,7 +64,7 @@ class RedisStore:
         return None if data is None else json.loads(data)
 
     def write(self, key, data):
-        self._redis.set(f"session:{key}", json.dumps(data), ex=LIFETIME)
+        self._redis.set(f"session:{key}", json.dumps(data), ex=settings.SESSION_LIFETIME)
 
 
 sessions = ServerSide(RedisStore() if settings.SESSIONS == "redis" else DatabaseStore())

@@ -1,4 +1,5 @@
 import os
+from datetime import timedelta
 
 DATABASE_URL = os.environ["DATABASE_URL"]
 # DB_POOL is the total, so that more workers never mean more connections; 0: a connection for each request.
@@ -10,6 +11,7 @@ BATCH = os.environ.get("BATCH", "1") == "1"
 # What each is worth is measured by switching it on.
 CACHE = os.environ.get("CACHE", "")  # of the feed of posts: redis or memcached
 SESSIONS = os.environ.get("SESSIONS", "database")  # or redis
+SESSION_LIFETIME = timedelta(weeks=2)  # as Django has it
 HTTP_CACHE = os.environ.get("HTTP_CACHE") == "1"  # every answer to a GET can be revalidated
 SERIALIZER = os.environ.get("SERIALIZER", "")  # of JSON: orjson, else the framework's own
 VALKEY_URL = os.environ.get("VALKEY_URL", "")

@@ -51,7 +51,7 @@ def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: P
     progress.phase("starting PostgreSQL")
     checks.append(_database(instruments))
     progress.phase("asking a server that does nothing, by turns with every load generator there is")
-    writing = max((one for one in scenarios if one.writes), key=lambda one: len(one.exchanges), default=None)
+    writing = max((one for one in scenarios if one.writes), key=_kinds_of_writes, default=None)
     of_hello: Readings = {}
     of_writing: Readings = {}
     before = instruments.cores()
@@ -71,6 +71,10 @@ def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: P
         writing=of_writing,
         writing_scenario=writing.name if writing else None,
     )
+
+
+def _kinds_of_writes(scenario: Scenario) -> int:
+    return sum(exchange.method != "GET" for exchange in scenario.exchanges)
 
 
 def _asked(
