@@ -1,8 +1,11 @@
 import os
 import subprocess
 import sys
+import time
 
-from bench.observe.usage import cpu_by_process, cpu_readings, cpu_seconds, memory_bytes
+import pytest
+
+from bench.observe.usage import cpu_by_process, cpu_readings, cpu_seconds, memory_bytes, tree_seconds
 
 NOBODY = 2**22 + 1  # beyond the largest process id
 
@@ -45,3 +48,29 @@ def test_nothing_readable_is_not_zero():
     assert cpu_seconds({1: 5.0}, {}) is None
     assert memory_bytes([NOBODY]) is None
     assert memory_bytes([]) is None
+
+
+FORKING = """
+import os, time
+while True:
+    if not (child := os.fork()):
+        end = time.process_time() + 0.02
+        while time.process_time() < end:
+            pass
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of children that have ended")
+def test_children_that_have_ended_count():
+    with subprocess.Popen([sys.executable, "-c", FORKING]) as parent:
+        try:
+            deadline = time.monotonic() + 30
+            while tree_seconds([parent.pid]) < 0.5 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            own_s = sum(cpu_readings([parent.pid]).values())
+            assert tree_seconds([parent.pid]) > 2 * own_s
+        finally:
+            parent.kill()
+    assert tree_seconds([parent.pid]) is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.observe.host import Core, cores, run_delay_s, spent
 from bench.observe.limits import throttled_s
-from bench.observe.usage import cpu_by_process, cpu_readings, cpu_seconds, memory_bytes
+from bench.observe.usage import cpu_by_process, cpu_readings, cpu_seconds, memory_bytes, tree_seconds
 from bench.records import Usage
 
 
@@ -36,7 +36,7 @@ class ProcessObserver:
             by_process_s={
                 str(pid): used_s for pid, used_s in cpu_by_process(before.server, after.server).items()
             },
-            database_cpu_s=cpu_seconds(before.database, after.database),
+            database_cpu_s=_grown(before.database_s, after.database_s),
             client_wait_s=_grown(before.client_wait_s, after.client_wait_s),
             busy_s={name: core.busy_s for name, core in by_core.items()},
             softirq_s={name: core.softirq_s for name, core in by_core.items()},
@@ -50,7 +50,7 @@ class ProcessObserver:
 class _Reading:
     at_s: float
     server: dict[int, float]
-    database: dict[int, float]
+    database_s: float | None
     client_wait_s: float | None
     throttled_s: float | None
     cores: dict[str, Core]
@@ -60,7 +60,8 @@ class _Reading:
         return cls(
             at_s=time.perf_counter(),
             server=cpu_readings(server),
-            database=cpu_readings(database),
+            # A backend may live for one request alone.
+            database_s=tree_seconds(database) if database else None,
             client_wait_s=run_delay_s(client),
             throttled_s=throttled_s(),
             cores=cores(),
@@ -68,7 +69,7 @@ class _Reading:
 
 
 def _grown(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else after - before
+    return None if before is None or after is None else max(0.0, after - before)
 
 
 def _sleep_until(moment_ns: int) -> None:
