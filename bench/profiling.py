@@ -14,6 +14,7 @@ from bench.observe.profiler import Profiler
 from bench.profiles import Profile, Sampled, Window
 from bench.runtime import Server
 from bench.runtime.placement import pinned
+from bench.slices import ask
 from bench.verification import verify
 
 WARM_UP_S = 2.0
@@ -155,11 +156,7 @@ def _window(asked: Asked, lab: Lab, scenario: Scenario, server: Server, *, windo
     step = Slice(
         cell=cell, role="measure", round=1, sweep=1, seed=SEED, lead_in_s=LEAD_IN_S, window_s=window_s
     )
-    opens_ns, closes_ns = lab.load.begin(step)
-    usage = lab.observer.watch(
-        server.pids(), lab.runtime.database_pids(), lab.load.pids(), opens_ns, closes_ns
-    )
-    sample = lab.load.finish()
+    sample, usage = ask(lab, server, step)
     lab.runtime.check()
     if how := server.ended():
         raise CannotMeasure(f"{name} {how} in {scenario.name}; its last lines:\n{server.log_tail()}")

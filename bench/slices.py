@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from bench.analysis import cores_of, void_of
 from bench.instruments import Asked, Lab
 from bench.model import Slice
-from bench.records import Event, Record
+from bench.records import Event, Record, Sample, Usage
 from bench.runtime import Server
 from bench.store import Journal
 
@@ -18,15 +18,20 @@ def aim(journal: Journal, lab: Lab, asked: Mapping[str, Asked]) -> None:
 def take(journal: Journal, lab: Lab, server: Asked, step: Slice) -> Record:
     """Load one server for a lead-in and a counted window, watching CPU while the window is open."""
     started_s = journal.elapsed_s()
-    # Before it begins: to list a thousand processes takes a tenth of a second, of the client's core.
-    watched = server.pids(), lab.runtime.database_pids(), lab.load.pids()
-    opens_ns, closes_ns = lab.load.begin(step)
-    usage = lab.observer.watch(*watched, opens_ns, closes_ns)
-    sample = lab.load.finish()
+    sample, usage = ask(lab, server, step)
     for who in sample.lost_workers:
         journal.happened(Event(at_s=journal.elapsed_s(), what=f"{who}: its slice is void, the others go on"))
     void = void_of(sample, usage, cores_of(journal.run))
     return Record(slice=step, sample=sample, usage=usage, started_s=started_s, void=void)
+
+
+def ask(lab: Lab, server: Asked, step: Slice) -> tuple[Sample, Usage]:
+    """Carry out one slice on *server*; return what came, and what CPU and memory did meanwhile."""
+    # Before it begins: to list a thousand processes takes a tenth of a second, of the client's core.
+    watched = server.pids(), lab.runtime.database_pids(), lab.load.pids()
+    opens_ns, closes_ns = lab.load.begin(step)
+    usage = lab.observer.watch(*watched, opens_ns, closes_ns)
+    return lab.load.finish(), usage
 
 
 def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step: Slice) -> Record:

@@ -138,9 +138,8 @@ def _answer(exchange: Exchange, known: Known) -> Answer:
 
 def _header(source: str) -> str:
     place, _, name = source.partition(":")
-    if place == "cookie":
-        return f"Set-Cookie: {name}={_SAVED}\r\n"
-    return f"{name.removesuffix('?')}: {_SAVED}\r\n"
+    begins = f"Set-Cookie: {name}=" if place == "cookie" else f"{name.removesuffix('?')}: "
+    return f"{begins}{_SAVED}\r\n"
 
 
 def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
