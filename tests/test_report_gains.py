@@ -13,7 +13,7 @@ from bench.report.markdown import report_text
 from bench.report.summary import summary
 from bench.report.webpage import report_html
 from tests.pages import read
-from tests.synthetic import synthetic_run
+from tests.synthetic import synthetic_run, with_records
 
 SPEEDS = {
     "flask": 4_000.0,
@@ -97,6 +97,19 @@ def test_a_ladder_tells_each_step_and_then_all_of_them():
     ratios = [one.ratio.estimate for one in told]
     assert ratios == pytest.approx([2.0, 1.001, 0.9, 1.8, 2.0, 2.0], rel=0.02)
     assert "× previous" in report_text(analyse(run), {})
+
+
+def test_each_scenario_has_its_own_climb_and_steps_stay_where_the_top_is_missing():
+    run = synthetic_run(LADDER, scenarios=("hello", "wait"), reference=PREVIOUS)
+    topless = with_records(
+        run, lambda record: None if record.slice.cell.contender == "flask:cache=redis" else record
+    )
+    told = [(one.contender, one.about, one.switch) for one in gains(analyse(topless))]
+    for about in ("hello", "wait"):
+        assert [what for who, where, what in told if (who, where) == ("flask", about)] == ["pool", "index"]
+        assert [what for who, where, what in told if (who, where) == ("django", about)] == [
+            "cache=redis", "all of them"
+        ]  # fmt: skip
 
 
 def test_statements_of_a_mix_are_those_of_a_request_on_average():

@@ -67,12 +67,13 @@ def gains(analysis: Analysis) -> tuple[Gain, ...]:
         for one in analysis.comparisons
         if one.metric == "throughput_rps" and not one.cell.contender.endswith(SAME_AGAIN)
     ]
-    if plan.reference == ITSELF:
-        return tuple(_gain(analysis, one) for one in switched)
-    climbed = [replace(_gain(analysis, one), switch=ALL) for one in analysis.climbs]
     steps = [_gain(analysis, one) for one in switched]
+    if plan.reference == ITSELF:
+        return tuple(steps)
+    climbs = [replace(_gain(analysis, one), switch=ALL) for one in analysis.climbs]
+    ladders = dict.fromkeys((one.contender, one.about) for one in steps)
     return tuple(
-        one for climb in climbed for one in (*(s for s in steps if s.contender == climb.contender), climb)
+        one for ladder in ladders for one in (*steps, *climbs) if (one.contender, one.about) == ladder
     )
 
 
