@@ -59,5 +59,4 @@ def _widths(begun: Run, swept: tuple[Group, ...], results: Path) -> Iterator[tup
         same = set(groups(run.plan, {contender.name: contender for contender in run.contenders}))
         machine = [found for found in differences(facts_of(run), facts_of(begun)) if found.kind == "machine"]
         if run.ended == "complete" and same >= set(swept) and not machine and (width := half_width(run)):
-            rounds = len({record.slice.round for record in run.records})
-            yield file.parent.name, width * sqrt(rounds / begun.plan.rounds)
+            yield file.parent.name, width * sqrt(run.rounds / begun.plan.rounds)

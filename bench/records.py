@@ -172,3 +172,8 @@ class Run:
         """The contenders that its blocks name; the others are only looked at for evidence."""
         named = {name for block in self.plan.blocks for name in block.contenders}
         return tuple(one for one in self.contenders if one.name in named)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds were begun: a plan with a budget plans only its pilot."""
+        return len({record.slice.round for record in self.records})

@@ -8,6 +8,8 @@ from rich.console import Console
 
 from bench.analysis import analyse
 from bench.records import Verification
+from bench.report.method import method
+from bench.report.panels import panels
 from bench.report.tables import print_run
 from bench.report.wording import figure, interval
 from tests.synthetic import failing, rate, synthetic_run, with_records
@@ -50,6 +52,13 @@ def test_a_narrow_terminal_goes_without_cpu_and_memory():
 
 def test_off_a_terminal_the_text_is_plain():
     assert "\x1b" not in printed(synthetic_run())
+
+
+def test_the_rounds_that_were_measured_are_told_not_those_of_the_pilot():
+    run = synthetic_run(rounds=9)
+    auto = replace(run, plan=replace(run.plan, rounds=6, budget_s=600.0))
+    assert "9 rounds ×" in " ".join(printed(auto).split())
+    assert next(method(auto, panels(analyse(auto)))).startswith("6 rounds planned, 9 after their spread")
 
 
 def test_fastest_comes_first_and_the_control_last():

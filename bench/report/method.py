@@ -31,9 +31,10 @@ def warnings(analysis: Analysis) -> Iterator[tuple[str, str]]:
 def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
     """Yield how the numbers of *panels* came about."""
     plan = run.plan
+    settled = f", {run.rounds} after their spread, nothing else, was known" if plan.budget_s else ""
     yield (
-        f"{plural(plan.rounds, 'round')} planned: each starts every server afresh and is one value of the "
-        "statistics."
+        f"{plural(plan.rounds, 'round')} planned{settled}: each starts every server afresh and is one value "
+        "of the statistics."
     )
     yield (
         f"In a round {plural(plan.sweeps, 'sweep')} over the contenders, in random order (seed {plan.seed}); "

@@ -25,7 +25,7 @@ def print_run(run: Run, console: Console) -> None:
     plan = run.plan
     say(
         console,
-        f"{plan.name}: {plural(plan.rounds, 'round')} × {plural(plan.sweeps, 'sweep')} of {plan.window_s:g} s"
+        f"{plan.name}: {plural(run.rounds, 'round')} × {plural(plan.sweeps, 'sweep')} of {plan.window_s:g} s"
         f", runtime {run.runtime}, {run.started_at}",
         style="bold",
     )

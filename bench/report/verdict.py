@@ -48,7 +48,7 @@ def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Wh
         "verdict": told.overall,
         "exit_code": exit_code,
         "base": run.plan.baseline,
-        "rounds": len({record.slice.round for record in run.records}),
+        "rounds": run.rounds,
         "partial": analysis.partial,
         "machine": run.fingerprint.get("machine", {}).get("class"),
         "noise_floor": [
@@ -136,10 +136,9 @@ def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
 
 def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
     run = analysis.run
-    rounds = len({record.slice.round for record in run.records})
     if told.times:
         yield (
-            f"{plural(rounds, 'round')}, base and head side by side; REGRESSED holds for all "
+            f"{plural(run.rounds, 'round')}, base and head side by side; REGRESSED holds for all "
             f"{plural(len(told.times), 'cell')} together, 5 % false alarms at most; intervals are single."
         )
     if told.counts:
