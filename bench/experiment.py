@@ -1,4 +1,4 @@
-"""The experiment: verify, then rounds of fresh servers side by side, swept over in short slices."""
+"""The experiment: verify, then rounds of heats: fresh servers side by side, swept over in short slices."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,9 +6,9 @@ from bench import schedule
 from bench.analysis import half_width
 from bench.errors import CannotMeasure
 from bench.evidence import gather
+from bench.heats import Group, groups
 from bench.instruments import Lab
 from bench.model import Contender, Slice
-from bench.plan import Group, groups
 from bench.queries import count
 from bench.records import Start
 from bench.runtime import Server
@@ -35,10 +35,10 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     _count_queries(journal, lab, swept, {one.name: one for one in timed})
     _look_for_evidence(journal, lab, equal)
     while step := schedule.upcoming(plan, swept, journal.run.records):
-        order = schedule.start_order(plan, [one.name for one in timed], step.round)
-        starting = [equal[name] for name in order]
+        heat = schedule.heat_of(step, swept)
+        starting = [equal[name] for name in schedule.start_order(plan, heat, step.round)]
         with lab.runtime.serve(starting, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
-            _round(journal, lab, swept, servers, step.round)
+            _heat(journal, lab, swept, servers, step.round)
             lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
 
 
@@ -81,17 +81,17 @@ def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender
             journal.saw(seen)
 
 
-def _round(
+def _heat(
     journal: Journal, lab: Lab, swept: Sequence[Group], servers: Mapping[str, Server], number: int
 ) -> None:
-    """Measure what is left of round *number* on its *servers*, one slice after another."""
+    """Measure what is left of a heat of round *number* on its *servers*, one slice after another."""
     for name, server in servers.items():
         journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
     aim(journal, lab, servers)
     writes = {scenario.name for scenario in journal.run.scenarios if scenario.writes}
     written: dict[str, float] = {}  # contender → seconds of load that wrote since its data were put back
     last: Slice | None = None
-    for step in _steps_of(journal, lab, swept, number):
+    for step in _steps_on(journal, lab, swept, servers, number):
         if last and (last.cell.scenario, last.sweep) != (step.cell.scenario, step.sweep):
             journal.save()
         name = step.cell.contender
@@ -110,17 +110,21 @@ def _round(
     journal.save()
 
 
-def _steps_of(journal: Journal, lab: Lab, swept: Sequence[Group], number: int) -> Iterator[Slice]:
-    """Yield the slices of round *number*, telling progress of each.
+def _steps_on(
+    journal: Journal, lab: Lab, swept: Sequence[Group], servers: Mapping[str, Server], number: int
+) -> Iterator[Slice]:
+    """Yield the slices of round *number* that are for *servers*, telling progress of each.
 
-    Its servers are fresh: where the round is taken up again in the middle, they are warmed up first.
+    They are fresh: where a heat is taken up again in the middle, they are warmed up first.
     """
     plan, records = journal.run.plan, journal.run.records
     left_s = schedule.duration_s(schedule.remaining(plan, swept, records))
     planned_s = left_s + schedule.duration_s(record.slice for record in records)
     width = half_width(journal.run)
     yield from schedule.warm_up_again(plan, swept, records)
-    while (step := schedule.upcoming(plan, swept, journal.run.records)) and step.round == number:
+    while step := schedule.upcoming(plan, swept, journal.run.records):
+        if step.round != number or servers.keys() != set(schedule.heat_of(step, swept)):
+            return
         step_s = step.lead_in_s + step.window_s + schedule.PER_SLICE_S
         left_s = max(left_s, step_s)  # spare sweeps come on top
         lab.progress.measuring(step, planned_s=max(planned_s, left_s), left_s=left_s, half_width=width)

@@ -1,7 +1,6 @@
-"""Plans: experiments as data. Reading one, and the cells it asks for."""
+"""Plans: experiments as data. Reading one, and whom and what it names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import with_config
@@ -13,7 +12,7 @@ from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
 from bench.inquiries import ChoiceForm, InquiryForm, read_choices, read_inquiries
-from bench.model import MARGINS, Cell, Contender, Load, Plan, Scenario
+from bench.model import MARGINS, Contender, Plan, Scenario
 
 AUTO = "auto"  # rounds, as many as the spread of a pilot asks for
 AUTO_PILOT = 9
@@ -53,19 +52,6 @@ class PlanForm(_Required, total=False):
     claim: list[ClaimForm]
     evidence: list[InquiryForm]
     choice: list[ChoiceForm]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Contenders that are swept over together: the same scenario under the same load."""
-
-    scenario: str
-    load: Load
-    contenders: tuple[str, ...]
-
-    def cell(self, contender: str) -> Cell:
-        """Return the cell of one of its contenders."""
-        return Cell(contender=contender, scenario=self.scenario, load=self.load)
 
 
 def names(root: Path) -> list[str]:
@@ -149,25 +135,3 @@ def scenarios(plan: Plan, known: Mapping[str, Scenario]) -> dict[str, Scenario]:
         if name not in known:
             raise UsageError(f"plan {plan.name}: unknown scenario {name}{near_miss(name, sorted(known))}")
     return {name: known[name] for name in named}
-
-
-def groups(plan: Plan, served: Mapping[str, Contender]) -> tuple[Group, ...]:
-    """Return what is swept over together, each cell once, without scenarios a contender does not serve.
-
-    Contenders of *plan* that are not in *served* (those that failed verification) are left out.
-    """
-    swept: dict[tuple[str, Load], dict[str, None]] = {}
-    for block in plan.blocks:
-        for scenario in block.scenarios:
-            for load in block.loads:
-                for name in block.contenders:
-                    if name in served and _serves(served[name], scenario):
-                        swept.setdefault((scenario, load), {})[name] = None
-    return tuple(
-        Group(scenario=scenario, load=load, contenders=tuple(members))
-        for (scenario, load), members in swept.items()
-    )
-
-
-def _serves(contender: Contender, scenario: str) -> bool:
-    return contender.scenarios is None or scenario in contender.scenarios

@@ -8,9 +8,9 @@ from pathlib import Path
 from bench import schedule, store
 from bench.analysis import half_width
 from bench.errors import UsageError
+from bench.heats import Group, groups
 from bench.likeness import differences, facts_of
 from bench.loads import spoken
-from bench.plan import Group, groups
 from bench.records import Run
 
 LOOKED_AT = 5  # of the last runs of a folder that holds many

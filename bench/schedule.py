@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import count
+from itertools import count, groupby
 from random import Random
 
 from bench import settled
+from bench.heats import Group
 from bench.loads import PILOT, ceiling_load, slug
 from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
-from bench.plan import Group
 from bench.records import Record
 from bench.settled import Capacities
 
@@ -16,8 +16,8 @@ WARM_UP_SWEEP = 0
 BEFORE_SWEEP = 0  # of the ceiling slice before the first counted one; the one at the end has the last sweep's
 NULL_SERVER = "null-server"  # the contender of ceiling slices
 # What comes on top of the load, measured on plan quick (2 cores): the Locust users, readings and resets of a
-# slice; the fresh servers of a round.
-PER_SLICE_S, PER_ROUND_S = 0.03, 3.0
+# slice; each of the six fresh servers of a round.
+PER_SLICE_S, PER_SERVER_S = 0.03, 0.5
 
 
 def upcoming(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Slice | None:
@@ -37,29 +37,31 @@ def remaining(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) ->
 def schedule(
     plan: Plan, groups: Sequence[Group], records: Iterable[Record] = (), *, first_round: int = 1
 ) -> Iterator[Slice]:
-    """Yield every slice of *plan* from *first_round* on: the groups in order, each warmed up, then swept.
+    """Yield every slice of *plan* from *first_round* on: heat by heat, its groups warmed up, then swept.
 
     The order of groups is fixed because a server's past shows: one that has read users before it says
     hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in random
-    order, all with the same seed. Round 1 begins with the pilots of open loads that are fractions of a
-    capacity. The null server is asked before a scenario's first counted slice, and again when all is done.
-    What the plan leaves open is settled by *records* (`bench.settled`). Everything random comes from the
-    plan's seed, so a run can be taken up again where it stopped.
+    order, all with the same seed. A heat's first round begins with the pilots of open loads that are
+    fractions of a capacity. The null server is asked before a scenario's first counted slice, and again when
+    all is done. What the plan leaves open is settled by *records* (`bench.settled`). Everything random comes
+    from the plan's seed, so a run can be taken up again where it stopped.
     """
     kept = list(records)
     capacities = settled.capacities(kept)
     first = {_ceiling_cell(group): group for group in reversed(groups)}
     for number in count(first_round):
-        if number == 1:
-            yield from _pilots(plan, groups)
-        for group in groups:
-            if plan.warm_up_s:
-                yield from _sweep(plan, group, number, WARM_UP_SWEEP, capacities)
-            cell = _ceiling_cell(group)
-            if number == 1 and first[cell] is group:
-                yield _ceiling(plan, cell, number, BEFORE_SWEEP)
-            for sweep in range(1, plan.sweeps + settled.spares(plan, group, number, kept) + 1):
-                yield from _sweep(plan, group, number, sweep, capacities)
+        for _, members in groupby(groups, lambda group: group.heat):
+            heat = tuple(members)
+            if number == 1:
+                yield from _pilots(plan, heat)
+            for group in heat:
+                if plan.warm_up_s:
+                    yield from _sweep(plan, group, number, WARM_UP_SWEEP, capacities)
+                cell = _ceiling_cell(group)
+                if number == 1 and first[cell] is group:
+                    yield _ceiling(plan, cell, number, BEFORE_SWEEP)
+                for sweep in range(1, plan.sweeps + settled.spares(plan, group, number, kept) + 1):
+                    yield from _sweep(plan, group, number, sweep, capacities)
         if number >= settled.rounds(plan, groups, kept):
             for cell in dict.fromkeys(map(_ceiling_cell, groups)):
                 yield _ceiling(plan, cell, number, plan.sweeps)
@@ -72,17 +74,24 @@ def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]
     done = {_identity(record.slice) for record in kept}
     rest = (step for step in remaining(plan, groups, kept) if step.role in ("warm-up", "measure", "control"))
     if step := next(rest, None):
-        asked = (step.cell.scenario, step.cell.load)
-        (group,) = [known for known in groups if (known.scenario, known.load) == asked]
+        (group,) = [known for known in groups if step.cell in map(known.cell, known.contenders)]
         again = _sweep(plan, group, step.round, WARM_UP_SWEEP, settled.capacities(kept))
         yield from (step for step in again if _identity(step) in done)
+
+
+def heat_of(step: Slice, groups: Sequence[Group]) -> tuple[str, ...]:
+    """Return whose servers are up while *step* of the schedule is carried out."""
+    if step.role != "ceiling":
+        return next(group.heat for group in groups if step.cell.contender in group.heat)
+    begins = (group.heat for group in groups if _ceiling_cell(group) == step.cell)
+    return next(begins) if step.sweep == BEFORE_SWEEP else groups[-1].heat
 
 
 def duration_s(steps: Iterable[Slice]) -> float:
     """Return how long *steps* take with what comes on top of the load, about, in seconds."""
     taken = list(steps)
-    rounds = len({step.round for step in taken})
-    return sum(step.lead_in_s + step.window_s + PER_SLICE_S for step in taken) + rounds * PER_ROUND_S
+    started = {(step.round, step.cell.contender) for step in taken}
+    return sum(step.lead_in_s + step.window_s + PER_SLICE_S for step in taken) + len(started) * PER_SERVER_S
 
 
 def hash_seed(plan: Plan, number: int) -> int:

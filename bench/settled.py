@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from bench.analysis import log_ratios, metrics_of, rounds_for, spread_of
+from bench.heats import Group
 from bench.model import SAME_AGAIN, Plan
-from bench.plan import Group
 from bench.records import Record
 
 PILOT_SWEEPS = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import contenders, plan
+from bench import contenders, heats, plan
 from bench.analysis import rounds_for
 from bench.doctor.diagnosis import Diagnosis
 from bench.doctor.noise import HALF_WIDTHS, noise_of, planned
@@ -31,7 +31,7 @@ def test_the_experiment_is_the_reference_of_plan_quick_beside_its_twin_where_it_
     assert block.scenarios == ("hello", "users-read")
     assert experiment.reference == "flask"
     named = plan.contenders(experiment, contenders.declared(ROOT))
-    swept = plan.groups(experiment, named)
+    swept = heats.groups(experiment, named)
     assert [group.contenders for group in swept] == [block.contenders] * 2
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bench import contenders, narrowing, plan
+from bench import contenders, heats, narrowing, plan
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import UsageError
 from bench.model import Plan
@@ -56,7 +56,7 @@ def test_a_contender_that_is_only_looked_at_belongs_to_the_run_but_is_not_timed(
     found = read(tmp_path)
     served = plan.contenders(found, contenders.declared(tmp_path))
     assert [*served] == ["floor", "one", "one-fast", "one~aa", "one:pool=off"]
-    assert all("one:pool=off" not in group.contenders for group in plan.groups(found, served))
+    assert all("one:pool=off" not in group.contenders for group in heats.groups(found, served))
 
 
 def test_a_plan_that_is_narrowed_to_contenders_looks_for_no_evidence(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from bench import contenders, narrowing, plan, scenarios
+from bench import contenders, heats, narrowing, plan, scenarios
 from bench.errors import UsageError
 from tests.projects import PLAN, make_project
 
@@ -11,7 +11,7 @@ def root(tmp_path):
 
 
 def groups_of(root, chosen):
-    return plan.groups(chosen, plan.contenders(chosen, contenders.declared(root)))
+    return heats.groups(chosen, plan.contenders(chosen, contenders.declared(root)))
 
 
 def test_a_plan_is_read_with_its_defaults(root):
@@ -69,13 +69,6 @@ def test_narrowing_by_a_base_takes_every_name_of_it(root):
     chosen = narrowing.narrowed(plan.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
     (churn,) = groups_of(root, chosen)
     assert (churn.scenario, churn.contenders, chosen.rounds) == ("churn", ("one", "one~aa"), 7)
-
-
-def test_what_failed_verification_is_left_out(root):
-    chosen = plan.read(root, "tiny")
-    served = plan.contenders(chosen, contenders.declared(root))
-    del served["one"]
-    assert all("one" not in group.contenders for group in plan.groups(chosen, served))
 
 
 def test_unknown_names_are_told_with_what_is_near(root):

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import schedule, settled
+from bench.heats import Group
 from bench.histogram import Histogram
 from bench.model import Block, Load, Plan
-from bench.plan import Group
 from bench.records import Record, Sample, Usage
 
 LOAD = Load(kind="closed", connections=8)
@@ -25,12 +25,14 @@ PLAN = Plan(
     warm_up_s=0.3,
     seed=1,
 )
-GROUPS = (
-    Group(scenario="x", load=LOAD, contenders=("a", "b", "c", "a~aa")),
-    Group(scenario="y", load=LOAD, contenders=("a", "b")),
-)
 
 
+def group(scenario, contenders, load=LOAD, heat=None):
+    return Group(scenario=scenario, load=load, contenders=tuple(contenders), heat=heat or tuple(contenders))
+
+
+A_HEAT = ("a", "b", "c", "a~aa")
+GROUPS = (group("x", A_HEAT), group("y", "ab", heat=A_HEAT))
 OPEN = Load(kind="open", connections=256, fraction=0.5, arrivals="poisson")
 SLOWEST = replace(OPEN, fraction=0.8, of="slowest")
 SPEEDS = {"a": 100, "b": 1000, "c": 4000}  # answers in a slice
@@ -119,7 +121,8 @@ def test_windows_open_at_other_moments_in_every_sweep_and_at_the_same_for_its_co
 def test_what_is_left_shrinks_to_nothing():
     planned = schedule.duration_s(schedule.schedule(PLAN, GROUPS))
     shortest = 4 * 6 * (0.3 + 3 * 0.6) + 4 * 0.6
-    on_top = (4 * 6 * 4 + 4) * schedule.PER_SLICE_S + 4 * schedule.PER_ROUND_S
+    null_servers = 2  # rounds that have one
+    on_top = (4 * 6 * 4 + 4) * schedule.PER_SLICE_S + (4 * 4 + null_servers) * schedule.PER_SERVER_S
     lead_ins = 4 * 6 * 3 * 0.1  # they are up to twice as long
     assert shortest + on_top < planned < shortest + on_top + lead_ins
     done = [record_of(step) for step in carried_out(steps=48)]
@@ -144,9 +147,37 @@ def test_the_null_server_is_asked_before_the_first_counted_slice_of_a_scenario_a
 
 
 def test_loads_that_share_a_ceiling_have_it_measured_once():
-    groups = [Group(scenario="x", load=load, contenders=("a",)) for load in (OPEN, SLOWEST, schedule.PILOT)]
+    groups = [group("x", "a", load) for load in (OPEN, SLOWEST, schedule.PILOT)]
     ceilings = [step for step in carried_out(groups=groups) if step.role == "ceiling"]
     assert [(step.cell.load, step.round) for step in ceilings] == [(schedule.PILOT, 1), (schedule.PILOT, 4)]
+
+
+TWO_HEATS = (group("x", "ab"), group("y", "ab"), group("x", "cd"), group("z", "cd", OPEN))
+
+
+def test_heats_of_a_round_follow_each_other_and_each_is_swept_over_by_itself():
+    steps = carried_out(groups=TWO_HEATS)
+    told = [(step.round, schedule.heat_of(step, TWO_HEATS)) for step in steps]
+    assert [key for key, _ in groupby(told)] == [(n, tuple(h)) for n in range(1, 5) for h in ("ab", "cd")]
+    assert {step.cell.contender for step in steps} <= {*"abcd", schedule.NULL_SERVER}
+    pilots = [place for place, step in enumerate(steps) if step.role == "capacity"]
+    assert pilots[0] == next(place for place, step in enumerate(steps) if step.cell.contender in "cd")
+
+
+def test_a_ceiling_is_measured_beside_the_heat_that_asks_for_it_first_and_all_again_beside_the_last():
+    told = [step for step in carried_out(groups=TWO_HEATS) if step.role == "ceiling"]
+    heats = [(step.cell.scenario, "".join(schedule.heat_of(step, TWO_HEATS))) for step in told]
+    assert heats == [("x", "ab"), ("y", "ab"), ("z", "cd"), ("x", "cd"), ("y", "cd"), ("z", "cd")]
+
+
+@settings(max_examples=30)
+@given(st.integers(min_value=0, max_value=120))
+def test_a_run_of_two_heats_that_stopped_anywhere_goes_on_as_if_it_had_not(stopped_after):
+    first = [record_of(step) for step in carried_out(groups=TWO_HEATS, steps=stopped_after)]
+    assert carried_out(groups=TWO_HEATS, records=first) == carried_out(groups=TWO_HEATS)
+    again = [*schedule.warm_up_again(PLAN, TWO_HEATS, first)]
+    step = schedule.upcoming(PLAN, TWO_HEATS, first)
+    assert {schedule.heat_of(warm_up, TWO_HEATS) for warm_up in again} <= {schedule.heat_of(step, TWO_HEATS)}
 
 
 def rates(groups, speeds=SPEEDS, role="measure"):
@@ -157,7 +188,7 @@ def rates(groups, speeds=SPEEDS, role="measure"):
 
 
 def test_fractions_are_of_the_capacity_that_pilots_showed_frozen_for_all_rounds():
-    groups = [Group(scenario="x", load=OPEN, contenders=("a", "b", "c", "a~aa"))]
+    groups = [group("x", A_HEAT, OPEN)]
     pilots = [step for step in carried_out(groups=groups) if step.role == "capacity"]
     assert carried_out(groups=groups)[: len(pilots)] == pilots
     assert Counter(step.cell.contender for step in pilots) == dict.fromkeys("abc", settled.PILOT_SWEEPS)
@@ -168,20 +199,20 @@ def test_fractions_are_of_the_capacity_that_pilots_showed_frozen_for_all_rounds(
 
 
 def test_a_fraction_of_the_slowest_is_one_rate_for_all_and_one_that_answers_nothing_does_not_set_it():
-    groups = [Group(scenario="x", load=SLOWEST, contenders=("a", "b", "c"))]
+    groups = [group("x", "abc", SLOWEST)]
     assert set(rates(groups).values()) == {160}
     assert set(rates(groups, {"b": 1000, "c": 4000}).values()) == {1600}
     assert set(rates(groups, {}).values()) == {settled.LOWEST_RPS}
 
 
 def test_a_twin_alone_has_a_pilot_of_its_own():
-    groups = [Group(scenario="x", load=OPEN, contenders=("a~aa",))]
+    groups = [group("x", ("a~aa",), OPEN)]
     pilots = {step.cell.contender for step in carried_out(groups=groups) if step.role == "capacity"}
     assert pilots == {"a~aa"}
 
 
 def test_a_rate_is_the_same_for_all_without_a_pilot():
-    groups = [Group(scenario="x", load=replace(OPEN, fraction=None, rate=2000.0), contenders=("a", "b"))]
+    groups = [group("x", "ab", replace(OPEN, fraction=None, rate=2000.0))]
     assert not [step for step in carried_out(groups=groups) if step.role == "capacity"]
     assert set(rates(groups).values()) == {2000.0}
 

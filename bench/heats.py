@@ -1,0 +1,78 @@
+"""Heats: who of a plan is compared with whom, is up at the same time, and is swept over together."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bench.model import Cell, Contender, Load, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Contenders of one heat that are swept over together: the same scenario under the same load."""
+
+    scenario: str
+    load: Load
+    contenders: tuple[str, ...]
+    heat: tuple[str, ...]  # whose servers are up meanwhile
+
+    def cell(self, contender: str) -> Cell:
+        """Return the cell of one of its contenders."""
+        return Cell(contender=contender, scenario=self.scenario, load=self.load)
+
+
+def groups(plan: Plan, served: Mapping[str, Contender]) -> tuple[Group, ...]:
+    """Return what is swept over together, heat by heat, without scenarios a contender does not serve.
+
+    Each cell is in one of them, however many blocks name it. Contenders of *plan* that are not in *served*
+    (those that failed verification) are left out.
+    """
+    return tuple(group for heat in heats(plan) for group in _of_heat(plan, heat, served))
+
+
+def heats(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    """Return the contenders of *plan* in heats: those that anything compares, if only by way of others.
+
+    An idle server is not free: it has memory that the system looks after, and processes that are counted.
+    So nobody waits beside a comparison that is not theirs, and the two sides of one follow each other sooner.
+    """
+    named = _named(plan)
+    found: list[set[str]] = []
+    for pair in _compared(plan):
+        met = [heat for heat in found if not heat.isdisjoint(pair)]
+        found = [heat for heat in found if heat not in met] + [set(pair).union(*met)]
+    found.sort(key=lambda heat: min(named.index(name) for name in heat if name in named))
+    return tuple(tuple(name for name in named if name in heat) for heat in found)
+
+
+def _named(plan: Plan) -> list[str]:
+    return list(dict.fromkeys(name for block in plan.blocks for name in block.contenders))
+
+
+def _compared(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield who is compared with whom; one of the two need not be in the plan, where it was narrowed."""
+    named = _named(plan)
+    for name in named:
+        yield name, plan.reference_of(name)
+    for claim in plan.claims:
+        if claim.ratio and claim.ratio.contender in named:
+            yield claim.ratio.contender, claim.ratio.reference
+        if claim.figure and claim.figure.contender in named and plan.reference in named:
+            yield claim.figure.contender, plan.reference
+
+
+def _of_heat(plan: Plan, heat: tuple[str, ...], served: Mapping[str, Contender]) -> Iterator[Group]:
+    swept: dict[tuple[str, Load], dict[str, None]] = {}
+    for block in plan.blocks:
+        for scenario in block.scenarios:
+            for load in block.loads:
+                for name in block.contenders:
+                    if name in heat and name in served and _serves(served[name], scenario):
+                        swept.setdefault((scenario, load), {})[name] = None
+    present = {name for members in swept.values() for name in members}
+    for (scenario, load), members in swept.items():
+        up = tuple(name for name in heat if name in present)
+        yield Group(scenario=scenario, load=load, contenders=tuple(members), heat=up)
+
+
+def _serves(contender: Contender, scenario: str) -> bool:
+    return contender.scenarios is None or scenario in contender.scenarios
