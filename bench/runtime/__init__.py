@@ -60,7 +60,7 @@ class Runtime(Protocol):
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> AbstractContextManager[Mapping[str, Server]]:
-        """Start every contender afresh, all up together; stop them all on exit. Raises CannotMeasure.
+        """Start each contender afresh, all up together; stop them all on exit. Raises CannotMeasure.
 
         Where nothing is *timed* they may use every core.
         """

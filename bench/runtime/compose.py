@@ -110,7 +110,7 @@ class ComposeRuntime:
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start every contender afresh, all up together; on exit remove them all, and their services.
+        """Start each contender afresh, all up together; on exit remove them all, and their services.
 
         Where nothing is *timed* they may use every core.
         """

@@ -93,7 +93,7 @@ class ProcessRuntime:
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start every contender afresh, all up together; on exit stop them all, and their services.
+        """Start each contender afresh, all up together; on exit stop them all, and their services.
 
         Where nothing is *timed* they may use every core.
         """
