@@ -39,7 +39,7 @@ def schedule(
 ) -> Iterator[Slice]:
     """Yield every slice of *plan* from *first_round* on: heat by heat, its groups warmed up, then swept.
 
-    The order of groups is fixed because a server's past shows: one that has read users before it says
+    The order of a heat's groups is fixed because a server's past shows: one that has read users before it says
     hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in random
     order, all with the same seed. A heat's first round begins with the pilots of open loads that are
     fractions of a capacity. The null server is asked before a scenario's first counted slice, and again when
@@ -50,8 +50,7 @@ def schedule(
     capacities = settled.capacities(kept)
     first = {_ceiling_cell(group): group for group in reversed(groups)}
     for number in count(first_round):
-        for _, members in groupby(groups, lambda group: group.heat):
-            heat = tuple(members)
+        for heat in _heats(groups, number):
             if number == 1:
                 yield from _pilots(plan, heat)
             for group in heat:
@@ -84,7 +83,7 @@ def heat_of(step: Slice, groups: Sequence[Group]) -> tuple[str, ...]:
     if step.role != "ceiling":
         return next(group.heat for group in groups if step.cell.contender in group.heat)
     begins = (group.heat for group in groups if _ceiling_cell(group) == step.cell)
-    return next(begins) if step.sweep == BEFORE_SWEEP else groups[-1].heat
+    return next(begins) if step.sweep == BEFORE_SWEEP else _heats(groups, step.round)[-1][0].heat
 
 
 def duration_s(steps: Iterable[Slice]) -> float:
@@ -108,6 +107,15 @@ def start_order(plan: Plan, contenders: Sequence[str], number: int) -> tuple[str
     pair, is_second = divmod(number - 1, 2)
     order = _shuffled(tuple(contenders), plan.seed, pair, "start")
     return order[::-1] if is_second else order
+
+
+def _heats(groups: Sequence[Group], number: int) -> Sequence[Sequence[Group]]:
+    """Return the groups of each heat, in the order of round *number*: turned round in every other one.
+
+    So none has the start of each round, or its end, for itself.
+    """
+    heats = [tuple(members) for _, members in groupby(groups, lambda group: group.heat)]
+    return heats if number % 2 else heats[::-1]
 
 
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:

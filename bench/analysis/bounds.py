@@ -8,6 +8,7 @@ Bound = Literal["server", "client", "database", "nothing"]
 
 SATURATED = 0.85  # of what it can use; beyond it queueing shows in what is measured
 NEAR_CEILING = 0.80  # of what the client reaches on a null server
+HELD_BACK = 0.05  # what a database may lose to the client on a core they share: the margin for throughput
 
 
 def client_limit(
@@ -18,7 +19,7 @@ def client_limit(
         share = throughput_rps / ceiling_rps
         return f"client-limited: {share * 100:.0f} % of the ceiling of {ceiling_rps:,.0f} req/s"
     share = _client(used, cores)
-    if share < SATURATED:
+    if share < SATURATED or _is_the_databases(used, cores):
         return None
     where = "the core that client and database share" if cores.shared else "the client's core"
     return f"client-limited: {where} was {share * 100:.0f} % busy"
@@ -47,6 +48,16 @@ def bound_by(used: Utilisation, cores: Cores, *, workers: int, client_limited: b
     if client_limited:
         return "client"
     return None if used.server is None else "nothing"
+
+
+def _is_the_databases(used: Utilisation, cores: Cores) -> bool:
+    """Tell whether the core that client and database share is the database's, but for what limits nothing.
+
+    On a core of its own it would have what the client uses of this one: throughput would be higher by that
+    share at most.
+    """
+    client, database = used.client or 0.0, (used.database or 0.0) / (len(cores.database) or 1)
+    return cores.shared and database >= SATURATED - HELD_BACK and client <= HELD_BACK * database
 
 
 def _client(used: Utilisation, cores: Cores) -> float:
