@@ -39,9 +39,9 @@ def schedule(
 ) -> Iterator[Slice]:
     """Yield every slice of *plan* from *first_round* on: heat by heat, its groups warmed up, then swept.
 
-    The order of a heat's groups is fixed because a server's past shows: one that has read users before it says
-    hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in random
-    order, all with the same seed. A heat's first round begins with the pilots of open loads that are
+    The order of a heat's groups is fixed because a server's past shows: one that has read users before it
+    says hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in
+    random order, all with the same seed. A heat's first round begins with the pilots of open loads that are
     fractions of a capacity. The null server is asked before a scenario's first counted slice, and again when
     all is done. What the plan leaves open is settled by *records* (`bench.settled`). Everything random comes
     from the plan's seed, so a run can be taken up again where it stopped.
