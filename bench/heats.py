@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from bench.model import Cell, Contender, Load, Plan
 
@@ -63,14 +64,11 @@ def _compared(plan: Plan) -> Iterator[tuple[str, str]]:
 def _of_heat(plan: Plan, heat: tuple[str, ...], served: Mapping[str, Contender]) -> Iterator[Group]:
     swept: dict[tuple[str, Load], dict[str, None]] = {}
     for block in plan.blocks:
-        for scenario in block.scenarios:
-            for load in block.loads:
-                for name in block.contenders:
-                    if name in heat and name in served and _serves(served[name], scenario):
-                        swept.setdefault((scenario, load), {})[name] = None
-    present = {name for members in swept.values() for name in members}
+        for scenario, load, name in product(block.scenarios, block.loads, block.contenders):
+            if name in heat and name in served and _serves(served[name], scenario):
+                swept.setdefault((scenario, load), {})[name] = None
+    up = tuple(name for name in heat if any(name in members for members in swept.values()))
     for (scenario, load), members in swept.items():
-        up = tuple(name for name in heat if name in present)
         yield Group(scenario=scenario, load=load, contenders=tuple(members), heat=up)
 
 
