@@ -1,7 +1,9 @@
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +76,16 @@ def test_children_that_have_ended_count():
         finally:
             parent.kill()
     assert tree_seconds([parent.pid]) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are listed by Linux alone")
+def test_a_child_that_came_after_the_listing_is_in_the_sum_while_it_lives():
+    computes = "import os\nif os.fork():\n    os.wait()\nwhile True:\n    pass"
+    with subprocess.Popen([sys.executable, "-c", computes], start_new_session=True) as parent:
+        try:
+            deadline = time.monotonic() + 30
+            while tree_seconds([parent.pid]) < 0.5 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert sum(cpu_readings([parent.pid]).values()) < 0.25 < 0.5 <= tree_seconds([parent.pid])
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)

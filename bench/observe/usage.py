@@ -32,11 +32,12 @@ def cpu_seconds(before: Mapping[int, float], after: Mapping[int, float]) -> floa
 
 
 def tree_seconds(pids: Sequence[int]) -> float | None:
-    """Return the CPU seconds that a tree of processes has used so far, children that have ended included.
+    """Return the CPU seconds that a tree of processes has used so far, children of its first included.
 
-    Those are told by their parent, the first of *pids*, in steps of 10 ms (on Linux). None: all are gone.
+    That is those that came after *pids* were listed, and those that have ended: these are told by their
+    parent, in steps of 10 ms (on Linux). None: all are gone.
     """
-    readings = cpu_readings(pids)
+    readings = cpu_readings({*pids, *_children(pids[0])})
     return sum(readings.values()) + _ended_s(pids[0]) if readings else None
 
 
@@ -47,6 +48,14 @@ def memory_bytes(pids: Iterable[int]) -> int | None:
     """
     sizes = [size for pid in pids if (size := _memory_bytes(pid)) is not None]
     return sum(sizes) if sizes else None
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of a process of one thread as they are now; none where the system does not tell."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _ended_s(pid: int) -> float:
