@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from bench.analysis import TimeChange
-from bench.analysis.layers import Explained, mean, spent
+from bench.analysis.layers import Explained, spent
 from bench.instruments import Lab
 from bench.observe.profiler import Profiler
-from bench.profiling import Asked, Confine, side_by_side, to_one_core
+from bench.profiling import Asked, Confine, in_turns, to_one_core
 from bench.records import Run
 from bench.revised import Conclusion, place, worse_by
 
-MOST = 3  # regressions, the worst first: each takes half a minute
-WINDOW_S = 3.0
+MOST = 3  # regressions, the worst first: each takes a minute
+WINDOW_S = 9.0
 
 
 def regressions(told: Conclusion) -> tuple[TimeChange, ...]:
@@ -38,7 +38,5 @@ def explain(
         load = Asked(
             contenders=(base, head), scenarios=(scenarios[asked],), load=cell.load, window_s=WINDOW_S
         )
-        before, after = side_by_side(base, head, load, lab, profiler, confine)
-        yield Explained(
-            contender=name, scenario=asked, base=mean(map(spent, before)), head=mean(map(spent, after))
-        )
+        before, after = in_turns(load, lab, profiler, confine)
+        yield Explained(contender=name, scenario=asked, base=spent(before), head=spent(after))

@@ -1,6 +1,7 @@
 """What `bench profile` measured, as frozen facts: the content of profile.json. No timed table reads it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -68,13 +69,13 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One contender in one scenario: profiled in a window between two that are not."""
+    """One contender in one scenario: profiled in windows between others that are not."""
 
     contender: str
     stack: str  # what a headline calls it
     scenario: str
-    beside: tuple[Window, ...]  # not profiled: before and after
-    during: Window
+    beside: tuple[Window, ...]  # not profiled: before and after, turn by turn
+    during: Window  # of all turns
     sampled: Sampled
     files: Files  # where its app says that layers are
 
@@ -110,6 +111,31 @@ class Profiling:
     profiles: tuple[Profile, ...] = ()
 
 
+def one_window(parts: Sequence[Window]) -> Window:
+    """Return windows of one server as one."""
+    return Window(
+        window_s=sum(part.window_s for part in parts),
+        requests=sum(part.requests for part in parts),
+        failed=sum(part.failed for part in parts),
+        watched_s=sum(part.watched_s for part in parts),
+        server_cpu_s=_all([part.server_cpu_s for part in parts]),
+    )
+
+
+def all_samples(parts: Sequence[Sampled]) -> Sampled:
+    """Return what a profiler saw in *parts*, all of one period, as one."""
+    stacks = Counter[str]()
+    for part in parts:
+        stacks.update(part.stacks)
+    return Sampled(
+        stacks=stacks,
+        period_s=parts[0].period_s,
+        watched_s=sum(part.watched_s for part in parts),
+        cpu_s=_all([part.cpu_s for part in parts]),
+        errors=sum(part.errors for part in parts),
+    )
+
+
 def save(profiling: Profiling, folder: Path) -> None:
     """Write profile.json into *folder*, without where the apps lie: it is passed on, and read elsewhere."""
     portable = tuple(replace(one, root="") for one in profiling.contenders)
@@ -125,6 +151,11 @@ def load(folder: Path) -> Profiling:
             "use the bench that wrote it"
         )
     return kept
+
+
+def _all(told: Sequence[float | None]) -> float | None:
+    known = [one for one in told if one is not None]
+    return sum(known) if len(known) == len(told) else None
 
 
 def _mean(values: list[float]) -> float:

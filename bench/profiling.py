@@ -1,9 +1,10 @@
-"""Where the CPU time of a request goes: a contender under load, profiled in one of three windows."""
+"""Where the CPU time of a request goes: contenders under load in turns, profiled in one of three windows."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import layers
@@ -11,7 +12,7 @@ from bench.errors import CannotMeasure
 from bench.instruments import Lab
 from bench.model import Cell, Contender, Load, Scenario, Slice
 from bench.observe.profiler import Profiler
-from bench.profiles import Profile, Sampled, Window
+from bench.profiles import Profile, Sampled, Window, all_samples, one_window
 from bench.runtime import Server
 from bench.runtime.placement import pinned
 from bench.slices import ask
@@ -20,9 +21,10 @@ from bench.verification import verify
 WARM_UP_S = 2.0
 LEAD_IN_S = 0.1
 SEED = 1
-TURNS = 3  # of base and head, side by side
+TURNS = 5  # of all contenders: what the machine is like at one time is then the same for each
 
 Confine = Callable[[Server], None]
+_Turn = tuple[Window, Window, Sampled, Window]  # before, during, what was seen then, after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Asked:
     contenders: tuple[Contender, ...]
     scenarios: tuple[Scenario, ...]
     load: Load
-    window_s: float
+    window_s: float  # profiled in all, of each contender in each scenario; as long before it and after it
 
 
 def to_one_core(server: Server) -> None:
@@ -43,59 +45,36 @@ def to_one_core(server: Server) -> None:
 
 
 def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
-    """Yield the profile of each contender in each scenario that it serves.
+    """Yield the profile of each contender in each scenario that it serves, once all keep the contract.
 
-    A contender has a server of its own, and the core for itself. Raises CannotMeasure where one is unlike the
-    contract, gives wrong answers or dies, and where the profiler cannot.
+    Raises CannotMeasure where one is unlike the contract, and as `in_turns` does.
+    """
+    lab.progress.phase("preparing environments and services")
+    lab.runtime.prepare(asked.contenders)
+    _verified(asked.contenders, lab)
+    yield from in_turns(asked, lab, profiler, confine)
+
+
+def in_turns(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
+    """Yield the profile of each contender in each scenario that it serves: all are up and take turns.
+
+    Raises CannotMeasure where one gives wrong answers or dies, and where the profiler cannot.
     """
     dressed = {one.name: profiler.dressed(one) for one in asked.contenders}
-    lab.progress.phase("preparing environments and services")
-    both = (*asked.contenders, *dressed.values())
-    lab.runtime.prepare(list({one.name: one for one in both}.values()))
-    _verified(asked.contenders, lab)
-    for contender in asked.contenders:
-        changed = dressed[contender.name]
-        together = [contender] if changed is contender else [contender, changed]
-        with lab.runtime.serve(together, hash_seed=0) as servers:
-            plain, watched = servers[contender.name], servers[changed.name]
-            for server in servers.values():
-                confine(server)
-            lab.load.prepare({name: server.address for name, server in servers.items()}, asked.scenarios)
-            for scenario in asked.scenarios:
-                if contender.scenarios is None or scenario.name in contender.scenarios:
-                    lab.progress.phase(f"profiling {contender.name} in {scenario.name}")
-                    yield _profile(asked, lab, profiler, scenario, plain, watched)
-            lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
-
-
-def side_by_side(
-    base: Contender,
-    head: Contender,
-    asked: Asked,
-    lab: Lab,
-    profiler: Profiler,
-    confine: Confine = to_one_core,
-) -> tuple[tuple[Profile, ...], tuple[Profile, ...]]:
-    """Return profiles of two contenders that are up together and take turns in the first scenario.
-
-    They have been measured already: nothing is verified. Raises CannotMeasure as `profile` does.
-    """
-    scenario = asked.scenarios[0]
-    lab.runtime.prepare([base, head])
-    taken: dict[str, list[Profile]] = {base.name: [], head.name: []}
-    with lab.runtime.serve([base, head], hash_seed=0) as servers:
+    starting = list({one.name: one for one in (*asked.contenders, *dressed.values())}.values())
+    lab.runtime.prepare(starting)
+    with lab.runtime.serve(starting, hash_seed=0) as servers:
         for server in servers.values():
             confine(server)
-        lab.load.prepare({name: server.address for name, server in servers.items()}, [scenario])
-        for server in servers.values():
-            _window(asked, lab, scenario, server, window_s=WARM_UP_S)
-        for _ in range(TURNS):
-            for name, server in servers.items():
-                before = _window(asked, lab, scenario, server, window_s=asked.window_s)
-                during, sampled = _watched(asked, lab, profiler, scenario, server)
-                taken[name].append(_put_together(server.contender, scenario, (before,), during, sampled))
-        lab.load.prepare({}, ())
-    return tuple(taken[base.name]), tuple(taken[head.name])
+        lab.load.prepare({name: server.address for name, server in servers.items()}, asked.scenarios)
+        for scenario in asked.scenarios:
+            sides = [
+                (servers[one.name], servers[dressed[one.name].name])
+                for one in asked.contenders
+                if one.scenarios is None or scenario.name in one.scenarios
+            ]
+            yield from _scenario(asked, lab, profiler, scenario, sides)
+        lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
 
 
 def _verified(contenders: Sequence[Contender], lab: Lab) -> None:
@@ -115,44 +94,47 @@ def _cores(server: Server) -> list[int]:
         return []
 
 
-def _profile(
+def _scenario(
+    asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, sides: Sequence[tuple[Server, Server]]
+) -> Iterator[Profile]:
+    """Take turns; of each of *sides* the second server is the one that is profiled, often the same."""
+    for server in {server.contender.name: server for side in sides for server in side}.values():
+        _window(lab, scenario, server, load=asked.load, window_s=WARM_UP_S)
+    turns: dict[str, list[_Turn]] = {plain.contender.name: [] for plain, _ in sides}
+    for number in range(1, TURNS + 1):
+        for plain, watched in sides:
+            name = plain.contender.name
+            lab.progress.phase(f"profiling {name} in {scenario.name}, turn {number} of {TURNS}")
+            turns[name].append(_turn(asked, lab, profiler, scenario, plain, watched))
+    for plain, _ in sides:
+        contender = plain.contender
+        befores, durings, sampled, afters = zip(*turns[contender.name], strict=True)
+        yield Profile(
+            contender=contender.name,
+            stack=contender.stack,
+            scenario=scenario.name,
+            beside=(*befores, *afters),
+            during=one_window(durings),
+            sampled=all_samples(sampled),
+            files=layers.declared(Path(contender.root) / "apps" / contender.app),
+        )
+
+
+def _turn(
     asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, plain: Server, watched: Server
-) -> Profile:
+) -> _Turn:
     """Measure a window without the profiler, one with it and another without."""
-    for server in (plain,) if watched is plain else (plain, watched):
-        _window(asked, lab, scenario, server, window_s=WARM_UP_S)
-    before = _window(asked, lab, scenario, plain, window_s=asked.window_s)
-    during, sampled = _watched(asked, lab, profiler, scenario, watched)
-    after = _window(asked, lab, scenario, plain, window_s=asked.window_s)
-    return _put_together(plain.contender, scenario, (before, after), during, sampled)
+    window = partial(_window, lab, scenario, load=asked.load, window_s=asked.window_s / TURNS)
+    before = window(plain)
+    with profiler.attached(watched.pids) as attached:
+        during, sampled = window(watched), attached.finish()
+    return before, during, sampled, window(plain)
 
 
-def _put_together(
-    contender: Contender, scenario: Scenario, beside: tuple[Window, ...], during: Window, sampled: Sampled
-) -> Profile:
-    return Profile(
-        contender=contender.name,
-        stack=contender.stack,
-        scenario=scenario.name,
-        beside=beside,
-        during=during,
-        sampled=sampled,
-        files=layers.declared(Path(contender.root) / "apps" / contender.app),
-    )
-
-
-def _watched(
-    asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, server: Server
-) -> tuple[Window, Sampled]:
-    with profiler.attached(server.pids) as attached:
-        window = _window(asked, lab, scenario, server, window_s=asked.window_s)
-        return window, attached.finish()
-
-
-def _window(asked: Asked, lab: Lab, scenario: Scenario, server: Server, *, window_s: float) -> Window:
+def _window(lab: Lab, scenario: Scenario, server: Server, *, load: Load, window_s: float) -> Window:
     """Ask for a while. Raises CannotMeasure where nothing was answered rightly."""
     name = server.contender.name
-    cell = Cell(contender=name, scenario=scenario.name, load=asked.load)
+    cell = Cell(contender=name, scenario=scenario.name, load=load)
     step = Slice(
         cell=cell, role="measure", round=1, sweep=1, seed=SEED, lead_in_s=LEAD_IN_S, window_s=window_s
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.layers import Explained, layer_of, mean, moved, owner, spent
+from bench.analysis.layers import Explained, layer_of, moved, owner, spent
 from bench.layers import LAYERS
 from bench.profiles import Profile, Sampled, Window
 from bench.report.explained import plain, where
@@ -109,9 +109,7 @@ def explained():
         cpu_s=12.0,
         beside=window(cpu_s=6.0),
     )
-    return Explained(
-        contender="flask", scenario="hello", base=mean([spent(base)] * 2), head=mean([spent(head)])
-    )
+    return Explained(contender="flask", scenario="hello", base=spent(base), head=spent(head))
 
 
 def test_a_regression_is_told_by_layer_and_function():

@@ -3,6 +3,7 @@
 import json
 
 from bench.explaining import explain, regressions
+from bench.profiling import TURNS
 from bench.report.verdict import document, text
 from tests.test_analysis_layers import explained
 from tests.test_profiling import FakeProfiler, laboratory
@@ -26,7 +27,7 @@ def test_base_and_head_of_a_regression_are_profiled_in_turns(tmp_path):
     (one,) = explain(run, slower, lab, FakeProfiler(diary), lambda server: None)
     assert (one.contender, one.scenario) == ("fastapi", "hello")
     assert f"serve {BASE} {HEAD}" in diary
-    assert diary.count("attach") == 6
+    assert diary.count("attach") == 2 * TURNS
 
 
 def test_the_verdict_says_where_and_without_explain_nothing_of_it():

@@ -13,8 +13,8 @@ from bench.model import Exchange, Load, Scenario
 from bench.observe.cprofiler import CProfile
 from bench.observe.frames import portable
 from bench.observe.pyspy import PySpy
-from bench.profiles import Sampled
-from bench.profiling import Asked, profile, side_by_side
+from bench.profiles import Sampled, Window, all_samples, one_window
+from bench.profiling import TURNS, Asked, in_turns, profile
 from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.synthetic import contender, scenario
 
@@ -57,26 +57,24 @@ def asked(*names, scenarios=HELLO):
     return Asked(contenders=tuple(map(contender, names)), scenarios=scenarios, load=load, window_s=1.0)
 
 
-def test_a_window_with_the_profiler_stands_between_two_without(tmp_path):
+def test_a_window_with_the_profiler_stands_between_two_without_in_each_turn(tmp_path):
     diary = []
     lab = laboratory(diary, tmp_path)
     confined = lambda server: diary.append(f"confine {server.contender.name}")  # noqa: E731
     (one,) = profile(asked("flask"), lab, FakeProfiler(diary), confined)
+    turn = ["measure hello flask", "attach", "measure hello flask", "detach", "measure hello flask"]
     assert diary == [
-        "prepare flask",
+        *["prepare flask"] * 2,
         "serve flask",
         "confine flask",
         "aim at flask",
         "measure hello flask",  # a warm-up
-        "measure hello flask",
-        "attach",
-        "measure hello flask",
-        "detach",
-        "measure hello flask",
+        *turn * TURNS,
         "aim at nobody",
         "stop",
     ]
-    assert (one.contender, one.scenario, len(one.beside)) == ("flask", "hello", 2)
+    assert (one.contender, one.scenario, len(one.beside)) == ("flask", "hello", 2 * TURNS)
+    assert one.sampled.stacks == {"hello (./views.py)": 9 * TURNS}
 
 
 def test_data_are_put_back_after_each_window_that_wrote(tmp_path):
@@ -84,7 +82,7 @@ def test_data_are_put_back_after_each_window_that_wrote(tmp_path):
     write = Scenario(name="write", exchanges=(Exchange(name="write", method="POST", path="/"),), weights=(1,))
     lab = laboratory(diary, tmp_path)
     list(profile(asked("flask", scenarios=(write,)), lab, FakeProfiler(diary), lambda server: None))
-    assert diary.count("reset flask") == 4
+    assert diary.count("reset flask") == 1 + 3 * TURNS
 
 
 def test_a_contender_that_dies_is_named_with_its_last_words(tmp_path):
@@ -93,14 +91,25 @@ def test_a_contender_that_dies_is_named_with_its_last_words(tmp_path):
         list(profile(asked("flask"), lab, FakeProfiler([]), lambda server: None))
 
 
-def test_base_and_head_take_turns(tmp_path):
+def test_contenders_take_turns(tmp_path):
     diary = []
     lab = laboratory(diary, tmp_path)
-    base, head = contender("flask"), contender("flask:pool=off")
-    before, after = side_by_side(base, head, asked(), lab, FakeProfiler(diary), lambda server: None)
-    assert len(before) == len(after) == 3
+    names = ("flask", "flask:pool=off")
+    profiles = list(in_turns(asked(*names), lab, FakeProfiler(diary), lambda server: None))
+    assert tuple(one.contender for one in profiles) == names
     attached = [diary[place + 1] for place, what in enumerate(diary) if what == "attach"]
-    assert attached == ["measure hello flask", "measure hello flask:pool=off"] * 3
+    assert attached == [f"measure hello {name}" for name in names] * TURNS
+
+
+def test_the_windows_of_all_turns_are_one_and_what_was_seen_in_them_is_added_up():
+    window = Window(window_s=2.0, requests=100, failed=1, watched_s=2.1, server_cpu_s=1.5)
+    whole = one_window([window, replace(window, requests=50)])
+    assert (whole.requests, whole.failed, whole.window_s, whole.watched_s) == (150, 2, 4.0, 4.2)
+    assert whole.server_cpu_s == 3.0
+    assert one_window([window, replace(window, server_cpu_s=None)]).server_cpu_s is None
+    seen = Sampled(stacks={"a": 2, "b": 1}, period_s=0.01, watched_s=1.0, cpu_s=0.5, errors=1)
+    added = all_samples([seen, replace(seen, stacks={"a": 1})])
+    assert added == Sampled(stacks={"a": 3, "b": 1}, period_s=0.01, watched_s=2.0, cpu_s=1.0, errors=2)
 
 
 PROGRAM = """#!/bin/sh

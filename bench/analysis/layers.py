@@ -1,7 +1,7 @@
 """Where the CPU time of a request goes: samples of stacks by layer and by function. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.layers import LAYERS, REST
@@ -101,17 +101,6 @@ def spent(profile: Profile) -> Spent:
         layers[layer] += count * scale
     layers[REST] += (all_of_it - seen) * scale
     return Spent(layers=layers, functions={which: count * scale for which, count in counts.most_common()})
-
-
-def mean(many: Iterable[Spent]) -> Spent:
-    """Return the mean of several profiles of the same."""
-    told = list(many)
-    layers = {layer: sum(one.layers[layer] for one in told) / len(told) for layer in LAYERS}
-    functions = Counter[tuple[str, str]]()
-    for one in told:
-        for which, us in one.functions.items():
-            functions[which] += us / len(told)  # type: ignore[assignment]  # a Counter adds floats as well
-    return Spent(layers=layers, functions=dict(functions.most_common()))
 
 
 def moved(base: Spent, head: Spent, most: int = 3) -> tuple[Moved, ...]:

@@ -52,7 +52,8 @@ def profile(
 ) -> None:
     """Say where the CPU time of a request goes, by layer: each CONTENDER under the load of each SCENARIO.
 
-    Three windows of so many seconds each, the profiler in the second. No timed table has them in it.
+    They take turns of three windows, the profiler in the second; so many seconds of each kind in all. No
+    timed table has them in it.
     """
     root = contenders.find_project(Path.cwd())
     chosen, asked = split(words, contenders.declared(root), scenarios.declared(root))
