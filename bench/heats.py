@@ -1,8 +1,8 @@
 """Heats: who of a plan is compared with whom, is up at the same time, and is swept over together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 
 from bench.model import Cell, Contender, Load, Plan
 
@@ -43,6 +43,15 @@ def heats(plan: Plan) -> tuple[tuple[str, ...], ...]:
         found = [heat for heat in found if heat not in met] + [set(pair).union(*met)]
     found.sort(key=lambda heat: min(named.index(name) for name in heat if name in named))
     return tuple(tuple(name for name in named if name in heat) for heat in found)
+
+
+def by_heat(groups: Sequence[Group], number: int) -> Sequence[Sequence[Group]]:
+    """Return the groups of each heat, in the order of round *number*: turned round in every other one.
+
+    So none has the start of each round, or its end, for itself.
+    """
+    found = [tuple(members) for _, members in groupby(groups, lambda group: group.heat)]
+    return found if number % 2 else found[::-1]
 
 
 def _named(plan: Plan) -> list[str]:

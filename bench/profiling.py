@@ -1,4 +1,4 @@
-"""Where the CPU time of a request goes: contenders under load in turns, profiled in one of three windows."""
+"""Where the CPU time of a request goes: contenders take turns under load, profiled in a third of it."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence

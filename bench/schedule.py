@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import count, groupby
+from itertools import count
 from random import Random
 
 from bench import settled
-from bench.heats import Group
+from bench.heats import Group, by_heat
 from bench.loads import PILOT, ceiling_load, slug
 from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
 from bench.records import Record
@@ -50,7 +50,7 @@ def schedule(
     capacities = settled.capacities(kept)
     first = {_ceiling_cell(group): group for group in reversed(groups)}
     for number in count(first_round):
-        for heat in _heats(groups, number):
+        for heat in by_heat(groups, number):
             if number == 1:
                 yield from _pilots(plan, heat)
             for group in heat:
@@ -83,7 +83,7 @@ def heat_of(step: Slice, groups: Sequence[Group]) -> tuple[str, ...]:
     if step.role != "ceiling":
         return next(group.heat for group in groups if step.cell.contender in group.heat)
     begins = (group.heat for group in groups if _ceiling_cell(group) == step.cell)
-    return next(begins) if step.sweep == BEFORE_SWEEP else _heats(groups, step.round)[-1][0].heat
+    return next(begins) if step.sweep == BEFORE_SWEEP else by_heat(groups, step.round)[-1][0].heat
 
 
 def duration_s(steps: Iterable[Slice]) -> float:
@@ -107,15 +107,6 @@ def start_order(plan: Plan, contenders: Sequence[str], number: int) -> tuple[str
     pair, is_second = divmod(number - 1, 2)
     order = _shuffled(tuple(contenders), plan.seed, pair, "start")
     return order[::-1] if is_second else order
-
-
-def _heats(groups: Sequence[Group], number: int) -> Sequence[Sequence[Group]]:
-    """Return the groups of each heat, in the order of round *number*: turned round in every other one.
-
-    So none has the start of each round, or its end, for itself.
-    """
-    heats = [tuple(members) for _, members in groupby(groups, lambda group: group.heat)]
-    return heats if number % 2 else heats[::-1]
 
 
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:

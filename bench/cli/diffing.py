@@ -27,7 +27,7 @@ from bench.waivers import Waiver, read_waivers
 
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130
-RATE_HZ = 200  # of --explain: three windows of three seconds have to do
+RATE_HZ = 200  # of --explain: nine seconds of base and of head have to do
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 

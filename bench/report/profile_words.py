@@ -97,8 +97,8 @@ def method(profiling: Profiling) -> Iterator[str]:
     connections = f"{profiling.load.connections} connections in flight"
     yield f"{how[profiling.profiler]} ({profiling.profiler} {profiling.version}, {connections})."
     yield (
-        "Shares come from the profiled window; they are scaled to the CPU per request of two windows around "
-        "it that nobody profiled. C code counts for the Python function that calls it."
+        "Contenders took turns. Shares come from the profiled windows; they are scaled to the CPU per "
+        "request of windows around them that nobody profiled. C code counts for the Python function that calls it."
     )
 
 
