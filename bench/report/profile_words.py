@@ -98,7 +98,8 @@ def method(profiling: Profiling) -> Iterator[str]:
     yield f"{how[profiling.profiler]} ({profiling.profiler} {profiling.version}, {connections})."
     yield (
         "Contenders took turns. Shares come from the profiled windows; they are scaled to the CPU per "
-        "request of windows around them that nobody profiled. C code counts for the Python function that calls it."
+        "request of windows around them that nobody profiled. C code counts for the Python function that "
+        "calls it."
     )
 
 
