@@ -8,11 +8,13 @@ from bench.analysis import analyse
 from bench.model import Load
 from bench.report.bars import demand_chart, throughput_chart
 from bench.report.charts import write_charts, write_series_charts
-from bench.report.curves import latency_chart, place_of, spread_out
+from bench.report.curves import latency_chart, place_of
+from bench.report.ends import spread_out
 from bench.report.lines import latency_lines, throughput_lines
 from bench.report.looks import COLOURS, looks_of
 from bench.report.panels import panels
 from bench.report.series import series_of
+from bench.report.sheets import SCREEN
 from tests.synthetic import rate, synthetic_run, with_records
 
 
@@ -40,6 +42,11 @@ def test_contenders_of_one_colour_are_told_apart_by_hatch_and_line():
     looks = looks_of(names).values()
     assert len({(look.fill, look.hatch) for look in looks}) == len(names)
     assert len({look.line for look in looks}) == len(names)
+
+
+def test_no_further_contender_looks_like_the_framework_as_it_comes():
+    first, *others = looks_of([f"django:workers={count}" for count in range(1, 20)]).values()
+    assert all(look.hatch and look.hatch != first.hatch for look in others)
 
 
 def test_a_control_does_not_take_a_look_of_its_own():
@@ -86,6 +93,18 @@ def test_latency_curves_run_from_the_median_to_p99_9_on_a_log_axis():
     assert not any("~aa" in text for text in texts(figure))
 
 
+def test_a_crowd_of_curves_has_axes_for_each_framework_on_the_same_scales():
+    names = [f"{framework}{variant}" for framework in COLOURS for variant in ("", "-a", "-b")]
+    run = synthetic_run({name: 1000 * (1 + place) for place, name in enumerate(names)})
+    figure = drawn(run, latency_chart)
+    assert len(figure.axes) == len(COLOURS)
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    for axes in figure.axes:
+        told = {note.get_text().split("  ")[0] for note in axes.texts} - {""}
+        assert len(told) == 3
+        assert len({name.split("-")[0] for name in told}) == 1
+
+
 @pytest.mark.parametrize(("unfinished", "last"), [(0, 99.9), (5_000, 95.25)])
 def test_a_curve_ends_where_too_few_requests_lie_beyond_or_none_was_answered(unfinished, last):
     def lossy(record):
@@ -96,6 +115,17 @@ def test_a_curve_ends_where_too_few_requests_lie_beyond_or_none_was_answered(unf
     curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
     assert curve.get_xdata()[-1] == pytest.approx(place_of(last), abs=0.01)
     assert all(value > 0 for value in curve.get_ydata())
+
+
+def test_a_long_label_loses_its_middle_and_no_more():
+    long = "django-drf:pool=off,index=off,eager=off,batch=off"
+    short = SCREEN.fitted(long, 9)
+    assert len(short) < len(long)
+    assert long.startswith(short.split("…")[0])
+    assert long.endswith(short.split("…")[1])
+    assert SCREEN.room_in(len(short), 9) <= SCREEN.width_in / 2
+    assert SCREEN.room_in(len(short) + 1, 9) >= SCREEN.width_in / 2
+    assert SCREEN.fitted("django", 9) == "django"
 
 
 def test_labels_keep_their_order_and_their_distance():

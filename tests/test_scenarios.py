@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from bench import scenarios
 from bench.errors import UsageError
 from tests.projects import SCENARIOS, make_project
+
+OURS = Path(__file__).parents[1]
 
 
 def test_a_scenario_is_its_exchanges_with_their_weights(tmp_path):
@@ -50,3 +54,15 @@ expect = { status = 201, items = 3, json = [{ name = "{token}.{n}" }] }"""
 def test_a_get_may_write(tmp_path):
     text = SCENARIOS.replace('request = "GET /"', 'request = "GET /"\nwrites = true', 1)
     assert scenarios.declared(make_project(tmp_path, scenarios=text))["hello"].writes
+
+
+def test_where_users_are_renamed_nobody_is_expected_to_have_the_name_of_the_seed():
+    renaming = [
+        scenario
+        for scenario in scenarios.declared(OURS).values()
+        if any(exchange.method == "PUT" for exchange in scenario.exchanges)
+    ]
+    assert {scenario.name for scenario in renaming} >= {"users-crud", "mixed"}
+    for scenario in renaming:
+        for exchange in scenario.exchanges:
+            assert "User " not in f"{exchange.expect.json}{exchange.expect.contains}", exchange.name

@@ -10,6 +10,7 @@ from bench.model import Contender
 from bench.records import Run
 
 KEPT_UP = 0.99  # of the requests that were due
+ACCOUNTED = 0.5  # of the requests in flight, by what was answered
 IDLE = 100  # times as much CPU as a worker used: that one was left out
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
@@ -30,6 +31,12 @@ def _of_row(row: Row) -> Iterator[str]:
         yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
     if row.unfinished and not row.requests and not row.arrivals:
         yield f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
+    if _cut_short(row):
+        of_all = f"{row.in_flight:,.0f} of {row.cell.load.connections}"
+        yield (
+            f"its answers account for {of_all} requests in flight: "
+            "they take about as long as a window, which shows how it starts rather than how it goes on"
+        )
     if row.arrivals and row.requests < KEPT_UP * row.arrivals.due:
         share = row.requests / row.arrivals.due
         yield f"did not keep up: {share * 100:.1f} % of the requests that were due got a right answer"
@@ -43,6 +50,13 @@ def _of_row(row: Row) -> Iterator[str]:
         yield row.client_limit
     if row.ceiling.missing:
         yield row.ceiling.missing
+
+
+def _cut_short(row: Row) -> bool:
+    """Whether answers account for less than half of what a closed load keeps in flight, by Little's law."""
+    if row.cell.load.kind != "closed" or row.failed or not row.requests or row.in_flight is None:
+        return False
+    return row.in_flight < ACCOUNTED * row.cell.load.connections
 
 
 def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +10,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from bench.analysis import Row, last_percent
 from bench.loads import spoken
-from bench.report.looks import FAINT, GRID, INK, PAPER, Look
+from bench.report.ends import LABEL_IN, LABEL_PT, LEADER, spread_out
+from bench.report.looks import FAINT, GRID, INK, PAPER, Look, family_of
 from bench.report.panels import Panel
 from bench.report.sheets import FILE, Sheet, headed
 from bench.report.wording import figure as number
@@ -18,26 +20,34 @@ HEIGHT_IN, HEAD_IN, FOOT_IN = 4.6, 0.85, 0.42
 MARKED = (50.0, 90.0, 99.0, 99.9)
 STEPS = 120
 STEPS_OF_AXIS = (1, 1.5, 2, 3, 5, 7)
-LEADER = {"arrowstyle": "-", "linestyle": ":", "linewidth": 1.2, "shrinkA": 4, "shrinkB": 0}
 LEFT_IN = 0.68
-LABEL_IN, LABEL_PT = 0.21, 9.0  # from one label to the next; their size
+CROWD = 10  # curves: beyond it nobody can follow one, and each framework has axes of its own
+PART_IN = 1.9  # the height of such axes, at least
 
 
 def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
-    """Return the latency of *panel* at percentiles 50 to 99.9; controls left out."""
+    """Return the latency of *panel* at percentiles 50 to 99.9; controls left out.
+
+    A crowd is drawn framework by framework, one below the other on the same scales.
+    """
     rows = [row for row in panel.contenders if _last(row) >= MARKED[0]]
-    labels = {row.cell.contender: latency_label(row) if sheet.whole else row.cell.contender for row in rows}
-    head_in = sheet.head_in(HEAD_IN)
-    curves_in = max(HEIGHT_IN - HEAD_IN - FOOT_IN, len(rows) * LABEL_IN)
-    height_in = head_in + curves_in + FOOT_IN
+    told = {row.cell.contender: latency_label(row) if sheet.whole else row.cell.contender for row in rows}
+    labels = {name: sheet.fitted(label, LABEL_PT) for name, label in told.items()}
+    parts = _parts(rows)
+    least_in = HEIGHT_IN - HEAD_IN - FOOT_IN if len(parts) == 1 else PART_IN
+    heights_in = [max(least_in, len(part) * LABEL_IN) for part in parts]
+    height_in = sheet.head_in(HEAD_IN) + sum(heights_in) + len(parts) * FOOT_IN
     figure = sheet.figure(height_in)
     right_in = sheet.room_in(max(map(len, labels.values()), default=0), LABEL_PT)
     left, width = LEFT_IN / sheet.width_in, 1 - (LEFT_IN + right_in) / sheet.width_in
-    axes = figure.add_axes((left, FOOT_IN / height_in, width, curves_in / height_in))
-    for row in rows:
-        _curve(axes, row, looks[row.cell.contender])
-    _frame(axes, rows)
-    _labels(axes, rows, looks, labels, gap=LABEL_IN / curves_in)
+    feet_in = accumulate((part_in + FOOT_IN for part_in in heights_in), initial=sheet.head_in(HEAD_IN))
+    for part, part_in, above_in in zip(parts, heights_in, feet_in, strict=False):
+        bottom = 1 - (above_in + part_in) / height_in
+        axes = figure.add_axes((left, bottom, width, part_in / height_in))
+        for row in part:
+            _curve(axes, row, looks[row.cell.contender])
+        _frame(axes, rows)
+        _labels(axes, part, looks, labels, gap=LABEL_IN / part_in)
     subtitle = f"{latency_caption(panel)} · end of line: p50 / p99"
     headed(figure, sheet, f"{panel.scenario} · latency", subtitle)
     return figure
@@ -58,6 +68,15 @@ def latency_label(row: Row) -> str:
 def place_of(percent: float) -> float:
     """Return where a percentile stands: 90 at 1, 99 at 2, 99.9 at 3."""
     return -math.log10(1 - percent / 100)
+
+
+def _parts(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    if len(rows) <= CROWD:
+        return [rows]
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(family_of(row.cell.contender), []).append(row)
+    return list(parts.values())
 
 
 def _curve(axes: Axes, row: Row, look: Look) -> None:
@@ -124,18 +143,6 @@ def _labels(
             arrowprops=LEADER | {"color": look.colour},
         )
         axes.annotate(labels[name], at, xycoords="axes fraction", va="center", size=LABEL_PT, color=INK)
-
-
-def spread_out(heights: Mapping[str, float], gap: float) -> dict[str, float]:
-    """Return *heights* moved apart to at least *gap*, in their order, within 0 to 1 where that fits."""
-    placed: dict[str, float] = {}
-    below = -math.inf
-    for name, height in sorted(heights.items(), key=lambda item: item[1]):
-        below = placed[name] = max(height, below + gap)
-    above = max(1.0, (len(placed) - 1) * gap) + gap
-    for name in reversed(placed):
-        above = placed[name] = min(placed[name], above - gap)
-    return placed
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.report.curves import LABEL_IN, LABEL_PT, LEADER, spread_out
+from bench.report.ends import LABEL_IN, LABEL_PT, LEADER, spread_out
 from bench.report.looks import FAINT, GRID, INK, PAPER, Look
 from bench.report.sheets import Sheet
 from bench.report.wording import figure as number
@@ -79,7 +79,8 @@ def _name(axes: Axes, sheet: Sheet, line: Line, place: Point) -> None:
 
 
 def _said(line: Line, sheet: Sheet) -> str:
-    return f"{line.label}  {number(line.told[-1][1])}" if line.told and sheet.whole else line.label
+    said = f"{line.label}  {number(line.told[-1][1])}" if line.told and sheet.whole else line.label
+    return sheet.fitted(said, LABEL_PT)
 
 
 def _draw(axes: Axes, line: Line) -> None:

@@ -29,7 +29,8 @@ MARKS = {
 
 Line = str | tuple[float, tuple[float, ...]]  # Matplotlib's name of a pattern, or offset and dashes
 
-# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line.
+# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line. Where
+# there are more, they begin again at the second: the first is the framework as it comes.
 VARIANTS: tuple[tuple[float, str, Line], ...] = (
     (0.0, "", "-"),
     (0.45, "////", "--"),
@@ -77,7 +78,7 @@ def family_of(contender: str) -> str:
 def _look(family: str, number: int) -> Look:
     other = crc32(family.encode()) % len(OTHERS)
     colour = COLOURS.get(family) or OTHERS[other]
-    white, hatch, line = VARIANTS[number % len(VARIANTS)]
+    white, hatch, line = VARIANTS[number and 1 + (number - 1) % (len(VARIANTS) - 1)]
     return Look(
         colour=colour,
         white=white,

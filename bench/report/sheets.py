@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from bench.report.looks import FAINT, INK, PAPER
 
 LETTER = 0.6  # the width of a letter, of its size
+BESIDE_IN = 0.4  # between a chart and its labels, and beyond them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,15 @@ class Sheet:
 
     def room_in(self, letters: int, size_pt: float) -> float:
         """Return the room beside a chart for labels of so many letters; half the width at most."""
-        return min(0.4 + letters * size_pt * LETTER / 72, self.width_in / 2)
+        return min(BESIDE_IN + letters * size_pt * LETTER / 72, self.width_in / 2)
+
+    def fitted(self, label: str, size_pt: float) -> str:
+        """Return *label*, without its middle where it has more letters than the most room takes."""
+        most = int((self.width_in / 2 - BESIDE_IN) * 72 / (size_pt * LETTER))
+        if len(label) <= most:
+            return label
+        begun = 3 * most // 5
+        return f"{label[:begun]}…{label[begun + 1 - most :]}"
 
 
 FILE = Sheet(width_in=8.0, whole=True)
