@@ -40,9 +40,9 @@ def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) 
     figure = sheet.figure(height_in)
     right_in = sheet.room_in(max(map(len, labels.values()), default=0), LABEL_PT)
     left, width = LEFT_IN / sheet.width_in, 1 - (LEFT_IN + right_in) / sheet.width_in
-    feet_in = accumulate((part_in + FOOT_IN for part_in in heights_in), initial=sheet.head_in(HEAD_IN))
-    for part, part_in, above_in in zip(parts, heights_in, feet_in, strict=False):
-        bottom = 1 - (above_in + part_in) / height_in
+    tops_in = accumulate((part_in + FOOT_IN for part_in in heights_in), initial=sheet.head_in(HEAD_IN))
+    for part, part_in, top_in in zip(parts, heights_in, tops_in, strict=False):
+        bottom = 1 - (top_in + part_in) / height_in
         axes = figure.add_axes((left, bottom, width, part_in / height_in))
         for row in part:
             _curve(axes, row, looks[row.cell.contender])
