@@ -155,7 +155,7 @@ def shop(tmp_path):
 
 @pytest.mark.slow
 def test_a_regression_is_explained_by_its_layer_and_function(shop, tmp_path):
-    (shop / "apps/one_app/schemas.py").write_text(SCHEMAS.replace("TURNS = 1", "TURNS = 12"))
+    (shop / "apps/one_app/schemas.py").write_text(SCHEMAS.replace("TURNS = 1", "TURNS = 100"))
 
     def diff(folder):
         done = run("diff", "main", "--explain", "--budget", "30s", "--out", folder, cwd=shop)
