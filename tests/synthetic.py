@@ -209,7 +209,7 @@ def _spread(count: int, typical_ns: float, random: Random) -> Histogram:
     counts = [held * scale for held in seen.counts]
     if counts:
         counts[0] += count - sum(counts)
-    return replace(seen, counts=tuple(counts), total_ns=seen.total_ns * scale)
+    return replace(seen, counts=tuple(counts), total_ns=round(seen.total_ns * count / max(seen.count, 1)))
 
 
 def _ceiling(cell: Cell, number: int, sweep: int) -> Record:

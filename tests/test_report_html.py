@@ -126,7 +126,7 @@ def test_claims_stand_after_the_scenarios_with_their_verdicts():
         "FastAPI, hello world the source article, benchmark table",
         "not supported",
         "15,000 req/s 2.1 ms",
-        "10,429 (10,346–10,572) req/s mean 3.04 ms with 32 in flight",
+        "10,429 (10,346–10,572) req/s mean 3.08 ms with 32 in flight",
         "6 × flask",
         "2.43 2.39–2.47",
         first.why,

@@ -10,7 +10,7 @@ from bench.model import Contender
 from bench.records import Run
 
 KEPT_UP = 0.99  # of the requests that were due
-ACCOUNTED = 0.5  # of the requests in flight, by what was answered
+ACCOUNTED = 0.8  # of the requests in flight, by what was answered
 IDLE = 100  # times as much CPU as a worker used: that one was left out
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
@@ -35,7 +35,7 @@ def _of_row(row: Row) -> Iterator[str]:
         of_all = f"{row.in_flight:,.0f} of {row.cell.load.connections}"
         yield (
             f"its answers account for {of_all} requests in flight: "
-            "they take about as long as a window, which shows how it starts rather than how it goes on"
+            "some take as long as a window, which then shows how it starts rather than how it goes on"
         )
     if row.arrivals and row.requests < KEPT_UP * row.arrivals.due:
         share = row.requests / row.arrivals.due
@@ -53,7 +53,7 @@ def _of_row(row: Row) -> Iterator[str]:
 
 
 def _cut_short(row: Row) -> bool:
-    """Whether answers account for less than half of what a closed load keeps in flight, by Little's law."""
+    """Whether answers account for too little of what a closed load keeps in flight, by Little's law."""
     if row.cell.load.kind != "closed" or not row.requests or row.in_flight is None:
         return False
     wrong = row.in_flight * row.failed / row.requests  # they took their time too

@@ -1,6 +1,6 @@
 """What is said above and below the numbers of a panel, in sentences made of numbers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis import Comparison, Row, more_rounds
 from bench.loads import spoken
@@ -122,7 +122,16 @@ def _on_ratios(panel: Panel) -> Iterator[str]:
         each = f", one interval each ({level}, not adjusted for their number)" if level else ""
         what = " of CPU per request" if panel.is_open else ""
         yield f"{plural(len(told), 'comparison')}{what} with {panel.reference}{each}."
-    for row in rest:
+    yield from _on_missing_ratios(panel, rest)
+    compared = (one for row in rest if (one := panel.ratios.get(row.cell.contender)) and one.ratio)
+    if dropped := [one for one in compared if one.dropped]:
+        counted = (f"{one.cell.contender} {one.dropped} of {one.pairs + one.dropped}" for one in dropped)
+        why = "one of the two was void, missing or without a verified response"
+        yield f"Sweeps that are not in a ratio, as {why}: {', '.join(counted)}."
+
+
+def _on_missing_ratios(panel: Panel, rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
         comparison = panel.ratios.get(row.cell.contender)
         if comparison is None:
             yield f"No ratio for {row.cell.contender}: its reference was not measured here."
@@ -130,10 +139,6 @@ def _on_ratios(panel: Panel) -> Iterator[str]:
             yield f"No ratio for {row.cell.contender}: {comparison.withheld}."
         elif comparison.ratio is None:
             yield _without_pairs(panel, row)
-        elif comparison.dropped:
-            swept = plural(comparison.pairs + comparison.dropped, "sweep")
-            why = "one of the two was void, missing or without a verified response"
-            yield f"{row.cell.contender}: {comparison.dropped} of {swept} are not in its ratio: {why}."
 
 
 def _on_verdicts(panel: Panel) -> Iterator[str]:
