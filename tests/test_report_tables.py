@@ -101,6 +101,16 @@ def test_what_bounds_each_row_is_said():
     assert "Ceiling: 150,000 req/s, which the client reaches on a null server." in text
 
 
+def test_what_the_client_reached_without_a_ceiling_is_said():
+    def lazy(record):
+        ceiling = record.slice.role == "ceiling"
+        return replace(record, sample=replace(record.sample, client_cpu_s=0.5)) if ceiling else record
+
+    text = printed(with_records(synthetic_run(noise=0), lazy))
+    assert "No ceiling was shown, but the client reached 150,000 req/s on a null server." in text
+    assert "no ceiling:" not in text
+
+
 def test_an_open_table_shows_rates_percentiles_and_lag_best_p99_first():
     def queueing(record):
         return replace(record, sample=replace(record.sample, queued=3, unfinished=2))

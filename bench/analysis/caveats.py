@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from bench.analysis.bounds import NEAR_CEILING
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
@@ -48,8 +49,14 @@ def _of_row(row: Row) -> Iterator[str]:
         yield f"no interval: {rounds}, {FEWEST_FOR_INTERVAL} are needed"
     if row.client_limit:
         yield row.client_limit
-    if row.ceiling.missing:
+    if row.ceiling.missing and not _below_what_was_reached(row):
         yield row.ceiling.missing
+
+
+def _below_what_was_reached(row: Row) -> bool:
+    """Whether the client did so much more on the null server that its ceiling need not be known."""
+    throughput = row.throughput_rps.estimate if row.throughput_rps else 0.0
+    return 0.0 < throughput <= NEAR_CEILING * row.ceiling.reached_rps
 
 
 def _cut_short(row: Row) -> bool:

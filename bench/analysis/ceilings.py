@@ -13,9 +13,13 @@ BUSY = 0.95  # of a core: the client has to be at least so busy, the null server
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """The lower of what the null server gave before and after; or why that shows nothing."""
+    """The lower of what the null server gave before and after; or why that is no ceiling.
+
+    Where it is none the client can do more than *reached_rps*, nobody knows how much.
+    """
 
     rps: float | None = None
+    reached_rps: float = 0.0
     missing: str = ""
 
 
@@ -42,7 +46,11 @@ def _ceiling(records: list[Record], usable: int) -> Ceiling:
     valid = [record.sample.throughput_rps for record in records if not _doubt(record, usable)]
     if valid:
         return Ceiling(rps=min(valid))
-    return Ceiling(missing=f"no ceiling: {_doubt(records[0], usable)}")
+    sound = [record.sample for record in records if record.void is None and not record.sample.failed]
+    return Ceiling(
+        reached_rps=min((sample.throughput_rps for sample in sound), default=0.0),
+        missing=f"no ceiling: {_doubt(records[0], usable)}",
+    )
 
 
 def _doubt(record: Record, usable: int) -> str:

@@ -103,8 +103,11 @@ def _on_bounds(panel: Panel) -> Iterator[str]:
         told = (f"{what}: {', '.join(names)}" for what, names in by.items())
         yield f"Bound by {'; '.join(told)}."
     ceilings = {row.ceiling.rps for row in panel.rows if row.ceiling.rps}
+    reached = {row.ceiling.reached_rps for row in panel.rows if row.ceiling.reached_rps}
     if ceilings:
         yield f"Ceiling: {figure(min(ceilings))} req/s, which the client reaches on a null server."
+    elif reached:
+        yield f"No ceiling was shown, but the client reached {figure(min(reached))} req/s on a null server."
 
 
 def _on_ratios(panel: Panel) -> Iterator[str]:
