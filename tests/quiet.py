@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-TRIES = 5
+TRIES = 3
 Outcome = tuple[int, str, str]  # exit code, stdout, stderr
 
 
 def undisturbed(measure: Callable[[Path], Outcome], folder: Path) -> tuple[Path, int, str, str]:
-    """Return run folder and outcome of the first of five runs that nobody disturbed.
+    """Return run folder and outcome of the first of three runs that nobody disturbed.
 
     Where others are always at work the test is skipped; in CI it fails.
     """

@@ -68,10 +68,23 @@ def test_whoever_is_far_below_what_the_client_did_all_the_same_has_no_caveat(cha
     ],
 )
 def test_who_comes_near_one_that_shows_nothing_has_a_caveat_that_says_why(change, why):
-    row = at_ceilings(lambda record, _: change(slower(record, 400)))
+    row = at_ceilings(lambda record, _: change(slower(record, 320)))
     assert row.ceiling.rps is None
     assert f"no ceiling: {why}" in row.caveats
     assert row.client_limit is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: replace(record, void="a load worker was lost"),
+        lambda record: replace(record, sample=replace(record.sample, failures={"body": 3})),
+    ],
+)
+def test_what_was_reached_does_not_count_where_it_was_void_or_wrong(change):
+    row = at_ceilings(lambda record, _: change(record))
+    assert row.ceiling.reached_rps == 0
+    assert any(caveat.startswith("no ceiling") for caveat in row.caveats)
 
 
 def test_several_load_workers_have_to_be_busy_each_on_its_core():

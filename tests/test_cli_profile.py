@@ -155,6 +155,7 @@ def shop(tmp_path):
 
 @pytest.mark.slow
 def test_a_regression_is_explained_by_its_layer_and_function(shop, tmp_path):
+    # 80 % of the CPU, found in any minute: what is tested is where it is seen, not how small it may be.
     (shop / "apps/one_app/schemas.py").write_text(SCHEMAS.replace("TURNS = 1", "TURNS = 100"))
 
     def diff(folder):

@@ -36,7 +36,7 @@ def _of_row(row: Row) -> Iterator[str]:
         of_all = f"{row.in_flight:,.0f} of {row.cell.load.connections}"
         yield (
             f"its answers account for {of_all} requests in flight: "
-            "some take as long as a window, which then shows how it starts rather than how it goes on"
+            "the others wait for about as long as a window, which is too short to tell of them"
         )
     if row.arrivals and row.requests < KEPT_UP * row.arrivals.due:
         share = row.requests / row.arrivals.due

@@ -15,7 +15,7 @@ BUSY = 0.95  # of a core: the client has to be at least so busy, the null server
 class Ceiling:
     """The lower of what the null server gave before and after; or why that is no ceiling.
 
-    Where it is none the client can do more than *reached_rps*, nobody knows how much.
+    Where it is none the client can do *reached_rps* at least (0.0: nothing is known).
     """
 
     rps: float | None = None
