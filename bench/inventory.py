@@ -9,11 +9,12 @@ from pathlib import Path
 from bench.changed import digest, reach
 from bench.errors import UsageError
 from bench.git import repository
-from bench.leavings import ENVIRONMENT, is_left_behind
+from bench.leavings import is_left_behind, is_made
 from bench.snapshot import Snapshot
 from bench.sources import APPS, IMAGES, Ownership, Sources, ownership, sources, within
 
 LONG_BYTES = 8 * 2**20  # a file that git has no hash of is known by size and time beyond
+CHECKS = "apps/checks"
 ASIDE = ("plans", "results", "docs")  # at the top: not walked through
 
 
@@ -26,8 +27,8 @@ class Inventory:
     owned: Ownership
     reaches: Mapping[str, set[str]]  # by app ("": every one): places beside its folder that it reads
 
-    def read_by(self, app: str) -> str:
-        """Return a hash of all that a server of *app* can read."""
+    def read_by(self, app: str, *, with_checks: bool = False) -> str:
+        """Return a hash of all that a server of *app* can read; of its checks as well."""
         places = (*self.reaches.get(app, ()), *self.reaches.get("", ()))
         return self._hash(
             path
@@ -35,6 +36,7 @@ class Inventory:
             if (owner := self.owned.app(path)) == app
             or (owner is None and not self.owned.irrelevant(path))
             or any(within(path, place) for place in places)
+            or (with_checks and within(path, CHECKS))
         )
 
     def shared(self) -> str | None:
@@ -97,7 +99,7 @@ def _walked(root: Path, place: Path) -> Iterator[tuple[str, str]]:
     own = os.path.relpath(place, root)
     path = "" if own == "." else own
     if place.is_dir() and not place.is_symlink():
-        made = is_left_behind((*path.split("/"), "in it")) or (place / ENVIRONMENT).is_file() or path in ASIDE
+        made = is_left_behind((*path.split("/"), "in it")) or is_made(place) or path in ASIDE
         if not made and os.access(place, os.R_OK | os.X_OK):
             for inner in sorted(place.iterdir()):
                 yield from _walked(root, inner)

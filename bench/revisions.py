@@ -9,7 +9,7 @@ from bench.changed import is_database
 from bench.errors import UsageError
 from bench.git import Repository, call, repository
 from bench.layout import write
-from bench.leavings import ENVIRONMENT, is_left_behind
+from bench.leavings import is_left_behind, is_made
 from bench.snapshot import Snapshot, selected
 from bench.sources import Sources, shown
 
@@ -129,7 +129,7 @@ def ignored(root: Path, places: Iterable[str]) -> tuple[str, ...]:
 def _is_made(root: Path, name: str) -> bool:
     """Return whether a file, or a folder with a slash behind it, is what tools leave behind."""
     parts = [*name.rstrip("/").split("/"), *(["in it"] if name.endswith("/") else [])]
-    return is_left_behind(parts) or (root / name / ENVIRONMENT).is_file() or name.endswith(".pyc")
+    return is_left_behind(parts) or is_made(root / name) or name.endswith(".pyc")
 
 
 def _placed(root: Path) -> tuple[Repository, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.git import Repository, repository
-from bench.leavings import environments, is_left_behind
+from bench.leavings import is_left_behind, made
 
 LINK, MODULE, FILE, PROGRAM = "120000", "160000", "100644", "100755"
 MOST_LINKS = 40  # followed for one path, as the kernel does
@@ -226,7 +226,7 @@ def _untracked(repository: Repository, roots: Sequence[str]) -> Iterator[tuple[s
     # In its own words: a name with a star in it is a name.
     listing = ("ls-files", "-z", "--others", "--exclude-standard", "--", *(root or "." for root in roots))
     names = list(_lines(repository.printed("--literal-pathspecs", *listing)))
-    skipped = environments(repository.top, names)
+    skipped = made(repository.top, names)
     for name in names:
         file = repository.top / name
         if name.endswith("/"):  # a repository in it that is no submodule
