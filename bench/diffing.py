@@ -9,9 +9,8 @@ from bench.contenders import Declared
 from bench.documents import near_miss
 from bench.errors import UsageError
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
-from bench.observe.content import content
-from bench.revisions import Tree
 from bench.sides import Sides
+from bench.sources import SCENARIOS, listed
 
 NAME = "ci"  # the plan whose contenders, scenarios and windows it takes, where the project has it
 # Where it has none: every contender that is `of` no other, in every scenario.
@@ -47,12 +46,11 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
 
     Raises UsageError where nothing has a name that was asked for.
     """
+    if sides.lacking:
+        return replace(PLAIN, baseline=sides.base.label), sides.notes
     pattern = _pattern(sides)
     named, one_sided = _named(sides, pattern, wanted)
-    every, why = _everyone(sides)
-    compared = [
-        name for name in named if wanted.unchanged or wanted.contenders or every or _changed(sides, name)
-    ]
+    compared = [name for name in named if wanted.unchanged or wanted.contenders or _is_changed(sides, name)]
     sought, unknown = _scenarios(sides, pattern, wanted)
     loads = pattern.blocks[0].loads
     blocks = [
@@ -81,7 +79,9 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
         inquiries=(),
         choices=(),
     )
-    return made, (*sides.notes, *why, *one_sided, *unknown, *_gone(sides))
+    beside = sides.changed.beside(_apps(sides, made)) if made.blocks else ()
+    others = [f"changed, and compared with nothing here: {listed(beside)}"] if beside else []
+    return made, (*sides.notes, *_differing(sides), *one_sided, *unknown, *_gone(sides), *others)
 
 
 def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
@@ -156,30 +156,51 @@ def _served(sides: Sides, name: str, asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(scenario for scenario in asked if serves is None or scenario in serves)
 
 
-def _everyone(sides: Sides) -> tuple[bool, tuple[str, ...]]:
-    """Return whether what all contenders share differs, and what has to be said."""
-    base, head = content(sides.base.folder), content(sides.head.folder)
-    notes = []
-    if base["scenarios"] != head["scenarios"]:
-        notes.append("scenarios.toml differs: both sides are asked for what the head's asks for")
-    shared = base["data"] != head["data"] or _image(sides.base) != _image(sides.head)
-    if shared:
-        notes.append("schema, seed or Dockerfile differs: every contender is compared")
-    return shared, tuple(notes)
-
-
-def _image(tree: Tree) -> bytes:
-    file = tree.folder / "apps" / "Dockerfile"
-    return file.read_bytes() if file.is_file() else b""
-
-
-def _changed(sides: Sides, name: str) -> bool:
-    """Return whether the folder of a contender's app differs, also where it is another one by now."""
-    here, there = (
-        content(tree.folder)["apps"].get(sides.tables[tree.label][_base(name)].app.name)
-        for tree in (sides.base, sides.head)
+def why_nothing(sides: Sides, made: Plan) -> tuple[Literal["EQUIVALENT", "NOT COMPARED"], str]:
+    """Return what has to be concluded where the plan *made* has no blocks, and why."""
+    if sides.lacking:
+        return "NOT COMPARED", f"the base ({sides.base.label}) has nothing to compare with: {sides.lacking}"
+    if made.reference:
+        return "NOT COMPARED", "nothing was compared: both sides have no scenario in common"
+    if sides.changed.relevant:
+        return "NOT COMPARED", "nothing was compared: files differ, of no contender that both sides have here"
+    return "EQUIVALENT", (
+        f"nothing to compare: no file that could matter to a server differs from {sides.base.label}; see --all"
     )
-    return bool(here != there)
+
+
+def left_out(sides: Sides, made: Plan) -> Mapping[str, str]:
+    """Return the changed files that the plan *made* compares nothing for, each with the reason."""
+    why = "a shared file, but there is nothing to compare"
+    others = {path: _others(sides, path) or why for path in sides.changed.beside(_apps(sides, made))}
+    return dict(sorted({**sides.changed.irrelevant, **others}.items()))
+
+
+def _apps(sides: Sides, made: Plan) -> set[str]:
+    """Return the apps of the contenders that the plan *made* compares, on either side."""
+    bases = {_base(name.partition("@")[0]) for block in made.blocks for name in block.contenders}
+    return {table[base].app.name for table in sides.tables.values() for base in bases if base in table}
+
+
+def _others(sides: Sides, path: str) -> str:
+    app = next((app for app, paths in sides.changed.own.items() if path in paths), None)
+    return f"of {app}, of which nothing is compared" if app else ""
+
+
+def _differing(sides: Sides) -> Iterator[str]:
+    """Yield what has to be known of files that differ, and concern everyone."""
+    if SCENARIOS in sides.changed.irrelevant:
+        yield "scenarios.toml differs: both sides are asked for what the head's asks for"
+    if sides.changed.shared:
+        yield f"shared files differ, so every contender is compared: {listed(sides.changed.shared)}"
+    if sides.changed.databases:
+        yield f"databases differ, each side reads its own: {listed(sides.changed.databases)}"
+
+
+def _is_changed(sides: Sides, name: str) -> bool:
+    """Return whether what differs could matter to a contender's app, also where it is another folder by now."""
+    before, now = (sides.tables[tree.label][_base(name)].app.name for tree in (sides.base, sides.head))
+    return before != now or sides.changed.concern(now)
 
 
 def _gone(sides: Sides) -> Iterator[str]:

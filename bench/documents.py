@@ -1,5 +1,6 @@
 """Files held to their types: TOML that people write, JSON that runs leave behind."""
 
+import codecs
 import json
 import os
 import tomllib
@@ -16,20 +17,50 @@ T = TypeVar("T")
 # For the shapes of TOML files: a misspelt key or a number in quotes is a mistake, never a guess.
 STRICT = ConfigDict(extra="forbid", strict=True)
 
+# How a file begins that is not UTF-8; UTF-32 first, it begins as UTF-16 does.
+MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
 
 def read_toml(path: Path, shape: type[T]) -> T:
     """Return the content of *path* as *shape*; raises UsageError that names file and key."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(text_of(path))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: there is no such file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
     try:
         # By way of JSON, where an array may become a tuple even when types are strict.
         return TypeAdapter(shape).validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         raise UsageError(f"{path}: {_first_mistake(error)}") from error
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that people write, a byte order mark left out.
+
+    Raises OSError, and UsageError that names its encoding where that is not UTF-8.
+    """
+    content = path.read_bytes()
+    for mark, encoding in MARKS.items():
+        if content.startswith(mark):
+            raise UsageError(f"{path} is written in {encoding}: write it as UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        encoding = "UTF-16" if b"\0" in content else "another encoding, Latin-1 it may be"
+        raise UsageError(f"{path}, line {line}, is written in {encoding}: write it as UTF-8") from error
+    if "\0" in text:  # plain letters of UTF-16 without its mark
+        raise UsageError(f"{path} is written in UTF-16: write it as UTF-8")
+    return text.replace("\r\n", "\n")
 
 
 def read_json(path: Path, shape: type[T]) -> T:

@@ -17,7 +17,7 @@ from bench.model import Cell, Contender, Exchange, Load, Scenario, Slice
 from bench.records import Queries, Sample
 from bench.runtime import Runtime, Server
 from bench.scenarios import PLACEHOLDER
-from bench.verification import content_key
+from bench.verification import content_keys
 
 METHOD = 1  # part of what counts are remembered by: one more when they come to be made differently
 WINDOW_S = 0.06
@@ -64,7 +64,12 @@ def count(
 
     *memory* is the folder of remembered counts. Raises CannotMeasure where a server does not start.
     """
-    files = {one.name: memory / f"{_key(one, scenarios)}.json" for one, scenarios in asked if one.services}
+    keys = content_keys([one for one, _ in asked if one.services])
+    files = {
+        one.name: memory / f"{_key(keys[one.name], scenarios)}.json"
+        for one, scenarios in asked
+        if one.services
+    }
     unknown: dict[Path, tuple[Contender, Sequence[Scenario]]] = {}
     for one, scenarios in asked:
         if one.name in files and not files[one.name].exists():
@@ -190,6 +195,6 @@ def _needs(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> list[str]
     return sorted(by_variable.keys() & used - exchange.fields.keys())
 
 
-def _key(contender: Contender, scenarios: Sequence[Scenario]) -> str:
-    asked = repr((METHOD, content_key(contender), [probe.exchange for probe in probes(scenarios)]))
+def _key(content: str, scenarios: Sequence[Scenario]) -> str:
+    asked = repr((METHOD, content, [probe.exchange for probe in probes(scenarios)]))
     return hashlib.sha256(asked.encode()).hexdigest()[:24]

@@ -1,17 +1,22 @@
 """Revisions of a project, each laid out in a folder of its own: nothing but content tells them apart."""
 
-import io
-import shutil
-import subprocess
-import tarfile
-from dataclasses import dataclass
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.changed import is_database
 from bench.errors import UsageError
+from bench.git import Repository, call, repository
+from bench.layout import write
+from bench.leavings import is_left_behind, is_made
+from bench.snapshot import Snapshot, selected
+from bench.sources import Sources, shown
 
 WORKTREE = "worktree"  # what the files are now, committed or not
+ALL = Sources()
 SHORT = 8  # digits of a commit in a name
-LAID_OUT = "apps"  # all that a contender is made of
+BESIDE_DATABASES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,9 @@ class Tree:
     label: str  # after the @ of a contender's name
     folder: Path
     commit: str
+    untracked: tuple[str, ...] = ()  # laid out as well, below the project
+    data: Mapping[str, Path] = field(default_factory=dict)  # untracked databases, and where they lie
+    notes: tuple[str, ...] = ()
 
 
 def commit_of(root: Path, revision: str) -> str:
@@ -28,8 +36,7 @@ def commit_of(root: Path, revision: str) -> str:
     found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if found is not None:
         return found
-    if _git(root, "rev-parse", "--git-dir") is None:
-        raise UsageError(f"{root} is no git checkout: revisions are compared there")
+    repository(root)  # raises where there is none, or git refuses it
     shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true"
     remedy = (
         "this clone is shallow: `git fetch --unshallow`, or fetch-depth: 0 where CI checks it out"
@@ -54,49 +61,123 @@ def where_it_left(root: Path, base: str) -> tuple[str, str]:
     return tip, ""
 
 
-def lay_out(root: Path, commit: str, folder: Path) -> Tree:
-    """Write the apps of *commit* into *folder*; raises UsageError where it has none."""
-    done = subprocess.run(
-        ["git", "-C", str(root), "archive", "--format=tar", commit, LAID_OUT],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
+def lay_out(
+    root: Path,
+    commit: str,
+    folder: Path,
+    *,
+    where: Sources = ALL,
+    data: Mapping[str, Path] | None = None,
+) -> Tree:
+    """Write what *commit* tracks of the project into *folder*, as a checkout would, and *data* beside it.
+
+    Raises UsageError where git cannot, a submodule is not there, or a link leads out of the repository.
+    """
+    repository, prefix = _placed(root)
+    label = commit[:SHORT]
+    snapshot = Snapshot(repository, commit, label)
+    paths, _, notes = _selected(snapshot, prefix, where)
+    tracked = {path.removeprefix(prefix) for path in paths}
+    more = {prefix + path: file for path, file in (data or {}).items() if _is_free(path, tracked)}
+    write(snapshot, paths, more, prefix.rstrip("/"), folder)
+    return Tree(label=label, folder=folder, commit=commit, notes=notes)
+
+
+def lay_out_worktree(root: Path, folder: Path, *, where: Sources = ALL) -> Tree:
+    """Write the project as its files are now into *folder*, without what git ignores; raises UsageError."""
+    repository, prefix = _placed(root)
+    snapshot = Snapshot(repository, None, WORKTREE)
+    paths, roots, notes = _selected(snapshot, prefix, where)
+    more = dict(snapshot.untracked(roots))
+    write(snapshot, paths, more, prefix.rstrip("/"), folder)
+    own = {path.removeprefix(prefix): file for path, file in more.items() if path.startswith(prefix)}
+    data = dict(_data(own, folder))
+    return Tree(
+        label=WORKTREE,
+        folder=folder,
+        commit=commit_of(root, "HEAD"),
+        untracked=tuple(path for path in own if path not in data),
+        data=data,
+        notes=notes,
     )
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(f"{commit[:SHORT]} has no {LAID_OUT}/: {said[-1] if said else 'git says nothing'}")
-    folder.mkdir(parents=True)
-    try:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(folder, filter="data")
-    except tarfile.TarError as error:  # a link that leads out of it
-        raise UsageError(f"{commit[:SHORT]} cannot be laid out: {error}") from error
-    return Tree(label=commit[:SHORT], folder=folder, commit=commit)
 
 
-def lay_out_worktree(root: Path, folder: Path) -> Tree:
-    """Copy the apps as they are now into *folder*, without what git ignores; raises UsageError."""
-    commit = commit_of(root, "HEAD")
-    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", LAID_OUT) or ""
-    for name in filter(None, listed.split("\0")):
-        if (root / name).is_file():  # one that was deleted is still in the index
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, folder / name)
-    if not (folder / LAID_OUT).is_dir():
-        raise UsageError(f"{root} has no {LAID_OUT}/ that git does not ignore")
-    return Tree(label=WORKTREE, folder=folder, commit=commit)
+def untracked(root: Path, where: Sources = ALL) -> tuple[str, ...]:
+    """Return the files of the project at *root* that git neither tracks nor ignores."""
+    repository, prefix = _placed(root)
+    roots = ["--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard", "--directory", "--"]
+    listed = repository.printed(*roots, *(prefix + one or "." for one in where.roots))
+    names = [os.fsdecode(name).removeprefix(prefix) for name in listed.split(b"\0") if name]
+    return tuple(name for name in names if not _is_made(root, name))
+
+
+def ignored(root: Path, places: Iterable[str]) -> tuple[str, ...]:
+    """Return the files and folders ("uploads/") at or below *places* of the project that git ignores.
+
+    Without what tools leave behind.
+    """
+    repository, prefix = _placed(root)
+    options = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--")
+    wanted = [prefix + place for place in places if not (root / place).is_symlink()]
+    found = repository.call("--literal-pathspecs", *options, *wanted) if wanted else None
+    names = [
+        os.fsdecode(name).removeprefix(prefix) for name in (found.out if found else b"").split(b"\0") if name
+    ]
+    return tuple(name for name in names if not _is_made(root, name))
+
+
+def _is_made(root: Path, name: str) -> bool:
+    """Return whether a file, or a folder with a slash behind it, is what tools leave behind."""
+    parts = [*name.rstrip("/").split("/"), *(["in it"] if name.endswith("/") else [])]
+    return is_left_behind(parts) or is_made(root / name) or name.endswith(".pyc")
+
+
+def _placed(root: Path) -> tuple[Repository, str]:
+    """Return the repository of the project at *root*, and where in it the project lies: "", "services/shop/"."""
+    found = repository(root)
+    if found.top is None:
+        raise UsageError(f"{root} is no git checkout: revisions are compared there")
+    prefix = os.path.relpath(root.resolve(), found.top.resolve())
+    return found, "" if prefix == "." else f"{prefix}/"
+
+
+def _selected(snapshot: Snapshot, prefix: str, where: Sources) -> tuple[set[str], list[str], tuple[str, ...]]:
+    """Return the paths that are laid out, all roots of them, and what has to be known of them.
+
+    Raises UsageError for a link out of the repository that could matter.
+    """
+
+    def could_matter(path: str) -> bool:
+        if not path.startswith(prefix):
+            return True  # a link leads there
+        return not where.irrelevant(path.removeprefix(prefix))
+
+    roots = [(prefix + root).rstrip("/") for root in where.roots]
+    paths, every, outside = selected(snapshot, roots, could_matter)
+    for path in outside:
+        raise UsageError(
+            f"{shown(path.removeprefix(prefix))} of {snapshot.label} is a link out of the repository, to "
+            f"{shown(snapshot.target(path))}: put what it leads to into the repository"
+        )
+    return paths, every, ()
+
+
+def _data(untracked: Mapping[str, Path], folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files of databases among those that are *untracked*, and what SQLite keeps beside one."""
+    for path, file in untracked.items():
+        of = next((path.removesuffix(end) for end in BESIDE_DATABASES if path.endswith(end)), path)
+        if is_database(folder / of):
+            yield path, file
+
+
+def _is_free(path: str, tracked: Collection[str]) -> bool:
+    """Return whether nothing is at *path*, and no file or link where it needs a folder."""
+    parts = path.split("/")
+    above = {"/".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    return not above & set(tracked)
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """Return what git says; None where it fails. Raises UsageError where there is no git."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError as error:
-        raise UsageError("git is not installed: revisions are compared with it") from error
-    return done.stdout.strip() if done.returncode == 0 else None
+    """Return what git prints; None where it fails. Raises UsageError where there is no git."""
+    done = call("-C", str(root), *arguments)
+    return done.line if done.status == 0 else None

@@ -1,6 +1,6 @@
 """Holding contenders against the contract: pytest files beside the apps, run against a URL.
 
-A pass is remembered under everything that decides it: app, lock, command, schema, checks, Python.
+A pass is remembered under everything that decides it: all that the server can read, command, checks, Python.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure
+from bench.inventory import inventory
 from bench.model import Contender
 from bench.records import Verification
 from bench.runtime import Runtime
@@ -44,13 +45,11 @@ def verify(
     does not look there; *thorough* sends generated requests as well. Raises CannotMeasure where a server does
     not start, a service dies or the checks themselves are broken.
     """
+    held = [one for one in servable(contenders, runtime) if _checks(one).is_dir()]
+    keys = content_keys(held, thorough=thorough)
     for first in range(0, len(contenders), TOGETHER):
         together = contenders[first : first + TOGETHER]
-        files = {
-            one.name: memory / f"{content_key(one, thorough=thorough)}.json"
-            for one in servable(together, runtime)
-            if _checks(one).is_dir()
-        }
+        files = {one.name: memory / f"{keys[one.name]}.json" for one in together if one.name in keys}
         unknown: dict[Path, Contender] = {}
         for one in together:
             if (file := files.get(one.name)) and (fresh or not file.exists()):
@@ -68,17 +67,19 @@ def servable(contenders: Sequence[Contender], runtime: Runtime) -> list[Contende
     return [one for one in contenders if not runtime.lacks(one)]
 
 
-def content_key(contender: Contender, *, thorough: bool = False) -> str:
-    """Return a hash of everything that decides whether *contender* passes, its name apart."""
-    apps = Path(contender.root) / "apps"
-    facts = asdict(contender) | {"name": "", "root": "", "stack": ""}
-    digest = hashlib.sha256(repr([sys.version, thorough, sorted(facts.items())]).encode())
-    files = [*(apps / contender.app).rglob("*"), *_checks(contender).rglob("*")]
-    files += [*apps.glob("*.sql"), *apps.glob("*.yaml"), *apps.glob("Dockerfile")]
-    for file in sorted(files):
-        if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(str(file.relative_to(apps)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:24]
+def content_keys(contenders: Sequence[Contender], *, thorough: bool = False) -> dict[str, str]:
+    """Return, by name, a hash of everything that decides whether each passes, its name apart.
+
+    That is all that its server can read of its project.
+    """
+    inventories = {root: inventory(Path(root)) for root in {one.root for one in contenders}}
+    keys = {}
+    for one in contenders:
+        facts = asdict(one) | {"name": "", "root": "", "stack": ""}
+        digest = hashlib.sha256(repr([sys.version, thorough, sorted(facts.items())]).encode())
+        digest.update(inventories[one.root].read_by(one.app, with_checks=True).encode())
+        keys[one.name] = digest.hexdigest()[:24]
+    return keys
 
 
 def _checks(contender: Contender) -> Path:

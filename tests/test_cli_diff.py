@@ -52,7 +52,7 @@ def root(tmp_path):
 def test_where_nothing_changed_there_is_nothing_to_compare(root, monkeypatch):
     told = call(root, "main", monkeypatch=monkeypatch)
     assert told.exit_code == 0, told.output
-    assert told.stdout.startswith("**EQUIVALENT**: nothing to compare: no app, schema or lock differs from ")
+    assert told.stdout.startswith("**EQUIVALENT**: nothing to compare: no file that could matter to a server ")
 
 
 def test_where_nothing_changed_a_workflow_still_finds_a_verdict(root, tmp_path, monkeypatch):

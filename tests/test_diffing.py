@@ -47,7 +47,7 @@ def test_contenders_of_a_changed_app_are_compared_with_themselves(root):
     ]
     assert [block.scenarios for block in made.blocks] == [("hello",)] * 3
     assert (made.rounds, made.budget_s, made.reference) == (9, 600.0, f"one@{base}")
-    assert notes == ()
+    assert notes == ("untracked, in the head alone: apps/one_app/app.py",)
     assert [scenario.name for scenario in scenarios] == ["hello"]
     assert made.reference_of("one-fast@worktree") == f"one-fast@{base}"
     folders = {one.name: one.root.rpartition("/")[2] for one in contenders}
@@ -62,8 +62,8 @@ def test_contenders_of_a_changed_app_are_compared_with_themselves(root):
 
 def test_nothing_is_compared_where_no_app_changed(root):
     (root / "README.md").write_text("other words\n")
-    (root / "bench").mkdir()
-    (root / "bench" / "other.py").write_text("")
+    (root / "docs").mkdir()
+    (root / "docs" / "other.md").write_text("")
     assert plan_of(root)[0].blocks == ()
     made, _, _, _ = plan_of(root, unchanged=True)
     assert len(made.blocks) == 4
@@ -88,7 +88,7 @@ def test_a_changed_schema_concerns_every_contender(root):
     (root / "apps" / "schema.sql").write_text("CREATE TABLE things ();\n")
     made, notes, _, _ = plan_of(root)
     assert len(made.blocks) == 4
-    assert "schema, seed or Dockerfile differs: every contender is compared" in notes
+    assert "shared files differ, so every contender is compared: apps/schema.sql" in notes
 
 
 def test_two_commits_are_compared_as_they_were(root):

@@ -74,7 +74,7 @@ def root(tmp_path):
 def counted(root, lab, *names):
     tables, known = contenders.declared(root), scenarios.declared(root)
     asked = [(contenders.resolve(name, tables), [known["hello"], known["churn"]]) for name in names]
-    return list(queries.count(asked, lab, lab, root / "memory"))
+    return list(queries.count(asked, lab, lab, root / ".bench"))
 
 
 def costs(found):

@@ -24,7 +24,8 @@ def test_a_revision_is_laid_out_as_it_was(root, tmp_path):
     tree = lay_out(root, commit_of(root, "HEAD~1"), tmp_path / "tree")
     assert (tree.commit, tree.label) == (old, old[:8])
     assert app(tree.folder).read_text() == "old = 1\n"
-    assert not (tree.folder / "plans").exists()
+    assert (tree.folder / "plans").exists()
+    assert not (tree.folder / ".git").exists()
 
 
 def test_the_working_tree_is_what_its_files_are_without_what_git_ignores(root, tmp_path):
@@ -91,10 +92,3 @@ def test_a_folder_that_is_no_checkout_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(UsageError, match="is no git checkout"):
         commit_of(tmp_path, "main")
-
-
-def test_a_revision_without_apps_is_refused(root, tmp_path):
-    git(root, "switch", "--quiet", "--orphan", "empty")
-    commit(root, "nothing there")
-    with pytest.raises(UsageError, match="has no apps/"):
-        lay_out(root, commit_of(root, "empty"), tmp_path / "tree")

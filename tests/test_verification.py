@@ -49,7 +49,7 @@ def outcomes(root, *names, fresh=False, thorough=False):
     tables = contenders.declared(root)
     runtime = FakeRuntime([])
     chosen = [contenders.resolve(name, tables) for name in names]
-    found = list(verification.verify(chosen, runtime, root / "memory", fresh=fresh, thorough=thorough))
+    found = list(verification.verify(chosen, runtime, root / ".bench", fresh=fresh, thorough=thorough))
     return found, runtime.servings
 
 
@@ -139,7 +139,7 @@ def test_a_contender_that_cannot_be_served_here_is_skipped_in_its_place(root):
     tables = contenders.declared(root)
     chosen = [contenders.resolve(name, tables) for name in ("one", "one-fast", "one:pool=off")]
     runtime = FakeRuntime([], lacking={"one-fast": "memcached is not on PATH: install it"})
-    found = list(verification.verify(chosen, runtime, root / "memory"))
+    found = list(verification.verify(chosen, runtime, root / ".bench"))
     assert [one.outcome for one in found] == ["passed", "skipped", "passed"]
     assert found[1].differences == ("memcached is not on PATH: install it",)
     assert "one-fast" not in " ".join(runtime.diary)
@@ -150,7 +150,7 @@ def test_a_service_that_dies_meanwhile_is_no_failure_of_a_contender(root):
     write_checks(root, FAILING)
     one = contenders.resolve("one", contenders.declared(root))
     with pytest.raises(CannotMeasure, match="PostgreSQL ended"):
-        list(verification.verify([one], FakeRuntime([], database_dies_in=1), root / "memory"))
+        list(verification.verify([one], FakeRuntime([], database_dies_in=1), root / ".bench"))
 
 
 def test_only_a_thorough_verification_sends_generated_requests_and_they_are_counted(root):

@@ -1,6 +1,7 @@
 """`bench diff`."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +12,19 @@ from bench import contenders, diffing, lab, progress, session
 from bench.analysis import Analysis, analyse
 from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
-from bench.documents import to_json, write_atomically
+from bench.documents import to_json
 from bench.errors import BenchError, CannotMeasure
 from bench.explaining import explain, regressions
 from bench.load.driver import Workers
+from bench.model import Plan
 from bench.observe.pyspy import PySpy
+from bench.report import uncompared
 from bench.report.explained import Why
 from bench.report.page import write_report
-from bench.report.verdict import JSON, MARKDOWN, SCHEMA, document, write_verdict
+from bench.report.verdict import MARKDOWN, document, write_verdict
 from bench.revised import Conclusion, concluded
 from bench.runtime.turns import turn
-from bench.sides import laid_out
+from bench.sides import Sides, laid_out
 from bench.store import Journal
 from bench.waivers import Waiver, read_waivers
 
@@ -97,7 +100,7 @@ def diff(
         for note in notes:
             click.echo(note, err=True)
         if not made.blocks:
-            _nothing(sides.base.label, out, as_json)
+            _nothing(sides, made, notes, out, as_json)
             return
         where, why = lab.chosen(runtime, root)
         say_runtime(where, why)
@@ -105,7 +108,12 @@ def diff(
         journal = session.open_journal(run, root / "results", out)
         unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
         judge = _Judge(
-            journal=journal, waivers=waivers, notes=notes, as_json=as_json, unsettled_code=unsettled
+            journal=journal,
+            waivers=waivers,
+            notes=notes,
+            as_json=as_json,
+            unsettled_code=unsettled,
+            plain=sides.plain,
         )
         told, code = _carried_out(root, judge, explains=explains)
     if told.overall == "INVALID":
@@ -122,10 +130,11 @@ class _Judge:
     notes: tuple[str, ...]
     as_json: bool
     unsettled_code: int  # where not all is settled
+    plain: Callable[[str], str]  # names files of the trees as git does
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
-        events = tuple(event.what for event in self.journal.run.events)
+        events = tuple(self.plain(event.what) for event in self.journal.run.events)
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
@@ -184,13 +193,12 @@ def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
     return tuple(found)
 
 
-def _nothing(base: str, out: Path | None, as_json: bool) -> None:
-    """Say that there is nothing to compare, in *out* as well, where a workflow looks for a verdict."""
-    why = f"no app, schema or lock differs from {base}; see --all"
-    told = {"schema": SCHEMA, "verdict": "EQUIVALENT", "exit_code": 0, "base": base, "notes": [why]}
-    text = f"**EQUIVALENT**: nothing to compare: {why}"
+def _nothing(sides: Sides, made: Plan, notes: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+    """Print that nothing was compared, and why; in *out* as well."""
+    word, why = diffing.why_nothing(sides, made)
+    left_out = diffing.left_out(sides, made)
+    document = uncompared.document(word, sides.base.label, why, left_out, notes)
+    text = uncompared.text(word, why, left_out, notes)
     if out:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / JSON, to_json(told))
-        write_atomically(out / MARKDOWN, f"{text}\n".encode())
-    click.echo(to_json(told) if as_json else text)
+        uncompared.write(out, text, document)
+    click.echo(to_json(document) if as_json else text)

@@ -1,9 +1,13 @@
 """Hashes of the files that decide a run's numbers: equal hashes, equal content."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from bench.inventory import inventory
+from bench.leavings import is_left_behind
 
 BENCH = Path(__file__).parents[1]
 
@@ -19,6 +23,7 @@ def content(project: Path, bench: Path = BENCH) -> dict[str, Any]:
         "apps": {
             table.parent.name: _hash(apps, [table.parent]) for table in sorted(apps.glob("*/contenders.toml"))
         },
+        **({"shared": shared} if (shared := inventory(project).shared()) else {}),
     }
 
 
@@ -27,16 +32,25 @@ def _hash(above: Path, places: Iterable[Path]) -> str | None:
     files = [file for place in places for file in _files(place)]
     digest = hashlib.sha256()
     for file in files:
-        name, held = str(file.relative_to(above)).encode(), file.read_bytes()
+        name, held = os.fsencode(file.relative_to(above)), file.read_bytes()
         digest.update(b"%d %b %d %b" % (len(name), name, len(held), held))
     return digest.hexdigest()[:16] if files else None
 
 
 def _files(place: Path) -> list[Path]:
-    found = place.rglob("*") if place.is_dir() else [place]
-    return sorted(file for file in found if file.is_file() and not _is_made(file.relative_to(place)))
+    if not place.is_dir():
+        return [place] if place.is_file() else []
+    found = (file for file in _below(place, ()) if file.is_file())
+    return sorted(file for file in found if not is_left_behind(file.relative_to(place).parts))
 
 
-def _is_made(file: Path) -> bool:
-    """Whether tools made it: caches and what editors leave behind decide nothing."""
-    return any(part == "__pycache__" or part.startswith(".") for part in file.parts)
+def _below(folder: Path, above: tuple[str, ...]) -> Iterable[Path]:
+    """Yield the files below *folder*, through links as well: none of them twice on one way."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    for entry in folder.iterdir():
+        if not entry.is_dir():
+            yield entry
+        elif not is_left_behind((entry.name, "in it")):
+            yield from _below(entry, (*above, here))

@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import uv
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
+from bench.runtime.locks import Lock, advice, read_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,9 @@ def environment(contender: Contender, venvs: Path) -> Environment:
 
     Raises UsageError without its interpreter or lock, CannotMeasure where uv fails.
     """
-    lock = Path(contender.root) / "apps" / contender.app / "requirements.txt"
-    if not lock.is_file():
-        raise UsageError(f"{contender.name} has no {lock}: write one, empty if it needs no packages")
+    lock = read_lock(contender)
     python, version = _interpreter(contender)
-    content = lock.read_bytes()
-    key = hashlib.sha256(content + f"{version} {sysconfig.get_platform()}".encode()).hexdigest()
+    key = hashlib.sha256(lock.content + f"{version} {sysconfig.get_platform()}".encode()).hexdigest()
     minor = "".join(version.split(".")[:2])
     folder = venvs / f"{contender.app}-py{minor}-{key[:12]}"
     with _alone(folder):
@@ -107,21 +104,22 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _build(folder: Path, python: str, lock: Path) -> None:
+def _build(folder: Path, python: str, lock: Lock) -> None:
     """Make the environment beside its place, then move it there: a killed build leaves nothing half made."""
     draft = folder.with_name(f"{folder.name}.draft")
     # Relocatable: its scripts find their interpreter after the move.
     _uv(lock, "venv", "--relocatable", "--clear", "--python", python, str(draft))
-    if re.search(r"^\s*[^#\s]", lock.read_text(), re.MULTILINE):
+    if lock.needs_packages:
         # Compiled now, or the first start of a server would take longer than the others.
         options = ("--require-hashes", "--compile-bytecode", "--python", str(draft / "bin/python"))
-        _uv(lock, "pip", "sync", *options, str(lock))
+        _uv(lock, "pip", "sync", *options, str(lock.file))
     draft.rename(folder)
 
 
-def _uv(lock: Path, *arguments: str) -> None:
+def _uv(lock: Lock, *arguments: str) -> None:
     done = subprocess.run(
         [uv.find_uv_bin(), "--quiet", *arguments],
+        cwd=lock.file.parent,  # what it names is beside it
         env=os.environ | {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -131,4 +129,5 @@ def _uv(lock: Path, *arguments: str) -> None:
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         reasons = [line for line in lines if not line.startswith("hint:")] or ["no message"]
-        raise CannotMeasure(f"the environment of {lock} cannot be made: {reasons[-1]}")
+        why = reasons[-1].removeprefix("error: ")
+        raise CannotMeasure(f"the environment of {lock.named} cannot be made: {why}{advice(why)}")

@@ -2,17 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.documents import text_of
 from bench.errors import CannotMeasure, UsageError
+from bench.leavings import is_left_behind
 from bench.model import Contender
 from bench.runtime.containers import described
 from bench.runtime.engine import Engine, reason
+from bench.runtime.locks import read_lock
 
 SERVICE = "contender"  # of docker-compose.yml: how images of apps are built, and what their containers may do
 REPOSITORY = "webframework-bench"
+DOCKERFILE = "apps/Dockerfile"
+VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 PYTHON = "3.13"  # of apps/Dockerfile
 PROGRAMS = Path("/venv/bin")
 HOME = Path("/tmp")
@@ -51,22 +59,77 @@ def image(contender: Contender, engine: Engine, *, source: Path, scratch: Path, 
 
 def tag_of(contender: Contender) -> str:
     """Return the name of a contender's image; raises UsageError without its lock or Dockerfile."""
-    apps = Path(contender.root) / "apps"
-    if not (apps / "Dockerfile").is_file():
-        raise UsageError(f"there is no {apps / 'Dockerfile'}: copy the one of webframework-bench")
-    if not (apps / contender.app / "requirements.txt").is_file():
-        raise UsageError(f"{contender.name} has no {apps / contender.app}/requirements.txt: write one")
+    root = Path(contender.root)
+    if not (root / DOCKERFILE).is_file():
+        raise UsageError(f"there is no {root / DOCKERFILE}: copy the one of webframework-bench")
+    if not (root / "apps" / contender.app / "requirements.txt").is_file():
+        read_lock(contender)  # raises with what makes one
     digest = hashlib.sha256((contender.python or PYTHON).encode())
-    for file in _content(apps, contender.app):
-        digest.update(str(file.relative_to(apps)).encode() + b"\0" + file.read_bytes())
+    for file in sorted(set(_content(root, contender))):
+        held = os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes()
+        mode = b"x" if file.lstat().st_mode & stat.S_IXUSR else b""
+        digest.update(os.fsencode(file.relative_to(root)) + b"\0" + mode + held)
     return f"{REPOSITORY}/{contender.app}:{digest.hexdigest()[:12]}"
 
 
-def _content(apps: Path, app: str) -> Iterator[Path]:
-    yield apps / "Dockerfile"
-    for file in sorted((apps / app).rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
-            yield file
+def _content(root: Path, contender: Contender) -> Iterator[Path]:
+    """Yield every file that the Dockerfile can read: what it copies, or all where that is not plain."""
+    yield root / DOCKERFILE
+    yield from _places(root, root / "apps" / contender.app)
+    for name in (".dockerignore", f"{DOCKERFILE}.dockerignore"):
+        if (root / name).is_file():
+            yield root / name
+    copied = _copied(text_of(root / DOCKERFILE), {"APP": contender.app, "PYTHON": contender.python or PYTHON})
+    for place in [root] if copied is None else copied:
+        places = [root] if place is root else root.glob(str(place).strip("/") or "*")
+        for found in places:
+            yield from _places(root, found)
+
+
+def _copied(dockerfile: str, arguments: Mapping[str, str]) -> list[str] | None:
+    """Return the places of the context that *dockerfile* copies from; None where it may read any."""
+    places: list[str] = []
+    known = dict(arguments)
+    for line in re.sub(r"\\[ \t]*\n", " ", re.sub(r"(?m)^\s*#.*\n", "", dockerfile)).splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word.upper() in ("ARG", "ENV"):
+            name, given, value = rest.strip().partition("=")
+            if given and name not in arguments:
+                known[name] = value.strip("\"'")
+        if word.upper() == "RUN" and "--mount=type=bind" in rest:
+            return None
+        if word.upper() not in ("COPY", "ADD"):
+            continue
+        words = rest.split()
+        options = [one for one in words if one.startswith("--")]
+        if any(one.startswith("--from=") for one in options):
+            continue
+        *sources, _ = words[len(options) :] or [""]
+        for source in sources:
+            written = VARIABLE.sub(lambda one: known.get(one[1] or one[2], one[0]), source)
+            if "$" in written or written[0] in "[<" or written.strip("./") == "":
+                return None
+            places.append(written.removeprefix("./"))
+    return places
+
+
+def _places(root: Path, place: Path) -> Iterator[Path]:
+    """Yield the files at or below *place*, also where that is a link: a build follows it within its context."""
+    yield from _files(place, top=place == root)
+    if place.is_symlink():
+        leads = os.path.relpath(os.path.realpath(place), os.path.realpath(root))
+        if not leads.startswith(".."):
+            yield from _files(root / leads)
+
+
+def _files(place: Path, *, top: bool = False) -> Iterator[Path]:
+    if place.is_symlink() or place.is_file():
+        if not is_left_behind(place.parts[-1:]):
+            yield place
+    elif place.is_dir() and not is_left_behind((place.name, "in it")):
+        for inner in place.iterdir():
+            if not (top and inner.name in ("results", "plans")):
+                yield from _files(inner)
 
 
 def _build(

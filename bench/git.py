@@ -1,0 +1,111 @@
+"""git as a program: what it prints, or why it refuses with its own remedy."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UsageError
+
+NO_CHECKOUT = "not a git repository"
+# A hook that calls us sets these for its own repository; ours is found from its folder.
+OF_A_HOOK = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+)
+# Nothing of the user's repository is written, and nothing runs beside what was called.
+QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """What a call of git left."""
+
+    status: int
+    out: bytes
+    errors: str
+
+    @property
+    def line(self) -> str:
+        """Its output, where that is one line."""
+        return os.fsdecode(self.out).strip()
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in one line that ends with the remedy where git names one."""
+        lines = [line.strip() for line in self.errors.splitlines() if line.strip()]
+        marked = [line for mark in ("fatal: ", "error: ") for line in lines if line.startswith(mark)]
+        first = (marked or lines or ["git prints no reason"])[0]
+        why = re.sub(r"^(fatal|error): ", "", first)
+        remedy = next((line for line in lines if line.startswith("git config ")), "")
+        return f"{why}: `{remedy}`" if remedy else why
+
+
+def call(
+    *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout_s: float | None = None
+) -> Printed:
+    """Call git, in English; raises UsageError where there is none, TimeoutExpired."""
+    inherited = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
+    try:
+        done = subprocess.run(
+            ["git", *QUIET, *arguments],
+            input=stdin,
+            env={**inherited, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(env or {})},
+            capture_output=True,
+            check=False,
+            timeout=timeout_s,
+        )
+    except FileNotFoundError as error:
+        raise UsageError("git is not installed: revisions are compared with it") from error
+    return Printed(status=done.returncode, out=done.stdout, errors=done.stderr.decode(errors="replace"))
+
+
+def refusal(folder: Path) -> str:
+    """Return why git refuses the checkout at *folder*, with its remedy; "" where it does not, or is none."""
+    found = call("-C", str(folder), "rev-parse", "--git-dir", timeout_s=10)
+    return found.reason if found.status and NO_CHECKOUT not in found.errors else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository, with its checkout where it has one."""
+
+    folder: Path  # git's own
+    common: Path  # the same, but for a linked worktree: the folder of its main one
+    top: Path | None  # of the checkout
+
+    def call(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Printed:
+        """Call git on it."""
+        own = str(self.folder)  # where there is no checkout: what its configuration names may be gone
+        where = ("-C", str(self.top)) if self.top else ("--git-dir", own, "--work-tree", own)
+        return call(*where, *arguments, stdin=stdin, env=env)
+
+    def printed(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+        """Return what git prints; raises UsageError with its reason."""
+        found = self.call(*arguments, stdin=stdin, env=env)
+        if found.status:
+            raise UsageError(f"git {arguments[0]} fails in {self.top or self.folder}: {found.reason}")
+        return found.out
+
+    def has(self, commit: str) -> bool:
+        """Return whether it has this commit."""
+        return self.call("cat-file", "-e", f"{commit}^{{commit}}").status == 0
+
+
+def repository(folder: Path) -> Repository:
+    """Return the repository that *folder* is checked out of; raises UsageError."""
+    asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+    found = call("-C", str(folder), "rev-parse", *asked)
+    if found.status:
+        if NO_CHECKOUT in found.errors:
+            raise UsageError(f"{folder} is no git checkout: revisions are compared there")
+        raise UsageError(f"git refuses the checkout at {folder}: {found.reason}")
+    top, own, common = (Path(line) for line in os.fsdecode(found.out).rstrip("\n").split("\n"))
+    return Repository(folder=own, common=(folder / common).resolve(), top=top)

@@ -1,0 +1,187 @@
+"""The lock of an app: requirements.txt, with every file that it includes, and what keeps it from being one."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.documents import text_of
+from bench.errors import CannotMeasure, UsageError
+from bench.model import Contender
+from bench.sources import APPS
+
+NAME = "requirements.txt"
+INCLUDES = re.compile(r"(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|(?=[^\s=-]))(?P<file>.+)")
+EDITABLE = re.compile(r"(-e|--editable)\b")
+REPOSITORY = re.compile(r"(^|[\s@])(git|hg|svn|bzr)\+")
+OPTION = re.compile(r"-{1,2}[a-z]")
+ARCHIVE = re.compile(r"\.(whl|zip|tar\.gz|tar\.bz2|tgz)\b")
+PLACE = re.compile(r"(?:^|@\s*)(file:|\.{1,2}(?:/|\s|$)|/)")
+VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+# Settings of uv that installing a lock does not look at.
+OF_PROJECTS = (
+    "build-backend",
+    "workspace",
+    "sources",
+    "dev-dependencies",
+    "default-groups",
+    "package",
+    "managed",
+)
+# What people have beside an app without a lock, and the command that makes one of it.
+OTHERS = {
+    "uv.lock": "uv export --frozen --no-dev --no-emit-project --output-file {lock}",
+    "poetry.lock": "poetry export --output {lock}",
+    "pdm.lock": "pdm export --prod --output {lock}",
+    "Pipfile.lock": "pipenv requirements --hash > {lock}",
+    "requirements.in": "uv pip compile --generate-hashes {here}requirements.in --output-file {lock}",
+    "pyproject.toml": "uv pip compile --generate-hashes {here}pyproject.toml --output-file {lock}",
+    "setup.cfg": "uv pip compile --generate-hashes {here}setup.cfg --output-file {lock}",
+    "setup.py": "uv pip compile --generate-hashes {here}setup.py --output-file {lock}",
+}
+COMPILE = "uv pip compile --generate-hashes requirements.in --output-file requirements.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A lock that was read with all that it includes."""
+
+    file: Path
+    named: str  # for messages: "apps/shop_app/requirements.txt of shop@worktree"
+    texts: tuple[tuple[str, str], ...]  # of every file, by its path from the first
+    settings: str  # of uv, where the app or a folder above it has some
+
+    @property
+    def content(self) -> bytes:
+        """All that an environment is made from."""
+        first, *rest = self.texts
+        parts = [first[1], *(f"\0{name}\0{text}" for name, text in rest), self.settings]
+        return "".join(parts).encode()
+
+    @property
+    def needs_packages(self) -> bool:
+        """Whether anything is to be installed."""
+        return any(not OPTION.match(line) for _, text in self.texts for line in _lines(text))
+
+
+def named(contender: Contender, name: str) -> str:
+    """Return a file of a contender's app as messages name it: in the project, and of which revision."""
+    return f"{APPS}/{contender.app}/{name} of {contender.name}"
+
+
+def read_lock(contender: Contender) -> Lock:
+    """Return the lock of a contender's app.
+
+    Raises UsageError where it is missing, not UTF-8, or includes what is not there; CannotMeasure where no
+    environment can be made of it.
+    """
+    root = Path(contender.root)
+    file = root / APPS / contender.app / NAME
+    if not file.is_file():
+        raise UsageError(
+            f"{contender.name} has no {APPS}/{contender.app}/{NAME}: {_remedy(root, contender.app)}"
+        )
+    texts: dict[Path, str] = {}
+    _read(contender, file, file, texts)
+    _refuse(contender, file, texts)
+    return Lock(
+        file=file,
+        named=named(contender, NAME),
+        texts=tuple((os.path.relpath(one, file.parent), text) for one, text in texts.items()),
+        settings="".join(_settings(file.parent, root)),
+    )
+
+
+def advice(said: str) -> str:
+    """Return what to do about a lock that uv refuses with these words; "" where they say it all."""
+    if re.search(r"hash|pinned|==", said):
+        return f": a lock has a version and a hash for every package: `{COMPILE}` writes it"
+    return ""
+
+
+def _read(contender: Contender, first: Path, file: Path, texts: dict[Path, str]) -> None:
+    """Read *file* and what it includes into *texts*."""
+    where = f"{_named(contender, first, file)}"
+    try:
+        text = text_of(file)
+    except OSError as error:
+        raise UsageError(f"{where} cannot be read: {error.strerror}") from error
+    except UsageError as error:
+        raise UsageError(str(error).replace(str(file), where)) from error
+    texts[file] = text
+    for line in _lines(text):
+        if not (found := INCLUDES.match(line)):
+            continue
+        name = VARIABLE.sub(lambda one: os.environ.get(one[1], one[0]), found["file"].strip().strip("\"'"))
+        if "://" in name:
+            raise UsageError(
+                f"{where} includes {name}, which may change any time: keep a copy in the project"
+            )
+        inner = Path(os.path.normpath(file.parent / name))
+        if not inner.is_file():
+            raise UsageError(f"{where} includes {name}, which is not there: is it in git?")
+        if inner not in texts:
+            _read(contender, first, inner, texts)
+
+
+def _refuse(contender: Contender, first: Path, texts: dict[Path, str]) -> None:
+    """Raise CannotMeasure for what no hash can cover."""
+    for file, text in texts.items():
+        where = _named(contender, first, file)
+        for line in _lines(text):
+            shown = line if len(line) <= 60 else f"{line[:60]}…"
+            if EDITABLE.match(line):
+                raise CannotMeasure(
+                    f"{where} has `{shown}`, the project itself: its code is laid out anyway, so leave the line out "
+                    "(`uv export --no-emit-project`)"
+                )
+            if REPOSITORY.search(line):
+                raise CannotMeasure(
+                    f"{where} has `{shown}`: no hash can cover a repository, so name an archive of that commit "
+                    "with its hash (`name @ https://….tar.gz --hash=sha256:…`), or a version that is published"
+                )
+            if not OPTION.match(line) and PLACE.search(line) and not ARCHIVE.search(line):
+                raise CannotMeasure(
+                    f"{where} has `{shown}`, a folder: no hash can cover it, so let the app import it by PYTHONPATH "
+                    "in its `env`, or build a wheel of it and name that with its hash"
+                )
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines that say something, continued ones joined, without comments."""
+    for line in re.sub(r"\\\n", " ", text.replace("\r", "\n")).split("\n"):
+        if found := re.sub(r"(^|\s)#.*", "", line).strip():
+            yield found
+
+
+def _settings(folder: Path, root: Path) -> Iterator[str]:
+    """Yield the settings of uv from *folder* up to *root*."""
+    for place in (folder, *folder.parents):
+        if (place / "uv.toml").is_file():
+            yield (place / "uv.toml").read_text(errors="replace")
+        try:
+            project = tomllib.loads((place / "pyproject.toml").read_text(errors="replace"))
+        except (OSError, tomllib.TOMLDecodeError):
+            project = {}
+        settings = project.get("tool", {}).get("uv", {})
+        if of_installs := {key: value for key, value in settings.items() if key not in OF_PROJECTS}:
+            yield repr(of_installs)
+        if place == root:
+            return
+
+
+def _remedy(root: Path, app: str) -> str:
+    for folder in (root / APPS / app, root):
+        for name, command in OTHERS.items():
+            if (folder / name).is_file():
+                here = f"{APPS}/{app}/" if folder != root else ""
+                up = "" if "{here}" in command or not here else f"cd {here} && "
+                lock = NAME if up else f"{APPS}/{app}/{NAME}"
+                return f"make it of {here}{name}: `{up}{command.format(lock=lock, here=here)}`"
+    return "write one, empty if it needs no packages"
+
+
+def _named(contender: Contender, first: Path, file: Path) -> str:
+    return named(contender, os.path.relpath(file, first.parent))

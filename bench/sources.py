@@ -1,0 +1,148 @@
+"""What of a project its servers are made of: `bench.toml`, and which files could matter to which app."""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pydantic import with_config
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
+
+from bench.documents import STRICT, read_toml
+from bench.errors import UsageError
+
+FILE = "bench.toml"
+APPS = "apps"
+SCENARIOS = "apps/scenarios.toml"  # the head's are sent to both sides
+IMAGES = ".dockerignore"  # beside apps/, where images are built
+# Patterns of whole paths below the project, and why a file there cannot matter to a server.
+BESIDE = {
+    reason: re.compile("|".join(patterns))
+    for reason, patterns in {
+        "the benchmark's own": (
+            "(plans|results|apps/checks|apps/evidence)/.*",
+            r"waivers\.toml|bench\.toml|apps/scenarios\.toml",
+        ),
+        "of CI": (
+            r"\.(github|gitlab|circleci|buildkite|azure-pipelines|woodpecker|forgejo|gitea)/.*",
+            r"\.gitlab-ci\.yml|\.travis\.yml|\.drone\.yml|\.cirrus\.yml|\.woodpecker\.yml|\.pre-commit-config\.yaml",
+            r"appveyor\.yml|\.appveyor\.yml|azure-pipelines\.yml|bitbucket-pipelines\.yml|Jenkinsfile|codecov\.yml",
+        ),
+        "of git or an editor": (
+            r"\.git(ignore|attributes|modules)|\.mailmap|\.git-blame-ignore-revs|\.editorconfig",
+            r"\.(vscode|idea)/.*",
+        ),
+        "documentation": (
+            r"[^/]*\.(md|rst)|apps/[^/]*\.(md|rst)",
+            r"(LICEN[SC]E|CHANGELOG|CHANGES|COPYING|AUTHORS|NOTICE)[^/]*",
+            "docs/.*",
+        ),
+    }.items()
+}
+OUTSIDE = f"outside of `source` in {FILE}"
+
+
+@with_config(STRICT)
+class Form(TypedDict, total=False):
+    """The whole file."""
+
+    source: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the files lie that servers of a project are made of."""
+
+    declared: tuple[str, ...] | None = None  # folders and files below the project; None: all that git tracks
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """What is laid out of a revision."""
+        return ("",) if self.declared is None else tuple(dict.fromkeys((APPS, *self.declared, IMAGES)))
+
+    def irrelevant(self, path: str) -> str:
+        """Return why the file at *path* of no app cannot matter to a server; "" where it could."""
+        named = self.declared is not None and any(within(path, one) for one in self.declared if one != APPS)
+        for reason, pattern in BESIDE.items():
+            if pattern.fullmatch(path) and not (named and reason == "documentation"):
+                return reason
+        if self.declared is None or named or within(path, APPS) or path == IMAGES:
+            return ""
+        return OUTSIDE
+
+
+def sources(root: Path) -> Sources:
+    """Return what the project at *root* has in its bench.toml, if it has one; raises UsageError."""
+    file = root / FILE
+    if not file.is_file():
+        return Sources()
+    form = read_toml(file, Form)
+    if "source" not in form:
+        return Sources()
+    declared = []
+    for written in form["source"]:
+        path = PurePosixPath(written)
+        if path.is_absolute() or ".." in path.parts:
+            raise UsageError(
+                f'{file}: source: "{written}" is no path below the project: "apps", "libs/common"'
+            )
+        if not os.path.lexists(root / path):
+            raise UsageError(f'{file}: source: there is no "{written}" below {root}')
+        declared.append("" if str(path) == "." else str(path))
+    return Sources(declared=None if "" in declared else tuple(dict.fromkeys(declared)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """Which folder belongs to which app: all else that could matter is shared."""
+
+    folders: Mapping[str, str]  # "apps/shop_app", or where a link of that name leads → its app
+    sources: Sources
+
+    def app(self, path: str) -> str | None:
+        """Return the app that the file at *path* belongs to."""
+        return next((app for folder, app in self.folders.items() if within(path, folder)), None)
+
+    def irrelevant(self, path: str) -> str:
+        """Return why the file at *path* cannot matter to any server; "" where it could."""
+        return "" if self.app(path) else self.sources.irrelevant(path)
+
+
+def ownership(roots: Iterable[Path], found: Sources) -> Ownership:
+    """Return whose the folders of a project are, by the apps that it has at any of *roots*."""
+    folders: dict[str, str] = {}
+    for root in roots:
+        for table in sorted(root.glob(f"{APPS}/*/contenders.toml")):
+            name = table.parent.name
+            folders[f"{APPS}/{name}"] = name
+            if table.parent.is_symlink():
+                leads = os.path.relpath(os.path.realpath(table.parent), os.path.realpath(root))
+                if not within(leads, ".."):
+                    folders.setdefault(leads, name)
+    return Ownership(folders=folders, sources=found)
+
+
+def within(path: str, folder: str) -> bool:
+    """Return whether *path* is *folder* or lies below it."""
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+def shown(path: str) -> str:
+    """Return *path* fit for one line of a report: what cannot be printed as its number."""
+    return "".join(one if one.isprintable() else _number(one) for one in path)
+
+
+def _number(character: str) -> str:
+    # A byte that is no text is kept as this character: see os.fsdecode.
+    code = ord(character)
+    return (
+        f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode()
+    )
+
+
+def listed(paths: Collection[str], most: int = 5) -> str:
+    """Return *paths* in a sentence, those beyond *most* as their number."""
+    names = [shown(path) for path in sorted(paths)]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
