@@ -12,6 +12,8 @@ from bench.questions import Outcome
 # 1  first
 SCHEMA = 1
 
+ENDED = "ended"  # in `Usage.by_process_s`: processes that ended while the window was open, together
+
 Ending = Literal["complete", "interrupted", "failed"]
 
 
@@ -61,8 +63,8 @@ class Usage:
     """CPU and memory beside a sample; None where the system does not tell."""
 
     elapsed_s: float
-    server_cpu_s: float | None = None
-    by_process_s: Mapping[str, float] = field(default_factory=dict)  # server's process id → of server_cpu_s
+    server_cpu_s: float | None = None  # None beside by_process_s: children that ended took theirs along
+    by_process_s: Mapping[str, float] = field(default_factory=dict)  # process id or ENDED → of server_cpu_s
     database_cpu_s: float | None = None
     client_wait_s: float | None = None  # run delay: the load generator could run, and did not
     busy_s: Mapping[str, float] = field(default_factory=dict)  # core → not idle, whoever it was
