@@ -11,6 +11,7 @@ from bench.analysis import (
     TimeChange,
     Verdict,
     count_changes,
+    process_changes,
     time_changes,
     without_revision,
 )
@@ -79,7 +80,12 @@ def concluded(
         counts=counts,
         waived=waived,
         invalid=tuple(_invalid(analysis)),
-        notes=(*notes, *_skipped(run), *leftover(concerned, [one for _, one in waived], today)),
+        notes=(
+            *notes,
+            *_skipped(run),
+            *process_changes(run),
+            *leftover(concerned, [one for _, one in waived], today),
+        ),
     )
     return replace(told, overall=_overall(analysis, told))
 
