@@ -13,6 +13,7 @@ from bench.analysis import (
     count_changes,
     process_changes,
     time_changes,
+    uncounted,
     without_revision,
 )
 from bench.model import SAME_AGAIN
@@ -84,6 +85,7 @@ def concluded(
             *notes,
             *_skipped(run),
             *process_changes(run),
+            *uncounted(run),
             *leftover(concerned, [one for _, one in waived], today),
         ),
     )

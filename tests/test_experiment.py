@@ -69,7 +69,7 @@ def test_sql_statements_are_counted_before_the_rounds_on_servers_that_are_not_ti
     lab, diary = lab_with(tmp_path)
     experiment.carry_out(journal, lab)
     counting = diary[1 : diary.index("stop")]
-    assert counting[:2] == ["serve one one-fast", "aim at one"]
+    assert counting[:2] == ["serve floor one one-fast", "aim at one"]
     assert len([entry for entry in counting if entry.startswith("warm-up")]) == COUNTING
     assert {(queries.contender, queries.exchange) for queries in journal.run.queries} == {
         (contender, exchange)

@@ -25,6 +25,7 @@ from bench.analysis.revisions import (
     TimeChange,
     count_changes,
     time_changes,
+    uncounted,
     without_revision,
 )
 from bench.analysis.rounds import Round, rounds_of
@@ -94,6 +95,7 @@ __all__ = [
     "spread_of",
     "time_changes",
     "told_ms",
+    "uncounted",
     "utilisation_of",
     "void_of",
     "without_revision",
