@@ -53,7 +53,8 @@ def processes_of(run: Run, contender: Contender) -> Processes | None:
     """Return how many processes did the work of *contender*; None where nothing is known of them."""
     cells: dict[object, list[Record]] = defaultdict(list)
     for record in run.records:
-        measured = record.slice.role in ("measure", "control") and record.void is None
+        # Void slices, too: what others did beside a server does not change who did its work.
+        measured = record.slice.role in ("measure", "control")
         if measured and record.slice.cell.contender == contender.name and record.usage.by_process_s:
             cells[record.slice.cell].append(record)
     records = [record for of_cell in cells.values() for record in of_cell]

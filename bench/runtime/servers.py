@@ -19,6 +19,7 @@ from bench.runtime.statements import DriverStatements, StatementSource
 
 READY_PATH = "/health"
 POLL_S = 0.02
+DONE = "ended with exit status 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,9 @@ def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
 
 
 def _advice(server: ProcessServer, line: str) -> str:
-    """Return what to do about a port that was free when it was chosen; a retry gets another one."""
+    """Return what to do about a daemon, or about a port that was free when it was chosen: run again."""
+    if server.child.ended() == DONE and server.child.left():
+        return "; its first process ended and left others that run on: start it in the foreground"
     taken = re.search("already in use", line, re.IGNORECASE)
     return f"; port {server.address[1]} was taken meanwhile, run again" if taken else ""
 
