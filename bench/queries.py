@@ -1,17 +1,20 @@
-"""SQL statements per request, as PostgreSQL counts them: outside every window, on servers that are not timed.
+"""SQL statements per request: counted outside every window, on servers that are not timed.
 
-One connection asks one exchange for a moment; what its server's own database ran meanwhile, transaction
-statements included, is divided by the requests. Remembered by content, as a pass of the checks is.
+One connection requests one exchange for a moment; what its server's database ran meanwhile, transaction
+statements included, is divided by the requests. PostgreSQL of ours counts by itself; elsewhere the drivers of
+sqlite and MySQL in the server do. Remembered by content, as a pass of the checks is.
 """
 
 import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.documents import read_json, to_json, write_atomically
+from bench.errors import CannotMeasure
 from bench.load import LoadGenerator
 from bench.model import Cell, Contender, Exchange, Load, Scenario, Slice
 from bench.records import Queries, Sample
@@ -19,12 +22,13 @@ from bench.runtime import Runtime, Server
 from bench.scenarios import PLACEHOLDER
 from bench.verification import content_keys
 
-METHOD = 1  # part of what counts are remembered by: one more when they come to be made differently
+METHOD = 2  # part of what counts are remembered by: one more when they come to be made differently
 WINDOW_S = 0.06
 # Before anything is counted every thread of a server has asked something, or opens its connection later.
 WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
 ATTEMPTS = 3
 SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long nothing is asked, and how long that is waited for
+OURS = "postgres"  # a service that counts by itself
 RARELY = 10**9  # to one: a request that needs nothing is drawn only where it is needed
 
 
@@ -60,19 +64,16 @@ class Probe:
 def count(
     asked: Sequence[tuple[Contender, Sequence[Scenario]]], runtime: Runtime, load: LoadGenerator, memory: Path
 ) -> Iterator[Queries]:
-    """Yield what each exchange of those *asked* of a contender asks of its database, if it has one.
+    """Yield what each exchange of those *asked* of a contender asks of its database, or why nobody knows.
 
-    *memory* is the folder of remembered counts. Raises CannotMeasure where a server does not start.
+    *memory* is the folder of remembered counts. Raises CannotMeasure where a server with a database of ours
+    does not start.
     """
-    keys = content_keys([one for one, _ in asked if one.services])
-    files = {
-        one.name: memory / f"{_key(keys[one.name], scenarios)}.json"
-        for one, scenarios in asked
-        if one.services
-    }
+    keys = content_keys([one for one, _ in asked])
+    files = {one.name: memory / f"{_key(keys[one.name], scenarios)}.json" for one, scenarios in asked}
     unknown: dict[Path, tuple[Contender, Sequence[Scenario]]] = {}
     for one, scenarios in asked:
-        if one.name in files and not files[one.name].exists():
+        if not files[one.name].exists():
             unknown.setdefault(files[one.name], (one, scenarios))
     counted = dict(_fresh(unknown, runtime, load)) if unknown else {}
     for name, file in files.items():
@@ -92,10 +93,21 @@ def probes(scenarios: Sequence[Scenario]) -> list[Probe]:
     return sorted(found.values(), key=lambda probe: len(probe.savers))
 
 
+Unknown = Mapping[Path, tuple[Contender, Sequence[Scenario]]]
+
+
 def _fresh(
-    unknown: Mapping[Path, tuple[Contender, Sequence[Scenario]]], runtime: Runtime, load: LoadGenerator
+    unknown: Unknown, runtime: Runtime, load: LoadGenerator
 ) -> Iterator[tuple[Path, tuple[Queries, ...]]]:
-    with runtime.serve([contender for contender, _ in unknown.values()], hash_seed=0) as servers:
+    with ExitStack() as running:
+        contenders = [contender for contender, _ in unknown.values()]
+        try:
+            servers = running.enter_context(runtime.serve(contenders, hash_seed=0, counting=True))
+        except CannotMeasure as error:
+            if all(OURS in one.services for one in contenders):
+                raise
+            yield from _apart(unknown, runtime, load, error)
+            return
         for file, (contender, scenarios) in unknown.items():
             counts = tuple(_counts(servers[contender.name], probes(scenarios), load))
             if all(queries.per_request is not None for queries in counts):
@@ -105,7 +117,45 @@ def _fresh(
         load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
 
 
+def _apart(
+    unknown: Unknown, runtime: Runtime, load: LoadGenerator, error: CannotMeasure
+) -> Iterator[tuple[Path, tuple[Queries, ...]]]:
+    """Count in smaller groups where not all start: it may be that one does not while its drivers are counted.
+
+    *error* is what one of them said.
+    """
+    if len(unknown) == 1:
+        ((file, (contender, scenarios)),) = unknown.items()
+        why = f"its server does not start while drivers are counted: {error}"
+        yield file, tuple(_uncounted(contender, probes(scenarios), why))
+        return
+    ours = {file: one for file, one in unknown.items() if OURS in one[0].services}
+    if ours:
+        yield from _fresh(ours, runtime, load)
+    for file in unknown.keys() - ours.keys():
+        yield from _fresh({file: unknown[file]}, runtime, load)
+
+
+def _uncounted(contender: Contender, probes: Sequence[Probe], why: str) -> Iterator[Queries]:
+    for probe in probes:
+        yield Queries(
+            contender=contender.name, exchange=probe.exchange.name, requests=0, counted_by=None, why=why
+        )
+
+
 def _counts(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Iterator[Queries]:
+    """Yield what the server's own processes, or its database, counted of each probe."""
+    source = server.statement_source()
+    found = tuple(_probed(server, probes, load)) if source.by else ()
+    source = server.statement_source() if source.by else source  # a driver may be loaded when it is needed
+    if source.by is None:
+        yield from _uncounted(server.contender, probes, source.why)
+        return
+    for queries in found:
+        yield replace(queries, counted_by=source.by, drivers=source.drivers)
+
+
+def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Iterator[Queries]:
     exchanges = tuple(probe.exchange for probe in probes)
     everything = Scenario(name=EVERYTHING, exchanges=exchanges, weights=(1,) * len(exchanges))
     target = {server.contender.name: server.address}

@@ -12,6 +12,9 @@ from bench.questions import Outcome
 # 1  first
 SCHEMA = 1
 
+ENDED = "ended"  # in `Usage.by_process_s`: processes that ended while the window was open, together
+
+CountedBy = Literal["PostgreSQL", "driver"]
 Ending = Literal["complete", "interrupted", "failed"]
 
 
@@ -61,8 +64,8 @@ class Usage:
     """CPU and memory beside a sample; None where the system does not tell."""
 
     elapsed_s: float
-    server_cpu_s: float | None = None
-    by_process_s: Mapping[str, float] = field(default_factory=dict)  # server's process id → of server_cpu_s
+    server_cpu_s: float | None = None  # None beside by_process_s: children that ended took theirs along
+    by_process_s: Mapping[str, float] = field(default_factory=dict)  # process id or ENDED → of server_cpu_s
     database_cpu_s: float | None = None
     client_wait_s: float | None = None  # run delay: the load generator could run, and did not
     busy_s: Mapping[str, float] = field(default_factory=dict)  # core → not idle, whoever it was
@@ -111,7 +114,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queries:
-    """What one exchange asks of a contender's database, as PostgreSQL counted it outside every window."""
+    """What one exchange asks of a contender's database, as it was counted outside every window."""
 
     contender: str
     exchange: str
@@ -119,11 +122,20 @@ class Queries:
     failed: int = 0  # requests, its savers' included: the count is then of other work
     statements: Mapping[str, float] = field(default_factory=dict)  # text → calls per request
     remembered: bool = False  # taken over from an earlier run with the same content
+    counted_by: CountedBy | None = "PostgreSQL"  # None: nobody counted
+    drivers: tuple[str, ...] = ()  # counted by drivers: those that ran anything while they were counted
+    why: str = ""  # nobody counted
 
     @property
     def per_request(self) -> float | None:
-        """Statements per request, those of transactions included; None where that cannot be told."""
-        return sum(self.statements.values(), 0.0) if self.requests and not self.failed else None
+        """Statements per request, those of transactions included; None where that is not known."""
+        known = self.counted_by and self.requests and not self.failed
+        return sum(self.statements.values(), 0.0) if known else None
+
+    @property
+    def unseen(self) -> bool:
+        """Whether no driver that is counted ran anything: a count of none, or of another driver's."""
+        return self.counted_by == "driver" and not self.drivers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,9 @@ from bench.analysis import (
     TimeChange,
     Verdict,
     count_changes,
+    process_changes,
     time_changes,
+    uncounted,
     without_revision,
 )
 from bench.model import SAME_AGAIN
@@ -79,7 +81,13 @@ def concluded(
         counts=counts,
         waived=waived,
         invalid=tuple(_invalid(analysis)),
-        notes=(*notes, *_skipped(run), *leftover(concerned, [one for _, one in waived], today)),
+        notes=(
+            *notes,
+            *_skipped(run),
+            *process_changes(run),
+            *uncounted(run),
+            *leftover(concerned, [one for _, one in waived], today),
+        ),
     )
     return replace(told, overall=_overall(analysis, told))
 

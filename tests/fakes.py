@@ -8,6 +8,7 @@ from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.model import Contender, Slice
 from bench.records import Sample, Usage
+from bench.runtime.statements import StatementSource
 
 Diary = list[str]
 
@@ -29,6 +30,11 @@ class FakeServer:
 
     def statements(self):
         return {}
+
+    def statement_source(self):
+        if self.contender.services:
+            return StatementSource(by="PostgreSQL")
+        return StatementSource(by=None, why="a fake counts nothing")
 
     def ended(self):
         return self.died
@@ -54,7 +60,12 @@ class FakeRuntime:
 
     @contextmanager
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
+        self,
+        contenders: Sequence[Contender],
+        *,
+        hash_seed: int,
+        timed: bool = True,
+        counting: bool = False,
     ) -> Iterator[dict[str, FakeServer]]:
         self.servings += 1
         self.diary.append(f"serve {' '.join(one.name for one in contenders)}")

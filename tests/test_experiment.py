@@ -69,13 +69,14 @@ def test_sql_statements_are_counted_before_the_rounds_on_servers_that_are_not_ti
     lab, diary = lab_with(tmp_path)
     experiment.carry_out(journal, lab)
     counting = diary[1 : diary.index("stop")]
-    assert counting[:2] == ["serve one one-fast", "aim at one"]
+    assert counting[:2] == ["serve floor one one-fast", "aim at one"]
     assert len([entry for entry in counting if entry.startswith("warm-up")]) == COUNTING
-    assert {(queries.contender, queries.exchange) for queries in journal.run.queries} == {
+    assert {(one.contender, one.exchange) for one in journal.run.queries if one.counted_by} == {
         (contender, exchange)
         for contender in ("one", "one-fast", "one~aa")
         for exchange in ("hello", "create", "delete")
     }
+    assert [one.contender for one in journal.run.queries if not one.counted_by] == ["floor"]
 
 
 def test_data_is_put_back_after_half_a_second_of_load_that_wrote_and_before_anything_else_is_asked(

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from bench import contenders, queries, scenarios
+from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.records import Sample
+from bench.runtime.statements import StatementSource
 from tests.fakes import FakeServer
-from tests.projects import make_project
+from tests.projects import CONTENDERS, make_project
 
+PG = StatementSource(by="PostgreSQL")
 COSTS = {  # exchange → what one request of it has the database run
     "hello": {},
     "create": {"BEGIN": 1, "INSERT": 1, "COMMIT": 1},
@@ -21,8 +24,13 @@ COSTS = {  # exchange → what one request of it has the database run
 class CountingServer(FakeServer):
     ran: Counter = field(default_factory=Counter)
 
+    source: StatementSource = PG
+
     def statements(self):
         return dict(self.ran)
+
+    def statement_source(self):
+        return self.source
 
 
 @dataclass
@@ -32,12 +40,20 @@ class CountingLab:
     answered: int = 10
     setting_up: int = 0  # slices on one connection in which a connection to the database is set up
     failing: str = ""
+    sources: dict[str, StatementSource] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()  # contenders that do not start
     served: list[str] = field(default_factory=list)
 
     @contextmanager
-    def serve(self, contenders, *, hash_seed):
-        self.served += [one.name for one in contenders]
-        self.servers = {one.name: CountingServer(one, []) for one in contenders}
+    def serve(self, contenders, *, hash_seed, counting):
+        assert counting
+        names = [one.name for one in contenders]
+        if self.broken.intersection(names):
+            raise CannotMeasure(f"{' and '.join(names)} ended before it was ready")
+        self.served += names
+        self.servers = {
+            one.name: CountingServer(one, [], source=self.sources.get(one.name, PG)) for one in contenders
+        }
         yield self.servers
 
     def prepare(self, targets, scenarios):
@@ -113,11 +129,54 @@ def test_counts_are_remembered_until_the_app_changes(root):
     assert (first.served, again.served, changed.served) == (["one"], [], ["one"])
 
 
-def test_a_twin_is_not_asked_twice_and_who_has_no_database_not_at_all(root):
+def test_a_twin_is_not_asked_twice(root):
     lab = CountingLab()
-    found = counted(root, lab, "floor", "one", "one~aa")
+    found = counted(root, lab, "one", "one~aa")
     assert lab.served == ["one"]
     assert [one.contender for one in found] == ["one"] * 3 + ["one~aa"] * 3
+
+
+def test_without_a_database_of_ours_drivers_count_and_the_count_says_so(root):
+    by_driver = StatementSource(by="driver", drivers=("sqlite3",))
+    lab = CountingLab(sources={"floor": by_driver})
+    found = counted(root, lab, "floor", "one")
+    assert lab.served == ["floor", "one"]
+    assert {(one.contender, one.counted_by, one.drivers) for one in found} == {
+        ("floor", "driver", ("sqlite3",)),
+        ("one", "PostgreSQL", ()),
+    }
+    assert [one.counted_by for one in counted(root, CountingLab(), "floor")] == ["driver"] * 3
+
+
+def test_what_nobody_counts_has_the_reason_and_is_no_count_of_none(root):
+    lab = CountingLab(sources={"floor": StatementSource(by=None, why="nobody looks")})
+    found = counted(root, lab, "floor")
+    assert {(one.exchange, one.per_request, one.why) for one in found} == {
+        (exchange, None, "nobody looks") for exchange in COSTS
+    }
+    again = CountingLab()
+    assert costs(counted(root, again, "floor")) == COSTS
+    assert again.served == ["floor"]
+
+
+def test_a_server_that_does_not_start_while_it_is_counted_stops_nobody(root):
+    lab = CountingLab(broken=frozenset({"floor"}))
+    alone = CONTENDERS.replace(
+        "[floor]",
+        '[other]\nstack = "Other"\ninterface = "wsgi"\nserver = "tiny"\ncommand = "serve"\n\n[floor]',
+    )
+    (root / "apps" / "one_app" / "contenders.toml").write_text(alone)
+    found = counted(root, lab, "floor", "other", "one")
+    assert sorted(lab.served) == ["one", "other"]
+    assert {one.why for one in found if one.contender == "floor"} == {
+        "its server does not start while drivers are counted: floor ended before it was ready"
+    }
+    assert costs([one for one in found if one.contender == "other"]) == COSTS
+
+
+def test_a_server_with_a_database_of_ours_that_does_not_start_is_an_error(root):
+    with pytest.raises(CannotMeasure, match="one ended"):
+        counted(root, CountingLab(broken=frozenset({"one"})), "one", "floor")
 
 
 def test_a_window_too_short_for_a_saver_and_what_it_saves_for_gives_no_count(root):

@@ -35,3 +35,32 @@ def test_a_count_that_cannot_be_told_says_why():
     failed, unanswered = table_of(counted("flask", 1.0, failed=3), counted("django", 1.0, requests=0)).notes
     assert failed == "flask, posts: no count, as 3 requests failed meanwhile."
     assert unanswered == "django, posts: no count, as no request was answered in time."
+
+
+def test_what_nobody_counted_is_not_in_the_table_and_says_why():
+    nobody = counted(
+        "django", 0.0, requests=0, statements={}, counted_by=None, why="a server we did not start"
+    )
+    table = table_of(counted("flask", 1.0), nobody, nobody)
+    assert list(table.counts) == ["flask"]
+    assert table.notes == ("django: not counted: a server we did not start.",)
+
+
+def test_no_statement_of_any_driver_is_no_count():
+    table = table_of(counted("flask", 0.0, statements={}, counted_by="driver"))
+    assert (table.counts, table.notes) == ({}, ())
+
+
+def test_who_counted_stands_above_the_table():
+    by_driver = counted("django", 2.0, counted_by="driver", drivers=("sqlite3",))
+    assert table_of(counted("flask", 1.0)).how == (
+        "Counted by PostgreSQL itself (pg_stat_statements), transaction statements included, on servers that "
+        "were not timed."
+    )
+    assert table_of(by_driver).how == (
+        "Counted in the server as its driver runs them (sqlite3), transaction statements included, on "
+        "servers that were not timed."
+    )
+    assert table_of(counted("flask", 1.0), by_driver).how.startswith(
+        "Counted by PostgreSQL itself (pg_stat_statements) or in the server as its driver runs them (sqlite3)"
+    )

@@ -74,6 +74,111 @@ def test_one_more_statement_per_request_is_a_regression_by_itself():
     assert dict(count.appeared) == {READ: 1.0, "SELECT 1": 1.0}
 
 
+def counted_by(run, base, head, statements=(1.0, 1.0), exchange="users-read"):
+    """Counts of a base and a head, each a way to count and its drivers."""
+    known = [
+        Queries(
+            contender=name,
+            exchange=exchange,
+            requests=100 if way else 0,
+            statements={READ: calls} if calls else {},
+            counted_by=way,
+            drivers=drivers,
+            why="" if way else "it loads psycopg2, whose statements are not counted",
+        )
+        for name, (way, drivers), calls in zip((BASE, HEAD), (base, head), statements, strict=True)
+    ]
+    return replace(run, queries=(*run.queries, *known))
+
+
+PG, SQLITE, NONE, NOBODY = ("PostgreSQL", ()), ("driver", ("sqlite3",)), ("driver", ()), (None, ())
+
+
+def statements_of(told):
+    return [(one.base, one.head, one.verdict) for one in told.counts if one.counted == "statements"]
+
+
+def about_sql(run):
+    told = conclude(run)
+    return [note for note in told.notes if "SQL" in note], text(analyse(run), told)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "note"),
+    [
+        (
+            NOBODY,
+            SQLITE,
+            "SQL statements were not counted for fastapi: "
+            "the base: it loads psycopg2, whose statements are not counted.",
+        ),
+        (
+            NONE,
+            NONE,
+            "SQL statements of fastapi: none was seen in any driver that is counted; none is compared.",
+        ),
+        (
+            PG,
+            SQLITE,
+            "SQL statements are not compared for fastapi: "
+            "counted by PostgreSQL in the base, by driver in the head.",
+        ),
+    ],
+)
+def test_what_nobody_counted_is_not_said_to_be_as_it_was(base, head, note):
+    run = counted_by(measured(), base, head, (0.0, 0.0))
+    notes, verdict = about_sql(run)
+    assert notes == [note]
+    assert statements_of(conclude(run)) == []
+    assert "Counts (response bytes, memory): 2 of 2 as they were." in verdict
+    assert conclude(run).overall == "EQUIVALENT"
+
+
+def test_one_driver_may_take_the_place_of_another():
+    run = counted_by(measured(), SQLITE, ("driver", ("pymysql",)))
+    assert statements_of(conclude(run)) == [(1.0, 1.0, "equivalent")]
+    assert "Counts (SQL per request, response bytes, memory): 3 of 3" in about_sql(run)[1]
+
+
+def test_statements_of_a_head_whose_base_has_none_are_a_regression():
+    run = counted_by(measured(), NONE, SQLITE, (0.0, 3.0))
+    told = conclude(run)
+    assert told.overall == "REGRESSED"
+    assert statements_of(told) == [(0.0, 3.0, "slower")]
+    assert "SQL statements 0 → 3 per request" in text(analyse(run), told)
+    assert document(analyse(run), told, 1)["counts"][0]["head"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "verdict"),
+    [
+        (1000.0, 1010.0, "slower"),
+        (1000.0, 1001.0, "slower"),
+        (1000.0, 1000.4, "equivalent"),
+        (1001.0, 1000.0, "faster"),
+        (3.0, 3.02, "equivalent"),
+        (3.0, 3.5, "slower"),
+        (0.0, 0.005, "equivalent"),
+        (0.0, 0.0, "equivalent"),
+        (2.0, 0.0, "faster"),
+    ],
+)
+def test_one_more_statement_is_seen_however_many_there_are(base, head, verdict):
+    run = counted_by(measured(), SQLITE, SQLITE, (base, head))
+    assert [of_verdict for *_, of_verdict in statements_of(conclude(run))] == [verdict]
+
+
+def test_an_exchange_whose_requests_failed_is_named_as_not_counted():
+    run = counted_by(measured(), SQLITE, SQLITE)
+    failed = replace(run.queries[1], failed=7)
+    notes, _ = about_sql(replace(run, queries=(run.queries[0], failed)))
+    assert notes == [f"SQL statements were not counted for {HEAD}, users-read: 7 requests failed."]
+
+
+def test_counts_of_files_from_before_drivers_were_counted_are_postgresqls():
+    assert Queries(contender="one", exchange="read", requests=1, statements={READ: 1.0}).per_request == 1.0
+
+
 def test_a_longer_response_and_more_memory_are_seen():
     def grown(record):
         if record.slice.cell.contender != HEAD:

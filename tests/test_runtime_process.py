@@ -49,6 +49,8 @@ SCRIPTS = {
     "branching.py": BRANCHING,
     "wrapper.py": WRAPPER,
     "broken.py": "import a_module_that_is_not_there",
+    "daemon.py": "import os, sys\nif os.fork(): sys.exit(0)\nos.setsid()\nif os.fork(): sys.exit(0)\n"
+    "import time; time.sleep(0.3)\n" + SERVER,
     "idle.py": "import time; print('waiting for nothing', flush=True); time.sleep(60)",
     "unwell.py": SERVER.replace("send_response(200)", "send_response(503)"),
 }
@@ -117,6 +119,17 @@ def eventually(condition, timeout_s=5.0):
     while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return met
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of other processes")
+def test_a_server_that_leaves_the_foreground_is_named_and_nothing_of_it_is_left(runtime, contender):
+    away = contender(command="python daemon.py")
+    runtime.prepare([away])
+    message = r"its first process ended and left others that run on: start it in the foreground"
+    with pytest.raises(CannotMeasure, match=message), runtime.serve([away], hash_seed=1):
+        pass
+    daemons = [one for one in psutil.process_iter(["cmdline"]) if "daemon.py" in (one.info["cmdline"] or [])]
+    assert not [one for one in daemons if runs(one.pid)]
 
 
 def test_every_contender_is_up_at_once_on_a_port_of_its_own(runtime, contender):

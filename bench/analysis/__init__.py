@@ -25,6 +25,7 @@ from bench.analysis.revisions import (
     TimeChange,
     count_changes,
     time_changes,
+    uncounted,
     without_revision,
 )
 from bench.analysis.rounds import Round, rounds_of
@@ -36,7 +37,7 @@ from bench.analysis.trends import Point, Track, Trend
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
-from bench.analysis.workers import UNEVEN, cores_told, server_cores
+from bench.analysis.workers import UNEVEN, cores_told, process_changes, server_cores
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
@@ -85,6 +86,7 @@ __all__ = [
     "log_ratios",
     "metrics_of",
     "more_rounds",
+    "process_changes",
     "rounds_for",
     "rounds_of",
     "same_core",
@@ -93,6 +95,7 @@ __all__ = [
     "spread_of",
     "time_changes",
     "told_ms",
+    "uncounted",
     "utilisation_of",
     "void_of",
     "without_revision",

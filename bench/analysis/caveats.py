@@ -6,7 +6,14 @@ from bench.analysis.bounds import NEAR_CEILING
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
-from bench.analysis.workers import UNEVEN, cores_told, server_cores
+from bench.analysis.workers import (
+    UNEVEN,
+    Processes,
+    cores_told,
+    other_than_declared,
+    processes_of,
+    server_cores,
+)
 from bench.model import Contender
 from bench.records import Run
 
@@ -19,9 +26,11 @@ SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
     """Return what a reader must know before using *row*, what concerns the row alone first."""
     contender = next(one for one in run.contenders if one.name == row.cell.contender)
+    processes = processes_of(run, contender)
     return (
         *_of_row(row),
         *_of_servers(run, row, contender),
+        *_of_processes(row, processes),
         *_of_contender(run, contender),
         *_of_run(run),
     )
@@ -83,6 +92,19 @@ def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
         )
     if seen and seen.state == "unsteady":
         yield f"unsteady: half of a server's slices lie over {seen.deviation * 100:.0f} % from its middle"
+
+
+def _of_processes(row: Row, processes: Processes | None) -> Iterator[str]:
+    """Yield what its processes have to do with what is declared of them."""
+    if processes is None:
+        return
+    if odd := other_than_declared(processes):
+        yield odd
+    if row.utilisation.server is None and row.requests:
+        yield (
+            "no CPU: a process of its server ignores SIGCHLD, so what its children used is in no clock; "
+            "let it wait for them"
+        )
 
 
 def _uneven(imbalance: float) -> str:

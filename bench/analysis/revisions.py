@@ -17,8 +17,10 @@ from bench.records import Queries, Record, Run
 Side = Literal["slower", "faster"]
 Counted = Literal["statements", "response_bytes", "memory_bytes"]
 
-# What a count may grow by: statements by what a connection set up under way is, lengths and memory by little.
+# What a count may grow by: statements by what a connection set up under way is, and by less than one more of
+# any number; lengths and memory by little.
 COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
+HALF = 0.5  # of a statement: a thousand may not grow by ten
 
 
 SIDES: tuple[Side, Side] = ("slower", "faster")
@@ -127,7 +129,9 @@ def _statements(run: Run) -> Iterator[CountChange]:
         base = counted.get((reference, exchange))
         if base is None or reference == name or name.endswith(SAME_AGAIN):
             continue
-        if base.per_request is not None and head.per_request is not None:
+        if base.per_request is None or head.per_request is None or (base.unseen and head.unseen):
+            continue
+        if base.counted_by == head.counted_by:
             yield CountChange(
                 contender=without_revision(name),
                 counted="statements",
@@ -138,6 +142,34 @@ def _statements(run: Run) -> Iterator[CountChange]:
                 appeared=_more(head, base),
                 gone=_more(base, head),
             )
+
+
+def uncounted(run: Run) -> Iterator[str]:
+    """Yield of which contenders no statements are compared, and why."""
+    by_name: dict[str, list[Queries]] = {}
+    for one in run.queries:
+        by_name.setdefault(one.contender, []).append(one)
+    for name, head in by_name.items():
+        reference = run.plan.reference_of(name)
+        base = by_name.get(reference, [])
+        if not base or reference == name or name.endswith(SAME_AGAIN):
+            continue
+        which = without_revision(name)
+        ways = {one.counted_by for one in (*base, *head)}
+        if None in ways:
+            sides = (("base", base), ("head", head))
+            whys = {side: one.why for side, of in sides for one in of if one.counted_by is None}
+            reasons = "; ".join(f"the {side}: {why}" for side, why in whys.items())
+            yield f"SQL statements were not counted for {which}: {reasons}."
+        elif len(ways) > 1:
+            ways_of = " in the base, by ".join(str(of[0].counted_by) for of in (base, head))
+            yield f"SQL statements are not compared for {which}: counted by {ways_of} in the head."
+        elif all(one.unseen for one in (*base, *head)):
+            yield f"SQL statements of {which}: none was seen in any driver that is counted; none is compared."
+        for one in (*base, *head):
+            if one.counted_by and one.per_request is None:
+                why = f"{one.failed:,} requests failed" if one.failed else "no request was answered in time"
+                yield f"SQL statements were not counted for {one.contender}, {one.exchange}: {why}."
 
 
 def _more(one: Queries, other: Queries) -> Mapping[str, float]:
@@ -188,6 +220,11 @@ def _memory(records: Sequence[Record]) -> float | None:
 
 def _count_verdict(counted: Counted, base: float, head: float) -> Verdict:
     margin = COUNT_MARGINS[counted]
+    if counted == "statements":
+        allowed = min(HALF, margin * max(1.0, min(base, head)))
+        if abs(head - base) <= allowed:
+            return "equivalent"
+        return "slower" if head > base else "faster"
     if head > base * (1 + margin):
         return "slower"
     return "faster" if head < base / (1 + margin) else "equivalent"

@@ -2,13 +2,20 @@
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from bench.records import ENDED
+
 PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
+IGNORED = re.compile(r"^SigIgn:\s*([0-9a-f]+)", re.MULTILINE)  # proc_pid_status(5)
+STEPS_S = 0.02  # what two times, both cut off to 10 ms, may lack
 
 
 def cpu_readings(pids: Iterable[int]) -> dict[int, float]:
@@ -31,6 +38,61 @@ def cpu_seconds(before: Mapping[int, float], after: Mapping[int, float]) -> floa
     return sum(cpu_by_process(before, after).values()) if after else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """CPU seconds of a tree at one moment: of its live processes, and of children that have ended."""
+
+    live: Mapping[int, float]  # process id → its own; nanosecond clocks on Linux
+    ended: Mapping[int, float]  # parent → its children that have ended, and theirs; in steps of 10 ms
+
+    @classmethod
+    def of(cls, pids: Sequence[int], *, with_new: bool = False) -> "Clocks":
+        """Read *pids* now; *with_new*: then the processes that have come below them since."""
+        live = cpu_readings(pids)
+        if with_new:
+            live |= cpu_readings(below(pids))
+        return cls(live=live, ended={pid: used_s for pid in live if (used_s := _ended_s(pid))})
+
+
+def used_between(before: Clocks, after: Clocks) -> dict[str, float]:
+    """Return the CPU seconds of each process of a tree between two readings, by its id.
+
+    What was used by processes that ended in between is under `ENDED`, which steps of 10 ms may put a little
+    below zero. Without any, no number comes from that coarse clock.
+    """
+    used = {str(pid): used_s for pid, used_s in cpu_by_process(before.live, after.live).items()}
+    ended = gone(before, after)
+    if not ended and before.ended == after.ended:
+        return used
+    known_s = sum(before.live[pid] for pid in ended)
+    ended_s = sum(after.ended.values()) - sum(before.ended.values()) - known_s
+    return used | {ENDED: max(-STEPS_S, ended_s)}
+
+
+def gone(before: Clocks, after: Clocks) -> list[int]:
+    """Return the processes that ended between two readings, those whose id came back included."""
+    return [pid for pid, then_s in before.live.items() if after.live.get(pid, -1.0) < then_s]
+
+
+def below(pids: Sequence[int]) -> list[int]:
+    """Return the processes below *pids* as they are now, *pids* left out; none off Linux."""
+    found, due = set(pids), list(pids)
+    while due:
+        new = [child for child in _children(due.pop()) if child not in found]
+        found.update(new)
+        due += new
+    return sorted(found.difference(pids))
+
+
+def ignores_children(pid: int) -> bool:
+    """Return whether *pid* ignores SIGCHLD: Linux then adds what its children used to no clock."""
+    try:
+        mask = IGNORED.search(Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return False
+    return bool(mask and int(mask[1], 16) >> (signal.SIGCHLD - 1) & 1)
+
+
 def tree_seconds(pids: Sequence[int]) -> float | None:
     """Return the CPU seconds that a tree of processes has used so far, children of its first included.
 
@@ -51,11 +113,13 @@ def memory_bytes(pids: Iterable[int]) -> int | None:
 
 
 def _children(pid: int) -> list[int]:
-    """Return the children of a process of one thread as they are now; none where the system does not tell."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+    """Return the children of a process, whichever of its threads made them; none off Linux."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    return found
 
 
 def _ended_s(pid: int) -> float:

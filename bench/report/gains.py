@@ -134,7 +134,7 @@ def _statements(analysis: Analysis, cell: Cell) -> str:
     counts = {
         queries.exchange: queries.per_request
         for queries in analysis.run.queries
-        if queries.contender == cell.contender
+        if queries.contender == cell.contender and not queries.unseen
     }
     asked = [counts.get(exchange.name) for exchange in scenario.exchanges]
     known = [count for count in asked if count is not None]

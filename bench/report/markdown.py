@@ -12,7 +12,7 @@ from bench.report.panels import caveats_everywhere, panels
 from bench.report.scaling import by_workers
 from bench.report.sentences import headline, notes
 from bench.report.series import apart, series_of
-from bench.report.statements import COUNTED, per_request, statement_table
+from bench.report.statements import per_request, statement_table
 
 FILE = "report.md"
 
@@ -60,7 +60,6 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         steadiness_headings=steadiness.HEADINGS,
         steadiness_notes=tuple(steadiness.notes(run)),
         statements=statement_table(run),
-        counted=COUNTED,
         words=wording,
     )
 

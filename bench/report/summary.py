@@ -176,7 +176,12 @@ def _queries(queries: Queries) -> dict[str, Any]:
         "exchange": queries.exchange,
         "per_request": rounded(queries.per_request),
         "statements": {text: rounded(calls) for text, calls in queries.statements.items()},
+        **({} if queries.counted_by == "PostgreSQL" else _counted_elsewhere(queries)),
     }
+
+
+def _counted_elsewhere(queries: Queries) -> dict[str, Any]:
+    return {"counted_by": queries.counted_by, "drivers": list(queries.drivers), "why": queries.why or None}
 
 
 def _throughputs(floors: Iterable[Comparison]) -> Iterator[Comparison]:

@@ -20,6 +20,7 @@ SCHEMA = 1
 JSON, MARKDOWN, JUNIT = "verdict.json", "verdict.md", "verdict.xml"
 
 COUNTED = {"statements": "SQL statements", "response_bytes": "response bytes", "memory_bytes": "memory"}
+KINDS = COUNTED | {"statements": "SQL per request"}
 SAYS = {
     "REGRESSED": "it got slower",
     "IMPROVED": "it got faster",
@@ -143,7 +144,8 @@ def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
         )
     if told.counts:
         same = sum(one.verdict == "equivalent" for one in told.counts)
-        yield f"Counts (SQL per request, response bytes, memory): {same} of {len(told.counts)} as they were."
+        kinds = ", ".join(KINDS[kind] for kind in KINDS if any(one.counted == kind for one in told.counts))
+        yield f"Counts ({kinds}): {same} of {len(told.counts)} as they were."
     for floor in analysis.noise_floors:
         if floor.metric == "service_demand_us":
             ratio = both(floor.ratio, of_ratio=True)

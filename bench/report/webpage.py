@@ -17,7 +17,7 @@ from bench.report.panels import Panel, caveats_everywhere, panels
 from bench.report.scaling import by_workers
 from bench.report.sentences import gist, notes
 from bench.report.series import apart, series_of
-from bench.report.statements import COUNTED, per_request, statement_table
+from bench.report.statements import per_request, statement_table
 
 FILE = "report.html"
 
@@ -88,7 +88,6 @@ def report_html(
         steadiness_headings=steadiness.HEADINGS,
         steadiness_notes=tuple(steadiness.notes(run)),
         statements=statement_table(run),
-        counted=COUNTED,
         method=tuple(method.method(run, shown)),
         scope=method.SCOPE,
         fingerprint=facts(run.fingerprint),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.model import Contender
+from bench.runtime.statements import StatementSource
 
 
 class Server(Protocol):
@@ -34,7 +35,10 @@ class Server(Protocol):
         """Put its database back to the seeded state and empty its caches; nothing where it has none."""
 
     def statements(self) -> Mapping[str, int]:
-        """Return how often its database has run each SQL statement so far; nothing where it has none."""
+        """Return how often it has had each SQL statement run so far; nothing where nobody counts."""
+
+    def statement_source(self) -> StatementSource:
+        """Return who counts its statements, or why nobody does."""
 
     def ended(self) -> str | None:
         """Return how it ended ("killed by signal 9"), or None while it runs."""
@@ -58,11 +62,17 @@ class Runtime(Protocol):
         """
 
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
+        self,
+        contenders: Sequence[Contender],
+        *,
+        hash_seed: int,
+        timed: bool = True,
+        counting: bool = False,
     ) -> AbstractContextManager[Mapping[str, Server]]:
         """Start each contender afresh, all up together; stop them all on exit. Raises CannotMeasure.
 
-        Where nothing is *timed* they may use every core.
+        Where nothing is *timed* they may use every core. *counting*: where no database of ours counts the
+        statements of a server, the drivers in it do, which costs it time.
         """
 
     def check(self) -> None:

@@ -18,6 +18,7 @@ from bench.runtime.launch import launched
 from bench.runtime.leftovers import Ledger
 from bench.runtime.logs import tail_of, telling_line
 
+MARKS = frozenset({"HOST", "PORT", "HOME"})  # variables of a server that no other process has alike
 GRACE_S = 3.0  # gunicorn's gthread lingers for 2 s where keep-alive connections are open
 
 
@@ -38,6 +39,9 @@ class Running(Protocol):
     def ended(self) -> str | None:
         """Return how it ended ("killed by signal 9"), or None while it runs."""
 
+    def left(self) -> tuple[int, ...]:
+        """Return what runs on though its first process has ended, as a daemon does."""
+
     def log_tail(self) -> str:
         """Return the last lines of its log."""
 
@@ -53,6 +57,7 @@ class Child:
     log: Path
     stop_signal: signal.Signals
     started: float  # perf_counter
+    marks: Mapping[str, str]  # of its environment: what it and all that it starts have, and nobody else
 
     def pids(self) -> tuple[int, ...]:
         """Return the whole tree as it is now; empty once its first process has ended."""
@@ -66,6 +71,12 @@ class Child:
         if status is None:
             return None
         return f"killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+
+    def left(self) -> tuple[int, ...]:
+        """Return what runs on though its first process has ended, as a daemon does: known by its marks."""
+        if self.process.poll() is None or not self.marks:
+            return ()
+        return tuple(process.pid for process in psutil.process_iter() if _has(process, self.marks))
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of its log."""
@@ -119,7 +130,8 @@ class Children:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            child = Child(process=process, log=log, stop_signal=stop_signal, started=started)
+            marks = {name: env[name] for name in MARKS} if env.keys() >= MARKS else {}
+            child = Child(process=process, log=log, stop_signal=stop_signal, started=started, marks=marks)
             self._started.append(child)
             self._ledger.note_process(process.pid, folder)
         return child
@@ -143,7 +155,7 @@ def interrupts_held() -> Iterator[None]:
 
 def _stop(children: Sequence[Child], grace_s: float) -> None:
     """Ask all at once, wait for the slowest, then kill whatever any of them left."""
-    family = [process for child in children for process in _family(child)]
+    family = [process for child in children for process in _family((*child.pids(), *child.left()))]
     for child in children:
         _signal_group(child, child.stop_signal)
     _wait_while(lambda: any(child.process.poll() is None for child in children), grace_s)
@@ -175,8 +187,16 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
-def _family(child: Child) -> Iterator[psutil.Process]:
-    for pid in child.pids():
+def _has(process: psutil.Process, marks: Mapping[str, str]) -> bool:
+    """Return whether *marks* are in the environment of a process that runs."""
+    try:
+        return marks.items() <= process.environ().items() and runs(process)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _family(pids: Iterable[int]) -> Iterator[psutil.Process]:
+    for pid in pids:
         with suppress(psutil.NoSuchProcess):
             yield psutil.Process(pid)
 

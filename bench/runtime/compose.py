@@ -32,6 +32,7 @@ from bench.runtime.servers import ProcessServer
 from bench.runtime.services import OwnServices, Services, known_services
 
 FILE = "docker-compose.yml"
+UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"
 
 
 class ComposeRuntime:
@@ -108,11 +109,17 @@ class ComposeRuntime:
 
     @contextmanager
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
+        self,
+        contenders: Sequence[Contender],
+        *,
+        hash_seed: int,
+        timed: bool = True,
+        counting: bool = False,
     ) -> Iterator[Mapping[str, ProcessServer]]:
         """Start each contender afresh, all up together; on exit remove them all, and their services.
 
-        Where nothing is *timed* they may use every core.
+        Where nothing is *timed* they may use every core. *counting* needs a database of ours: drivers in
+        images are not counted.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
@@ -174,7 +181,9 @@ class ComposeRuntime:
             logs[name] = self._logs / log_name(contender.name, number)
         up = group.start(images.SERVICE, said, logs)
         return [
-            ProcessServer(contender=one, address=(HOST, port), child=child, services=services)
+            ProcessServer(
+                contender=one, address=(HOST, port), child=child, services=services, uncounted=UNCOUNTED
+            )
             for one, port, child, services in zip(contenders, ports, up.values(), given, strict=True)
         ]
 

@@ -54,6 +54,10 @@ class Container:
         status, signal = state["ExitCode"], state["ExitCode"] - SIGNALLED
         return f"killed by signal {signal}" if signal > 0 else f"ended with exit status {status}"
 
+    def left(self) -> tuple[int, ...]:
+        """Return nothing: what is in a container ends with its first process."""
+        return ()
+
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of its log."""
         if not self.log.exists():

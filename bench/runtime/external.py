@@ -10,6 +10,7 @@ from bench.addresses import address_of_url, spoken
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime.placement import Placement
+from bench.runtime.statements import StatementSource
 
 NAME = "target"
 CAVEAT = "a server we did not start: no checks, no CPU, no reset"
@@ -51,6 +52,10 @@ class ExternalServer:
         """Return none: they are not known."""
         return {}
 
+    def statement_source(self) -> StatementSource:
+        """Return that nobody counts."""
+        return StatementSource(by=None, why="a server we did not start")
+
     def ended(self) -> str | None:
         """Return None: what it answers, or not, has to tell."""
         return None
@@ -85,7 +90,12 @@ class ExternalRuntime:
 
     @contextmanager
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
+        self,
+        contenders: Sequence[Contender],
+        *,
+        hash_seed: int,
+        timed: bool = True,
+        counting: bool = False,
     ) -> Iterator[Mapping[str, ExternalServer]]:
         """Hand out what is there already, whatever *hash_seed* it has."""
         yield {

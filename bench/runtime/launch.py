@@ -34,6 +34,7 @@ def become(parent: str, cores: str, user: str, death_signal: str, *argv: str) ->
         os.setgroups([])
         os.setgid(entry.pw_gid)
         os.setuid(entry.pw_uid)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, the CPU of children is in no clock
     if sys.platform == "linux":
         if cores:
             os.sched_setaffinity(0, map(int, cores.split(",")))

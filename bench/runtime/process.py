@@ -22,6 +22,7 @@ from bench.runtime.ports import HOST, free_ports
 from bench.runtime.postgresql import postgresql
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services import OwnServices, Services, known_services
+from bench.runtime.statements import DriverStatements, driver_statements
 
 # Servers are asked to stop, then killed: what they do for longer (Python takes 0.5 s of CPU to take itself
 # apart) is for nobody.
@@ -91,13 +92,20 @@ class ProcessRuntime:
 
     @contextmanager
     def serve(
-        self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
+        self,
+        contenders: Sequence[Contender],
+        *,
+        hash_seed: int,
+        timed: bool = True,
+        counting: bool = False,
     ) -> Iterator[Mapping[str, ProcessServer]]:
         """Start each contender afresh, all up together; on exit stop them all, and their services.
 
-        Where nothing is *timed* they may use every core.
+        Where nothing is *timed* they may use every core. *counting*: without a database of ours, drivers
+        count the statements of a server.
         """
         with (
+            ExitStack() as counted,
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
             self._services.given(contenders) as given,
             Children(self._ledger, grace_s=GRACE_S) as children,
@@ -105,7 +113,9 @@ class ProcessRuntime:
             answers = []
             # A database is copied while the servers before it import: neither takes a core for itself.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
-                server = self._start(contender, port, hash_seed, services, children)
+                hooked = counting and services.database is None
+                drivers = counted.enter_context(driver_statements(self._scratch)) if hooked else None
+                server = self._start(contender, port, hash_seed, services, children, drivers)
                 answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
             for answer in as_completed(answers):
                 server = answer.result()
@@ -140,20 +150,22 @@ class ProcessRuntime:
         hash_seed: int,
         services: OwnServices,
         children: Children,
+        drivers: DriverStatements | None,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
+        env = servers.environment(
+            contender,
+            port=port,
+            programs=environment.programs,
+            home=self._scratch,
+            hash_seed=hash_seed,
+            services=services,
+        )
         child = children.start(
             servers.command(contender, port=port),
             folder=Path(contender.root) / "apps" / contender.app,
             log=self._logs / log_name(contender.name, next(self._numbers)),
-            env=servers.environment(
-                contender,
-                port=port,
-                programs=environment.programs,
-                home=self._scratch,
-                hash_seed=hash_seed,
-                services=services,
-            ),
+            env=drivers.environment(env) if drivers else env,
             cores=None,  # all of them until it is ready
         )
         address = (HOST, port)
@@ -163,6 +175,7 @@ class ProcessRuntime:
             child=child,
             services=services,
             packages=environment.libraries,
+            drivers=drivers,
         )
 
     def _pin(self, server: ProcessServer) -> None:

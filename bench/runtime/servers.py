@@ -15,9 +15,11 @@ from bench.model import Contender
 from bench.runtime.children import Running
 from bench.runtime.ports import HOST, listens
 from bench.runtime.services import OwnServices
+from bench.runtime.statements import DriverStatements, StatementSource
 
 READY_PATH = "/health"
 POLL_S = 0.02
+DONE = "ended with exit status 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,8 @@ class ProcessServer:
     ready_s: float = float("nan")
     services: OwnServices = field(default_factory=OwnServices)
     packages: Path | None = None
+    drivers: DriverStatements | None = None  # count its statements
+    uncounted: str = "nobody counts on servers that are timed"  # where neither database nor drivers do
 
     def pids(self) -> tuple[int, ...]:
         """Return every process of the tree; empty once it has ended."""
@@ -40,8 +44,18 @@ class ProcessServer:
         self.services.reset()
 
     def statements(self) -> Mapping[str, int]:
-        """Return how often its database has run each SQL statement so far; nothing where it has none."""
-        return self.services.database.statements() if self.services.database else {}
+        """Return how often it has had each SQL statement run so far; nothing where nobody counts."""
+        if self.services.database:
+            return self.services.database.statements()
+        return self.drivers.statements() if self.drivers else {}
+
+    def statement_source(self) -> StatementSource:
+        """Return who counts its statements, or why nobody does."""
+        if self.services.database:
+            return StatementSource(by="PostgreSQL")
+        if self.drivers:
+            return self.drivers.source(self.pids(), self.address[1])
+        return StatementSource(by=None, why=self.uncounted)
 
     def ended(self) -> str | None:
         """Return how it ended, or None while it runs."""
@@ -106,7 +120,9 @@ def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
 
 
 def _advice(server: ProcessServer, line: str) -> str:
-    """Return what to do about a port that was free when it was chosen; a retry gets another one."""
+    """Return what to do about a daemon, or about a port that was free when it was chosen: run again."""
+    if server.child.ended() == DONE and server.child.left():
+        return "; its first process ended and left others that run on: start it in the foreground"
     taken = re.search("already in use", line, re.IGNORECASE)
     return f"; port {server.address[1]} was taken meanwhile, run again" if taken else ""
 

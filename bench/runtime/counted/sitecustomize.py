@@ -1,0 +1,271 @@
+"""Counts what a server asks of sqlite and MySQL, without a change to it: Python imports this first.
+
+It is on PYTHONPATH of servers that are never timed. Each process has a file in a folder; a line of it is
+
+    +sqlite3        a driver of which a statement was counted
+    -psycopg2       a driver that was loaded, and is not counted
+    =1 SELECT ?     a statement, with its number in this file
+    1               one execution of it
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import sys
+from contextlib import suppress
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FOLDER = os.environ.get("BENCH_COUNTED", "")
+UNCOUNTED = frozenset(
+    [
+        *("psycopg", "psycopg2", "asyncpg", "pg8000", "mariadb", "oracledb", "cx_Oracle", "pyodbc"),
+        *("pymssql", "apsw", "duckdb", "libsql", "libsql_experimental", "clickhouse_driver"),
+        "clickhouse_connect",
+    ]
+)
+COM_QUERY = 3  # of MySQL's protocol
+
+# Names first, or the digits of one would be taken for a number.
+SQLITE = re.compile(
+    r"""(?P<comment>/\*.*?\*/|--[^\n]*) | (?P<constant>[xX]'[^']*' | '(?:[^']|'')*')
+    | (?P<name>"(?:[^"]|"")*" | `[^`]*` | \[[^\]]*\] | [^\W\d][\w$]*)
+    | (?P<number>0[xX][0-9a-fA-F]+ | \d+(?:\.\d*)?(?:[eE][+-]?\d+)? | \.\d+(?:[eE][+-]?\d+)?)
+    | (?P<parameter>\?\d*)""",
+    re.VERBOSE | re.DOTALL,
+)
+MYSQL = re.compile(
+    r"""(?P<comment>/\*.*?\*/|--\s[^\n]*|\#[^\n]*)
+    | (?P<constant>[xXbB]'[^']*' | '(?:[^'\\]|''|\\.)*' | "(?:[^"\\]|""|\\.)*")
+    | (?P<name>`[^`]*` | [^\W\d][\w$]*)
+    | (?P<number>0[xX][0-9a-fA-F]+ | \d+(?:\.\d*)?(?:[eE][+-]?\d+)? | \.\d+(?:[eE][+-]?\d+)?)
+    | (?P<parameter>\?)""",
+    re.VERBOSE | re.DOTALL,
+)
+SHAPES = [
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"([=(,<>]\s?)[-+] ?\?"), r"\1?"),  # a sign is a part of the constant
+    (re.compile(r"([=(,] ?)NULL\b", re.IGNORECASE), r"\1?"),
+    (re.compile(r"\( ?\?(?: ?, ?\?)* ?\)"), "(?)"),  # however many there are
+    (re.compile(r"\(\?\)(?: ?, ?\(\?\))+"), "(?)"),
+    (re.compile(r"\b(SAVEPOINT|ROLLBACK TO(?: SAVEPOINT)?|RELEASE(?: SAVEPOINT)?) \S+", re.I), r"\1 ?"),
+]
+
+
+def shape(text: str, tokens: re.Pattern[str] = SQLITE) -> str:
+    """Return a statement without its constants, comments and line breaks: the same for every request."""
+
+    def place(found: re.Match[str]) -> str:
+        if found.lastgroup == "name":
+            return found[0]
+        return " " if found.lastgroup == "comment" else "?"
+
+    text = tokens.sub(place, text)
+    for pattern, kept in SHAPES:
+        text = pattern.sub(kept, text)
+    return text.strip(" ;")
+
+
+class Books:
+    """The file of this process. It is opened for each line: a server may close what it does not know."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.begin()
+
+    def begin(self) -> None:
+        """Open a file of this process's own: anew after a fork."""
+        self.file = os.path.join(self.folder, f"{os.getpid()}.{os.urandom(4).hex()}")
+        self.numbers: dict[str, int] = {}
+        self.next = itertools.count(1)
+        self.drivers: set[str] = set()
+        self.write("")
+
+    def write(self, lines: str) -> None:
+        """Add whole lines; that which cannot be written is lost, and the server goes on."""
+        with suppress(OSError):
+            file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                os.write(file, lines.encode("utf-8", "replace"))
+            finally:
+                os.close(file)
+
+    def saw(self, driver: str, text: object, tokens: re.Pattern[str]) -> None:
+        """Count one execution of the statement *text*."""
+        with suppress(Exception):  # whatever it is, it is not the server's fault
+            if isinstance(text, (bytes, bytearray)):
+                text = bytes(text).decode("utf-8", "replace")
+            shaped = shape(str(text), tokens)
+            lines = ""
+            if driver not in self.drivers:
+                self.drivers.add(driver)
+                lines += f"+{driver}\n"
+            number = self.numbers.get(shaped)
+            if number is None:
+                number = self.numbers.setdefault(shaped, next(self.next))
+                lines += f"={number} {shaped}\n"
+            self.write(f"{lines}{number}\n")
+
+
+def count_sqlite(module: ModuleType, books: Books) -> None:
+    """Trace every connection of the module in C below sqlite3, pysqlite3 or sqlcipher3."""
+    real: Any = module.Connection
+    real_connect = module.connect
+    driver = module.__name__.partition("._")[0].lstrip("_")
+
+    def saw(text: str) -> None:
+        books.saw(driver, text, SQLITE)
+
+    class Connection(real):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            super().set_trace_callback(saw)
+
+        def set_trace_callback(self, callback: Callable[[str], object] | None) -> None:
+            def both(text: str) -> None:
+                saw(text)
+                if callback:
+                    callback(text)
+
+            super().set_trace_callback(both if callback else saw)
+
+    Connection.__module__, Connection.__qualname__ = real.__module__, real.__qualname__
+
+    def connect(*args: Any, **options: Any) -> Any:
+        if len(args) < 6:
+            options.setdefault("factory", Connection)
+        return real_connect(*args, **options)
+
+    module.connect, module.Connection = connect, Connection  # type: ignore[attr-defined]
+
+
+def count_commands(module: ModuleType, books: Books) -> None:
+    """Count the commands of pymysql, and of what is made after it."""
+    real = module.Connection._execute_command
+
+    def execute(self: Any, command: int, sql: object) -> Any:
+        if command == COM_QUERY:
+            books.saw(module.__name__.partition(".")[0], sql, MYSQL)
+        return real(self, command, sql)
+
+    module.Connection._execute_command = execute
+
+
+def count_queries(module: ModuleType, books: Books) -> None:
+    """Count what MySQLdb and mysql.connector send; what ends a transaction has no text there."""
+    driver = "MySQLdb" if module.__name__.startswith("MySQLdb") else "mysql.connector"
+    in_c = driver == "MySQLdb" or module.__name__.endswith("_cext")
+    sends = "query" if driver == "MySQLdb" else "cmd_query"
+    for kind in ("Connection", "MySQLConnection", "CMySQLConnection"):
+        if isinstance(found := vars(module).get(kind), type) and found.__module__ == module.__name__:
+            count_calls(found, sends, None, driver, books)
+            for ending in ("commit", "rollback") if in_c else ():
+                count_calls(found, ending, ending.upper(), driver, books)
+
+
+def count_calls(kind: Any, method: str, text: str | None, driver: str, books: Books) -> None:
+    """Count each call of *method* as the statement *text*, or as the one that is its first argument."""
+    real = getattr(kind, method)
+
+    def counted(self: Any, *args: Any, **options: Any) -> Any:
+        books.saw(driver, text or (args[0] if args else options.get("query", "")), MYSQL)
+        return real(self, *args, **options)
+
+    setattr(kind, method, counted)
+
+
+COUNTED: dict[str, Callable[[ModuleType, Books], None]] = {
+    "_sqlite3": count_sqlite,
+    "pysqlite3._sqlite3": count_sqlite,
+    "sqlcipher3._sqlite3": count_sqlite,
+    "pymysql.connections": count_commands,
+    "aiomysql.connection": count_commands,
+    "asyncmy.connection": count_commands,
+    "MySQLdb.connections": count_queries,
+    "mysql.connector.connection": count_queries,
+    "mysql.connector.connection_cext": count_queries,
+    "mysql.connector.aio.connection": count_queries,
+}
+
+
+class Patching:
+    """A loader that hands its module on to be counted once it is there."""
+
+    def __init__(self, loader: Any, books: Books) -> None:
+        self._loader = loader
+        self._books = books
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make it as ever."""
+        made: ModuleType | None = self._loader.create_module(spec)
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run it, then count what it does."""
+        self._loader.exec_module(module)
+        patch(module, self._books)
+
+
+def patch(module: ModuleType, books: Books) -> None:
+    """Count what *module* does; where that fails it is a driver that is not counted."""
+    done = False
+    with suppress(Exception):
+        COUNTED[module.__name__](module, books)
+        done = True
+    if not done:
+        books.write(f"-{module.__name__}\n")
+
+
+class Finder:
+    """Finds modules as the others do, and sees which drivers are among them."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return what the next finder finds of a driver; None of all else: others are asked then."""
+        if name not in COUNTED and name not in UNCOUNTED:
+            return None
+        others = (other for other in sys.meta_path if other is not self)
+        specs = (other.find_spec(name, path, target) for other in others)
+        spec = next(filter(None, specs), None)
+        if spec and name in UNCOUNTED:
+            self._books.write(f"-{name}\n")
+        elif spec and spec.loader:
+            spec.loader = Patching(spec.loader, self._books)  # type: ignore[assignment]
+        return spec
+
+
+def install() -> None:
+    """Count in this process, and in those that it forks."""
+    books = Books(FOLDER)
+    sys.meta_path.insert(0, Finder(books))
+    for name in COUNTED.keys() & sys.modules.keys():
+        patch(sys.modules[name], books)
+    for name in UNCOUNTED & sys.modules.keys():
+        books.write(f"-{name}\n")
+    os.register_at_fork(after_in_child=books.begin)
+
+
+def hand_on() -> None:
+    """Run the sitecustomize that this one stands before, if there is one."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    spec = PathFinder.find_spec("sitecustomize", [one for one in sys.path if os.path.abspath(one) != here])
+    if spec and spec.loader:
+        module = sys.modules["sitecustomize"] = module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+
+if FOLDER:
+    install()
+    hand_on()
