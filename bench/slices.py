@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from bench.analysis import cores_of, void_of
 from bench.instruments import Asked, Lab
+from bench.loads import spoken
 from bench.model import Slice
 from bench.records import Event, Record, Sample, Usage
 from bench.runtime import Server
@@ -58,8 +59,19 @@ def look_after(journal: Journal, lab: Lab, server: Server, record: Record) -> No
     Its slices go on to fail: that is a result. Raises CannotMeasure where a service has died.
     """
     name, how = server.contender.name, server.ended()
-    if how is None and record.sample.requests == 0:
+    if how is None and record.sample.broken:
+        _note_once(journal, f"{_named(record.slice)}: {record.sample.broken}")
+    elif how is None and record.sample.requests == 0:
         how = "no right answer in a whole slice"
     if how and (name, how) not in {(event.contender, event.what) for event in journal.run.events}:
         journal.happened(Event(at_s=journal.elapsed_s(), what=how, contender=name, log=server.log_tail()))
     lab.runtime.check()
+
+
+def _note_once(journal: Journal, what: str) -> None:
+    if what not in {event.what for event in journal.run.events}:
+        journal.happened(Event(at_s=journal.elapsed_s(), what=what))
+
+
+def _named(step: Slice) -> str:
+    return f"{step.cell.contender}, {step.cell.scenario}, {spoken(step.cell.load)}"

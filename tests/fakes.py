@@ -89,6 +89,9 @@ class FakeLoad:
     def prepare(self, targets, scenarios):
         self.diary.append(f"aim at {' '.join(targets) or 'nobody'}")
 
+    def forget(self, target):
+        pass
+
     def pids(self):
         return (4,)
 
