@@ -267,7 +267,7 @@ def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None
         _check_added(f"{where}.expect.contains", known_name, exchange)
     for place, node in (("body", exchange.body), ("form", exchange.form), ("expect.json", expect.json)):
         for key in _keys(node):
-            if (found := PLACEHOLDER.fullmatch(key)) and found[1] in known:
+            if (named := PLACEHOLDER.fullmatch(key)) and named[1] in known:
                 raise UsageError(
                     f"{where}.{place}: {key} is a key, and stays as it is: placeholders are values"
                 )
