@@ -47,8 +47,12 @@ def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step
 
 
 def _response_bytes(records: Iterable[Record], scenario: str) -> int:
-    """Return how long responses have been so far, head and body, whoever gave them."""
-    samples = [record.sample for record in records if record.slice.cell.scenario == scenario]
+    """Return how long responses of contenders have been so far, head and body."""
+    samples = [
+        record.sample
+        for record in records
+        if record.slice.cell.scenario == scenario and record.slice.role != "ceiling"
+    ]
     answered = sum(sample.requests for sample in samples)
     return round(sum(sample.received_bytes for sample in samples) / answered) if answered else 0
 

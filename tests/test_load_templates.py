@@ -231,7 +231,12 @@ def test_known_bodies_stay_within_their_memory():
     assert len(kept) < 20
 
 
-NESTED = {"user": {"token": "abc", "ids": [{"id": 7}]}, "user.token": "dotted", "a": {"b.c": {"d": True}}, "n": None}
+NESTED = {
+    "user": {"token": "abc", "ids": [{"id": 7}]},
+    "user.token": "dotted",
+    "a": {"b.c": {"d": True}},
+    "n": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -276,7 +281,9 @@ def test_what_is_no_value_is_not_saved(body, text):
 def test_a_saved_text_cannot_begin_another_header_and_a_bool_is_written_as_json():
     exchange = Exchange(name="x", method="GET", path="/{yes}", headers={"X-A": "{bad}", "X-B": "{yes}"})
     payload = first(exchange, {"bad": ["a\r\nX-C: 1\0"], "yes": [True]}).payload
-    assert payload == b"GET /true HTTP/1.1\r\nHost: 127.0.0.1:80\r\nX-A: a%0D%0AX-C: 1%00\r\nX-B: true\r\n\r\n"
+    assert (
+        payload == b"GET /true HTTP/1.1\r\nHost: 127.0.0.1:80\r\nX-A: a%0D%0AX-C: 1%00\r\nX-B: true\r\n\r\n"
+    )
 
 
 def test_a_number_that_was_saved_as_a_text_can_be_added_to_and_another_text_cannot():

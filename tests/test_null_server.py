@@ -172,7 +172,7 @@ READ = Exchange(
                     method="POST",
                     path="/upload",
                     headers={"Content-Type": "multipart/form-data; boundary=cut"},
-                    text="--cut\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{word}{n}\r\n--cut--\r\n",
+                    text='--cut\r\nContent-Disposition: form-data; name="a"\r\n\r\n{word}{n}\r\n--cut--\r\n',
                     fields={"word": {"letters": 4}, "n": {"integer": [1, 99]}},
                     expect=Expect(status=201, json={"word": "{word}", "n": "{n}"}),
                 )

@@ -75,7 +75,10 @@ def test_a_placeholder_of_letters_digits_and_underscores_is_read(tmp_path, name)
         ('headers = { "X A" = "1" }', "exchanges.x.headers: 'X A' is no name of a header"),
         ("headers = { X-A = 1 }", "exchanges.x.headers.X-A: Input should be a valid string"),
         ('headers = { X-A = "a\\nb" }', "exchanges.x.headers.X-A: a header is one line of text"),
-        ('headers = { Content-Length = "1" }', "exchanges.x.headers.Content-Length: it follows from the body"),
+        (
+            'headers = { Content-Length = "1" }',
+            "exchanges.x.headers.Content-Length: it follows from the body",
+        ),
         ('headers = { A = "1", a = "2" }', "exchanges.x.headers: a header is named twice"),
         ('body = { a = "{ id }" }', r"exchanges.x.body: \{ id \} is no placeholder"),
         ('body = { a = ["{idd}"] }', "exchanges.x.body: x needs idd"),
@@ -98,7 +101,10 @@ def test_a_placeholder_of_letters_digits_and_underscores_is_read(tmp_path, name)
         ("expect = { items = 1, json = { a = 1 } }", "exchanges.x.expect.items: .*write a list"),
         ("expect = { items = -1 }", "exchanges.x.expect.items: -1: a list has 0 or more"),
         ("expect = { status = 99 }", "exchanges.x.expect.status: 99: answers have one from 200 to 599"),
-        ('expect = { status = 204, contains = "x" }', "exchanges.x.expect.contains: an answer with status 204"),
+        (
+            'expect = { status = 204, contains = "x" }',
+            "exchanges.x.expect.contains: an answer with status 204",
+        ),
         ("each = { n = [1, 2] }", r"exchanges.x.each.n: no list of one item has \{n\} in it"),
         ('each = { n = [2, 1] }\nbody = ["{n}"]', r"exchanges.x.each.n: \[2, 1\]: the lower bound first"),
         ('save = { "a-b" = "id" }', r"exchanges.x.save.a-b: \{a-b\} cannot be written"),
@@ -122,7 +128,10 @@ def test_what_would_be_sent_or_expected_otherwise_than_meant_is_refused(tmp_path
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ("id = { integer = [1, 10] }, other = { hex = 4 }", r"exchanges.x.fields.other: \{other\} is used nowhere"),
+        (
+            "id = { integer = [1, 10] }, other = { hex = 4 }",
+            r"exchanges.x.fields.other: \{other\} is used nowhere",
+        ),
         ("id = { integer = [2, 1] }", r"exchanges.x.fields.id.integer: \[2, 1\] is empty"),
         ("id = { hex = 0 }", "exchanges.x.fields.id.hex: 0 characters"),
     ],

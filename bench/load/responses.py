@@ -15,6 +15,7 @@ LARGEST_BYTES = 64 << 20  # of a body that is read at all
 _LONGEST_HEAD_BYTES = 65_536
 _LONGEST_CHUNK_LINE_BYTES = 4_096
 _HEADS_KEPT = 1_024
+_SIZES_KEPT = 64
 
 
 class Malformed(Exception):
@@ -109,6 +110,7 @@ class Incoming:
         self._held = b""  # what came and could not be read yet: a part of a head, or of a line
         self._chunk_left: int | None = None  # bytes of the chunk that is being read; None: its size is due
         self._trailer = False
+        self._sizes: dict[bytes, int] = {}  # of chunks, by the line before them: it is the same one mostly
 
     @property
     def is_open_ended(self) -> bool:
@@ -153,7 +155,10 @@ class Incoming:
             self._kept += data
         self.body_bytes += len(data)
         if self.body_bytes > LARGEST_BYTES:
-            raise TooLarge(f"answer: over {LARGEST_BYTES >> 20} MB of it came")
+            raise self._too_large()
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"answer: over {LARGEST_BYTES >> 20} MB of it came")
 
     def _read_head(self, data: bytes) -> bytes:
         """Return what follows the head; until that is whole, hold all that came."""
@@ -174,6 +179,21 @@ class Incoming:
             raise TooLarge(f"answer: {head.length:,} bytes are announced, {LARGEST_BYTES >> 20} MB allowed")
         return data
 
+    def _take_whole_chunks(self, data: bytes, at: int) -> int:
+        """Take in whole chunks from *at* on, of sizes that came before; return their end."""
+        find, sizes, kept = data.find, self._sizes, self._kept
+        while True:
+            begin = find(b"\r\n", at) + 2
+            size = sizes.get(data[at : begin - 2]) if begin >= 2 else None
+            if size is None or data[begin + size : begin + size + 2] != b"\r\n":
+                return at
+            if self.body_bytes < self._keep_bytes:
+                kept += data[begin : begin + size]
+            self.body_bytes += size
+            at = begin + size + 2
+            if self.body_bytes > LARGEST_BYTES:
+                raise self._too_large()
+
     def _read_chunks(self, data: bytes) -> bytes | None:
         """Take in chunks; return what follows the last one and its trailers, None before."""
         if self._held:
@@ -181,6 +201,7 @@ class Incoming:
         at = 0
         while not self._trailer:
             if self._chunk_left is None:
+                at = self._take_whole_chunks(data, at)
                 line_end = data.find(b"\r\n", at)
                 if line_end < 0 and len(data) - at <= _LONGEST_CHUNK_LINE_BYTES:
                     self._held = data[at:]
@@ -193,7 +214,9 @@ class Incoming:
                     # The line end before makes "no trailers" and "trailers" end alike, in an empty line.
                     self._trailer, at = True, line_end
                     break
-                self._chunk_left = size
+                self._chunk_left = self._sizes[line[0]] = size
+                if len(self._sizes) > _SIZES_KEPT:
+                    self._sizes.clear()
             if self._chunk_left:
                 piece = data[at : at + self._chunk_left]
                 self._keep(piece)
