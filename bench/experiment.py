@@ -101,6 +101,7 @@ def _heat(
             continue
         if name in written and (step.cell.scenario not in writes or written[name] >= WRITTEN_S):
             servers[name].reset_data()
+            lab.load.forget(name)  # a session that connections had may be gone with the data
             del written[name]
         record = take(journal, lab, servers[name], step)
         journal.measured(record)

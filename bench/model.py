@@ -62,10 +62,12 @@ class Exchange:
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None  # sent as JSON
+    body: Any = None  # sent as JSON; at most one of body, form and text
+    form: Mapping[str, Any] | None = None  # sent as application/x-www-form-urlencoded
+    text: str | None = None  # sent as it is
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expect: Expect = field(default_factory=Expect)
-    # Variable → JSON key, "header:Name", "header:Name?" (empty where there is none) or "cookie:name".
+    # Variable → JSON path (user.token), "cookie:name", "header:Name", "header:Name?" (empty where none is).
     save: Mapping[str, str] = field(default_factory=dict)
     consumes: str | None = None  # a saved variable that this request uses up
     writes: bool = False  # though it is a GET

@@ -147,6 +147,7 @@ def _window(lab: Lab, scenario: Scenario, server: Server, *, load: Load, window_
         raise CannotMeasure(f"{name} gave no right answer in {scenario.name}{example}")
     if scenario.writes:
         server.reset_data()
+        lab.load.forget(name)
     return Window(
         window_s=sample.window_s,
         requests=sample.requests,

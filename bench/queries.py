@@ -182,6 +182,7 @@ def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Ite
 def _ask(
     server: Server, load: LoadGenerator, scenario: str, *, seed: int, connections: int, window_s: float
 ) -> Sample:
+    load.forget(server.contender.name)  # what savers save is part of what is counted
     cell = Cell(
         contender=server.contender.name,
         scenario=scenario,
@@ -209,7 +210,7 @@ def _cost(
     server: Server, probe: Probe, sample: Sample, ran: Counter[str], costs: Mapping[str, Queries]
 ) -> Queries:
     """Return what the probe's own exchange has part in of the statements that *ran*."""
-    asked = probe.asked(sample.slice_requests + sample.unfinished)
+    asked = probe.asked(sample.setup_requests + sample.slice_requests + sample.unfinished)
     own = asked[probe.exchange.name]
     statements = {}
     for text, calls in ran.items():
@@ -240,7 +241,8 @@ def _by_variable(exchanges: Sequence[Exchange]) -> dict[str, Exchange]:
 
 def _needs(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> list[str]:
     """Return the saved variables without which *exchange* cannot be sent."""
-    text = repr((exchange.path, exchange.headers, exchange.body, exchange.expect.json))
+    sent = (exchange.path, exchange.headers, exchange.body, exchange.form, exchange.text)
+    text = repr((sent, exchange.expect.json, exchange.expect.contains))
     used = {name for name, _ in PLACEHOLDER.findall(text)} | {exchange.consumes}
     return sorted(by_variable.keys() & used - exchange.fields.keys())
 

@@ -42,6 +42,10 @@ class Sample:
     locust_requests: int = 0  # Locust's own count over the whole slice, lead-in included
     slice_requests: int = 0  # ours over the same time
     lost_workers: tuple[str, ...] = ()  # that asked, or would have: their share is in no count
+    broken: str = ""  # why it could not be carried out: a limit of the machine that asks, with its remedy
+    setup_requests: int = 0  # before the slice: log-ins and the like, so that connections have what is needed
+    setup_failed: int = 0  # of those, which were answered wrongly or not at all
+    setup_s: float = 0.0  # how long that took
 
     @property
     def requests(self) -> int:

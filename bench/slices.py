@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from bench.analysis import cores_of, void_of
 from bench.instruments import Asked, Lab
+from bench.loads import spoken
 from bench.model import Slice
 from bench.records import Event, Record, Sample, Usage
 from bench.runtime import Server
@@ -46,8 +47,12 @@ def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step
 
 
 def _response_bytes(records: Iterable[Record], scenario: str) -> int:
-    """Return how long responses have been so far, head and body, whoever gave them."""
-    samples = [record.sample for record in records if record.slice.cell.scenario == scenario]
+    """Return how long responses of contenders have been so far, head and body."""
+    samples = [
+        record.sample
+        for record in records
+        if record.slice.cell.scenario == scenario and record.slice.role != "ceiling"
+    ]
     answered = sum(sample.requests for sample in samples)
     return round(sum(sample.received_bytes for sample in samples) / answered) if answered else 0
 
@@ -58,8 +63,19 @@ def look_after(journal: Journal, lab: Lab, server: Server, record: Record) -> No
     Its slices go on to fail: that is a result. Raises CannotMeasure where a service has died.
     """
     name, how = server.contender.name, server.ended()
-    if how is None and record.sample.requests == 0:
+    if how is None and record.sample.broken:
+        _note_once(journal, f"{_named(record.slice)}: {record.sample.broken}")
+    elif how is None and record.sample.requests == 0:
         how = "no right answer in a whole slice"
     if how and (name, how) not in {(event.contender, event.what) for event in journal.run.events}:
         journal.happened(Event(at_s=journal.elapsed_s(), what=how, contender=name, log=server.log_tail()))
     lab.runtime.check()
+
+
+def _note_once(journal: Journal, what: str) -> None:
+    if what not in {event.what for event in journal.run.events}:
+        journal.happened(Event(at_s=journal.elapsed_s(), what=what))
+
+
+def _named(step: Slice) -> str:
+    return f"{step.cell.contender}, {step.cell.scenario}, {spoken(step.cell.load)}"

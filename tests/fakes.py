@@ -100,6 +100,9 @@ class FakeLoad:
     def prepare(self, targets, scenarios):
         self.diary.append(f"aim at {' '.join(targets) or 'nobody'}")
 
+    def forget(self, target):
+        pass
+
     def pids(self):
         return (4,)
 

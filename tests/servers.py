@@ -31,11 +31,15 @@ class Talk:
         self.sock = sock
         self._requests = requests
         self._file = sock.makefile("rb")
+        self.fields: dict[str, str] = {}  # of the request that came last
 
     def request(self) -> bytes:
         """Wait for the next request; return its line and body, b"" at the end."""
         line, length = self._file.readline(), 0
+        self.fields = {}
         while (header := self._file.readline()) not in (b"\r\n", b""):
+            name, _, value = header.decode("latin-1").partition(":")
+            self.fields[name.lower()] = value.strip()
             if header.lower().startswith(b"content-length:"):
                 length = int(header.split(b":")[1])
         body = self._file.read(length)

@@ -96,7 +96,7 @@ def test_a_server_that_closes_after_each_answer_is_connected_to_again_each_time(
 @pytest.mark.parametrize(
     ("behave", "kind", "said"),
     [
-        (always(GOOD.replace(b"200", b"500")), "status", "GET /: expected status 200, got 500 {"),
+        (always(GOOD.replace(b"200", b"500")), "status 500", "GET /: expected status 200, got 500 {"),
         (
             always(GOOD.replace(b"World", b"Wurst")),
             "body",

@@ -1,8 +1,10 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.load.responses import Heads, Malformed, read_response
+from bench.load.responses import LARGEST_BYTES, Heads, Incoming, Malformed, TooLarge, read_response
 
 WHOLE = {
     "with a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
@@ -57,9 +59,9 @@ MALFORMED = {
 
 
 def arriving(raw: bytes, cuts: list[int]) -> list:
-    """Read *raw* as it grows at *cuts*, as the loop does; the results one by one."""
-    heads = Heads()
-    return [read_response(raw[:end], heads) for end in [*sorted(cuts), len(raw)]]
+    """Read *raw* cut at *cuts*, piece by piece as the loop does; the results one by one."""
+    incoming, ends = Incoming(Heads()), [*sorted(cuts), len(raw)]
+    return [incoming.take(raw[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 @pytest.mark.parametrize(("raw", "body"), WHOLE.values(), ids=WHOLE)
@@ -143,3 +145,60 @@ def test_heads_are_remembered_but_not_for_ever():
     for second in range(3_000):
         read_response(b"HTTP/1.1 204 No Content\r\nDate: %d\r\n\r\n" % second, heads)
     assert 0 < len(heads) < 2_000
+
+
+def seconds_for(chunks: int) -> float:
+    """Return how long it takes to read so many chunks of 20 bytes that arrive one by one."""
+    incoming, piece = Incoming(Heads()), b"14\r\n" + b"x" * 20 + b"\r\n"
+    began = time.process_time()
+    incoming.take(CHUNKED)
+    for _ in range(chunks):
+        assert incoming.take(piece) is None
+    _, body = incoming.take(b"0\r\n\r\n")
+    assert len(body) == 20 * chunks
+    return time.process_time() - began
+
+
+def test_many_chunks_are_read_in_linear_time():
+    short = min(seconds_for(5_000) for _ in range(3))
+    assert seconds_for(50_000) < 30 * short  # ten times as many; what starts over would need a hundred times
+
+
+def test_of_a_body_that_nobody_looks_at_only_the_beginning_is_kept():
+    incoming = Incoming(Heads(), keep_bytes=10)
+    incoming.take(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n")
+    results = [incoming.take(b"x" * 50_000) for _ in range(100)]
+    assert results[:-1] == [None] * 99
+    assert len(results[-1][1]) <= 50_000
+    assert incoming.body_bytes == 5_000_000
+
+
+@pytest.mark.parametrize("framing", [b"", b"Transfer-Encoding: chunked\r\n"])
+def test_an_answer_that_never_ends_is_too_large_at_some_time(framing):
+    incoming = Incoming(Heads(), keep_bytes=0)
+    incoming.take(b"HTTP/1.1 200 OK\r\n%b\r\n" % framing)
+    piece = b"x" * (1 << 20)
+    piece = b"100000\r\n%b\r\n" % piece if framing else piece
+    assert [incoming.take(piece) for _ in range(64)] == [None] * 64
+    with pytest.raises(TooLarge, match="over 64 MB of it came"):
+        incoming.take(piece)
+
+
+def test_an_answer_that_announces_too_much_is_refused_at_once():
+    with pytest.raises(TooLarge, match="67,108,865 bytes are announced, 64 MB allowed"):
+        read_response(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nx" % (LARGEST_BYTES + 1), Heads())
+
+
+@pytest.mark.parametrize(
+    ("raw", "words", "open_ended"),
+    [
+        (CHUNKED + b"5\r\nhello\r\n", "the answer began (200, 5 bytes so far)", True),
+        (b"HTTP/1.0 503 No\r\n\r\n" + b"x" * 1234, "the answer began (503, 1,234 bytes so far)", True),
+        (LENGTH + b"\r\no", "the answer began (200, 1 of 2 bytes)", False),
+        (b"HTTP/1.1 200 OK\r\nX", "the answer began (18 bytes of its head so far)", False),
+    ],
+)
+def test_what_has_come_so_far_can_be_named(raw, words, open_ended):
+    incoming = Incoming(Heads())
+    assert incoming.take(raw) is None
+    assert (incoming.so_far(), incoming.is_open_ended) == (words, open_ended)

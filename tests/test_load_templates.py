@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from bench.errors import UsageError
-from bench.load.answers import KnownBodies, agrees, check
+from bench.load.answers import MISSING, KnownBodies, agrees, at_path, check
 from bench.load.responses import Head
 from bench.load.templates import Mix, Request, Values, compile_exchange, filled
 from bench.model import Exchange, Expect, Scenario
@@ -163,7 +163,7 @@ def test_a_wrong_status_or_body_is_told_with_what_came():
     request = first(READ)
     wanted = request.values["id"]
     assert check(request, head(500), b'{"detail": "no"}', {}) == (
-        "status",
+        "status 500",
         'expected status 200, got 500 {"detail": "no"}',
     )
     assert check(request, head(), b'{"id": 0}', {}) == (
@@ -219,13 +219,169 @@ def test_unchanged_is_as_good_only_where_that_is_expected():
     assert check(first(kept), head(304), b"", {}) is None
     assert check(first(kept), head(), b'{"id": 1}', {}) is None
     assert check(first(kept), head(), b'{"id": 2}', {}).kind == "body"
-    assert check(first(READ), head(304), b"", {}).kind == "status"
+    assert check(first(READ), head(304), b"", {}).kind == "status 304"
 
 
 def test_known_bodies_stay_within_their_memory():
     known = KnownBodies(limit_bytes=5_000)
     for number in range(100):
-        known.remember(b"GET /%d" % number, b"x" * 100)
-    kept = [number for number in range(100) if known.get(b"GET /%d" % number)]
+        known.remember(b"GET /%d" % number, head(), b"x" * 100)
+    kept = [number for number in range(100) if known.knows(b"GET /%d" % number, head(), b"x" * 100)]
     assert 99 in kept
     assert len(kept) < 20
+
+
+NESTED = {
+    "user": {"token": "abc", "ids": [{"id": 7}]},
+    "user.token": "dotted",
+    "a": {"b.c": {"d": True}},
+    "n": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("user.token", "dotted"),
+        ("user.ids.0.id", 7),
+        ("a.b.c.d", True),
+        ("n", None),
+        ("user.nobody", MISSING),
+        ("user.ids.1.id", MISSING),
+        ("user.ids.x", MISSING),
+        ("user.token.x", MISSING),
+    ],
+)
+def test_a_value_is_found_by_its_path_and_a_key_with_dots_comes_first(path, value):
+    assert at_path(path, NESTED) is value or at_path(path, NESTED) == value
+
+
+def test_an_array_may_be_the_whole_answer():
+    assert at_path("1.id", [{"id": 1}, {"id": 2}]) == 2
+    assert at_path("2.id", [{"id": 1}, {"id": 2}]) is MISSING
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"user": {"token": "abc"}}', "user is an object, expected a value to save"),
+        (b'{"user": ["abc"]}', "user is an array, expected a value to save"),
+        (b'{"user": null}', "expected user to save, got null"),
+        (b"{}", "expected user to save, got none"),
+        (b"[]", "expected user to save, got none"),
+        (b"<html>", "expected user to save, got none"),
+    ],
+)
+def test_what_is_no_value_is_not_saved(body, text):
+    request, saved = first(Exchange(name="x", method="GET", path="/", save={"user": "user"})), {}
+    assert check(request, head(), body, saved) == ("body", text)
+    assert saved == {}
+
+
+def test_a_saved_text_cannot_begin_another_header_and_a_bool_is_written_as_json():
+    exchange = Exchange(name="x", method="GET", path="/{yes}", headers={"X-A": "{bad}", "X-B": "{yes}"})
+    payload = first(exchange, {"bad": ["a\r\nX-C: 1\0"], "yes": [True]}).payload
+    assert (
+        payload == b"GET /true HTTP/1.1\r\nHost: 127.0.0.1:80\r\nX-A: a%0D%0AX-C: 1%00\r\nX-B: true\r\n\r\n"
+    )
+
+
+def test_a_number_that_was_saved_as_a_text_can_be_added_to_and_another_text_cannot():
+    exchange = Exchange(name="x", method="GET", path="/{n+1}")
+    assert first(exchange, {"n": ["41"]}).line == "GET /42"
+    for value in ("abc", True):
+        with pytest.raises(UsageError, match="not a number that can be added to"):
+            first(exchange, {"n": [value]})
+
+
+def test_names_may_have_capitals_and_digits():
+    exchange = Exchange(
+        name="x",
+        method="POST",
+        path="/{userId}",
+        body={"a": "{id2}", "b": "{userId+1}"},
+        fields={"userId": {"integer": [5, 5]}, "id2": {"integer": [6, 6]}},
+    )
+    assert first(exchange).payload.startswith(b"POST /5 ")
+    assert first(exchange).payload.endswith(b'{"a":6,"b":6}')
+
+
+def body_of(exchange: Exchange, saved=None) -> bytes:
+    sent_head, _, body = first(exchange, saved).payload.partition(b"\r\n\r\n")
+    assert b"Content-Length: %d" % len(body) in sent_head
+    return body
+
+
+def test_a_form_is_encoded_as_browsers_do():
+    exchange = Exchange(
+        name="x",
+        method="POST",
+        path="/",
+        form={"user name": "a&b {pw}", "n": 5, "on": True, "tag": ["x", "{pw}"]},
+    )
+    assert body_of(exchange, {"pw": ["é =\n"]}) == (
+        b"user+name=a%26b+%C3%A9+%3D%0A&n=5&on=true&tag=x&tag=%C3%A9+%3D%0A"
+    )
+    assert b"\r\nContent-Type: application/x-www-form-urlencoded\r\n" in first(exchange, {"pw": [""]}).payload
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "sent"),
+    [
+        (None, 'say "{v}"', b'say "a" &"'),
+        ("text/csv", "{v},{n+1}", b'a" &,8'),
+        ("application/x-www-form-urlencoded", "a={v}", b"a=a%22+%26"),
+        ("application/vnd.api+json; charset=utf-8", '{"a": "{v}", "n": {n}}', b'{"a": "a\\" &", "n": 7}'),
+    ],
+)
+def test_a_text_is_sent_as_it_is_with_values_as_its_kind_needs_them(kind, text, sent):
+    headers = {"Content-Type": kind} if kind else {}
+    exchange = Exchange(name="x", method="PUT", path="/", headers=headers, text=text)
+    assert body_of(exchange, {"v": ['a" &'], "n": [7]}) == sent
+
+
+def test_braces_in_a_longer_text_stay_where_they_name_nothing():
+    query = "query { user(id: {id}) {name} }"
+    read = Exchange(
+        name="r", method="POST", path="/", body={"query": query}, fields={"id": {"integer": [3, 3]}}
+    )
+    request = next(Mix(scenario(read), "h").requests(1, 0, {}))
+    assert json.loads(request.payload.partition(b"\r\n\r\n")[2]) == {"query": "query { user(id: 3) {name} }"}
+
+
+def test_a_text_that_has_to_be_in_an_answer_has_placeholders_too():
+    exchange = Exchange(
+        name="x",
+        method="GET",
+        path="/{id}",
+        fields={"id": {"integer": [3, 3]}},
+        expect=Expect(contains="<td>{id}</td><i>{css}</i>"),
+    )
+    request = next(Mix(scenario(exchange), "h").requests(1, 0, {}))
+    assert check(request, head(), b"<td>3</td><i>{css}</i>", {}) is None
+    assert check(request, head(), b"<td>4</td><i>{css}</i>", {}).kind == "body"
+
+
+LOGIN = Exchange(name="login", method="POST", path="/login", save={"token": "token"})
+ME = Exchange(name="me", method="GET", path="/me", headers={"Authorization": "Bearer {token}"})
+
+
+def test_what_lasts_is_fetched_first_and_what_is_used_up_is_not():
+    mix = Mix(scenario(LOGIN, ME, CREATE, DELETE), "h")
+    assert mix.due_first({}).exchange.name == "login"
+    assert mix.due_first({"token": ["t"]}) is None
+    saved = {"token": ["old", "t"], "created": [1, 2], "etag": ["x"]}
+    mix.keep(saved)
+    assert saved == {"token": ["t"]}
+    assert Mix(scenario(CREATE, DELETE), "h").is_set_up is False
+
+
+def test_what_several_exchanges_save_is_fetched_anew_for_each_slice():
+    visit = Exchange(name="visit", method="GET", path="/", headers={"X": "{key}{n}"}, save={"n": "n"})
+    begin = Exchange(name="begin", method="GET", path="/", save={"n": "n", "key": "cookie:key"})
+    mix, saved = Mix(scenario(visit, begin), "h"), {"n": [1, 2], "key": ["k"]}
+    mix.keep(saved)
+    assert saved == {"key": ["k"]}
+    assert mix.due_first(saved).exchange.name == "begin"
+    assert not mix.can_be_shared
+    assert Mix(scenario(LOGIN, ME), "h").can_be_shared

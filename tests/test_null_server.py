@@ -144,6 +144,66 @@ READ = Exchange(
             [Exchange(name="fixed", method="POST", path="/", body={"a": 1}, expect=Expect(json={"b": None}))],
             id="a fixed request with a body",
         ),
+        pytest.param(
+            [
+                Exchange(
+                    name="login",
+                    method="POST",
+                    path="/login",
+                    form={"user name": "a&b", "password": "{pw}", "n": 5},
+                    fields={"pw": {"letters": 5}},
+                    expect=Expect(json={"user": {"name": "a"}}),
+                    save={"token": "user.token", "firstId": "items.0.id", "on": "flags.on.x", "n": "plain"},
+                ),
+                Exchange(
+                    name="use",
+                    method="GET",
+                    path="/{firstId}",
+                    headers={"Authorization": "Token {token}", "X-On": "{on}{n}"},
+                    expect=Expect(json={"id": "{firstId}"}),
+                ),
+            ],
+            id="a form, and values that are saved from deep inside",
+        ),
+        pytest.param(
+            [
+                Exchange(
+                    name="upload",
+                    method="POST",
+                    path="/upload",
+                    headers={"Content-Type": "multipart/form-data; boundary=cut"},
+                    text='--cut\r\nContent-Disposition: form-data; name="a"\r\n\r\n{word}{n}\r\n--cut--\r\n',
+                    fields={"word": {"letters": 4}, "n": {"integer": [1, 99]}},
+                    expect=Expect(status=201, json={"word": "{word}", "n": "{n}"}),
+                )
+            ],
+            id="a text with lines",
+        ),
+        pytest.param(
+            [
+                Exchange(
+                    name="page",
+                    method="GET",
+                    path="/{id}",
+                    fields={"id": {"integer": [1, 99]}},
+                    expect=Expect(contains="<b>{id} 5 %</b>{css}"),
+                )
+            ],
+            id="a text with a value in it, and with braces",
+        ),
+        pytest.param(
+            [
+                Exchange(
+                    name="query",
+                    method="POST",
+                    path="/",
+                    body={"query": "query { user(id: {id}) {name} }"},
+                    fields={"id": {"integer": [1, 99]}},
+                    expect=Expect(json={"data": {"id": "{id}"}}),
+                )
+            ],
+            id="a body with braces of its own",
+        ),
     ],
 )
 def test_what_an_exchange_expects_is_made_from_its_request(exchanges):
@@ -168,6 +228,32 @@ def test_responses_have_the_length_asked_for_on_average(name, response_bytes):
     lengths, wrong = asked(OURS[name], response_bytes, requests=2_000)
     assert sum(lengths) / len(lengths) == pytest.approx(response_bytes, rel=0.03)
     assert wrong == []
+
+
+@pytest.mark.parametrize("response_bytes", [30_000, 5_000_000])
+def test_a_large_answer_that_nobody_looks_at_is_made_quickly_and_once(response_bytes):
+    big = Exchange(name="big", method="GET", path="/big")
+    began = time.process_time()
+    lengths, wrong = asked(scenario(big), response_bytes, requests=3)
+    assert time.process_time() - began < 5
+    assert lengths == [response_bytes] * 3
+    assert wrong == []
+
+
+def test_answers_that_cannot_have_a_body_are_not_padded():
+    away = Exchange(name="away", method="DELETE", path="/", expect=Expect(status=204))
+    assert [answer.padding_bytes for answer in answers(scenario(away), 10**9)] == [0]
+
+
+def test_padding_is_bounded():
+    assert answers(scenario(Exchange(name="x", method="GET", path="/")), 10**12)[0].padding_bytes <= 64 << 20
+
+
+def test_a_large_request_reaches_the_null_server():
+    upload = Exchange(name="upload", method="POST", path="/", text="x" * 300_000)
+    with null_server(scenario(upload)) as null:
+        request = next(Mix(scenario(upload), host="localhost").requests(1, 0, {}))
+        assert talk(null.address, request.payload).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_response_is_never_cut_to_length():

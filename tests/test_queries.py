@@ -59,6 +59,9 @@ class CountingLab:
     def prepare(self, targets, scenarios):
         self.scenarios = {scenario.name: scenario for scenario in scenarios}
 
+    def forget(self, target):
+        pass
+
     def begin(self, step):
         self.step = step
         return 0, 1

@@ -41,10 +41,13 @@ def void_of(sample: Sample, usage: Usage, cores: Cores) -> str | None:
 
     An open loop that sent more than 1 % of its requests over 1 ms late, though connections were free, was
     not the load that was asked for; how the server fared under it does not matter. Nor is a slice that lost
-    a load worker, with its share of the requests, or whose *cores* were not ours alone.
+    a load worker, with its share of the requests, one that the machine that asks could not carry out, or
+    whose *cores* were not ours alone.
     """
     if sample.lost_workers:
         return "a load worker was lost"
+    if sample.broken:
+        return sample.broken
     seen = evidence(sample, usage, cores)
     passed = (
         limit.why

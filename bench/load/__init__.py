@@ -16,6 +16,9 @@ class LoadGenerator(Protocol):
         Connections to those that are named again at the same address stay open; others are let go.
         """
 
+    def forget(self, target: str) -> None:
+        """Forget what connections to *target* have saved, such as tokens: its data were put back."""
+
     def pids(self) -> tuple[int, ...]:
         """Return the processes that ask, as far as they run on this machine."""
 

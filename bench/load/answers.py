@@ -1,15 +1,20 @@
 """What a well-framed response must say, and the memory that makes checking every one affordable."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from bench.load.encodings import Undecodable, decoded
 from bench.load.responses import Head
-from bench.load.templates import Request, Saved, filled
+from bench.load.templates import Request, Saved, filled, filled_text
 
+MISSING: Final = object()  # of a path in a body: there is nothing
+WHOLE_BYTES = 256_000  # of a body that is remembered as it is
 _SHOWN = 120
+_STRANGE_ONE_IN = 10  # characters that no text has: then it is none
 _NOT_MODIFIED = 304
 _OVERHEAD_BYTES = 200  # what an entry of a dict of two bytes objects costs beside their content
 
@@ -17,41 +22,62 @@ _OVERHEAD_BYTES = 200  # what an entry of a dict of two bytes objects costs besi
 class Mismatch(NamedTuple):
     """Why a response is not the one expected."""
 
-    kind: str  # "status" or "body"
+    kind: str  # "status 503" or "body"
     text: str  # "expected …, got …"
 
 
 class KnownBodies:
-    """Bodies by request, once verified; forgets them all when it holds *limit_bytes*."""
+    """Bodies by request, once verified; forgets them all when it holds *limit_bytes*.
+
+    Of a large one a digest is kept. Bodies are known as they came, before anything is decoded.
+    """
 
     def __init__(self, limit_bytes: int = 64 << 20) -> None:
         self._limit_bytes = limit_bytes
         self._held_bytes = 0
-        self._bodies: dict[bytes, bytes] = {}
-        self.get = self._bodies.get
+        self._bodies: dict[bytes, tuple[str, bytes]] = {}
 
-    def remember(self, payload: bytes, body: bytes) -> None:
+    def knows(self, payload: bytes, head: Head, body: bytes) -> bool:
+        """Return whether *body* was a right answer to *payload*, encoded as *head* says."""
+        known = self._bodies.get(payload)
+        if known is None or known[0] != head.encoding:
+            return False
+        return known[1] == (body if len(body) <= WHOLE_BYTES else _digest(body))
+
+    def remember(self, payload: bytes, head: Head, body: bytes) -> None:
         """Keep *body* as a right answer to *payload*, in place of an earlier one."""
         if self._held_bytes > self._limit_bytes:
             self._bodies.clear()
             self._held_bytes = 0
-        self._bodies[payload] = body
-        self._held_bytes += len(payload) + len(body) + _OVERHEAD_BYTES
+        kept = body if len(body) <= WHOLE_BYTES else _digest(body)
+        self._bodies[payload] = head.encoding, kept
+        self._held_bytes += len(payload) + len(kept) + _OVERHEAD_BYTES
 
 
 def check(request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch | None:
     """Hold a response against what *request* expects; keep in *saved* what is to be saved."""
-    exchange = request.template.exchange
+    template = request.template
+    exchange = template.exchange
     expect = exchange.expect
     if expect.unchanged and head.status == _NOT_MODIFIED:
         return None
     if head.status != expect.status:
-        return Mismatch("status", f"expected status {expect.status}, got {head.status} {_shown(body)}")
-    if expect.contains is not None and expect.contains.encode() not in body:
-        return Mismatch("body", f"expected {expect.contains!r} in it, got {_shown(body)}")
+        got = f"{head.status} {_shown_of(head, body)}"
+        return Mismatch(f"status {head.status}", f"expected status {expect.status}, got {got}")
+    if not template.looks:
+        return None
+    if head.encoding:
+        try:
+            body = decoded(body, head.encoding)
+        except Undecodable as error:
+            return Mismatch("body", f"expected a body that can be read, got {len(body):,} bytes: {error}")
+    if expect.contains is not None:
+        text = filled_text(expect.contains, request.values)
+        if text.encode() not in body:
+            return Mismatch("body", f"expected {text!r} in it, got {_shown(body)}")
     content = None
-    if expect.json is not None or expect.items is not None or exchange.save:
-        with suppress(ValueError):
+    if template.reads_json:
+        with suppress(ValueError, RecursionError):
             content = json.loads(body)
     wanted = filled(expect.json, request.values)
     if wanted is not None and not agrees(wanted, content):
@@ -72,25 +98,84 @@ def agrees(wanted: Any, actual: Any) -> bool:
     return bool(wanted == actual) and isinstance(wanted, bool) == isinstance(actual, bool)
 
 
+def at_path(path: str, content: Any) -> Any:
+    """Return what *content*, any JSON, has at *path*, as in items.0.id; MISSING where there is nothing.
+
+    A key that has dots itself comes before a way through objects.
+    """
+    if isinstance(content, list):
+        number, _, rest = path.partition(".")
+        if not (number.isascii() and number.isdigit() and int(number) < len(content)):
+            return MISSING
+        return at_path(rest, content[int(number)]) if rest else content[int(number)]
+    if not isinstance(content, dict):
+        return MISSING
+    if path in content:
+        return content[path]
+    at = path.find(".")
+    while at > 0:
+        key, rest = path[:at], path[at + 1 :]
+        if key in content and (value := at_path(rest, content[key])) is not MISSING:
+            return value
+        at = path.find(".", at + 1)
+    return MISSING
+
+
+def place_of(source: str) -> tuple[str, str]:
+    """Return where *source* of a value to save lies: "header", "cookie" or "json", and its name there."""
+    place, colon, name = source.partition(":")
+    return (place, name) if colon and place in ("header", "cookie") else ("json", source)
+
+
 def _save(save: Mapping[str, str], head: Head, content: Any, saved: Saved) -> Mismatch | None:
     for variable, source in save.items():
         value = _found(source, head, content)
-        if value is None:
-            return Mismatch("body", f"expected {source} to save, got none")
+        if value is MISSING or value is None:
+            got = "none" if value is MISSING else "null"
+            return Mismatch("body", f"expected {source} to save, got {got}")
+        if isinstance(value, dict | list):
+            kind = "an object" if isinstance(value, dict) else "an array"
+            return Mismatch("body", f"{source} is {kind}, expected a value to save")
         saved.setdefault(variable, []).append(value)
     return None
 
 
 def _found(source: str, head: Head, content: Any) -> Any:
-    match source.partition(":"):
-        case "header", ":", name:
-            return head.fields.get(name.removesuffix("?").lower(), "" if name.endswith("?") else None)
-        case "cookie", ":", name:
+    match place_of(source):
+        case "header", name:
+            return head.fields.get(name.removesuffix("?").lower(), "" if name.endswith("?") else MISSING)
+        case "cookie", name:
             cookie = re.search(rf"(?:^|, ){re.escape(name)}=([^;,]*)", head.fields.get("set-cookie", ""))
-            return cookie and cookie[1]
-    return content.get(source) if isinstance(content, dict) else None
+            return cookie[1] if cookie else MISSING
+    return at_path(source, content)
+
+
+def _shown_of(head: Head, body: bytes) -> str:
+    """Return the body of a response for people: decoded where that is possible."""
+    if head.encoding:
+        try:
+            body = decoded(body, head.encoding)
+        except Undecodable:
+            return f"{len(body):,} bytes of {head.encoding}"
+    return _shown(body)
 
 
 def _shown(body: bytes) -> str:
-    text = " ".join(body[: 4 * _SHOWN].decode(errors="replace").split())
+    begins = body[: 4 * _SHOWN]
+    text = begins.decode(errors="replace")
+    strange = sum(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text)
+    if strange * _STRANGE_ONE_IN > len(text):
+        return f"{len(body):,} bytes that are no text"
+    text = printable(" ".join(text.split()))
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def printable(text: str) -> str:
+    """Return *text* with what no terminal and no page should be sent written out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.blake2b(body).digest()

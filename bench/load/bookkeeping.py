@@ -12,8 +12,11 @@ EXAMPLES = 5
 
 
 def imbalance(step: Slice, sample: Sample) -> str | None:
-    """Return which sum does not hold; None where all do. What a lost worker saw is missing in every sum."""
-    if sample.lost_workers:
+    """Return which sum does not hold; None where all do. What a lost worker saw is missing in every sum.
+
+    So is what a slice that had to end early did not come to.
+    """
+    if sample.lost_workers or sample.broken:
         return None
     if sample.locust_requests != sample.slice_requests:
         return f"Locust counted {sample.locust_requests:,} requests, we {sample.slice_requests:,}"
@@ -53,6 +56,10 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         client_cpu_s=sum(sample.client_cpu_s for sample in samples),
         locust_requests=sum(sample.locust_requests for sample in samples),
         slice_requests=sum(sample.slice_requests for sample in samples),
+        broken=next((sample.broken for sample in samples if sample.broken), ""),
+        setup_requests=sum(sample.setup_requests for sample in samples),
+        setup_failed=sum(sample.setup_failed for sample in samples),
+        setup_s=max((sample.setup_s for sample in samples), default=0.0),
     )
 
 

@@ -6,6 +6,8 @@
         → {"is": "note", "what"} as workers join, then {"is": "gathered"}
     {"do": "prepare", "targets": {name: [host, port]}, "scenarios": […]}
         → {"is": "ready"}
+    {"do": "forget", "target": name}
+        → {"is": "ready"}
     {"do": "slice", "step": {…}, "timeout_s", "drain_s"}
         → {"is": "begun", "open_ns", "close_ns", "pids"}, then {"is": "sample", "sample": {…}}
 
@@ -39,6 +41,9 @@ class Asker(Protocol):
 
     def prepare(self, addresses: dict[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
         """Learn what can be asked, and of whom. Raises BenchError."""
+
+    def forget(self, target: str) -> None:
+        """Forget what connections to *target* have saved. Raises CannotMeasure."""
 
     def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
         """Run one slice; yield when its window will be, then its sample. Raises CannotMeasure."""
@@ -79,6 +84,9 @@ class Post:
         self._asker = self._asker or Alone()
         if asked["do"] == "prepare":
             self._asker.prepare(asked["targets"], asked["scenarios"])
+            yield {"is": "ready"}
+        elif asked["do"] == "forget":
+            self._asker.forget(asked["target"])
             yield {"is": "ready"}
         else:
             limits = {"timeout_s": asked["timeout_s"], "drain_s": asked["drain_s"]}

@@ -5,15 +5,17 @@ found ready to be read. Each response is checked before its connection goes on.
 """
 
 from collections.abc import Sequence
+from math import inf
 from time import perf_counter_ns
 
 from gevent import idle
 
-from bench.load.connections import READ_BYTES, Connection
+from bench.load.answers import check
+from bench.load.connections import READ_BYTES, Connection, Exhausted
 from bench.load.loop import TURN_NS, Loop
 from bench.load.polling import IN, RDHUP
 from bench.load.recorder import ClosedBooks, Ledger
-from bench.load.responses import Malformed, read_response
+from bench.load.responses import Incoming, Malformed
 from bench.load.targets import Target
 
 
@@ -22,28 +24,60 @@ class ClosedLoop(Loop):
 
     books: ClosedBooks
 
-    def __init__(self, target: Target, connections: Sequence[Connection], *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        target: Target,
+        connections: Sequence[Connection],
+        starts: Sequence[float] = (),
+        pace: tuple[str, int] = ("", 0),
+        *,
+        timeout_s: float,
+    ) -> None:
+        """Have connections begin by *starts*, from 0 to 1, of a mean answer's time; of the lead-in at most.
+
+        All at once they would be answered in step, and a window would have one answer of each more, or less.
+        How long an answer takes is remembered by *pace*: scenario and connections.
+        """
         super().__init__(target, connections, timeout_s=timeout_s)
         self.books = ClosedBooks()
+        self._starts = starts or [0.0] * len(connections)
+        self._turn_ns = 0
+        self._pace = pace
         self._broken: list[Connection] = []  # opened again at the next turn, not at once: no hammering
 
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
         """Ask from now on, count from *open_ns* to *close_ns*, then wait for what is in flight."""
         try:
-            for connection in self._connections:
-                if connection.connected:
-                    self._watch(connection, IN | RDHUP)
-                    self._ask(connection, connection.next())
-                else:
-                    self._open(connection)
+            if self.books.broken:
+                return
+            self._start_all(open_ns)
             self._ask_until(open_ns)
             self.books.open_window(open_ns, self._since_ns())
             self._ask_until(close_ns)
             waiting = sum(connection.waits for connection in self._connections)
             self.books.close_window(close_ns, self._since_ns(), waiting)
             self._drain(close_ns + round(drain_s * 1e9))
+            if (mean_ns := self.books.window.mean_ns) is not None:
+                self._target.means_ns[self._pace] = mean_ns
+        except Exhausted as exhausted:
+            self.books.broken = str(exhausted)
         finally:
             self._let_go()
+
+    def _start_all(self, open_ns: int) -> None:
+        """Have each connection begin when its time has come, all before the window opens."""
+        began_ns = perf_counter_ns()
+        self._turn_ns = began_ns + TURN_NS
+        spread_ns = min(self._target.means_ns.get(self._pace, inf), max(0, open_ns - began_ns))
+        ordered = sorted(zip(self._starts, self._connections, strict=True), key=lambda pair: pair[0])
+        for start, connection in ordered:
+            if start and spread_ns:
+                self._ask_until(began_ns + round(start * spread_ns))
+            if connection.connected:
+                self._watch(connection, IN | RDHUP)
+                self._ask(connection, connection.next())
+            else:
+                self._open(connection)
 
     def _since_ns(self) -> list[int]:
         return [connection.since_ns for connection in self._connections]
@@ -55,7 +89,7 @@ class ClosedLoop(Loop):
         latencies = ledger.latencies
         turnaround_ns = 0  # beside the books, because that costs half
         now = clock()
-        turn_ns = now + TURN_NS
+        turn_ns = self._turn_ns
         try:
             while now < until_ns:
                 for fd, event in poll(max(0, min(turn_ns, until_ns) - now) / 1e9):
@@ -83,6 +117,7 @@ class ClosedLoop(Loop):
                     now = clock()
                     turn_ns = now + TURN_NS
         finally:
+            self._turn_ns = turn_ns
             self.books.turnaround_ns += turnaround_ns
 
     def _turn(self, now: int) -> None:
@@ -126,18 +161,33 @@ class ClosedLoop(Loop):
         for connection in self._connections:
             if connection.sock and (connection.unsent or not connection.waits):
                 self._close(connection)  # still sending, or connecting
-        while any(c.waits for c in self._connections) and (left_ns := until_ns - perf_counter_ns()) > 0:
+        self._drain_until(until_ns)
+        if unended := self._unended():
+            self._learn_whether_they_end(unended, self._drain_until)
+        for connection in filter(self._never_ends, self._unended()):
+            if connection.incoming:
+                self.books.never_ended(connection.request, connection.incoming.so_far())
+
+    def _drain_until(self, until_ns: int) -> None:
+        while any(one.waits for one in self._connections) and (left_ns := until_ns - perf_counter_ns()) > 0:
             for fd, _ in self._poller.poll(min(left_ns, TURN_NS) / 1e9):
-                connection = self._by_fd[fd]
-                data, ended = connection.read_all()
-                connection.buffer += data
-                try:
-                    response = read_response(connection.buffer, self._target.heads, ended=bool(ended))
-                except Malformed:
-                    response, ended = None, "malformed"
-                if ended or (response and not response[0].keep_alive):
-                    self._close(connection)
-                elif response:
-                    self._poller.unregister(fd)
-                    connection.idle()
+                self._take_last(self._by_fd[fd])
             idle()
+
+    def _take_last(self, connection: Connection) -> None:
+        data, ended = connection.read_all()
+        template = connection.request.template
+        incoming = connection.incoming or Incoming(self._target.heads, keep_bytes=template.keep_bytes)
+        connection.incoming = incoming
+        try:
+            response = incoming.take(data, ended=bool(ended))
+        except Malformed:
+            response, ended = None, "malformed"
+        if response and template.exchange.save:
+            # It is not counted, but what comes next may build on it.
+            connection.is_doubted |= bool(check(connection.request, *response, connection.saved))
+        if ended or (response and not response[0].keep_alive):
+            self._close(connection)
+        elif response:
+            self._poller.unregister(connection.fd)
+            connection.idle()

@@ -8,23 +8,40 @@ from time import perf_counter_ns
 
 from gevent.monkey import get_original
 
+from bench.load.responses import Incoming
 from bench.load.templates import Request, Saved
 
 READ_BYTES = 65_536
+_MOST_READS = 16
 # Locust replaces sockets by ones that switch greenlets at every call; the loop wants the kernel's own.
 _socket: type[socket.socket] = get_original("socket", "socket")
-_KINDS = {  # what a contender can do to a connection; any other error is the harness's
+_KINDS = {  # what a contender can do to a connection
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
+    errno.ECONNABORTED: "reset",
     errno.EPIPE: "reset",
     errno.ETIMEDOUT: "timeout",
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
 }
+_MACHINES = {  # what this machine has too little of, with the remedy
+    errno.EMFILE: "no descriptor left: raise the limit of open files (ulimit -n), or have fewer connections",
+    errno.ENFILE: "no descriptor left on this machine: raise fs.file-max, or have fewer connections",
+    errno.EADDRNOTAVAIL: "no port left: widen net.ipv4.ip_local_port_range, or have fewer connections",
+    errno.EADDRINUSE: "no port left: widen net.ipv4.ip_local_port_range, or have fewer connections",
+    errno.ENOBUFS: "no buffer left for another socket: have fewer connections",
+    errno.ENOMEM: "no memory left for another socket: have fewer connections",
+}
+
+
+class Exhausted(Exception):
+    """This machine has no more of what another connection needs: no fault of the contender's."""
 
 
 def kind_of(error: OSError) -> str:
-    """Return the kind of failure that *error* is; raises it where the contender has no part in it."""
+    """Return the kind of failure that *error* is. Raises Exhausted, and *error* where it is neither."""
+    if error.errno in _MACHINES:
+        raise Exhausted(_MACHINES[error.errno]) from error
     if error.errno not in _KINDS:
         raise error
     return _KINDS[error.errno]
@@ -46,6 +63,9 @@ class Connection:
         self.connected = False
         self.opened_ns = self._error = 0
         self.closed_ns = 0  # when it was given up
+        self.kept: dict[str, Saved] = {}  # by scenario: what outlives a slice of it
+        self.saved = {}
+        self.is_doubted = False  # what it has saved: a request that needed it went wrong
         self.due_ns = 0  # open loop: when what it sent last was due
         self.idle()
 
@@ -53,7 +73,8 @@ class Connection:
         """Wait for nothing."""
         self.sent_ns = 0
         self.answer: bytes | None = None  # what comes next, where that is known to the byte
-        self.buffer = self.unsent = b""
+        self.incoming: Incoming | None = None  # an answer of which a part has come
+        self.unsent = b""
 
     @property
     def waits(self) -> bool:
@@ -72,9 +93,12 @@ class Connection:
         return now - (self.sent_ns or self.opened_ns)
 
     def open(self) -> None:
-        """Begin to connect; whether that worked is known when it is ready to write."""
+        """Begin to connect; whether that worked is known when it is ready to write. Raises Exhausted."""
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
-        sock = self.sock = _socket(family, socket.SOCK_STREAM)
+        try:
+            sock = self.sock = _socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            raise Exhausted(_MACHINES.get(error.errno or 0, f"no socket left: {error.strerror}")) from error
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.fd, self.recv, self.send = sock.fileno(), sock.recv, sock.send
@@ -96,9 +120,12 @@ class Connection:
         return not self.unsent
 
     def read_all(self) -> tuple[bytes, str]:
-        """Return all that has come, and how it ended: "closed", "reset", or "" while it is open."""
+        """Return what has come, and how it ended: "closed", "reset", or "" while it is open.
+
+        A server that never stops would have us read for ever: what is left then comes next time.
+        """
         pieces: list[bytes] = []
-        while True:
+        for _ in range(_MOST_READS):
             try:
                 data = self.recv(READ_BYTES)
             except BlockingIOError:
@@ -108,6 +135,7 @@ class Connection:
             if not data:
                 return b"".join(pieces), "closed"
             pieces.append(data)
+        return b"".join(pieces), ""
 
     def close(self) -> None:
         """Close it, whatever it was doing."""

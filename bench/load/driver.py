@@ -17,10 +17,12 @@ from pydantic import TypeAdapter
 from bench.addresses import spoken
 from bench.errors import CannotMeasure
 from bench.load.bookkeeping import imbalance
+from bench.load.descriptors import raise_open_files
 from bench.model import Scenario, Slice
 from bench.records import Sample
 
 _START_S = 30.0  # importing Locust takes a second, and several on a busy machine
+_SETUP_S = 40.0  # for connections to have what their requests need, and a fleet to say so
 _GRACE_S = 10.0  # for starting users and doing the books, beyond the slice itself
 _TAIL_BYTES = 2_000
 
@@ -76,6 +78,7 @@ class LocustLoad:
             self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
             self._control, theirs = socket.socketpair()
             stack.enter_context(self._control)
+            raise_open_files()  # and that of the servers, which inherit it
             with theirs:
                 command = [sys.executable, "-P", "-m", "bench.load.child", str(theirs.fileno())]
                 command += ["--cores", ",".join(map(str, self._cores))] if self._cores else []
@@ -119,12 +122,17 @@ class LocustLoad:
         )
         self._reply("ready", within_s=_START_S)
 
+    def forget(self, target: str) -> None:
+        """Forget what connections to *target* have saved: its data were put back. Raises CannotMeasure."""
+        self._tell(do="forget", target=target)
+        self._reply("ready", within_s=_START_S)
+
     def begin(self, step: Slice) -> tuple[int, int]:
         """Start a slice; return when its counted window opens and closes (`perf_counter_ns`)."""
         self._tell(do="slice", step=asdict(step), timeout_s=self._timeout_s, drain_s=self._drain_s)
-        begun = self._reply("begun", within_s=_START_S)
+        begun = self._reply("begun", within_s=_START_S + _SETUP_S)
         self._step = step
-        self._wait_s = step.lead_in_s + step.window_s + self._drain_s + 2 * _GRACE_S
+        self._wait_s = step.lead_in_s + step.window_s + self._drain_s + self._timeout_s + 2 * _GRACE_S
         self._pids = tuple(begun["pids"])
         return begun["open_ns"], begun["close_ns"]
 

@@ -1,10 +1,15 @@
 """From a slice to the loop that carries it out."""
 
+from collections.abc import Sequence
+from random import Random
+
 from bench.errors import UsageError
 from bench.load.arrivals import Share, due_offsets
 from bench.load.closed import ClosedLoop
+from bench.load.connections import Connection
 from bench.load.loop import Loop
 from bench.load.open import OpenLoop
+from bench.load.setting_up import set_up
 from bench.load.targets import Target
 from bench.load.templates import Mix
 from bench.model import Slice
@@ -17,25 +22,56 @@ def loop_of(step: Slice, target: Target, mix: Mix, *, share: Share, timeout_s: f
 
     Closed: what a connection asks follows from the seed and its number in the whole slice, so that several
     processes ask what one would. Open: requests follow from the seed and the share, in order of arrival. What
-    was saved is a connection's own in both: on it, no request can overtake the one that it builds on.
+    was saved is a connection's own in both: on it, no request can overtake the one that it builds on. What
+    its requests need, and do not use up, it has before the slice begins.
     """
     load = step.cell.load
     numbers = share.part(range(load.connections))
     connections = target.take(len(numbers))
-    for connection in connections:
-        connection.saved = {}  # afresh: what was saved may be gone with the data of an earlier slice
-    if load.kind == "closed":
-        for number, connection in zip(numbers, connections, strict=True):
-            connection.next = mix.requests(step.seed, number, connection.saved).__next__
-        return ClosedLoop(target, connections, timeout_s=timeout_s)
     if not connections:
         raise UsageError(
             f"{share.of} processes cannot share {load.connections} connections of an open load: allow more"
         )
-    if step.rate_rps is None or load.arrivals is None:
+    for connection in connections:
+        _begin(connection, step.cell.scenario, mix)
+    is_open = load.kind == "open"
+    numbered = dict(zip(connections, numbers, strict=True))
+    fetched = set_up(target, numbered, mix, step.seed, is_open=is_open, timeout_s=timeout_s)
+    loop = (_open if is_open else _closed)(step, target, mix, connections, share, timeout_s)
+    if fetched is not None:
+        loop.books.setup, loop.books.broken = fetched.setup, fetched.broken
+    return loop
+
+
+def _begin(connection: Connection, scenario: str, mix: Mix) -> None:
+    """Have *connection* know what it saved in earlier slices of *scenario*, as far as that still holds."""
+    if connection.is_doubted:
+        connection.kept.clear()
+        connection.is_doubted = False
+    connection.saved = connection.kept.setdefault(scenario, {})
+    mix.keep(connection.saved)
+
+
+def _closed(
+    step: Slice, target: Target, mix: Mix, connections: Sequence[Connection], share: Share, timeout_s: float
+) -> Loop:
+    count = step.cell.load.connections
+    numbers = share.part(range(count))
+    for number, connection in zip(numbers, connections, strict=True):
+        connection.next = mix.requests(step.seed, number, connection.saved).__next__
+    starts = [(number + Random(f"{step.seed}/{number}/start").random()) / count for number in numbers]
+    pace = step.cell.scenario, count
+    return ClosedLoop(target, connections, starts, pace, timeout_s=timeout_s)
+
+
+def _open(
+    step: Slice, target: Target, mix: Mix, connections: Sequence[Connection], share: Share, timeout_s: float
+) -> Loop:
+    arrivals = step.cell.load.arrivals
+    if step.rate_rps is None or arrivals is None:
         raise ValueError(f"an open load needs its rate and its arrivals before it is begun: {step}")
     offsets_ns = due_offsets(
-        load.arrivals,
+        arrivals,
         step.rate_rps,
         seed=step.seed,
         lead_in_s=step.lead_in_s,

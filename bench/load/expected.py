@@ -7,22 +7,23 @@ with a real server. What cannot be told from the request is answered wrongly, an
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from bench.load.answers import check
+from bench.load.answers import MISSING, at_path, check, place_of
 from bench.load.canned import Answer, responder
-from bench.load.responses import Heads, read_response
-from bench.load.templates import RESERVED, Mix, Saved, Values, filled
+from bench.load.responses import LARGEST_BYTES, Heads, read_response
+from bench.load.templates import RESERVED, Mix, Saved, Values, as_text, filled, text_of
 from bench.model import Exchange, Scenario
 from bench.scenarios import PLACEHOLDER
 
 _SAVED = "1"  # what there is to save where nothing is expected of it
 _BODILESS = (204, 304)
 _REHEARSED = 2_000  # requests, for the average length of a response
+_REHEARSED_BYTES = 100 << 20  # that are sent and answered for it at most
 _IN_QUOTES = re.compile(rf'"({PLACEHOLDER.pattern})"')
 _COMPACT, _SPACED = (",", ":"), (", ", ": ")
 
@@ -57,24 +58,41 @@ def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
     # One that needs a header comes first, then those that never vary: patterns of others might catch them.
     weighed.sort(key=lambda pair: ("(?=" not in pair[0].pattern, "(?P<" in pair[0].pattern, -pair[1]))
     told = tuple(answer for answer, _ in weighed)
+    padding = _padding(list(_rehearsed(mix, told)), response_bytes)
+    return tuple(replace(answer, padding_bytes=padding) for answer in told)
+
+
+def _padding(lengths: Sequence[tuple[int, int | None]], response_bytes: int) -> int:
+    """Return what to add to each body, so that responses have *response_bytes* on average."""
+    bodies = [body for _, body in lengths if body is not None]
+    if not bodies:
+        return 0
     padding = 0
     for _ in range(2):  # more digits in Content-Length show only the second time
-        lengths = list(_rehearsed(mix, told))
-        missing = response_bytes * len(lengths) - sum(length for length, _ in lengths)
-        padding = max(0, padding + round(missing / (sum(has_body for _, has_body in lengths) or 1)))
-        told = tuple(replace(answer, padding_bytes=padding) for answer in told)
-    return told
+        digits = sum(len(str(body + padding)) - len(str(body)) for body in bodies)
+        padded = sum(length for length, _ in lengths) + padding * len(bodies) + digits
+        padding += round((response_bytes * len(lengths) - padded) / len(bodies))
+        padding = min(max(0, padding), LARGEST_BYTES)
+    return padding
 
 
-def _rehearsed(mix: Mix, told: tuple[Answer, ...]) -> Iterator[tuple[int, bool]]:
-    """Yield length in bytes and whether it has a body, for responses to what one connection asks at first."""
+def _rehearsed(mix: Mix, told: tuple[Answer, ...]) -> Iterator[tuple[int, int | None]]:
+    """Yield the bytes of the whole and of the body of responses to what one connection asks at first.
+
+    The body's are None where there cannot be one.
+    """
     respond, heads = responder(told), Heads()
     saved: Saved = {}
+    budget_bytes = _REHEARSED_BYTES
     for request in islice(mix.requests(0, 0, saved), _REHEARSED):
         response = respond(request.payload) or b""
         if read := read_response(response, heads):
-            check(request, *read, saved)
-            yield len(response), bool(read[1])
+            head, body = read
+            check(request, head, body, saved)
+            yield len(response), None if head.status in _BODILESS else len(body)
+        budget_bytes -= len(response) + len(request.payload)
+        if budget_bytes < 0:
+            return
 
 
 def _drawn(exchange: Exchange) -> dict[str, Value]:
@@ -94,21 +112,24 @@ def _generated(generator: Mapping[str, Any]) -> Value:
 
 def _saved(exchange: Exchange) -> dict[str, Value]:
     """Return what the variables that *exchange* saves are, given what its response will be."""
-    content = exchange.expect.json if isinstance(exchange.expect.json, Mapping) else {}
-    return {
-        name: Value(pattern=re.escape(_SAVED))
-        if ":" in source
-        else _held(content.get(source, int(_SAVED)), _drawn(exchange))
-        for name, source in exchange.save.items()
-    }
+    kept = {}
+    for name, source in exchange.save.items():
+        place, path = place_of(source)
+        content = at_path(path, exchange.expect.json) if place == "json" else MISSING
+        if content is MISSING:
+            kept[name] = Value(pattern=re.escape(_SAVED), integer=place == "json")
+        else:
+            kept[name] = _held(content, _drawn(exchange))
+    return kept
 
 
 def _held(content: Any, drawn: Known) -> Value:
-    if isinstance(content, str) and (found := PLACEHOLDER.fullmatch(content)):
-        return drawn.get(found[1], Value())
+    if isinstance(content, str) and (whole := PLACEHOLDER.fullmatch(content)):
+        return drawn.get(whole[1], Value())
     if isinstance(content, str) and PLACEHOLDER.search(content):
         return Value()
-    return Value(pattern=re.escape(str(content)), integer=isinstance(content, int), constant=str(content))
+    text = as_text(content)
+    return Value(pattern=re.escape(text), integer=isinstance(content, int | float), constant=text)
 
 
 def _answer(exchange: Exchange, known: Known) -> Answer:
@@ -123,21 +144,21 @@ def _answer(exchange: Exchange, known: Known) -> Answer:
         constant = known[name].constant
         return str(int(constant) + added) if added else constant
 
-    headers = "".join(_header(source) for source in exchange.save.values() if ":" in source)
+    places = map(place_of, exchange.save.values())
+    headers = "".join(_header(place, name) for place, name in places if place != "json")
     status = exchange.expect.status
     if status in _BODILESS:
         return Answer(pattern=pattern, status=status, fields=headers)
     content = _content(exchange, known)
     if content is None:
-        media, body = "text/html", _escaped(exchange.expect.contains or "")
+        media, body = "text/html", _woven(exchange.expect.contains or "", known, _escaped, value)
     else:
-        media, body = "application/json", _woven(_unquoted(content, known), _escaped, value)
+        media, body = "application/json", _woven(_unquoted(content, known), known, _escaped, value)
     headers += f"Content-Type: {media}\r\n"
     return Answer(pattern=pattern, status=status, fields=headers, body=body, values=tuple(values))
 
 
-def _header(source: str) -> str:
-    place, _, name = source.partition(":")
+def _header(place: str, name: str) -> str:
     begins = f"Set-Cookie: {name}=" if place == "cookie" else f"{name.removesuffix('?')}: "
     return f"{begins}{_SAVED}\r\n"
 
@@ -154,7 +175,7 @@ def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
         return f"(?P<{name}>{known[name].pattern})"
 
     def woven(text: str) -> str:
-        return _woven(text, re.escape, value)
+        return _woven(text, known, re.escape, value)
 
     line = woven(f"{exchange.method} {quote(exchange.path, safe=RESERVED)} HTTP/1.1")
     headers = "".join(
@@ -162,16 +183,21 @@ def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
         for name, text in exchange.headers.items()
         if PLACEHOLDER.search(text)
     )
-    sent = "" if exchange.body is None else json.dumps(exchange.body, separators=_COMPACT)
-    return rf"{line}\r\n{headers}(?:.+\r\n)*\r\n{woven(_unquoted(sent, known))}"
+    sent = text_of(exchange)
+    if sent is None:
+        sent = "" if exchange.body is None else json.dumps(exchange.body, separators=_COMPACT)
+        sent = _unquoted(sent, known)
+    return rf"{line}\r\n{headers}(?:.+\r\n)*\r\n{woven(sent)}"
 
 
 def _content(exchange: Exchange, known: Known) -> str | None:
     """Return the body expected as the text of JSON, its placeholders in place; None: it need not be JSON."""
     expect = exchange.expect
     content: Any = expect.json
-    if keys := [source for source in exchange.save.values() if ":" not in source]:
-        content = {**dict.fromkeys(keys, int(_SAVED)), **(content or {})}
+    for source in exchange.save.values():
+        place, path = place_of(source)
+        if place == "json" and at_path(path, content) is MISSING:
+            content = _with(path.split("."), content)
     if expect.items is not None:
         wanted = list(content or [{}])
         any_values = Values((name, 1 if value.integer else "x") for name, value in known.items())
@@ -183,17 +209,37 @@ def _content(exchange: Exchange, known: Known) -> str | None:
     return next((text for text in texts if (expect.contains or "") in text), texts[0])
 
 
+def _with(path: Sequence[str], content: Any) -> Any:
+    """Return *content* with something to save at *path*, with the objects and arrays on the way there."""
+    if not path:
+        return int(_SAVED)
+    key, rest = path[0], path[1:]
+    if key.isdigit() and not isinstance(content, Mapping):
+        items = list(content) if isinstance(content, list | tuple) else []
+        items += [{} for _ in range(int(key) + 1 - len(items))]
+        items[int(key)] = _with(rest, items[int(key)])
+        return items
+    fields = dict(content) if isinstance(content, Mapping) else {}
+    return {**fields, key: _with(rest, fields.get(key))}
+
+
 def _unquoted(text: str, known: Known) -> str:
     """Return *text*, which is JSON, without the quotes around placeholders that stand for integers."""
-    return _IN_QUOTES.sub(lambda found: found[1] if found[3] or known[found[2]].integer else found[0], text)
+
+    def unquoted(found: "re.Match[str]") -> str:
+        value = known.get(found[2])
+        return found[1] if value and (found[3] or value.integer) else found[0]
+
+    return _IN_QUOTES.sub(unquoted, text)
 
 
-def _woven(text: str, literal: Callable[[str], str], value: Callable[[str, int], str]) -> str:
+def _woven(text: str, known: Known, literal: Callable[[str], str], value: Callable[[str, int], str]) -> str:
     """Return *text* with placeholders put as *value* says, and what lies between them as *literal* does."""
     pieces, at = [], 0
     for found in PLACEHOLDER.finditer(text):
-        pieces += [literal(text[at : found.start()]), value(found[1], int(found[2] or 0))]
-        at = found.end()
+        if found[1] in known:
+            pieces += [literal(text[at : found.start()]), value(found[1], int(found[2] or 0))]
+            at = found.end()
     return "".join([*pieces, literal(text[at:])])
 
 

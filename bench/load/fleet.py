@@ -24,6 +24,7 @@ from bench.errors import CannotMeasure
 from bench.load.bookkeeping import merged
 from bench.load.generator import ConnectionUser, Message, window_of
 from bench.load.roster import Roster
+from bench.load.setting_up import LIMIT_S
 from bench.model import Scenario, Slice
 from bench.records import Sample
 
@@ -89,6 +90,13 @@ class Fleet:
             self._roster.tell(client, do="prepare", targets=dict(addresses), scenarios=plain)
         self._roster.collect("ready", there, within_s=GRACE_S)
 
+    def forget(self, target: str) -> None:
+        """Have every worker forget what its connections to *target* have saved. Raises CannotMeasure."""
+        there = self._roster.there()
+        for client in there:
+            self._roster.tell(client, do="forget", target=target)
+        self._roster.collect("ready", there, within_s=GRACE_S)
+
     def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
         """Run one slice, each its share; yield its window, then the sum. Raises CannotMeasure."""
         roster = self._roster
@@ -97,13 +105,13 @@ class Fleet:
         order = {"do": "arm", "step": asdict(step), "timeout_s": timeout_s, "drain_s": drain_s}
         for index, client in enumerate(asked):
             roster.tell(client, **order, share=[index, len(asked)])
-        armed = list(roster.collect("armed", asked, within_s=GRACE_S))
+        armed = list(roster.collect("armed", asked, within_s=GRACE_S + LIMIT_S))
         for client in armed:
             roster.tell(client, do="go")
         open_ns, close_ns = window_of(step)
         pids = [process.pid for process in roster.own.values() if process.poll() is None]
         yield {"is": "begun", "open_ns": open_ns, "close_ns": close_ns, "pids": pids}
-        within_s = step.lead_in_s + step.window_s + drain_s + GRACE_S
+        within_s = step.lead_in_s + step.window_s + drain_s + timeout_s + GRACE_S
         said = roster.collect("sample", armed, within_s=within_s)
         yield {"is": "sample", "sample": asdict(self._sum(step, list(said.values())))}
 

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from bench.addresses import spoken
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.arrivals import Share
+from bench.load.descriptors import raise_open_files
 from bench.load.engine import Loop, loop_of
 from bench.load.targets import Target
 from bench.load.templates import Mix
@@ -67,6 +68,11 @@ class Generator:
         gc.collect()
         gc.freeze()  # what is there now stays: collections between slices need not look at it
 
+    def forget(self, target: str) -> None:
+        """Forget what connections to *target* have saved: its data were put back."""
+        if target in self._targets:
+            self._targets[target].forget()
+
     @contextmanager
     def armed(self, step: Slice, share: Share, *, timeout_s: float) -> Iterator[Loop]:
         """Do all of a slice that is slow; yield the loop that only has to be run. Raises CannotMeasure."""
@@ -96,6 +102,7 @@ def settle(cores: Sequence[int]) -> None:
     """Make this process one that asks: on *cores* (all where there are none), undisturbed by its runtime."""
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
+    raise_open_files()
     logging.disable(logging.WARNING)  # else Locust doubts our spawn rate, and how busy we are, all the time
     gc.disable()
 

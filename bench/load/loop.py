@@ -4,7 +4,7 @@ It waits in the kernel: in gevent's hub, an answer that comes alone would cost t
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
 from gevent import idle
@@ -12,15 +12,15 @@ from gevent import idle
 from bench.load.connections import Connection, kind_of
 from bench.load.polling import IN, OUT, RDHUP, new_poller
 from bench.load.recorder import Books, Ledger
-from bench.load.responses import Malformed, read_response
+from bench.load.responses import Incoming, Malformed, read_whole
 from bench.load.targets import Target
 from bench.load.templates import Request
 
 TURN_NS = 20_000_000  # how long Locust's own greenlets wait at most
 
 
-class Loop(ABC):
-    """One slice: connections of one target, and the books of what they did."""
+class Traffic(ABC):
+    """Connections of one target, and the books of what they did."""
 
     books: Books
 
@@ -30,10 +30,6 @@ class Loop(ABC):
         self._timeout_s = timeout_s
         self._by_fd: dict[int, Connection] = {}
         self._poller = new_poller()
-
-    @abstractmethod
-    def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
-        """Ask from now on, count from *open_ns* to *close_ns*, then wait for what is in flight."""
 
     @abstractmethod
     def _ledger(self, connection: Connection) -> Ledger:
@@ -84,26 +80,34 @@ class Loop(ABC):
     def _received(self, connection: Connection, data: bytes, now: int, ended: str) -> bool:
         """Take in what came; return whether the connection may send its next request."""
         self._ledger(connection).received_bytes += len(data)
-        data = connection.buffer + data
+        request, incoming = connection.request, connection.incoming
         try:
-            response = read_response(data, self._target.heads, ended=bool(ended))
+            if incoming is not None:
+                response = incoming.take(data, ended=bool(ended))
+            elif (response := read_whole(data, self._target.heads)) is None:
+                incoming = Incoming(self._target.heads, keep_bytes=request.template.keep_bytes)
+                response = incoming.take(data, ended=bool(ended))
         except Malformed as malformed:
-            self._fail(connection, "framing", f"malformed {malformed}")
+            self._fail(connection, malformed.kind, f"malformed {malformed}")
             return False
         if response is None:
             if ended:
-                self._fail(connection, ended, f"connection {ended} after {len(data)} bytes")
+                so_far = f"; {incoming.so_far()}" if incoming and incoming.head else ""
+                came = incoming.came_bytes if incoming else 0
+                self._fail(connection, ended, f"connection {ended} after {came} bytes{so_far}")
             else:
-                connection.buffer, connection.answer = data, None
+                connection.incoming, connection.answer = incoming, None
             return False
         head, body = response
-        request = connection.request
-        connection.buffer = b""
+        connection.incoming = None
         if mismatch := self._target.mismatch(request, head, body, connection.saved):
+            connection.is_doubted = connection.is_doubted or bool(request.template.needs)
             self._failed(connection, *mismatch, now)
         else:
             self._verified(connection, now)
-            request.answer = data if request.template.lasting and head.keep_alive else None
+            # Only what comes in one piece can be compared as a whole.
+            known = incoming is None and request.template.lasting and head.keep_alive
+            request.answer = data if known else None
         if head.keep_alive and not ended and not connection.unsent:
             return True
         self._close(connection)
@@ -131,8 +135,37 @@ class Loop(ABC):
         """Do what need not be done at every response."""
         for connection in self._connections:
             if connection.waits_ns(now) > self._timeout_s * 1e9:
-                self._fail(connection, "timeout", f"nothing came for {self._timeout_s:g} s")
+                self._time_out(connection)
         idle()  # lets all other greenlets run; sleep(0) would not even look whether a socket has woken one
+
+    def _time_out(self, connection: Connection) -> None:
+        """Count a failure of one that has waited too long since its request began."""
+        incoming = connection.incoming
+        if incoming is None:
+            self._fail(connection, "timeout", f"nothing came for {self._timeout_s:g} s")
+        elif incoming.is_open_ended:
+            self._target.ends.setdefault(connection.request.template.exchange.name, False)
+            self._fail(connection, "unended", f"{incoming.so_far()} and never ended")
+        else:
+            self._fail(
+                connection, "timeout", f"{incoming.so_far()} and had not ended in {self._timeout_s:g} s"
+            )
+
+    def _unended(self) -> list[Connection]:
+        """Return those whose answer has begun without a length, and has not ended."""
+        return [one for one in self._connections if one.waits and one.incoming and one.incoming.is_open_ended]
+
+    def _learn_whether_they_end(self, unended: Sequence[Connection], wait: Callable[[int], None]) -> None:
+        """Wait until *unended* have had their time, where it is not known of such answers."""
+        ends, asked = self._target.ends, [(one, one.request) for one in unended]
+        if all(request.template.exchange.name in ends for _, request in asked):
+            return
+        wait(max(one.sent_ns for one in unended) + round(self._timeout_s * 1e9))
+        for one, request in asked:
+            ends[request.template.exchange.name] = not (one.waits and one.request is request)
+
+    def _never_ends(self, connection: Connection) -> bool:
+        return self._target.ends.get(connection.request.template.exchange.name) is False
 
     def _watch(self, connection: Connection, events: int) -> None:
         self._by_fd[connection.fd] = connection
@@ -162,5 +195,15 @@ class Loop(ABC):
         """End: only connections that rest stay open."""
         self._poller.close()
         for connection in self._connections:
-            if connection.waits or not connection.connected:
+            if connection.waits and connection.request.template.exchange.save:
+                connection.is_doubted = True  # it may have changed what had been saved before
+            if connection.waits or not connection.connected or self.books.broken:
                 connection.close()
+
+
+class Loop(Traffic):
+    """One slice."""
+
+    @abstractmethod
+    def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
+        """Ask from now on, count from *open_ns* to *close_ns*, then wait for what is in flight."""

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Protocol
 
 from bench.load.canned import GREETING, Answer, Respond, only_response, responder
+from bench.load.descriptors import raise_open_files
 from bench.load.polling import IN, RDHUP, new_poller
 
 _READ_BYTES = 65_536
@@ -28,6 +29,7 @@ _ONCE = getattr(select, "EPOLLET", 0)  # tell of every arrival once: nothing but
 # does. Only while less than one connection in so many has asked, and where there are so many that the client
 # has enough to do meanwhile. The kernel makes some 60 µs of such a nap.
 _ONE_IN, _MANY, _NAP_S = 4, 32, 0.000_01
+_ACCEPT_AGAIN_S = 0.01
 
 
 class Talk(Protocol):
@@ -122,7 +124,12 @@ def serve(
                     poller.unregister(fd)
                     talks.pop(fd).close()
             elif fd == listener.fileno():
-                sock, _ = listener.accept()
+                try:
+                    sock, _ = listener.accept()
+                except OSError as error:  # no descriptor is left, say: who asks says so
+                    sys.stderr.write(f"the null server cannot accept: {error}\n")
+                    time.sleep(_ACCEPT_AGAIN_S)
+                    continue
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 talk = talks[sock.fileno()] = talker(sock)
                 poller.register(sock.fileno(), talk.events)
@@ -132,17 +139,27 @@ def serve(
             time.sleep(_NAP_S)
 
 
+def _read_exactly(fd: int, count: int) -> bytes:
+    pieces = bytearray()
+    while len(pieces) < count and (piece := os.read(fd, count - len(pieces))):
+        pieces += piece
+    return bytes(pieces)
+
+
 def main() -> None:
     """Serve on loopback; print the port."""
     parser = argparse.ArgumentParser(prog="bench.load.mirror", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--answers", help="a JSON array, as bench.load.null_server makes it")
+    parser.add_argument(
+        "--answers-bytes", type=int, default=0, help="so long is a JSON array on standard input"
+    )
     parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     options = parser.parse_args()
     if options.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
-    told = options.answers and [Answer(**answer) for answer in json.loads(options.answers)]
+    raise_open_files()
+    told = [Answer(**answer) for answer in json.loads(_read_exactly(0, options.answers_bytes) or b"[]")]
     with socket.create_server(("127.0.0.1", options.port), backlog=1024) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()

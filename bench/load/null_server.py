@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from bench.documents import to_json
@@ -25,7 +25,7 @@ class NullServer:
     """One that is up."""
 
     address: tuple[str, int]
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
 
     def pids(self) -> tuple[int, ...]:
         """Return its process; nothing once that has ended."""
@@ -40,12 +40,17 @@ def null_server(
 
     Bodies are padded with spaces until a response, head included, has *response_bytes* bytes on average.
     """
-    told = to_json(answers(scenario, response_bytes)).decode()
-    command = [sys.executable, "-P", "-m", "bench.load.mirror", "--answers", told, "--until-eof"]
+    told = to_json(answers(scenario, response_bytes))
+    command = [sys.executable, "-P", "-m", "bench.load.mirror", "--until-eof"]
+    command += ["--answers-bytes", str(len(told))]  # on standard input: an argument has 128 kB at most
     command += ["--cores", ",".join(map(str, cores))] if cores else []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
-            port = process.stdout.readline() if process.stdout else ""
+            if process.stdin:
+                with suppress(BrokenPipeError):  # it has ended: it left no port either
+                    process.stdin.write(told)
+                    process.stdin.flush()
+            port = process.stdout.readline() if process.stdout else b""
             if not port:
                 raise CannotMeasure("the null server did not start: `python -m bench.load.mirror` says why")
             yield NullServer(address=("127.0.0.1", int(port)), process=process)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
 
-from bench.load.connections import READ_BYTES, Connection
+from bench.load.connections import READ_BYTES, Connection, Exhausted
 from bench.load.loop import TURN_NS, Loop
 from bench.load.polling import IN, RDHUP, Alarm, new_alarm
 from bench.load.recorder import Ledger, OpenBooks
@@ -50,6 +50,9 @@ class OpenLoop(Loop):
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
         """Send what is due before *close_ns*, count what is from *open_ns* on, wait for its answers."""
         self.books.open_ns = open_ns
+        if self.books.broken:
+            self._let_go()
+            return
         self._dues = map(open_ns.__add__, self._offsets_ns)
         self._next_ns = next(self._dues, _NEVER)
         self._alarm = new_alarm()
@@ -64,7 +67,13 @@ class OpenLoop(Loop):
             self._serve_until(close_ns)
             self.books.stop_clock()
             self._serve_until(close_ns + round(drain_s * 1e9), or_rest=True)
+            if unended := self._unended():
+                self._learn_whether_they_end(unended, self._rest_until)
+            for connection in filter(self._never_ends, self._unended()):
+                self._time_out(connection)
             self.books.unfinished = self._unfinished()
+        except Exhausted as exhausted:
+            self.books.broken = str(exhausted)
         finally:
             if self._alarm:
                 self._alarm.close()
@@ -105,6 +114,9 @@ class OpenLoop(Loop):
                 self._turn(now)
                 now = clock()
                 turn_ns = now + TURN_NS
+
+    def _rest_until(self, until_ns: int) -> None:
+        self._serve_until(until_ns, or_rest=True)
 
     def _take_up(self, now: int) -> None:
         """Send what is due, or let it wait for a connection."""

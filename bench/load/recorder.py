@@ -9,6 +9,7 @@ from typing import Any
 from locust.stats import RequestStats, StatsEntry
 
 from bench.histogram import Histogram, midpoint_ns
+from bench.load.answers import printable
 from bench.load.templates import Request, Template
 from bench.records import Sample
 
@@ -29,11 +30,26 @@ class Ledger:
         """How many have an outcome."""
         return sum(map(len, self.latencies.values())) + self.failures.total()
 
+    @property
+    def mean_ns(self) -> float | None:
+        """How long a right answer took on average; None where there was none."""
+        count = sum(map(len, self.latencies.values()))
+        return sum(map(sum, self.latencies.values())) / count if count else None
+
     def failed(self, request: Request | None, kind: str, text: str) -> None:
         """Count a failure (no request: of a connect) and keep an example of it."""
         self.failures[request.template if request else None, kind] += 1
         if len(self.examples) < _EXAMPLES:
-            self.examples.append(f"{request.line if request else 'connect'}: {text}")
+            self.examples.append(printable(f"{request.line if request else 'connect'}: {text}"))
+
+
+@dataclass(slots=True, kw_only=True)
+class SetUp:
+    """What it took to have every connection save what others of its requests need."""
+
+    requests: int = 0
+    failed: int = 0
+    took_s: float = 0.0
 
 
 class Books:
@@ -44,6 +60,8 @@ class Books:
         self.connects = 0  # over the whole slice
         self.unfinished = 0
         self.client_cpu_ns = 0  # while the window was open
+        self.broken = ""  # why the slice could not be carried out: this machine's own limit
+        self.setup = SetUp()
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
         """Return what the window showed, after adding the whole slice to Locust's *stats*."""
@@ -60,9 +78,13 @@ class Books:
             unfinished=self.unfinished,
             connects=self.connects,
             received_bytes=self.window.received_bytes,
-            client_cpu_s=self.client_cpu_ns / 1e9,
+            client_cpu_s=0.0 if self.broken else self.client_cpu_ns / 1e9,
             locust_requests=stats.num_requests,
             slice_requests=self.lead_in.requests + self.window.requests,
+            broken=self.broken,
+            setup_requests=self.setup.requests,
+            setup_failed=self.setup.failed,
+            setup_s=self.setup.took_s,
         )
 
     def start_clock(self) -> None:
@@ -105,6 +127,11 @@ class ClosedBooks(Books):
         self.stop_clock()
         self._edges_ns += sum(close_ns - since for since in since_ns)
         self.unfinished = unfinished
+
+    def never_ended(self, request: Request, so_far: str) -> None:
+        """Count a request that was in flight when the window closed as one that no answer ends."""
+        self.window.failed(request, "unended", f"{so_far} and never ended")
+        self.unfinished -= 1
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
         """Return what the window showed, after adding the whole slice to Locust's *stats*."""

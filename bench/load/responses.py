@@ -1,7 +1,7 @@
 """Framing of HTTP/1 responses (RFC 9112): where one ends, and what its head says. Strict on purpose.
 
-Reading starts over with every piece that arrives: a response is one read nearly always, and what starts
-over has no state to get wrong. Heads are parsed once: they change once a second, with `Date`.
+A response is one read nearly always: what is whole is read without any state. Where it comes in pieces, each
+of them is read once. Heads are parsed once: they change once a second, with `Date`.
 """
 
 import re
@@ -11,13 +11,23 @@ from dataclasses import dataclass
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
+LARGEST_BYTES = 64 << 20  # of a body that is read at all
 _LONGEST_HEAD_BYTES = 65_536
 _LONGEST_CHUNK_LINE_BYTES = 4_096
 _HEADS_KEPT = 1_024
+_SIZES_KEPT = 64
 
 
 class Malformed(Exception):
     """A response whose framing breaks the rules, so that nothing after it can be trusted."""
+
+    kind = "framing"
+
+
+class TooLarge(Malformed):
+    """A response with a body that is larger than any that is read."""
+
+    kind = "too large"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +39,7 @@ class Head:
     keep_alive: bool
     chunked: bool
     length: int | None  # of the body; None: chunked, or until the connection closes
+    encoding: str = ""  # of the body as it came, in lower case: Content-Encoding
 
 
 class Heads(dict[bytes, Head]):
@@ -55,7 +66,15 @@ def parse_head(raw: bytes) -> Head:
     options = {option.strip().lower() for option in fields.get("connection", "").split(",")}
     offered = "close" not in options and (status_line[1] == b"1" or "keep-alive" in options)
     keep_alive = offered and (chunked or length is not None)
-    return Head(status=status, fields=fields, keep_alive=keep_alive, chunked=chunked, length=length)
+    encoding = fields.get("content-encoding", "").strip().lower()
+    return Head(
+        status=status,
+        fields=fields,
+        keep_alive=keep_alive,
+        chunked=chunked,
+        length=length,
+        encoding="" if encoding == "identity" else encoding,
+    )
 
 
 def read_response(data: bytes, heads: Heads, *, ended: bool = False) -> tuple[Head, bytes] | None:
@@ -63,53 +82,164 @@ def read_response(data: bytes, heads: Heads, *, ended: bool = False) -> tuple[He
 
     *ended*: the server has closed, nothing more will come. Responses to HEAD are not for here.
     """
+    return read_whole(data, heads) or Incoming(heads).take(data, ended=ended)
+
+
+def read_whole(data: bytes, heads: Heads) -> tuple[Head, bytes] | None:
+    """Return head and body where *data* is one response with a length, as nearly always. Raises Malformed."""
     end = data.find(b"\r\n\r\n") + 4
     if end < 4:
-        if not data.startswith(b"HTTP/1."[: len(data)]) or len(data) > _LONGEST_HEAD_BYTES:
-            raise Malformed(f"head {_shown(data)}")
         return None
     head = heads[data[:end]]
-    if head.status < 200:
-        return read_response(data[end:], heads, ended=ended)
-    if head.length is not None:
-        whole = end + head.length
-        return _alone(head, data[end:whole], data[whole:]) if len(data) >= whole else None
-    if head.chunked:
-        return _read_chunks(head, data, end)
-    return (head, data[end:]) if ended else None
-
-
-def _alone(head: Head, body: bytes, rest: bytes) -> tuple[Head, bytes]:
-    if rest:
-        raise Malformed(f"{len(rest)} bytes after its end: {_shown(rest)}")
-    return head, body
-
-
-def _read_chunks(head: Head, data: bytes, at: int) -> tuple[Head, bytes] | None:
-    chunks = []
-    while True:
-        line_end = data.find(b"\r\n", at)
-        if line_end < 0 and len(data) - at <= _LONGEST_CHUNK_LINE_BYTES:
-            return None
-        line = _CHUNK_LINE.fullmatch(data, at, line_end) if line_end >= 0 else None
-        if line is None:
-            raise Malformed(f"chunk size {_shown(data[at:])}")
-        at, size = line_end + 2, int(line[1], 16)
-        if size == 0:
-            break
-        after = at + size
-        if not b"\r\n".startswith(data[after : after + 2]):
-            raise Malformed("chunk longer than its size")
-        if len(data) < after + 2:
-            return None
-        chunks.append(data[at:after])
-        at = after + 2
-    # The line end before makes "no trailers" and "trailers" end alike, in an empty line.
-    end = data.find(b"\r\n\r\n", at - 2) + 4
-    if end < 4:
+    if head.length is None or len(data) != end + head.length or head.status < 200:
         return None
-    _parse_fields(data[at : end - 4].split(b"\r\n") if end - 4 > at else [])
-    return _alone(head, b"".join(chunks), data[end:])
+    return head, data[end:]
+
+
+class Incoming:
+    """One response as it arrives: every byte of it is looked at once, however many pieces there are."""
+
+    def __init__(self, heads: Heads, *, keep_bytes: int | None = None) -> None:
+        """Keep the first *keep_bytes* of the body at least, all of it where that is None."""
+        self.head: Head | None = None
+        self.body_bytes = 0  # so far
+        self.came_bytes = 0  # head and framing included
+        self._heads = heads
+        self._keep_bytes = LARGEST_BYTES if keep_bytes is None else keep_bytes
+        self._kept = bytearray()
+        self._held = b""  # what came and could not be read yet: a part of a head, or of a line
+        self._chunk_left: int | None = None  # bytes of the chunk that is being read; None: its size is due
+        self._trailer = False
+        self._sizes: dict[bytes, int] = {}  # of chunks, by the line before them: it is the same one mostly
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether its body has begun and nothing says how long it is."""
+        return self.head is not None and self.head.length is None
+
+    def take(self, data: bytes, *, ended: bool = False) -> tuple[Head, bytes] | None:
+        """Take in what came; return head and body once that is all. Raises Malformed, TooLarge."""
+        self.came_bytes += len(data)
+        if self.head is None:
+            data = self._read_head(data)
+            if self.head is None:
+                return None
+        head = self.head
+        if head.length is not None:
+            left = head.length - self.body_bytes
+            self._keep(data[:left] if len(data) > left else data)
+            if self.body_bytes < head.length:
+                return None
+            return self._whole(head, data[left:])
+        if head.chunked:
+            rest = self._read_chunks(data)
+            return None if rest is None else self._whole(head, rest)
+        self._keep(data)
+        return self._whole(head, b"") if ended else None
+
+    def so_far(self) -> str:
+        """Return what has come, for people."""
+        if self.head is None:
+            return f"the answer began ({self.came_bytes:,} bytes of its head so far)"
+        of = f" of {self.head.length:,}" if self.head.length is not None else ""
+        so_far = "" if of else " so far"
+        return f"the answer began ({self.head.status}, {self.body_bytes:,}{of} bytes{so_far})"
+
+    def _whole(self, head: Head, rest: bytes) -> tuple[Head, bytes]:
+        if rest:
+            raise Malformed(f"{len(rest)} bytes after its end: {_shown(rest)}")
+        return head, bytes(self._kept)
+
+    def _keep(self, data: bytes) -> None:
+        if self.body_bytes < self._keep_bytes:
+            self._kept += data
+        self.body_bytes += len(data)
+        if self.body_bytes > LARGEST_BYTES:
+            raise self._too_large()
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"answer: over {LARGEST_BYTES >> 20} MB of it came")
+
+    def _read_head(self, data: bytes) -> bytes:
+        """Return what follows the head; until that is whole, hold all that came."""
+        data = self._held + data
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                if not data.startswith(b"HTTP/1."[: len(data)]) or len(data) > _LONGEST_HEAD_BYTES:
+                    raise Malformed(f"head {_shown(data)}")
+                self._held = data
+                return b""
+            head = self._heads[data[:end]]
+            data = data[end:]
+            if head.status >= 200:
+                break
+        self.head, self._held = head, b""
+        if head.length is not None and head.length > LARGEST_BYTES:
+            raise TooLarge(f"answer: {head.length:,} bytes are announced, {LARGEST_BYTES >> 20} MB allowed")
+        return data
+
+    def _take_whole_chunks(self, data: bytes, at: int) -> int:
+        """Take in whole chunks from *at* on, of sizes that came before; return their end."""
+        find, sizes, kept = data.find, self._sizes, self._kept
+        while True:
+            begin = find(b"\r\n", at) + 2
+            size = sizes.get(data[at : begin - 2]) if begin >= 2 else None
+            if size is None or data[begin + size : begin + size + 2] != b"\r\n":
+                return at
+            if self.body_bytes < self._keep_bytes:
+                kept += data[begin : begin + size]
+            self.body_bytes += size
+            at = begin + size + 2
+            if self.body_bytes > LARGEST_BYTES:
+                raise self._too_large()
+
+    def _read_chunks(self, data: bytes) -> bytes | None:
+        """Take in chunks; return what follows the last one and its trailers, None before."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        at = 0
+        while not self._trailer:
+            if self._chunk_left is None:
+                at = self._take_whole_chunks(data, at)
+                line_end = data.find(b"\r\n", at)
+                if line_end < 0 and len(data) - at <= _LONGEST_CHUNK_LINE_BYTES:
+                    self._held = data[at:]
+                    return None
+                line = _CHUNK_LINE.fullmatch(data, at, line_end) if line_end >= 0 else None
+                if line is None:
+                    raise Malformed(f"chunk size {_shown(data[at:])}")
+                at, size = line_end + 2, int(line[1], 16)
+                if size == 0:
+                    # The line end before makes "no trailers" and "trailers" end alike, in an empty line.
+                    self._trailer, at = True, line_end
+                    break
+                self._chunk_left = self._sizes[line[0]] = size
+                if len(self._sizes) > _SIZES_KEPT:
+                    self._sizes.clear()
+            if self._chunk_left:
+                piece = data[at : at + self._chunk_left]
+                self._keep(piece)
+                self._chunk_left -= len(piece)
+                at += len(piece)
+                if self._chunk_left:
+                    return None
+            line_end_so_far = data[at : at + 2]
+            if not b"\r\n".startswith(line_end_so_far):
+                raise Malformed("chunk longer than its size")
+            if len(line_end_so_far) < 2:
+                self._held = line_end_so_far
+                return None
+            at += 2
+            self._chunk_left = None
+        end = data.find(b"\r\n\r\n", at) + 4
+        if end < 4:
+            if len(data) - at > _LONGEST_HEAD_BYTES:
+                raise Malformed(f"trailer {_shown(data[at:])}")
+            self._held = data[at:]
+            return None
+        _parse_fields(data[at + 2 : end - 4].split(b"\r\n") if end - 4 > at + 2 else [])
+        return data[end:]
 
 
 def _parse_fields(lines: list[bytes]) -> dict[str, str]:

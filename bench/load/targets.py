@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bench.load.answers import KnownBodies, Mismatch, check
+from bench.load.answers import WHOLE_BYTES, KnownBodies, Mismatch, check
 from bench.load.connections import Connection
 from bench.load.responses import Head, Heads
 from bench.load.templates import Request, Saved
@@ -16,6 +16,8 @@ class Target:
     connections: list[Connection] = field(default_factory=list)
     heads: Heads = field(default_factory=Heads)
     bodies: KnownBodies = field(default_factory=KnownBodies)
+    ends: dict[str, bool] = field(default_factory=dict)  # exchange → whether its long answers end at all
+    means_ns: dict[tuple[str, int], float] = field(default_factory=dict)  # answers, by scenario, connections
 
     def take(self, count: int) -> list[Connection]:
         """Return *count* of its connections. One that a server ended while it idled is closed."""
@@ -30,14 +32,21 @@ class Target:
     def mismatch(self, request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch | None:
         """Hold a response against what *request* expects; a body known to be right costs a comparison."""
         template = request.template
-        if not template.lasting:
-            return check(request, head, body, saved)
-        if head.status == template.exchange.expect.status and self.bodies.get(request.payload) == body:
+        is_dear = template.reads_json or head.encoding or len(body) <= WHOLE_BYTES
+        if not (template.lasting and template.looks and is_dear):
+            return check(request, head, body, saved)  # to search a text costs less than to know it
+        expected = head.status == template.exchange.expect.status
+        if expected and self.bodies.knows(request.payload, head, body):
             return None
         mismatch = check(request, head, body, saved)
         if mismatch is None:
-            self.bodies.remember(request.payload, body)
+            self.bodies.remember(request.payload, head, body)
         return mismatch
+
+    def forget(self) -> None:
+        """Forget what connections have saved: the server's data were put back."""
+        for connection in self.connections:
+            connection.kept.clear()
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,27 +1,32 @@
 """Exchanges compiled for one target: what is sent, drawn from a seeded generator.
 
 `{name}` and `{name+1}` stand for a drawn field or for a variable saved from an earlier response. A string
-that is nothing but one placeholder takes the value with its type.
+that is nothing but one placeholder takes the value with its type. In a text that is longer, braces around
+anything else are left as they are: GraphQL and JSON have their own.
 """
 
 import json
+import re
 import string
 from bisect import bisect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, repeat
 from random import Random
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from bench.errors import UsageError
 from bench.model import Exchange, Scenario
-from bench.scenarios import PLACEHOLDER
+from bench.scenarios import FORM, JSON, PLACEHOLDER, media_type
 
 Saved = dict[str, list[Any]]  # variable → values a connection has saved, the latest last
 
 RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # what a path template keeps as it is
+_PREVIEW_BYTES = 4_096  # of a body that nobody looks at
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
 class Values(dict[str, Any]):
@@ -31,20 +36,66 @@ class Values(dict[str, Any]):
         name, plus, step = placeholder.partition("+")
         if not plus:
             raise KeyError(placeholder)
-        return self[name] + int(step)
+        value = self[name]
+        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+            return str(int(value) + int(step))
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{{{placeholder}}}: {name} is {value!r}, not a number that can be added to")
+        return value + int(step)
 
 
 def filled(node: Any, values: Values) -> Any:
-    """Return *node*, any JSON, with its placeholders replaced."""
+    """Return *node*, any JSON, with its placeholders replaced, those of which there are *values*."""
     if isinstance(node, str):
-        if PLACEHOLDER.fullmatch(node):
-            return values[node[1:-1]]
-        return PLACEHOLDER.sub(lambda found: str(values[found[0][1:-1]]), node)
+        whole = PLACEHOLDER.fullmatch(node)
+        return values[node[1:-1]] if whole and whole[1] in values else filled_text(node, values)
     if isinstance(node, Mapping):
         return {key: filled(value, values) for key, value in node.items()}
     if isinstance(node, list | tuple):
         return [filled(item, values) for item in node]
     return node
+
+
+def as_text(value: Any) -> str:
+    """Return *value* as a text has it: bools as JSON writes them."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def filled_text(text: str, values: Values, written: Callable[[Any], str] = as_text) -> str:
+    """Return *text* with its placeholders replaced by *values* as they are *written* there."""
+    return PLACEHOLDER.sub(
+        lambda found: written(values[found[0][1:-1]]) if found[1] in values else found[0], text
+    )
+
+
+def text_of(exchange: Exchange) -> str | None:
+    """Return the body of *exchange* where that is a text, with its placeholders; None where it is JSON."""
+    if exchange.form is None:
+        return exchange.text
+    pairs = [
+        (name, value)
+        for name, values in exchange.form.items()
+        for value in (values if isinstance(values, list | tuple) else [values])
+    ]
+    return "&".join(f"{quote_plus(name)}={_form_quoted(as_text(value))}" for name, value in pairs)
+
+
+def content_type(exchange: Exchange) -> str | None:
+    """Return the Content-Type that *exchange* is sent with; None: it has no body."""
+    given = {name.lower(): value for name, value in exchange.headers.items()}.get("content-type")
+    if exchange.body is not None:
+        return given or JSON
+    if exchange.form is not None:
+        return given or FORM
+    return None if exchange.text is None else given or "text/plain; charset=utf-8"
+
+
+def _form_quoted(text: str) -> str:
+    pieces, at = [], 0
+    for found in PLACEHOLDER.finditer(text):
+        pieces += [quote_plus(text[at : found.start()]), found[0]]
+        at = found.end()
+    return "".join([*pieces, quote_plus(text[at:])])
 
 
 @dataclass(slots=True, eq=False)
@@ -69,10 +120,19 @@ class Template:
     exchange: Exchange
     needs: tuple[str, ...]  # saved variables without which it cannot be sent
     lasting: bool  # equal requests have equal right answers, so that these can be remembered
+    looks: bool  # at the body of an answer
+    reads_json: bool  # there
     _draws: tuple[tuple[str, Callable[[Random], Any]], ...]
     _line: str
     _fields: str
+    _text: str | None  # a body that is no JSON
+    _written: Callable[[Any], str]  # how a value stands in that
     _constant: Request | None = field(default=None, init=False)
+
+    @property
+    def keep_bytes(self) -> int | None:
+        """How much of an answer's body has to be kept; None: all of it."""
+        return None if self.looks else _PREVIEW_BYTES
 
     def missing(self, saved: Saved) -> str | None:
         """Return a variable that it needs and that is not saved."""
@@ -93,13 +153,18 @@ class Template:
         return request
 
     def _payload(self, values: Values) -> bytes:
-        # What is drawn needs no quoting: digits and letters.
-        in_path = Values(zip(values, map(_quoted, values.values()), strict=True)) if self.needs else values
-        head = self._line % in_path + self._fields % values
-        if self.exchange.body is None:
-            return head.encode()
-        body = json.dumps(filled(self.exchange.body, values), separators=(",", ":")).encode()
-        return b"%bContent-Length: %d\r\n\r\n%b" % (head.encode(), len(body), body)
+        in_path, in_fields = values, values
+        if self.needs:  # what is drawn needs no quoting: digits and letters
+            in_path = Values((name, _quoted(value)) for name, value in values.items())
+            in_fields = Values((name, _in_header(value)) for name, value in values.items())
+        head = (self._line % in_path + self._fields % in_fields).encode()
+        if self._text is not None:
+            body = filled_text(self._text, values, self._written).encode()
+        elif self.exchange.body is not None:
+            body = json.dumps(filled(self.exchange.body, values), separators=(",", ":")).encode()
+        else:
+            return head
+        return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
 class Mix:
@@ -107,11 +172,41 @@ class Mix:
 
     def __init__(self, scenario: Scenario, host: str) -> None:
         """Compile *scenario* for *host* (as in the Host header). Raises UsageError."""
-        self._templates = tuple(compile_exchange(exchange, host) for exchange in scenario.exchanges)
+        saved = [name for exchange in scenario.exchanges for name in exchange.save]
+        consumed = {exchange.consumes for exchange in scenario.exchanges}
+        self._templates = tuple(compile_exchange(exchange, host, saved) for exchange in scenario.exchanges)
         self._bounds = tuple(accumulate(scenario.weights))
         self._savers = {name: saver for saver in self._templates for name in saver.exchange.save}
         for template in self._templates:
             self._sendable(template, {})
+        needed = {name for template in self._templates for name in template.needs}
+        self._prepared = tuple(sorted(needed - consumed))
+        self.kept = frozenset(name for name in needed - consumed if saved.count(name) == 1)
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether some of its requests need what others save, and do not use it up."""
+        return bool(self._prepared)
+
+    @property
+    def can_be_shared(self) -> bool:
+        """Whether connections may use what another one has saved: nothing of it changes as they go on."""
+        return self.kept.issuperset(self._prepared)
+
+    def keep(self, saved: Saved) -> None:
+        """Leave in *saved* what outlives a slice: neither used up nor saved by several exchanges."""
+        for name in list(saved):
+            if name in self.kept:
+                del saved[name][:-1]
+            else:
+                del saved[name]
+
+    def due_first(self, saved: Saved) -> Template | None:
+        """Return what has to be sent before *saved* has all that lasts; None where it has."""
+        for name in self._prepared:
+            if not saved.get(name):
+                return self._sendable(self._savers[name], saved)
+        return None
 
     def requests(self, seed: int, connection: int, saved: Saved) -> Iterator[Request]:
         """Yield what *connection* sends, for ever: a function of seed, connection and what it saved."""
@@ -156,29 +251,55 @@ class Mix:
         return template
 
 
-def compile_exchange(exchange: Exchange, host: str) -> Template:
-    """Make the template of *exchange* for *host*. Raises UsageError."""
-    sent = _names([exchange.path, list(exchange.headers.values()), exchange.body])
+def compile_exchange(exchange: Exchange, host: str, known: Collection[str] | None = None) -> Template:
+    """Make the template of *exchange* for *host*. Raises UsageError.
+
+    *known*: the variables that the mix saves; None: whatever a text has in braces is one.
+    """
+    text = text_of(exchange)
+    sent = _names([exchange.path, list(exchange.headers.values()), exchange.form])
     expected = _names(exchange.expect.json)
+    loose_sent, loose_expected = _names([exchange.body, exchange.text]), _names(exchange.expect.contains)
+    if known is not None:
+        declared = {*known, *exchange.fields}
+        whole = _wholes(exchange.body)
+        loose_sent, loose_expected = (loose_sent & declared) | whole, loose_expected & declared
+    sent, expected = sent | loose_sent, expected | loose_expected
     used = sent | expected | ({exchange.consumes} if exchange.consumes else set())
+    expect = exchange.expect
+    reads_json = expect.json is not None or expect.items is not None or bool(exchange.save)
     return Template(
         exchange=exchange,
         needs=tuple(sorted(used - exchange.fields.keys())),
         lasting=exchange.method == "GET" and not exchange.save and expected <= sent,
+        looks=reads_json or expect.contains is not None,
+        reads_json=reads_json,
         _draws=tuple((name, _generator(exchange, name)) for name in exchange.fields),
         _line=f"{exchange.method} {_format(quote(exchange.path, safe=RESERVED))} HTTP/1.1\r\n",
         _fields=_format(_header_lines(exchange, host)),
+        _text=text,
+        _written=_writer(content_type(exchange)),
     )
+
+
+def _writer(kind: str | None) -> Callable[[Any], str]:
+    """Return how a value is written into a text of this Content-Type."""
+    media = media_type(kind or "")
+    if media == FORM:
+        return lambda value: quote_plus(as_text(value))
+    if media == JSON or media.endswith("+json"):
+        return lambda value: json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
+    return as_text
 
 
 def _header_lines(exchange: Exchange, host: str) -> str:
     headers = {"host": ("Host", host)}
-    if exchange.body is not None:
-        headers["content-type"] = ("Content-Type", "application/json")
+    if kind := content_type(exchange):
+        headers["content-type"] = ("Content-Type", kind)
     elif exchange.method in ("POST", "PUT", "PATCH"):
         headers["content-length"] = ("Content-Length", "0")
     headers |= {name.lower(): (name, value) for name, value in exchange.headers.items()}
-    end = "\r\n" if exchange.body is None else ""  # else Content-Length is still to come
+    end = "" if kind else "\r\n"  # else Content-Length is still to come
     return "".join(f"{name}: {value}\r\n" for name, value in headers.values()) + end
 
 
@@ -187,7 +308,18 @@ def _format(text: str) -> str:
 
 
 def _quoted(value: Any) -> Any:
-    return quote(value, safe="") if isinstance(value, str) else value
+    return quote(value, safe="") if isinstance(value, str) else _plain(value)
+
+
+def _in_header(value: Any) -> Any:
+    """Return *value* as a header can have it: a line end in it would begin another one."""
+    if isinstance(value, str):
+        return _CONTROLS.sub(lambda found: f"%{ord(found[0]):02X}", value)
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return as_text(value) if isinstance(value, bool) else value
 
 
 def _names(node: Any) -> set[str]:
@@ -196,6 +328,16 @@ def _names(node: Any) -> set[str]:
     if isinstance(node, Mapping):
         node = list(node.values())
     return set().union(*map(_names, node)) if isinstance(node, list | tuple) else set()
+
+
+def _wholes(node: Any) -> set[str]:
+    """Return the names of strings that are nothing but a placeholder."""
+    if isinstance(node, str):
+        found = PLACEHOLDER.fullmatch(node)
+        return {found[1]} if found else set()
+    if isinstance(node, Mapping):
+        node = list(node.values())
+    return set().union(*map(_wholes, node)) if isinstance(node, list | tuple) else set()
 
 
 def _generator(exchange: Exchange, name: str) -> Callable[[Random], Any]:

@@ -7,6 +7,8 @@ with the master, or when its master sends it home. Messages, in Locust's own bet
         → {"do": "welcome", "who"} or {"do": "refuse", "why"}
     {"do": "prepare", "targets", "scenarios"}
         → {"is": "ready"}
+    {"do": "forget", "target"}
+        → {"is": "ready"}
     {"do": "arm", "step", "share": [index, of], "timeout_s", "drain_s"}
         → {"is": "armed"}, and when {"do": "go"} has come and the slice is done {"is": "sample", "sample"}
 """
@@ -88,6 +90,9 @@ class Worker:
     def _replies(self, generator: Generator, asked: Message) -> Iterator[Message]:
         if asked["do"] == "prepare":
             generator.prepare(asked["targets"], asked["scenarios"])
+            yield {"is": "ready"}
+        elif asked["do"] == "forget":
+            generator.forget(asked["target"])
             yield {"is": "ready"}
         elif asked["do"] == "arm":
             step = asked["step"]

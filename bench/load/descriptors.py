@@ -1,0 +1,16 @@
+"""How many files and sockets a process may have open."""
+
+import resource
+from contextlib import suppress
+
+_ENOUGH = 1 << 20  # where the hard limit is none: macOS takes no infinite soft one
+
+
+def raise_open_files() -> int:
+    """Raise the soft limit as far as the hard one lets it; return what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, _ENOUGH)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
