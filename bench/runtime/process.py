@@ -20,6 +20,7 @@ from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.postgresql import postgresql
+from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services import OwnServices, Services, known_services
 
@@ -44,13 +45,11 @@ class ProcessRuntime:
         placement: Placement,
         scratch: Path,
         logs: Path,
-        ready_timeout_s: float = 30.0,
     ) -> None:
         self._venvs = project / ".venvs"
         self._placement = placement
         self._scratch = scratch
         self._logs = logs
-        self._ready_timeout_s = ready_timeout_s
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._environments: dict[str, environments.Environment] = {}
@@ -106,7 +105,7 @@ class ProcessRuntime:
             # A database is copied while the servers before it import: neither takes a core for itself.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
                 server = self._start(contender, port, hash_seed, services, children)
-                answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
+                answers.append(waiting.submit(ready, server))
             for answer in as_completed(answers):
                 server = answer.result()
                 if timed:
