@@ -35,6 +35,7 @@ def preview(begun: Run, results: Path) -> str:
         f"× {begun.plan.sweeps} sweeps = {len(steps)} slices with warm-ups, pilots and ceilings, "
         f"about {minutes:.1f} min{more}"
     )
+    lines += [event.what for event in begun.events]
     lines += _slow_to_start(begun, schedule.ready_s(starts))
     lines.append(_expected(begun, swept, latest))
     return "\n".join(lines)
