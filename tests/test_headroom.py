@@ -213,7 +213,7 @@ def test_what_is_left_out_is_an_event_and_stands_in_the_preview(root, tmp_path):
     assert {load.connections for block in run.plan.blocks for load in block.loads} == {4}
     assert {event.what.partition(" need ")[0] for event in run.events} == {
         "left out: 400 connections to each of 4 servers (hello)",
-        "left out: 400 connections to each of 3 servers (churn)",
+        "left out: 400 connections to each of 4 servers (churn)",
     }
     assert all(event.what in preview(run, tmp_path) for event in run.events)
 
