@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
-from bench.model import Contender
+from bench.model import Contender, Ready
 
 NAME = re.compile(
     r"(?P<base>[a-z0-9][a-z0-9_-]*)"
@@ -24,6 +24,21 @@ NAME = re.compile(
 )
 # Keys of a contender that a name may set without a declared switch: `flask:workers=4`.
 _NUMBERS = ("workers", "threads")
+
+
+# What would end a line of a request, or begin another header.
+_BREAKS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@with_config(STRICT)
+class Probe(TypedDict, total=False):
+    """What the key `ready` may say: how it is asked whether a server is up."""
+
+    path: str
+    host: str
+    headers: dict[str, str]
+    status: int | list[int]
+    seconds: float
 
 
 @with_config(STRICT)
@@ -43,6 +58,7 @@ class Overlay(TypedDict, total=False):
     sql: list[str]
     scenarios: list[str]
     keep_alive: bool
+    ready: Probe
     switch: "dict[str, dict[str, Overlay]]"
 
 
@@ -122,7 +138,7 @@ def _flattened(table: Declared, tables: Mapping[str, Declared]) -> Overlay:
 
 def _laid(below: Overlay, above: Overlay) -> Overlay:
     merged = {**below, **above}
-    for key in ("env", "switch"):
+    for key in ("env", "ready", "switch"):
         if key in below and key in above:
             merged[key] = {**below[key], **above[key]}
     return cast(Overlay, merged)
@@ -163,7 +179,31 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
         sql=tuple(overlay.get("sql", ())),
         scenarios=tuple(overlay["scenarios"]) if "scenarios" in overlay else None,
         keep_alive=overlay.get("keep_alive", True),
+        ready=_ready(f"{table.file}: {table.base}.ready", overlay.get("ready", {})),
     )
+
+
+def _ready(where: str, probe: Probe) -> Ready:
+    """Return how a server is asked whether it is up; raises UsageError, which begins with *where*."""
+    path, seconds = probe.get("path", Ready().path), probe.get("seconds")
+    status = probe.get("status", 200)
+    statuses = tuple(status) if isinstance(status, list) else (status,)
+    headers = dict(probe.get("headers", {}))
+    host = probe.get("host")
+    if not path.startswith("/") or _BREAKS.search(path) or " " in path:
+        raise UsageError(f"{where}.path: {path!r} is no path: it begins with a slash and has no spaces")
+    if not statuses or not all(200 <= one <= 599 for one in statuses):
+        raise UsageError(
+            f"{where}.status: {status} is no status of an answer, nor a list of such: 200 to 599"
+        )
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise UsageError(f"{where}.seconds: {seconds:g} is no time to wait: a number above 0")
+    for name, value in {**headers, "host": host or ""}.items():
+        if not name.strip() or ":" in name or _BREAKS.search(name + value) or not (name + value).isascii():
+            raise UsageError(f"{where}: {name} = {value!r} cannot be sent as a header")
+    if host is not None and any(name.lower() == "host" for name in headers):
+        raise UsageError(f"{where}: the header Host is set twice: leave it out of headers, or leave host out")
+    return Ready(path=path, host=host, headers=headers, status=statuses, seconds=seconds)
 
 
 def _stack(overlay: Overlay) -> str:

@@ -119,8 +119,9 @@ def _steps_on(
     They are fresh: where a heat is taken up again in the middle, they are warmed up first.
     """
     plan, records = journal.run.plan, journal.run.records
-    left_s = schedule.duration_s(schedule.remaining(plan, swept, records))
-    planned_s = left_s + schedule.duration_s(record.slice for record in records)
+    starts = journal.run.starts
+    left_s = schedule.duration_s(schedule.remaining(plan, swept, records), swept, starts)
+    planned_s = left_s + schedule.duration_s((record.slice for record in records), swept, starts)
     width = half_width(journal.run)
     yield from schedule.warm_up_again(plan, swept, records)
     while step := schedule.upcoming(plan, swept, journal.run.records):

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.instruments import Lab
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null_server import null_server
+from bench.observe import limits
 from bench.observe.observer import ProcessObserver
 from bench.progress import Progress
 from bench.runtime import Runtime, compose, engine
@@ -24,6 +25,7 @@ AUTO = "auto"  # compose where an engine answers, else process
 
 def runtime_of(root: Path, logs: Path, name: str = ProcessRuntime.name) -> AbstractContextManager[Runtime]:
     """Return a runtime of the project at *root* by name; it starts and stops things as a context manager."""
+    limits.raise_open_files()  # servers have the limit that they have when they are measured
     return _local(root, logs, _placement(), name)
 
 
@@ -34,6 +36,7 @@ def opened(root: Path, logs: Path, progress: Progress, *, workers: Workers, runt
     *runtime* by name; with "external" contenders are servers that we do not start. Raises CannotMeasure where
     the container engine or the load generator does not start, or its workers do not come.
     """
+    limits.raise_open_files()
     placement = _placement(0 if workers.bind else workers.count)
     with ExitStack() as stack:
         where: Runtime = ExternalRuntime(placement=placement)

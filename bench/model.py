@@ -22,6 +22,18 @@ SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """How a server shows that it is up: what the probe sends, and what the answer has to be."""
+
+    path: str = "/health"
+    host: str | None = None  # its Host header; None: 127.0.0.1:PORT
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: tuple[int, ...] = (200,)
+    # None: 30 s, and an answer that waiting does not change ends the start sooner.
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
     """One fully specified system under test: source tree, variant, server, workers, environment."""
 
@@ -41,6 +53,7 @@ class Contender:
     sql: tuple[str, ...] = ()  # run in its own database after the template is copied
     scenarios: tuple[str, ...] | None = None  # None: all
     keep_alive: bool = True  # False: its server closes each connection after its answer
+    ready: Ready = field(default_factory=Ready)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What a run would measure, how long that would take and how sure it would be: before it is begun."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from math import sqrt
 from pathlib import Path
@@ -24,7 +24,9 @@ def preview(begun: Run, results: Path) -> str:
     """
     swept = groups(begun.plan, {contender.name: contender for contender in begun.contenders})
     steps = list(schedule.schedule(begun.plan, swept))
-    minutes = schedule.duration_s(steps) / 60
+    latest = list(_latest(begun, results))
+    starts = [start for _, run in latest for start in run.starts]
+    minutes = schedule.duration_s(steps, swept, starts) / 60
     auto = begun.plan.budget_s
     more = f", as a pilot; then as many as it asks for, {auto / 60:.1f} min in all at most" if auto else ""
     lines = [f"{group.scenario}, {spoken(group.load)}: {', '.join(group.contenders)}" for group in swept]
@@ -33,30 +35,48 @@ def preview(begun: Run, results: Path) -> str:
         f"× {begun.plan.sweeps} sweeps = {len(steps)} slices with warm-ups, pilots and ceilings, "
         f"about {minutes:.1f} min{more}"
     )
-    lines.append(_expected(begun, swept, results))
+    lines += [event.what for event in begun.events]
+    lines += _slow_to_start(begun, schedule.ready_s(starts))
+    lines.append(_expected(begun, swept, latest))
     return "\n".join(lines)
 
 
-def _expected(begun: Run, swept: tuple[Group, ...], results: Path) -> str:
-    widths = _widths(begun, swept, results)
+def _slow_to_start(begun: Run, known: Mapping[str, float]) -> Iterator[str]:
+    """Yield what comes on top of the time for contenders that may start slowly, and never did so here."""
+    for contender in begun.timed:
+        limit_s = contender.ready.seconds
+        if limit_s and contender.name not in known:
+            yield f"{contender.name} may take {limit_s:g} s to start, in each round: that comes on top"
+
+
+def _expected(begun: Run, swept: tuple[Group, ...], latest: Sequence[tuple[str, Run]]) -> str:
+    widths = _widths(begun, swept, latest)
     if first := next(widths, None):
         name, width = first
         return f"ratios to about ±{width * 100:.1f} %, as {name} had them"
     return "how wide the intervals will be cannot be told: no run of this machine has measured the same"
 
 
-def _widths(begun: Run, swept: tuple[Group, ...], results: Path) -> Iterator[tuple[str, float]]:
-    """Yield name and half-width, scaled to the rounds of *begun*, of runs that compare; the latest first.
+def _widths(
+    begun: Run, swept: tuple[Group, ...], latest: Sequence[tuple[str, Run]]
+) -> Iterator[tuple[str, float]]:
+    """Yield name and half-width, scaled to the rounds of *begun*, of the *latest* runs that compare.
 
     A half-width shrinks with the square root of the rounds.
     """
+    for name, run in latest:
+        same = set(groups(run.plan, {contender.name: contender for contender in run.contenders}))
+        if run.ended == "complete" and same >= set(swept) and (width := half_width(run)):
+            yield name, width * sqrt(run.rounds / begun.plan.rounds)
+
+
+def _latest(begun: Run, results: Path) -> Iterator[tuple[str, Run]]:
+    """Yield the last runs of this machine below *results* with their names, the latest first."""
     files = sorted(results.glob(f"*/{store.FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in islice(files, LOOKED_AT):
         try:
             run = store.load(file)
         except UsageError:
-            continue  # damaged, or of another version: it has nothing to tell
-        same = set(groups(run.plan, {contender.name: contender for contender in run.contenders}))
-        machine = [found for found in differences(facts_of(run), facts_of(begun)) if found.kind == "machine"]
-        if run.ended == "complete" and same >= set(swept) and not machine and (width := half_width(run)):
-            yield file.parent.name, width * sqrt(run.rounds / begun.plan.rounds)
+            continue  # damaged, or of another version
+        if not any(found.kind == "machine" for found in differences(facts_of(run), facts_of(begun))):
+            yield file.parent.name, run

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count
 from random import Random
+from statistics import median
 
 from bench import settled
 from bench.heats import Group, by_heat
 from bench.loads import PILOT, ceiling_load, slug
 from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
-from bench.records import Record
+from bench.records import Record, Start
 from bench.settled import Capacities
 
 WARM_UP_SWEEP = 0
@@ -86,11 +87,31 @@ def heat_of(step: Slice, groups: Sequence[Group]) -> tuple[str, ...]:
     return next(begins) if step.sweep == BEFORE_SWEEP else by_heat(groups, step.round)[-1][0].heat
 
 
-def duration_s(steps: Iterable[Slice]) -> float:
-    """Return how long *steps* take with what comes on top of the load, about, in seconds."""
+def duration_s(steps: Iterable[Slice], groups: Sequence[Group] = (), starts: Iterable[Start] = ()) -> float:
+    """Return how long *steps* take with what comes on top of the load, about, in seconds.
+
+    Servers of a heat start together. The time that each needs is its median of *starts*; where there is none,
+    it is one of the fast ones.
+    """
     taken = list(steps)
-    started = {(step.round, step.cell.contender) for step in taken}
-    return sum(step.lead_in_s + step.window_s + PER_SLICE_S for step in taken) + len(started) * PER_SERVER_S
+    heats = {name: group.heat for group in groups for name in group.contenders}
+    together: dict[tuple[int, tuple[str, ...]], set[str]] = {}
+    for step in taken:
+        name = step.cell.contender
+        together.setdefault((step.round, heats.get(name, ())), set()).add(name)
+    known = ready_s(starts)
+    started_s = (
+        max(len(who) * PER_SERVER_S, *(known.get(name, 0.0) for name in who)) for who in together.values()
+    )
+    return sum(step.lead_in_s + step.window_s + PER_SLICE_S for step in taken) + sum(started_s)
+
+
+def ready_s(starts: Iterable[Start]) -> dict[str, float]:
+    """Return how long each contender took to start, the median of its *starts*."""
+    found: dict[str, list[float]] = {}
+    for start in starts:
+        found.setdefault(start.contender, []).append(start.ready_s)
+    return {name: median(times) for name, times in found.items()}
 
 
 def hash_seed(plan: Plan, number: int) -> int:

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 
-from bench import contenders, experiment, lab, narrowing, plan, progress, scenarios, store
+from bench import contenders, experiment, headroom, lab, narrowing, plan, progress, scenarios, store
 from bench.addresses import address_of, is_loopback
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, CannotMeasure, UsageError
+from bench.headroom import Client, Room
+from bench.heats import groups
 from bench.likeness import differences, facts_of
 from bench.load.driver import Workers
 from bench.model import Contender, Plan, Scenario
-from bench.observe import hyperthreads
+from bench.observe import hyperthreads, limits
 from bench.observe.fingerprint import fingerprint
+from bench.progress import Progress
 from bench.records import SCHEMA, Event, Run
 from bench.runtime import external
 from bench.runtime.placement import available_cores
@@ -29,6 +32,10 @@ class Elsewhere:
     bind: tuple[str, int] | None = None  # where load workers come to
     expect: int | None = None  # so many of them
     target: Contender | None = None  # asked in place of all contenders
+
+    def client(self, workers: int) -> Client:
+        """Return where the load of so many *workers* comes from, and where it goes."""
+        return Client(is_here=self.bind is None, serves_here=self.target is None, processes=workers)
 
 
 def elsewhere(bind: str | None, expect: int | None, target: str | None) -> Elsewhere:
@@ -61,7 +68,7 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str 
         served = plan.contenders(chosen, contenders.declared(root))
     where = external.ExternalRuntime.name if away.target else runtime
     asked = plan.scenarios(chosen, scenarios.declared(root))
-    return begin_with(root, chosen, where, tuple(served.values()), tuple(asked.values()))
+    return begin_with(root, chosen, where, tuple(served.values()), tuple(asked.values()), away=away)
 
 
 def begin_with(
@@ -70,11 +77,22 @@ def begin_with(
     runtime: str,
     served: tuple[Contender, ...],
     asked: tuple[Scenario, ...],
+    *,
+    away: Elsewhere = Elsewhere(),
+    room: Room | None = None,
 ) -> Run:
-    """Return the run that is about to be, of contenders and scenarios that are resolved already."""
+    """Return the run that is about to be, of contenders and scenarios that are resolved already.
+
+    Loads that need more than this machine has *room* for are left out, each with an event.
+    """
+    by_name = {one.name: one for one in served}
+    room = room or headroom.look()
+    fits, left_out = headroom.fitting(chosen, by_name, room, away.client(chosen.load_workers))
+    scarce = headroom.warnings(fits, by_name, room)
     return Run(
         schema=SCHEMA,
-        plan=chosen,
+        plan=fits,
+        events=tuple(Event(at_s=0.0, what=what) for what in (*left_out, *scarce)),
         runtime=runtime,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=fingerprint(root),
@@ -122,15 +140,18 @@ def take_up(root: Path, folder: Path) -> Journal:
     return journal
 
 
-def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere()) -> None:
+def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere(), *, room: Room | None = None) -> None:
     """Carry the journal's plan out; however that ends, the journal says so and is saved.
 
-    Raises what stopped it: CannotMeasure, or KeyboardInterrupt.
+    Raises what stopped it: CannotMeasure, also where this machine has no *room* for it, or KeyboardInterrupt.
     """
     logs = _unused(journal.folder / "logs")
     workers = Workers(count=journal.run.plan.load_workers, bind=away.bind)
+    room = room or headroom.look()
+    held = headroom.held_cores(room, available_cores())
     try:
-        with progress.shown() as shown:
+        with progress.shown() as shown, headroom.kept_to(held):
+            _make_room(journal, room, away, shown)
             if not away.target:
                 shown.phase("timing a core with its neighbour idle, then busy")
                 journal.learned({"hyperthreads": hyperthreads.evidence(available_cores())})
@@ -145,6 +166,45 @@ def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere()) -> None
         journal.ended("failed")
         raise
     journal.ended("complete")
+
+
+def refusal(run: Run, away: Elsewhere = Elsewhere(), room: Room | None = None) -> str | None:
+    """Return why this machine has no *room* for *run*, with the remedy; None where it has."""
+    served = {one.name: one for one in run.contenders}
+    return headroom.refusal(run.plan, served, room or headroom.look(), away.client(run.plan.load_workers))
+
+
+def may_go_on(run: Run) -> bool:
+    """Whether taking *run* up again may lead further than it came.
+
+    A run that was interrupted may. One that failed may where a whole round went well before: what fails in
+    the first fails again.
+    """
+    if run.plan.baseline or run.runtime == external.ExternalRuntime.name or run.ended == "complete":
+        return False
+    return run.ended != "failed" or run.rounds > 1
+
+
+def _make_room(journal: Journal, room: Room, away: Elsewhere, shown: Progress) -> None:
+    """Raise what can be raised, name the limits that hold; raises CannotMeasure where they are too low."""
+    if why := refusal(journal.run, away, room):
+        raise CannotMeasure(why)
+    for event in journal.run.events:
+        if event.at_s == 0.0:
+            shown.note(event.what)
+    by_name = {one.name: one for one in journal.run.contenders}
+    client = away.client(journal.run.plan.load_workers)
+    needed = [headroom.files_needed(group, client) for group in groups(journal.run.plan, by_name)]
+    limits.raise_open_files(max([limits.ENOUGH_FILES, *needed]))
+    caveats = []
+    usable = available_cores()
+    if usable is not None and room.cores is not None and len(usable) < room.cores:
+        caveats.append(headroom.held_caveat(room, len(usable), room.cores))
+        shown.note(caveats[-1])
+        journal.happened(Event(at_s=journal.elapsed_s(), what=caveats[-1]))
+    journal.learned(
+        {"limits": {"open_files": limits.open_files(), "cpu_quota": room.cpu_quota, "caveats": caveats}}
+    )
 
 
 def _unused(folder: Path) -> Path:

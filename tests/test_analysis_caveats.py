@@ -134,7 +134,7 @@ def test_only_a_contender_that_passed_its_checks_has_none(clean, outcome, said):
 def test_a_server_that_died_concerns_its_contender_alone(clean):
     died = Event(at_s=12.3, what="killed by signal 9", contender="flask")
     run = replace(clean, events=(died,))
-    assert caveats_of(run) == ("its server, 12 s into the run: killed by signal 9",)
+    assert caveats_of(run) == ("its server ended (killed by signal 9), 12 s into the run",)
     assert caveats_of(run, "django") == ()
 
 
@@ -143,3 +143,26 @@ def test_a_partial_run_says_so_in_every_row(clean, ended):
     run = replace(clean, ended=ended)
     assert all(caveat.startswith("partial run: ") for row in analyse(run).rows for caveat in row.caveats)
     assert caveats_of(run)
+
+
+@pytest.mark.parametrize(
+    ("share", "event"),
+    [(0.5, None), (0.0, Event(at_s=12.3, what="killed by signal 9", contender="flask"))],
+)
+def test_a_server_that_refuses_or_has_ended_is_not_taken_for_one_that_keeps_requests_waiting(
+    clean, share, event
+):
+    def answering(record):
+        latency = Histogram.of([30_000_000] * record.sample.requests)
+        refused = {"refused": round(share * record.sample.requests)} if share else {}
+        return replace(record, sample=replace(record.sample, latency=latency, failures=refused))
+
+    run = replace(with_records(clean, answering), events=(event,) if event else ())
+    assert not any("wait for about as long" in one for one in caveats_of(run))
+    first = "its server ended (killed by signal 9)" if event else "3,510 of 10,530 requests failed"
+    assert caveats_of(run)[0].startswith(first)
+
+
+def test_a_limit_that_all_was_held_to_concerns_every_row(clean):
+    run = replace(clean, fingerprint={"limits": {"caveats": ["2.5 cores' worth"]}})
+    assert [row.caveats for row in analyse(run).rows] == [("2.5 cores' worth",)] * 2

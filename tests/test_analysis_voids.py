@@ -77,3 +77,10 @@ def test_an_open_loop_that_sent_late_was_not_the_load_that_was_asked_for():
     late = Histogram.of([2_000_000] * 2 + [10_000] * 98)
     assert void(sample=replace(SAMPLE, lag=late)) == "the load generator sent late"
     assert void(sample=replace(SAMPLE, lost_workers=("one",), lag=late)) == "a load worker was lost"
+
+
+def test_on_one_core_what_client_and_server_use_is_nobody_elses():
+    only = Cores(server=("0",), client=("0",), database=("0",))
+    busy = {"server_cpu_s": 0.25, "database_cpu_s": 0.1, "client_wait_s": 0.36}
+    assert void(only, **busy, busy_s={"0": 0.46}) is None
+    assert void(only, **busy, busy_s={"0": 0.53}) == "others used the server's cores"

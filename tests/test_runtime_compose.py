@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model import Contender, Ready
 from bench.runtime import containers, engine, leftovers
 from bench.runtime.commands import Answer
 from bench.runtime.compose import ComposeRuntime
@@ -16,7 +16,7 @@ from bench.runtime.placement import available_cores, placed
 from tests.fake_engine import FakeEngine
 from tests.test_runtime_process import SCRIPTS, answer, eventually, gone
 
-TAKEN = "raise OSError(98, 'Address already in use')"
+TAKEN = "import os; raise OSError(98, f'Address already in use: 127.0.0.1:{os.environ[\"PORT\"]}')"
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def eventually_ended(server):
         ("no-such-program", r"tiny ended with exit status 1 .*No such file.*no-such-program"),
         (
             "python taken.py",
-            r"Address already in use\); port \d+ was taken meanwhile, run again: see .*-2.log",
+            r"Address already in use: \S+\); port \d+ was taken meanwhile, run again: see .*-2.log",
         ),
         ("python idle.py", r"not ready within 1 s: nothing answered \(waiting for nothing\)"),
     ],
@@ -193,8 +193,8 @@ def eventually_ended(server):
 def test_a_container_that_does_not_serve_is_told_in_one_line_with_its_log(
     make_runtime, contender, host, tmp_path, command, message
 ):
-    both = [contender("good"), contender(command=command)]
-    with make_runtime(ready_timeout_s=1.0) as runtime:
+    both = [contender("good"), contender(command=command, ready=Ready(seconds=1.0))]
+    with make_runtime() as runtime:
         runtime.prepare(both)
         with pytest.raises(CannotMeasure, match=message) as raised, runtime.serve(both, hash_seed=1):
             pytest.fail("served")

@@ -13,13 +13,14 @@ import psutil
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model import Contender, Ready
 from bench.runtime import servers
 from bench.runtime.children import Children
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import available_cores, placed
 from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
+from bench.runtime.readiness import ready
 
 SERVER = """
 import http.server, json, os, sys
@@ -247,12 +248,11 @@ def test_a_server_that_cannot_start_is_told_in_one_line_with_its_reason(runtime,
         ("python unwell.py", r"not ready within 1 s: GET /health answered 503"),
     ],
 )
-def test_a_server_that_is_not_ready_in_time_says_what_was_seen(make_runtime, contender, command, message):
-    slow = contender(command=command)
-    with make_runtime(ready_timeout_s=1.0) as runtime:
-        runtime.prepare([slow])
-        with pytest.raises(CannotMeasure, match=message), runtime.serve([slow], hash_seed=1):
-            pytest.fail("served")
+def test_a_server_that_is_not_ready_in_time_says_what_was_seen(runtime, contender, command, message):
+    slow = contender(command=command, ready=Ready(seconds=1.0))
+    runtime.prepare([slow])
+    with pytest.raises(CannotMeasure, match=message), runtime.serve([slow], hash_seed=1):
+        pytest.fail("served")
 
 
 def test_an_answer_from_another_process_on_the_port_is_not_taken_for_the_server(contender, tmp_path, project):
@@ -271,10 +271,10 @@ def test_an_answer_from_another_process_on_the_port_is_not_taken_for_the_server(
 
         start("server.py")
         idle = servers.ProcessServer(
-            contender=contender(), address=("127.0.0.1", port), child=start("idle.py")
+            contender=contender(ready=Ready(seconds=1.0)), address=("127.0.0.1", port), child=start("idle.py")
         )
         with pytest.raises(CannotMeasure, match="another process answers on its port"):
-            servers.ready(idle, timeout_s=1.0)
+            ready(idle)
 
 
 @pytest.mark.parametrize("command", ["python {prot}", "python 'server.py", "python {"])
@@ -304,9 +304,10 @@ def test_facts_name_placement_python_and_packages_and_are_json(runtime, contende
 HARNESS = """
 import sys
 from pathlib import Path
-from bench.model import Contender
+from bench.model import Contender, Ready
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
+from bench.runtime.readiness import ready
 
 project, scratch, script = map(Path, sys.argv[1:])
 one = Contender(name="tiny", base="tiny", app="tiny_app", root=str(project), stack="Tiny", interface="wsgi",

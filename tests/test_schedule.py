@@ -11,7 +11,7 @@ from bench import schedule, settled
 from bench.heats import Group
 from bench.histogram import Histogram
 from bench.model import Block, Load, Plan
-from bench.records import Record, Sample, Usage
+from bench.records import Record, Sample, Start, Usage
 
 LOAD = Load(kind="closed", connections=8)
 PLAN = Plan(
@@ -116,6 +116,18 @@ def test_windows_open_at_other_moments_in_every_sweep_and_at_the_same_for_its_co
     drawn = [next(iter(one)) for one in lead_ins.values()]
     assert all(0.1 <= lead_in_s <= 0.2 for lead_in_s in drawn)
     assert len(set(drawn)) > len(drawn) / 2
+
+
+def test_what_starts_have_taken_counts_in_what_is_left():
+    steps = list(schedule.schedule(PLAN, GROUPS))
+    slow = GROUPS[0].contenders[0]
+    starts = [
+        Start(contender=slow, round=number, ready_s=seconds) for number, seconds in enumerate((44, 45, 99))
+    ]
+    more_s = schedule.duration_s(steps, GROUPS, starts) - schedule.duration_s(steps, GROUPS)
+    rounds = len({step.round for step in steps})
+    assert rounds * (45 - 5 * schedule.PER_SERVER_S) <= more_s < rounds * 45
+    assert schedule.ready_s(starts) == {slow: 45}
 
 
 def test_what_is_left_shrinks_to_nothing():

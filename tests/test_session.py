@@ -1,13 +1,15 @@
 """Runs that are taken up again, and what is said of one before it begins."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from bench import plan, session, store
 from bench.errors import UsageError
+from bench.model import Ready
 from bench.preview import preview
-from bench.records import Event
+from bench.records import Event, Start
 from tests.projects import make_project
 from tests.synthetic import synthetic_run
 
@@ -96,3 +98,22 @@ def test_a_pilot_says_that_it_is_one(tmp_path):
     run = synthetic_run()
     auto = replace(run, plan=replace(run.plan, budget_s=600.0))
     assert "as a pilot; then as many as it asks for, 10.0 min in all at most" in preview(auto, tmp_path)
+
+
+def test_a_start_that_took_long_counts_in_the_time_that_is_said(tmp_path):
+    run = synthetic_run()
+    before = preview(run, tmp_path)
+    (tmp_path / "old").mkdir()
+    slow = Start(contender=run.contenders[0].name, round=1, ready_s=600.0)
+    store.Journal(replace(run, starts=(slow,)), tmp_path / "old").save()
+    minutes = [float(re.search(r"about ([\d.]+) min", said)[1]) for said in (before, preview(run, tmp_path))]
+    assert minutes[1] - minutes[0] == pytest.approx(10 * run.plan.rounds, rel=0.02)
+
+
+def test_a_start_that_may_take_long_is_said_where_nothing_is_known(root, tmp_path):
+    begun = session.begin(root, plan.read(root, "tiny"))
+    patient = tuple(replace(one, ready=Ready(seconds=60)) for one in begun.contenders)
+    assert "one may take 60 s to start, in each round" in preview(
+        replace(begun, contenders=patient), tmp_path
+    )
+    assert "to start" not in preview(begun, tmp_path)

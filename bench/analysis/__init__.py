@@ -1,5 +1,7 @@
 """From a run to what can be said of it. Only this face of the room is known outside it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
@@ -130,7 +132,7 @@ class Analysis:
         void = sum(sum(row.voids.values()) for row in self.rows)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:
-            return f"{void:,} of {taken:,} slices are void: the machine was not ours to measure on"
+            return f"{void:,} of {taken:,} slices are void: {_voided_by(self.run, self.rows)}"
         if not any(row.requests for row in self.rows):
             return "nobody gave a right answer"
         return None
@@ -156,6 +158,18 @@ class Analysis:
     def choices(self) -> tuple[Grounded, ...]:
         """Its plan's choices, held against what was found."""
         return grounded(self.run, self.findings)
+
+
+def _voided_by(run: Run, rows: Sequence[Row]) -> str:
+    """Return what most slices are void for; a limit of our own is not the doing of others."""
+    reasons = sum((Counter(row.voids) for row in rows), Counter[str]())
+    [(reason, times)] = reasons.most_common(1)
+    if reason == LIMITS["throttled"].why:
+        quota = run.fingerprint.get("limits", {}).get("cpu_quota")
+        return f"{reason} × {times:,}" + (
+            f": {quota:g} cores' worth of CPU time are allowed" if quota else ""
+        )
+    return f"the machine was not ours to measure on ({reason} × {times:,})"
 
 
 def analyse(run: Run) -> Analysis:

@@ -1,5 +1,6 @@
 """Measured reasons to trust a row less, in words."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.bounds import NEAR_CEILING
@@ -15,10 +16,13 @@ from bench.analysis.workers import (
     server_cores,
 )
 from bench.model import Contender
-from bench.records import Run
+from bench.records import Event, Run
 
 KEPT_UP = 0.99  # of the requests that were due
 ACCOUNTED = 0.8  # of the requests in flight, by what was answered
+WRONG = 0.01  # of the answers: beyond it they do not show how long requests wait
+# How `bench.runtime` puts it that a server ended.
+ENDS = re.compile(r"killed|ended|was removed")
 IDLE = 100  # times as much CPU as a worker used: that one was left out
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
@@ -28,7 +32,8 @@ def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
     contender = next(one for one in run.contenders if one.name == row.cell.contender)
     processes = processes_of(run, contender)
     return (
-        *_of_row(row),
+        *_of_ends(run, contender),
+        *_of_row(row, lives=not any(_ends(run, contender))),
         *_of_servers(run, row, contender),
         *_of_processes(row, processes),
         *_of_contender(run, contender),
@@ -36,12 +41,22 @@ def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
     )
 
 
-def _of_row(row: Row) -> Iterator[str]:
+def _of_ends(run: Run, contender: Contender) -> Iterator[str]:
+    """Yield how servers of *contender* ended: all else that a row shows may follow from that."""
+    for event in _ends(run, contender):
+        yield f"its server ended ({event.what}), {event.at_s:.0f} s into the run"
+
+
+def _ends(run: Run, contender: Contender) -> Iterator[Event]:
+    return (event for event in run.events if event.contender == contender.name and ENDS.match(event.what))
+
+
+def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
     if row.failed:
         yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
     if row.unfinished and not row.requests and not row.arrivals:
         yield f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
-    if _cut_short(row):
+    if lives and _cut_short(row):
         of_all = f"{row.in_flight:,.0f} of {row.cell.load.connections}"
         yield (
             f"its answers account for {of_all} requests in flight: "
@@ -69,8 +84,13 @@ def _below_what_was_reached(row: Row) -> bool:
 
 
 def _cut_short(row: Row) -> bool:
-    """Whether answers account for too little of what a closed load keeps in flight, by Little's law."""
+    """Whether answers account for too little of what a closed load keeps in flight, by Little's law.
+
+    Only right answers show that: connections that are refused or reset wait for nobody.
+    """
     if row.cell.load.kind != "closed" or not row.requests or row.in_flight is None:
+        return False
+    if row.failed > WRONG * (row.requests + row.failed):
         return False
     wrong = row.in_flight * row.failed / row.requests  # they took their time too
     return row.in_flight + wrong < ACCOUNTED * row.cell.load.connections
@@ -126,7 +146,7 @@ def _of_contender(run: Run, contender: Contender) -> Iterator[str]:
         case "no checks" | None:
             yield "no checks: nothing shows that it does the same work"
     for event in run.events:
-        if event.contender == contender.name:
+        if event.contender == contender.name and not ENDS.match(event.what):
             yield f"its server, {event.at_s:.0f} s into the run: {event.what}"
 
 
@@ -136,6 +156,9 @@ def _of_run(run: Run) -> Iterator[str]:
     placement = run.fingerprint.get("placement")
     if isinstance(placement, Mapping):
         yield from placement.get("caveats", ())
+    limits = run.fingerprint.get("limits")
+    if isinstance(limits, Mapping):
+        yield from limits.get("caveats", ())
     hyperthreads = run.fingerprint.get("hyperthreads")
     if isinstance(hyperthreads, Mapping) and hyperthreads["slowdown"] > SAME_CORE:
         yield same_core(hyperthreads["cores"], hyperthreads["slowdown"])

@@ -73,10 +73,12 @@ def _seconds(sample: Sample, usage: Usage, cores: Cores) -> Iterator[tuple[str, 
     if usage.steal_s:
         yield "steal", sum(usage.steal_s.get(core, 0.0) for core in cores.all)
     if usage.server_cpu_s is not None:
-        yield "server_others", _others_s(usage, cores.server, usage.server_cpu_s)
-    yield "client_others", _others_s(usage, cores.client, client_s + database_s)
+        beside_s = client_s + database_s if set(cores.server) & set(cores.client) else 0.0
+        yield "server_others", _others_s(usage, cores.server, usage.server_cpu_s + beside_s)
+    server_s = (usage.server_cpu_s or 0.0) if set(cores.server) & set(cores.client) else 0.0
+    yield "client_others", _others_s(usage, cores.client, client_s + database_s + server_s)
     if usage.client_wait_s is not None:
-        yield "client_kept_waiting", usage.client_wait_s - database_s
+        yield "client_kept_waiting", usage.client_wait_s - database_s - server_s
 
 
 def _others_s(usage: Usage, on: Sequence[str], ours_s: float) -> float:

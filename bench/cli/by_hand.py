@@ -16,6 +16,7 @@ from bench.documents import to_json
 from bench.errors import CannotMeasure
 from bench.load.driver import become_worker
 from bench.model import Plan
+from bench.observe import limits
 from bench.runtime.turns import turn
 
 
@@ -37,6 +38,7 @@ def serve(name: str, locust: bool) -> None:
 @click.option("--cores", default="", metavar="N,…", help="cores to stay on, as in 0,2")
 def load_worker(master: str, cores: str) -> None:
     """Ask as a part of a run that was started elsewhere; ends with it, or at Ctrl-C."""
+    limits.raise_open_files()
     become_worker(address_of(master, option="--master"), cores)
 
 

@@ -63,6 +63,8 @@ def run(
     begun = session.begin(root, chosen, away, name)
     if dry_run:
         click.echo(preview(begun, root / "results"))
+        if refused := session.refusal(begun, away):
+            click.echo(f"it cannot be measured here: {refused}")
         return
     with turn():
         journal = session.open_journal(begun, root / "results", out)
@@ -78,7 +80,7 @@ def _carry_out(root: Path, journal: Journal, away: session.Elsewhere) -> None:
         if journal.run.records:
             print_run(journal.run, Console())
             _write_report(journal)
-        if journal.run.ended != "complete":
+        if session.may_go_on(journal.run):
             click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
     if reason := analyse(journal.run).invalid:
         raise CannotMeasure(f"not valid: {reason}: see {journal.folder}")

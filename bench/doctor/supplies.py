@@ -35,7 +35,7 @@ def take_stock(results: Path) -> Supplies:
     """Look at what there is for a run whose folder is made below *results*."""
     there = next(folder for folder in (results, *results.parents) if folder.is_dir())
     return Supplies(
-        open_files=limits.open_files(),
+        open_files=limits.most_open_files(),
         ports=ports(SERVERS),
         disks={"results": _disk(there), "databases": _disk(Path(tempfile.gettempdir()))},
         caches={kind.spoken: missing(kind) for kind in KINDS.values()},
@@ -66,7 +66,7 @@ def _files(limit: int | None) -> Check:
         "open files",
         "ok" if limit is None or limit >= FILES else "caution",
         "no limit" if limit is None else f"{limit:,} for each process",
-        f"raise the limit: ulimit -n {4 * FILES}",
+        f"raise the hard limit: ulimit -n {4 * FILES}, as root",
     )
 
 

@@ -4,6 +4,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -11,6 +12,7 @@ from statistics import median
 CPU = Path("/sys/devices/system/cpu")
 CGROUP = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+ENOUGH_FILES = 65_536
 CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 
 
@@ -40,6 +42,24 @@ def open_files() -> int | None:
     """Return how many descriptors a process may have; None: any number."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def most_open_files() -> int | None:
+    """Return how many descriptors a process may have once its limit is raised; None: any number."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if hard == resource.RLIM_INFINITY else hard
+
+
+def raise_open_files(to: int = ENOUGH_FILES) -> None:
+    """Raise the limit of descriptors to *to*, or as far as the hard limit lets it; children have it, too.
+
+    Not to the hard limit itself: some programs go through all descriptors that they might have.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = to if hard == resource.RLIM_INFINITY else min(to, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS has a lower limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def load_average() -> float | None:
@@ -104,8 +124,10 @@ def _folders(own: Path, groups: Path) -> Iterator[Path]:
         _, controllers, path = line.split(":", 2)
         here = Path(path.lstrip("/"))
         if not controllers or "cpu" in controllers.split(","):
-            top = groups / "cpu" if controllers else groups
-            yield from (top / folder for folder in (here, *here.parents))
+            # Version 1 has a link from each controller to where several are mounted together, as a rule.
+            tops = dict.fromkeys([groups / "cpu", groups / controllers]) if controllers else [groups]
+            top = next((one for one in tops if one.is_dir()), groups / "cpu")
+            yield from (top / folder for folder in (here, *here.parents) if ".." not in folder.parts)
 
 
 def _read(path: Path) -> str:

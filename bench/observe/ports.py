@@ -23,7 +23,7 @@ def ports(asked: int, *, limits: Path = RANGE, tables: tuple[Path, ...] = TABLES
     """Count the system's ephemeral ports, and try to open as many as *asked* for servers."""
     opened = _open(asked)
     try:
-        first, last = map(int, limits.read_text().split())
+        first, last = _range(limits)
         lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
     except (OSError, ValueError):
         return Ports(asked=asked, opened=opened)
@@ -31,6 +31,20 @@ def ports(asked: int, *, limits: Path = RANGE, tables: tuple[Path, ...] = TABLES
     local = {int(line.split()[1].rpartition(":")[2], 16) for line in lines}
     taken = sum(first <= port <= last for port in local)
     return Ports(ephemeral=last - first + 1, taken=taken, asked=asked, opened=opened)
+
+
+def local_ports(limits: Path = RANGE) -> int | None:
+    """Return how many ports there are for the client's ends of connections; None where it is not known."""
+    try:
+        first, last = _range(limits)
+    except (OSError, ValueError):
+        return None
+    return last - first + 1
+
+
+def _range(limits: Path) -> tuple[int, int]:
+    first, last = map(int, limits.read_text().split())
+    return first, last
 
 
 def _open(asked: int) -> int:

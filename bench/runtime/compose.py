@@ -28,6 +28,7 @@ from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.postgres_image import contained_postgresql
 from bench.runtime.postgresql import PostgreSQL
+from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services import OwnServices, Services, known_services
 
@@ -52,14 +53,12 @@ class ComposeRuntime:
         placement: Placement,
         scratch: Path,
         logs: Path,
-        ready_timeout_s: float = 30.0,
     ) -> None:
         self._engine = engine
         self._source = project / FILE
         self._placement = placement
         self._scratch = scratch
         self._logs = logs
-        self._ready_timeout_s = ready_timeout_s
         self._name = f"bench-{os.getpid()}-{secrets.token_hex(3)}"  # compose's project: this run's alone
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
@@ -127,7 +126,7 @@ class ComposeRuntime:
             self._containers() as group,
         ):
             started = self._start(contenders, hash_seed, [*given], group)
-            answers = [waiting.submit(servers.ready, server, self._ready_timeout_s) for server in started]
+            answers = [waiting.submit(ready, server) for server in started]
             for answer in as_completed(answers):
                 answer.result()  # whichever fails first is told at once
             up = [answer.result() for answer in answers]

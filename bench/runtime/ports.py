@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 import psutil
 
 HOST = "127.0.0.1"
+ANY = ("0.0.0.0", "::")  # every address of the machine
 
 
 def free_ports(count: int) -> list[int]:
@@ -16,11 +17,32 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in opened]
 
 
-def listens(pids: Iterable[int], port: int) -> bool:
-    """Tell whether one of *pids* listens on *port*, which was free and may have been taken since."""
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on *port* now."""
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def listened(pids: Iterable[int]) -> list[tuple[str, int]]:
+    """Return the TCP addresses that *pids* listen on; none where the system does not tell."""
+    found: list[tuple[str, int]] = []
     for pid in pids:
         with suppress(psutil.Error):
             for connection in psutil.Process(pid).net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                    return True
-    return False
+                if connection.status == psutil.CONN_LISTEN:
+                    found.append((connection.laddr.ip, connection.laddr.port))
+    return found
+
+
+def listens(pids: Iterable[int], port: int) -> bool:
+    """Tell whether one of *pids* listens on *port*, which was free and may have been taken since."""
+    return any(known == port for _, known in listened(pids))
+
+
+def reaches(listening: tuple[str, int], address: tuple[str, int]) -> bool:
+    """Tell whether a connection to *address* of IPv4 can arrive where someone is *listening*."""
+    (ip, port), (wanted_ip, wanted_port) = listening, address
+    return port == wanted_port and ip in (wanted_ip, f"::ffff:{wanted_ip}", *ANY)

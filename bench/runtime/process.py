@@ -20,6 +20,7 @@ from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.postgresql import postgresql
+from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services import OwnServices, Services, known_services
 from bench.runtime.statements import DriverStatements, driver_statements
@@ -45,13 +46,11 @@ class ProcessRuntime:
         placement: Placement,
         scratch: Path,
         logs: Path,
-        ready_timeout_s: float = 30.0,
     ) -> None:
         self._venvs = project / ".venvs"
         self._placement = placement
         self._scratch = scratch
         self._logs = logs
-        self._ready_timeout_s = ready_timeout_s
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._environments: dict[str, environments.Environment] = {}
@@ -116,7 +115,7 @@ class ProcessRuntime:
                 hooked = counting and services.database is None
                 drivers = counted.enter_context(driver_statements(self._scratch)) if hooked else None
                 server = self._start(contender, port, hash_seed, services, children, drivers)
-                answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
+                answers.append(waiting.submit(ready, server))
             for answer in as_completed(answers):
                 server = answer.result()
                 if timed:

@@ -1,25 +1,17 @@
-"""One contender's server: how it is started, when it is ready, how it is asked about."""
+"""One contender's server: how it is started, and what can be learned of it."""
 
 import os
-import re
 import shlex
-import time
 from collections.abc import Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
-from http.client import HTTPConnection, HTTPException
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.errors import CannotMeasure, UsageError
+from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
-from bench.runtime.ports import HOST, listens
+from bench.runtime.ports import HOST
 from bench.runtime.services import OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
-
-READY_PATH = "/health"
-POLL_S = 0.02
-DONE = "ended with exit status 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,44 +86,6 @@ def environment(
     }
     ours |= services.environment()
     return ours | {name: _filled(contender, value, port) for name, value in contender.env.items()}
-
-
-def ready(server: ProcessServer, timeout_s: float) -> ProcessServer:
-    """Wait until it answers, and return it with the time it took. Raises CannotMeasure."""
-    name, log = server.contender.name, server.child.log
-    seen = "nothing answered"
-    while (passed_s := time.perf_counter() - server.child.started) < timeout_s:
-        if ended := server.ended():
-            line = server.child.telling_line()
-            raise CannotMeasure(
-                f"{name} {ended} before it was ready ({line}){_advice(server, line)}: see {log}"
-            )
-        with suppress(OSError, HTTPException):
-            status = _status(server.address, timeout_s - passed_s)
-            ready_s = time.perf_counter() - server.child.started
-            seen = f"GET {READY_PATH} answered {status}"
-            if status == 200:
-                if listens(server.pids(), server.address[1]):
-                    return replace(server, ready_s=ready_s)
-                seen = "another process answers on its port"
-        time.sleep(POLL_S)
-    line = server.child.telling_line()
-    raise CannotMeasure(f"{name} was not ready within {timeout_s:.0f} s: {seen} ({line}): see {log}")
-
-
-def _advice(server: ProcessServer, line: str) -> str:
-    """Return what to do about a daemon, or about a port that was free when it was chosen: run again."""
-    if server.child.ended() == DONE and server.child.left():
-        return "; its first process ended and left others that run on: start it in the foreground"
-    taken = re.search("already in use", line, re.IGNORECASE)
-    return f"; port {server.address[1]} was taken meanwhile, run again" if taken else ""
-
-
-def _status(address: tuple[str, int], timeout_s: float) -> int:
-    """Ask on a connection that is not kept: a server would wait for it when it stops."""
-    with closing(HTTPConnection(*address, timeout=timeout_s)) as connection:
-        connection.request("GET", READY_PATH, headers={"Connection": "close"})
-        return connection.getresponse().status
 
 
 def _filled(contender: Contender, template: str, port: int) -> str:

@@ -1,0 +1,212 @@
+"""Waiting for a server to be up, and what to do where it does not get there."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from http.client import BadStatusLine, HTTPConnection, HTTPException, RemoteDisconnected
+from urllib.parse import urlsplit
+
+from bench.addresses import spoken
+from bench.errors import CannotMeasure
+from bench.model import Ready
+from bench.runtime.ports import HOST, is_free, listened, listens, reaches
+from bench.runtime.servers import ProcessServer
+
+LIMIT_S = 30.0
+STEADY_S = 5.0  # an answer that waiting does not change is taken for the last word after so long
+POLL_S = 0.02
+DONE = "ended with exit status 0"
+LOOK_S = 0.5  # how often it is looked at where a server listens: that reads the system's table of sockets
+MAY_PASS = (408, 425, 429)  # of 4xx
+
+TAKEN = re.compile(r"already in use|connection in use|EADDRINUSE", re.IGNORECASE)
+# How programs report a variable that is missing: Python, pydantic-settings, Django and its helpers, shells.
+UNSET = (
+    re.compile(r"KeyError: ['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]"),
+    re.compile(r"\d+ validation errors? for \w*(?:Settings|Config|Env)\w*", re.IGNORECASE),
+    re.compile(r"environment variables?\b.*\b(?:not|missing|required|unset|must)\b", re.IGNORECASE),
+    re.compile(r"\b(?:not|missing|required|must|set|define|declare)\b.*\benviron(?:ment)?\b", re.IGNORECASE),
+    re.compile(r"(?P<name>[A-Z][A-Z0-9_]+) not found\. Declare it as envvar"),
+    re.compile(r"(?P<name>[A-Z][A-Z0-9_]+): (?:unbound variable|parameter (?:null or )?not set)"),
+    re.compile(
+        r"\b(?P<name>[A-Z][A-Z0-9]*_[A-Z0-9_]+)\b(?: setting)?(?: is| was)? "
+        r"(?:(?:not|un)[ -]?set|missing|required|must (?:not be empty|be set))"
+    ),
+)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the last probe met, and since when it is so."""
+
+    what: str = "nothing answered"
+    status: int | None = None
+    location: str = ""
+    elsewhere: tuple[str, ...] = ()  # addresses that the server listens on, none of them ours
+    since_s: float = 0.0
+
+    def now(self, other: "_Seen") -> "_Seen":
+        """Return *other*, as old as this one where nothing has changed."""
+        same = (self.what, self.elsewhere) == (other.what, other.elsewhere)
+        return replace(other, since_s=self.since_s) if same else other
+
+    @property
+    def is_final(self) -> bool:
+        """Whether waiting does not change it."""
+        if self.status is None:
+            return bool(self.elsewhere)
+        return self.status < 500 and self.status not in MAY_PASS
+
+
+def ready(server: ProcessServer, *, steady_s: float = STEADY_S) -> ProcessServer:
+    """Wait until it answers as its contender says, and return it with the time that took.
+
+    Raises CannotMeasure where it ends, where it is not ready in time, and within seconds where waiting does
+    not help: a 3xx or 4xx that stays, or a server that listens elsewhere (not where `ready.seconds` is set).
+    """
+    how = server.contender.ready
+    limit_s = LIMIT_S if how.seconds is None else how.seconds
+    seen, looked_s = _Seen(), 0.0
+    while (passed_s := time.perf_counter() - server.child.started) < limit_s:
+        if ended := server.ended():
+            raise CannotMeasure(_of_the_end(server, ended))
+        met = _met(server, how, timeout_s=limit_s - passed_s)
+        met.since_s = passed_s = time.perf_counter() - server.child.started
+        if met.status in how.status:
+            return replace(server, ready_s=passed_s)
+        if met.status is None and passed_s - looked_s >= LOOK_S:
+            looked_s = passed_s
+            met.elsewhere = tuple(_elsewhere(server))
+        elif met.status is None:
+            met.elsewhere = seen.elsewhere
+        seen = seen.now(met)
+        if how.seconds is None and seen.is_final and passed_s - seen.since_s >= steady_s:
+            break
+        time.sleep(POLL_S)
+    raise CannotMeasure(_of_the_limit(server, how, seen, min(passed_s, limit_s)))
+
+
+def _met(server: ProcessServer, how: Ready, *, timeout_s: float) -> _Seen:
+    """Send the probe once, on a connection that is not kept: a server would wait for it when it stops."""
+    host = {} if how.host is None else {"Host": how.host}
+    try:
+        with closing(HTTPConnection(*server.address, timeout=max(timeout_s, POLL_S))) as connection:
+            connection.request("GET", how.path, headers={**how.headers, **host, "Connection": "close"})
+            answer = connection.getresponse()
+            status, location = answer.status, answer.getheader("Location") or ""
+    except RemoteDisconnected:
+        return _Seen(what=f"GET {how.path}: it closed the connection without an answer")
+    except BadStatusLine as error:
+        return _Seen(what=f"GET {how.path}: its answer is not HTTP/1.1 ({str(error)[:40]!r}; is it TLS?)")
+    except TimeoutError:
+        return _Seen(what=f"GET {how.path} got no answer")
+    except (OSError, HTTPException):
+        return _Seen()
+    if not listens(server.pids(), server.address[1]):
+        return _Seen(what="another process answers on its port")
+    return _Seen(what=f"GET {how.path} answered {status}", status=status, location=location)
+
+
+def _elsewhere(server: ProcessServer) -> Iterator[str]:
+    """Yield where it listens, provided that it does so nowhere that the probe reaches."""
+    found = listened(server.pids())
+    if not any(reaches(address, server.address) for address in found):
+        yield from dict.fromkeys(map(spoken, found))
+
+
+def _of_the_end(server: ProcessServer, ended: str) -> str:
+    line = server.child.telling_line()
+    return (
+        f"{server.contender.name} {ended} before it was ready ({line})"
+        f"{_of_a_daemon(server, ended)}{_of_the_port(server, line)}{_of_the_environment(line)}: "
+        f"see {server.child.log}"
+    )
+
+
+def _of_a_daemon(server: ProcessServer, ended: str) -> str:
+    """Return what to do about a server that goes on without its first process."""
+    if ended == DONE and server.child.left():
+        return "; its first process ended and left others that run on: start it in the foreground"
+    return ""
+
+
+def _of_the_port(server: ProcessServer, line: str) -> str:
+    """Return what to do about an address that was taken; a retry gets another port."""
+    if not TAKEN.search(line):
+        return ""
+    port = server.address[1]
+    named = re.findall(r"(?<![\w.])(?:[\w.]*:|, )(\d{2,5})\b", line)
+    if str(port) not in named and (named or is_free(port)):  # so it was another one that it wanted
+        return f"; it was given port {port} and wants another: use {{host}} and {{port}} in its command"
+    return f"; port {port} was taken meanwhile, run again"
+
+
+def _of_the_environment(line: str) -> str:
+    """Return what to do where *line* of a log says that a variable of the environment is missing."""
+    for pattern in UNSET:
+        if found := pattern.search(line):
+            name = found.groupdict().get("name") or "what is missing"
+            return f"; nothing of your shell reaches it: set {name} under env in contenders.toml"
+    return ""
+
+
+def _of_the_limit(server: ProcessServer, how: Ready, seen: _Seen, waited_s: float) -> str:
+    """Return the line for a server that did not get ready: what came, and what to do."""
+    line = server.child.telling_line()
+    remedy = _remedy(server, how, seen)
+    return (
+        f"{server.contender.name} was not ready within {waited_s:.0f} s: {seen.what} ({line})"
+        f"{_of_the_environment(line)}; {remedy} (in contenders.toml): see {server.child.log}"
+    )
+
+
+def _remedy(server: ProcessServer, how: Ready, seen: _Seen) -> str:
+    """Return what to do about what the probe met."""
+    status, host = seen.status, how.host or spoken(server.address)
+    longer = "if it needs longer, say how long: `ready.seconds`"
+    if seen.elsewhere:
+        where = " and ".join(seen.elsewhere[:2])
+        return (
+            f"it listens on {where}, not on {spoken(server.address)}, which it was given: "
+            f"use {{host}} and {{port}} in its command; {longer}"
+        )
+    if status is None or status in MAY_PASS or status >= 500:
+        return longer
+    if status < 300:
+        return f"if that is how it shows that it is up: `ready = {{ status = {status} }}`"
+    if status < 400:
+        return _of_a_redirect(how, seen.location)
+    if status in (400, 421):
+        return (
+            f"the probe sends Host: {host}, which it may refuse (as Django's ALLOWED_HOSTS does): "
+            'allow that, or name one that it takes: `ready = { host = "…" }`'
+        )
+    return (
+        f"GET {how.path} has to answer {_listed(how.status)} for everyone, or the probe has to be another "
+        "one: `ready.path`, `ready.headers`"
+    )
+
+
+def _of_a_redirect(how: Ready, location: str) -> str:
+    """Return what to do where an answer leads elsewhere."""
+    if not location:
+        return "name a path that answers by itself: `ready.path`"
+    to = urlsplit(location)
+    if to.scheme == "https" and to.path in ("", how.path):
+        return (
+            f"it leads to {location}: switch that off, or have the probe say that it came by TLS, "
+            'as in `ready = { headers = { X-Forwarded-Proto = "https" } }`'
+        )
+    if to.hostname and to.path == how.path and to.hostname not in (HOST, "localhost"):
+        return f'it leads to {location}: `ready = {{ host = "{to.netloc}" }}`'
+    path = (to.path or "/") + (f"?{to.query}" if to.query else "")
+    return (
+        f'it leads to {location}: if it is up where that answers, `ready = {{ path = "{path}" }}`; '
+        f"else GET {how.path} has to answer {_listed(how.status)} for everyone"
+    )
+
+
+def _listed(statuses: tuple[int, ...]) -> str:
+    return " or ".join(map(str, statuses))
