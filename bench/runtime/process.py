@@ -16,6 +16,8 @@ from bench.runtime import environments, leftovers, servers
 from bench.runtime.cache_programs import cache_processes, lack
 from bench.runtime.children import Children, interrupts_held
 from bench.runtime.copies import Copies
+from bench.runtime.files import OwnFiles
+from bench.runtime.folders import Folders, OwnFolder
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
@@ -58,6 +60,7 @@ class ProcessRuntime:
         start = partial(postgresql, self._ledger, log=logs / "postgresql.log", cores=on)
         start_caches = partial(cache_processes, ledger=self._ledger, scratch=scratch, logs=logs, cores=on)
         self._services = Services(Copies(start), start_caches)
+        self._folders = Folders(scratch, self._ledger)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -65,6 +68,7 @@ class ProcessRuntime:
         self._logs.mkdir(parents=True, exist_ok=True)
         leftovers.clear(self._scratch)
         self._running.callback(self._ledger.close)
+        self._running.enter_context(self._folders)
         self._running.enter_context(self._services)
         return self
 
@@ -88,16 +92,18 @@ class ProcessRuntime:
                 self._services.prepare(contender)
         for contender, environment in zip(contenders, made, strict=True):
             self._environments[contender.name] = environment.result()
+            self._folders.prepare(contender, environment.result().programs / "python")
 
     @contextmanager
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start each contender afresh, all up together; on exit stop them all, and their services.
+        """Start each contender afresh in a folder of its own, all up together; on exit stop and remove all.
 
         Where nothing is *timed* they may use every core.
         """
         with (
+            ExitStack() as folders,
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
             self._services.given(contenders) as given,
             Children(self._ledger, grace_s=GRACE_S) as children,
@@ -105,12 +111,14 @@ class ProcessRuntime:
             answers = []
             # A database is copied while the servers before it import: neither takes a core for itself.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
-                server = self._start(contender, port, hash_seed, services, children)
+                folder = folders.enter_context(self._folders.given(contender))
+                server = self._start(contender, port, hash_seed, services, children, folder)
                 answers.append(waiting.submit(servers.ready, server, self._ready_timeout_s))
             for answer in as_completed(answers):
                 server = answer.result()
                 if timed:
                     self._pin(server)
+                server.keep_data()
             up = [answer.result() for answer in answers]
             yield {server.contender.name: server for server in up}
 
@@ -140,19 +148,21 @@ class ProcessRuntime:
         hash_seed: int,
         services: OwnServices,
         children: Children,
+        folder: OwnFolder,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
         child = children.start(
-            servers.command(contender, port=port),
-            folder=Path(contender.root) / "apps" / contender.app,
+            [folder.own(word) for word in servers.command(contender, port=port)],
+            folder=folder.project / "apps" / contender.app,
             log=self._logs / log_name(contender.name, next(self._numbers)),
             env=servers.environment(
                 contender,
                 port=port,
                 programs=environment.programs,
-                home=self._scratch,
+                home=folder.home,
                 hash_seed=hash_seed,
                 services=services,
+                folder=folder,
             ),
             cores=None,  # all of them until it is ready
         )
@@ -163,6 +173,7 @@ class ProcessRuntime:
             child=child,
             services=services,
             packages=environment.libraries,
+            files=OwnFiles(folder=folder, app=contender.app, pids=child.pids),
         )
 
     def _pin(self, server: ProcessServer) -> None:
