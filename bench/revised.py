@@ -79,7 +79,12 @@ def concluded(
         counts=counts,
         waived=waived,
         invalid=tuple(_invalid(analysis)),
-        notes=(*notes, *_skipped(run), *leftover(concerned, [one for _, one in waived], today)),
+        notes=(
+            *notes,
+            *_skipped(run),
+            *_not_put_back(run),
+            *leftover(concerned, [one for _, one in waived], today),
+        ),
     )
     return replace(told, overall=_overall(analysis, told))
 
@@ -144,6 +149,12 @@ def _skipped(run: Run) -> Iterator[str]:
     for known in run.verifications:
         if known.outcome == "skipped":
             yield f"{_sided(run, known.contender)} was not timed: {known.differences[0]}"
+
+
+def _not_put_back(run: Run) -> Iterator[str]:
+    left = dict.fromkeys((one.contender, one.left) for one in run.written if one.left)
+    for name, why in left:
+        yield f"{_sided(run, name)}: its data are not put back after writing: {why}"
 
 
 def _sided(run: Run, name: str) -> str:
