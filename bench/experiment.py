@@ -11,12 +11,11 @@ from bench.instruments import Lab
 from bench.model import Contender, Slice
 from bench.queries import count
 from bench.records import Start
+from bench.restoring import Restoring
 from bench.runtime import Server
 from bench.slices import aim, look_after, take, take_ceiling
 from bench.store import Journal
 from bench.verification import servable, verify
-
-WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
 
 
 def carry_out(journal: Journal, lab: Lab) -> None:
@@ -88,26 +87,22 @@ def _heat(
     for name, server in servers.items():
         journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
     aim(journal, lab, servers)
-    writes = {scenario.name for scenario in journal.run.scenarios if scenario.writes}
-    written: dict[str, float] = {}  # contender → seconds of load that wrote since its data were put back
+    data = Restoring(journal, servers, lab.load.forget)
     last: Slice | None = None
     for step in _steps_on(journal, lab, swept, servers, number):
         if last and (last.cell.scenario, last.sweep) != (step.cell.scenario, step.sweep):
             journal.save()
-        name = step.cell.contender
         last = step
         if step.role == "ceiling":
             journal.measured(take_ceiling(journal, lab, servers, step))
             continue
-        if name in written and (step.cell.scenario not in writes or written[name] >= WRITTEN_S):
-            servers[name].reset_data()
-            lab.load.forget(name)  # a session that connections had may be gone with the data
-            del written[name]
-        record = take(journal, lab, servers[name], step)
+        server = servers[step.cell.contender]
+        data.before(step)
+        record = take(journal, lab, server, step)
         journal.measured(record)
-        look_after(journal, lab, servers[name], record)
-        if step.cell.scenario in writes:
-            written[name] = written.get(name, 0.0) + step.lead_in_s + step.window_s
+        look_after(journal, lab, server, record)
+        data.after(record)
+    data.finish()
     journal.save()
 
 

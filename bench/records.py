@@ -155,6 +155,17 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Data of a server that a scenario wrote to, in one round; `left` says why they are not put back."""
+
+    contender: str
+    round: int
+    scenario: str
+    at_s: float  # since the run began: when the first slice that wrote began
+    left: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to a run and that its reader must know: a server that died, Ctrl-C."""
 
@@ -181,6 +192,7 @@ class Run:
     starts: tuple[Start, ...] = ()
     records: tuple[Record, ...] = ()
     events: tuple[Event, ...] = ()
+    written: tuple[Written, ...] = ()
     ended: Ending | None = None  # None: still going, or killed
 
     @property

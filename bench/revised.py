@@ -86,6 +86,7 @@ def concluded(
             *_skipped(run),
             *process_changes(run),
             *uncounted(run),
+            *_not_put_back(run),
             *leftover(concerned, [one for _, one in waived], today),
         ),
     )
@@ -152,6 +153,12 @@ def _skipped(run: Run) -> Iterator[str]:
     for known in run.verifications:
         if known.outcome == "skipped":
             yield f"{_sided(run, known.contender)} was not timed: {known.differences[0]}"
+
+
+def _not_put_back(run: Run) -> Iterator[str]:
+    left = dict.fromkeys((one.contender, one.left) for one in run.written if one.left)
+    for name, why in left:
+        yield f"{_sided(run, name)}: its data are not put back after writing: {why}"
 
 
 def _sided(run: Run, name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure, UsageError
-from bench.records import SCHEMA, Ending, Event, Evidence, Queries, Record, Run, Start, Verification
+from bench.records import SCHEMA, Ending, Event, Evidence, Queries, Record, Run, Start, Verification, Written
 
 FILE = "run.json"
 
@@ -52,6 +52,10 @@ class Journal:
     def happened(self, event: Event) -> None:
         """Add something that the run's reader must know."""
         self.run = replace(self.run, events=(*self.run.events, event))
+
+    def wrote(self, written: Written) -> None:
+        """Add that a server's data were written to, and what became of them."""
+        self.run = replace(self.run, written=(*self.run.written, written))
 
     def ended(self, how: Ending) -> None:
         """Say how the run ended, and save it."""

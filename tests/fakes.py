@@ -21,12 +21,19 @@ class FakeServer:
     address: tuple[str, int] = ("127.0.0.1", 9)
     ready_s: float = 0.5
     packages: None = None
+    left: str | None = None  # why its data are not put back
+    writing: frozenset[str] = frozenset()  # scenarios that write to its data, whatever they declare
 
     def pids(self):
         return (1, 2)
 
     def reset_data(self):
         self.diary.append(f"reset {self.contender.name}")
+        return self.left
+
+    def data_version(self):
+        own = [entry.split() for entry in self.diary if entry.endswith(f" {self.contender.name}")]
+        return sum(words[0] == "reset" or words[1] in self.writing for words in own)
 
     def statements(self):
         return {}
@@ -50,6 +57,8 @@ class FakeRuntime:
     dying: Mapping[str, int] = field(default_factory=dict)  # contender → the serving in which it dies
     database_dies_in: int | None = None  # serving
     lacking: Mapping[str, str] = field(default_factory=dict)  # contender → what it lacks for it
+    left: Mapping[str, str] = field(default_factory=dict)  # contender → why its data are not put back
+    writing: frozenset[str] = frozenset()  # scenarios that write, whatever they declare
     servings: int = 0
 
     def lacks(self, contender: Contender):
@@ -70,9 +79,14 @@ class FakeRuntime:
         self.servings += 1
         self.diary.append(f"serve {' '.join(one.name for one in contenders)}")
         try:
-            yield {one.name: FakeServer(one, self.diary, died=self._ending(one.name)) for one in contenders}
+            yield {one.name: self._server(one) for one in contenders}
         finally:
             self.diary.append("stop")
+
+    def _server(self, contender: Contender) -> FakeServer:
+        name = contender.name
+        left, died = self.left.get(name), self._ending(name)
+        return FakeServer(contender, self.diary, died=died, left=left, writing=self.writing)
 
     def _ending(self, name: str) -> str | None:
         return "killed by signal 9" if self.dying.get(name) == self.servings else None

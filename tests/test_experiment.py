@@ -1,4 +1,3 @@
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,29 +76,6 @@ def test_sql_statements_are_counted_before_the_rounds_on_servers_that_are_not_ti
         for exchange in ("hello", "create", "delete")
     }
     assert [one.contender for one in journal.run.queries if not one.counted_by] == ["floor"]
-
-
-def test_data_is_put_back_after_half_a_second_of_load_that_wrote_and_before_anything_else_is_asked(
-    journal, tmp_path
-):
-    lab, diary = lab_with(tmp_path)
-    plan = replace(journal.run.plan, sweeps=6, warm_up_s=0.3)
-    journal.run = replace(journal.run, plan=plan)
-    experiment.carry_out(journal, lab)
-    written = Counter()  # seconds, by contender
-    resets = 0
-    for entry in diary:
-        what, _, rest = entry.partition(" ")
-        if what == "stop":
-            written.clear()
-        elif what == "reset":
-            assert written.pop(rest) >= 0.5
-            resets += 1
-        elif what in ("warm-up", "measure", "control") and rest.startswith("churn"):
-            contender = rest.split()[1]
-            assert written[contender] < 0.5
-            written[contender] += 0.3  # at least: lead-in and window
-    assert resets > 0
 
 
 def test_the_ceiling_is_measured_beside_the_servers_with_responses_as_long_as_theirs(journal, tmp_path):

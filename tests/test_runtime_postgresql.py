@@ -135,6 +135,127 @@ def test_a_reset_keeps_what_a_contenders_own_sql_made(server):
         assert run(database, "SELECT * FROM more") == (1,)
 
 
+EVERYTHING = """
+CREATE SCHEMA "Shop";
+CREATE TYPE "Shop".mood AS ENUM ('good', 'bad');
+CREATE TABLE "Shop".orders (id int GENERATED ALWAYS AS IDENTITY, at date NOT NULL, m "Shop".mood, n int)
+    PARTITION BY RANGE (at);
+CREATE TABLE "Shop".old PARTITION OF "Shop".orders FOR VALUES FROM ('2000-01-01') TO ('2020-01-01');
+CREATE TABLE "Shop".new PARTITION OF "Shop".orders DEFAULT;
+CREATE UNLOGGED TABLE cached (k text PRIMARY KEY, twice text GENERATED ALWAYS AS (k || k) STORED);
+CREATE TABLE parent (a int);
+CREATE TABLE child (b int) INHERITS (parent);
+CREATE TABLE audit (n int);
+CREATE FUNCTION audited() RETURNS trigger LANGUAGE plpgsql AS '
+BEGIN INSERT INTO audit VALUES (1); RETURN NEW; END';
+CREATE TRIGGER audited AFTER INSERT ON parent FOR EACH ROW EXECUTE FUNCTION audited();
+INSERT INTO "Shop".orders (at, m) VALUES ('2010-01-01', 'good'), ('2030-01-01', 'bad');
+INSERT INTO cached VALUES ('a');
+INSERT INTO parent VALUES (1);
+INSERT INTO child VALUES (2, 3);
+CREATE MATERIALIZED VIEW "Shop".totals AS SELECT count(*) FROM "Shop".orders;
+SELECT lo_from_bytea(77777, 'first');
+"""
+EVERY_STATE = """
+SELECT (SELECT array_agg(o::text ORDER BY o) FROM "Shop".orders o), (SELECT array_agg(c::text) FROM cached c),
+       (SELECT array_agg(p.tableoid::regclass || p::text ORDER BY a) FROM parent p),
+       (SELECT count(*) FROM audit), (SELECT * FROM "Shop".totals),
+       (SELECT array_agg(lo_get(oid)) FROM pg_largeobject_metadata)
+"""
+
+
+def test_what_the_server_made_at_its_start_is_put_back_whatever_it_is(database):
+    run(database, EVERYTHING)
+    database.keep()
+    before = run(database, EVERY_STATE)
+    with psycopg.connect(database.url, autocommit=True) as live:
+        for _ in range(2):
+            live.execute(
+                """INSERT INTO "Shop".orders (at, m) VALUES ('2011-01-01', 'bad'), ('2031-01-01', 'bad')"""
+            )
+            live.execute("DELETE FROM cached")
+            live.execute("INSERT INTO child VALUES (7, 8)")
+            live.execute("INSERT INTO parent VALUES (9)")
+            live.execute("SELECT lo_put(77777, 0, 'other'), lo_from_bytea(0, 'new')")
+            live.execute("""REFRESH MATERIALIZED VIEW "Shop".totals""")
+            assert run(database, EVERY_STATE) != before
+            assert database.reset() is None
+            assert run(database, EVERY_STATE) == before
+        (first,) = live.execute(
+            """INSERT INTO "Shop".orders (at) VALUES ('2040-01-01') RETURNING id"""
+        ).fetchone()
+        assert first == 3
+
+
+def test_tables_that_came_after_it_was_ready_stay_and_are_empty(database):
+    database.keep()
+    with psycopg.connect(database.url, autocommit=True) as live:
+        live.execute("CREATE TABLE late (id serial PRIMARY KEY, of_user bigint REFERENCES users)")
+        for _ in range(2):
+            assert live.execute("INSERT INTO late (of_user) VALUES (1) RETURNING id").fetchone() == (1,)
+            assert database.reset() is None
+            assert live.execute("SELECT count(*) FROM late").fetchone() == (0,)
+
+
+def test_nothing_is_kept_anew_where_a_server_only_reads_at_its_start(database):
+    run(database, STATE)
+    assert database.version() in database.seen
+    database.keep()
+    oid = run(database, "SELECT 'bench_seed.reset'::regproc::oid, max(oid) FROM pg_class")
+    database.keep()
+    assert run(database, "SELECT 'bench_seed.reset'::regproc::oid, max(oid) FROM pg_class") == oid
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users SET name = 'x' WHERE id = 1",
+        "DELETE FROM users WHERE id = 5000",
+        "SELECT nextval('tickets')",
+        "CREATE TABLE another (a int)",
+        "CREATE UNLOGGED TABLE cached AS SELECT 1",
+        "WITH gone AS (DELETE FROM users WHERE id = 5001 RETURNING id) SELECT * FROM gone",
+    ],
+)
+def test_its_version_changes_at_once_with_any_write_and_not_with_reading(server, database, statement):
+    with psycopg.connect(database.url, autocommit=True) as live:
+        live.execute("SELECT count(*) FROM users").fetchone()
+        first = database.version()
+        for _ in range(3):
+            live.execute("SELECT * FROM users WHERE id = 7").fetchone()
+            live.execute("BEGIN")
+            live.execute("SELECT count(*) FROM users").fetchone()
+            live.execute("COMMIT")
+        assert database.version() == first
+        with server.databases.copied(server.databases.template(TEXTS), "someone-else", {}) as sibling:
+            run(sibling, "DELETE FROM users")
+        assert database.version() == first
+        live.execute(statement)
+        assert database.version() != first
+
+
+def test_writes_to_a_table_without_a_log_are_seen_too(database):
+    run(database, "CREATE UNLOGGED TABLE cached (k int)")
+    database.keep()
+    first = database.version()
+    run(database, "INSERT INTO cached VALUES (1)")
+    assert database.version() != first
+
+
+def test_what_stands_in_the_way_of_a_reset_is_told_and_the_database_goes_on(database):
+    run(database, 'DROP TABLE "Posts"')
+    assert database.reset() == 'its database: relation "public.Posts" does not exist'
+    assert run(database, "SELECT count(*) FROM users") == (10000,)
+
+
+def test_its_own_looks_are_in_no_count_of_statements(database):
+    before = database.statements()
+    database.version()
+    database.keep()
+    database.reset()
+    assert database.statements() == before
+
+
 def test_statements_are_counted_for_its_own_clients_alone_transactions_included(server, database):
     with server.databases.copied(server.databases.template(TEXTS), "asked-too", {}) as sibling:
         before = database.statements()

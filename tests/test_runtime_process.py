@@ -98,9 +98,9 @@ def contender(project):
     return make
 
 
-def answer(server):
+def answer(server, path=""):
     host, port = server.address
-    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=5) as response:
+    with urllib.request.urlopen(f"http://{host}:{port}/{path}", timeout=5) as response:
         return json.load(response)
 
 
@@ -213,13 +213,95 @@ def test_a_server_that_dies_says_how_it_ended(runtime, contender):
         assert server.pids() == ()
 
 
-def test_a_server_without_a_database_has_nothing_to_reset(runtime, contender):
+def test_a_server_that_keeps_nothing_that_is_known_says_so(runtime, contender):
     runtime.prepare([contender()])
     with runtime.serve([contender()], hash_seed=1) as servers:
-        servers["tiny"].reset_data()
+        assert servers["tiny"].reset_data().startswith("bench knows none of them")
         assert servers["tiny"].statements() == {}
     assert runtime.database_pids() == ()
     runtime.check()
+
+
+NOTES = """
+import http.server, json, os, sqlite3
+
+db = sqlite3.connect(os.environ.get("FILE", "notes.sqlite"), isolation_level=None, check_same_thread=False)
+db.execute("PRAGMA journal_mode = " + os.environ.get("JOURNAL", "delete"))
+db.execute("CREATE TABLE IF NOT EXISTS notes (text)")
+if not db.execute("SELECT count(*) FROM notes").fetchone()[0]:
+    db.execute("INSERT INTO notes VALUES ('made at start')")
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/add":
+            db.execute("INSERT INTO notes VALUES ('x')")
+            with open("visits.txt", "a") as file:
+                file.write("one more")
+        visits = os.path.getsize("visits.txt") if os.path.exists("visits.txt") else 0
+        body = json.dumps([db.execute("SELECT count(*) FROM notes").fetchone()[0], visits]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def notes(project):
+    (project / "apps" / "tiny_app" / "notes.py").write_text(NOTES)
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_each_server_has_a_database_in_a_file_of_its_own_and_it_is_put_back(
+    runtime, contender, notes, project, journal
+):
+    before = sorted(map(str, project.rglob("*")))
+    env = {"JOURNAL": journal}
+    names = ("one", "two", "one~aa")
+    both = [contender(name, command="python notes.py", env=env) for name in names]
+    runtime.prepare(both)
+    for _ in range(2):
+        with runtime.serve(both, hash_seed=1) as servers:
+            for number, server in enumerate(servers.values()):
+                at_first = server.data_version()
+                assert answer(server) == [1, 0]
+                assert server.data_version() == at_first
+                for _ in range(number + 1):
+                    answer(server, "add")
+                assert server.data_version() != at_first
+                assert answer(server) == [number + 2, 8 * (number + 1)]
+            for server in servers.values():
+                assert server.reset_data() is None
+                assert answer(server) == [1, 0]
+                assert answer(server, "add") == [2, 8]
+    assert sorted(map(str, project.rglob("*"))) == before
+
+
+def test_a_database_that_is_named_by_its_place_in_the_checkout_is_the_copys(
+    runtime, contender, notes, project
+):
+    env = {"FILE": f"{project}/apps/tiny_app/named.sqlite"}
+    one = contender(command="python notes.py", env=env)
+    runtime.prepare([one])
+    with runtime.serve([one], hash_seed=1) as servers:
+        answer(servers["tiny"], "add")
+        assert servers["tiny"].reset_data() is None
+        assert answer(servers["tiny"]) == [1, 0]
+    assert not (project / "apps" / "tiny_app" / "named.sqlite").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process holds open")
+def test_a_database_beyond_its_folder_is_told(runtime, contender, notes, tmp_path):
+    one = contender(command="python notes.py", env={"FILE": str(tmp_path / "far.sqlite")})
+    runtime.prepare([one])
+    with runtime.serve([one], hash_seed=1) as servers:
+        answer(servers["tiny"], "add")
+        assert servers["tiny"].reset_data() == "far.sqlite lies outside of its project's files"
 
 
 @pytest.mark.parametrize(

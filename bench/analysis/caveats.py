@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.bounds import NEAR_CEILING
+from bench.analysis.data import not_put_back
 from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
@@ -103,6 +104,7 @@ def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
         yield f"warmed up by {asked:,} requests per worker: {WARM_REQUESTS} are due"
     if row.imbalance and row.imbalance > UNEVEN:
         yield f"its workers shared unevenly: {_uneven(row.imbalance)}"
+    yield from (f"its data are not put back after writing: {why}" for why in not_put_back(run, row.cell))
     seen = row.steadiness
     if seen and seen.change and seen.state in ("warming", "slowing"):
         low, high = ((told or 1.0) * 100 - 100 for told in (seen.change.low, seen.change.high))

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Literal
 
 from bench.analysis.comparisons import Comparison, comparisons, log_ratios, noise_floor_of, noise_floors
+from bench.analysis.data import not_put_back, written_no_more, wrote
 from bench.analysis.families import FALSE_ALARMS, Member, adjusted_p
 from bench.analysis.measures import by_cell
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
@@ -20,6 +21,7 @@ Counted = Literal["statements", "response_bytes", "memory_bytes"]
 # What a count may grow by: statements by what a connection set up under way is, and by less than one more of
 # any number; lengths and memory by little.
 COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
+FEWEST_FAIR = 3  # sweeps in which the longer side wrote no more
 HALF = 0.5  # of a statement: a thousand may not grow by ten
 
 
@@ -49,6 +51,7 @@ class CountChange:
     verdict: Verdict
     appeared: Mapping[str, float]  # statement → how many more per request; of statements only
     gone: Mapping[str, float]
+    why: str = ""  # of an inconclusive one
 
 
 def without_revision(name: str) -> str:
@@ -187,7 +190,7 @@ def _per_cell(
             continue
         base, head = measure(measured[reference]), measure(records)
         if base and head:
-            yield CountChange(
+            change = CountChange(
                 contender=without_revision(cell.contender),
                 counted=counted,
                 of=cell.scenario,
@@ -197,6 +200,28 @@ def _per_cell(
                 appeared={},
                 gone={},
             )
+            yield _doubted(run, change, cell, reference) if counted == "response_bytes" else change
+
+
+def _doubted(run: Run, change: CountChange, cell: Cell, reference: Cell) -> CountChange:
+    """Return *change* without its verdict where rows that were written may be all that is in it."""
+    if change.verdict == "equivalent":
+        return change
+    for side in (reference, cell):
+        if left := not_put_back(run, side):
+            why = f"data are not put back after writing: {left[0]}"
+            return replace(change, verdict="inconclusive", why=why)
+    if not (wrote(run, cell) or wrote(run, reference)):
+        return change
+    measured = by_cell(run)
+    longer, shorter = (cell, reference) if change.verdict == "slower" else (reference, cell)
+    fair = [*written_no_more(measured[longer], measured[shorter])]
+    of_longer, of_shorter = _bytes([one for one, _ in fair]), _bytes([other for _, other in fair])
+    margin = COUNT_MARGINS[change.counted]
+    if len(fair) >= FEWEST_FAIR and of_longer and of_shorter and of_longer > of_shorter * (1 + margin):
+        return change
+    why = "the longer side wrote more, and answers grow with what is written"
+    return replace(change, verdict="inconclusive", why=why)
 
 
 def _bytes(records: Sequence[Record]) -> float | None:

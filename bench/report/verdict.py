@@ -76,6 +76,7 @@ def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Wh
                 "appeared": dict(one.appeared),
                 "gone": dict(one.gone),
                 "verdict": WORDS[one.verdict],
+                "why": one.why or None,
                 "waived": reasons.get(place(one)),
             }
             for one in told.counts
@@ -163,7 +164,8 @@ def sentence(one: TimeChange | CountChange) -> str:
         in_memory = one.counted == "memory_bytes"
         base, head = (mebibytes(int(size)) if in_memory else f"{size:g}" for size in (one.base, one.head))
         unit = "MiB" if in_memory else "per request"
-        return f"{contender}, {of}: {COUNTED[one.counted]} {base} → {head} {unit}"
+        doubt = f", no verdict: {one.why}" if one.why else ""
+        return f"{contender}, {of}: {COUNTED[one.counted]} {base} → {head} {unit}{doubt}"
     metric = METRICS[one.comparison.metric]
     return f"{contender}, {of}: {metric} {change(one.comparison.ratio)}"
 

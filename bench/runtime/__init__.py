@@ -31,8 +31,11 @@ class Server(Protocol):
     def pids(self) -> tuple[int, ...]:
         """Return every process of the server's tree as it is now; empty once it has ended."""
 
-    def reset_data(self) -> None:
-        """Put its database back to the seeded state and empty its caches; nothing where it has none."""
+    def reset_data(self) -> str | None:
+        """Put its data back as they were when it was ready; return why not, where they are not."""
+
+    def data_version(self) -> object:
+        """Return what its data are at: unequal where something was written meanwhile, as far as is known."""
 
     def statements(self) -> Mapping[str, int]:
         """Return how often it has had each SQL statement run so far; nothing where nobody counts."""

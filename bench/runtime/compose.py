@@ -130,6 +130,8 @@ class ComposeRuntime:
             for answer in as_completed(answers):
                 answer.result()  # whichever fails first is told at once
             up = [answer.result() for answer in answers]
+            for server in up:
+                server.keep_data()
             if timed and self._placement.server:
                 group.pin(self._placement.server)
             yield {server.contender.name: server for server in up}

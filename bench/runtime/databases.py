@@ -19,6 +19,13 @@ STATEMENTS = """
 SELECT query, sum(calls)::bigint FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s) GROUP BY query
 """
+# What its clients have written, counted at once, which pg_stat_database is not. A table without a log leaves
+# no records.
+WRITTEN = """
+SELECT coalesce(sum(wal_records), 0) + coalesce(sum(shared_blks_dirtied), 0)
+FROM bench_seed.pg_stat_statements(false)
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,10 @@ class Databases:
             if texts:
                 self._fill(name, texts)
             with closing(self._connect(name)) as kept:
-                yield Database(url=self.url(name), name=name, databases=self, kept=kept)
+                kept.execute("SET pg_stat_statements.track = 'none'")
+                made = Database(url=self.url(name), name=name, databases=self, kept=kept)
+                made.seen.append(made.version())
+                yield made
         finally:
             with suppress(CannotMeasure), self.session() as session:  # a server that died took it along
                 session.execute(drop)
@@ -84,8 +94,7 @@ class Databases:
                     session.execute(text.encode())
                 except psycopg.Error as error:
                     raise CannotMeasure(f"{_place(source, text, error)}: {_said(error)}") from error
-            session.execute(files(__package__).joinpath("snapshot.sql").read_bytes())
-            session.execute("VACUUM (FREEZE, ANALYZE)")
+            _keep(session)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +105,44 @@ class Database:
     name: str
     databases: Databases
     kept: psycopg.Connection = field(repr=False)  # a reset on a new one takes half as long again
+    seen: list[object] = field(default_factory=list)  # the version that was kept
+    left: list[str] = field(default_factory=list)  # why what the server made at its start is not kept
 
-    def reset(self) -> None:
-        """Put every table and sequence back as it was filled, whoever is connected."""
+    def version(self) -> object:
+        """Return what it is at: another where a client has written meanwhile."""
         with _failures_told(self.name), _patience(self.name):
-            self.kept.execute("SELECT bench_seed.reset()")
-            self.kept.execute("VACUUM")  # pages as a fresh copy has them; nobody else tidies the catalogue
+            return self.kept.execute(WRITTEN).fetchone()
+
+    def keep(self) -> None:
+        """Keep what it holds now, where a client has written to it since it was copied."""
+        if self.version() in self.seen:
+            return
+        try:
+            with _patience(self.name):
+                _keep(self.kept)
+        except psycopg.Error as error:
+            self.left.append(self._why(error))
+
+    def reset(self) -> str | None:
+        """Put every table and sequence back as it was kept, whoever is connected; return why not.
+
+        Raises CannotMeasure where the server has gone.
+        """
+        if self.left:
+            return self.left[0]
+        try:
+            with _patience(self.name):
+                self.kept.execute("SELECT bench_seed.reset()")
+                self.kept.execute("VACUUM")  # pages as in a fresh copy; nobody else tidies up
+        except psycopg.Error as error:
+            return self._why(error)
+        return None
+
+    def _why(self, error: psycopg.Error) -> str:
+        """Return what is in the way of what was tried; raises CannotMeasure where nobody answers any more."""
+        if self.kept.closed:
+            raise CannotMeasure(f"PostgreSQL, database {self.name}: {_said(error)}") from error
+        return f"its database: {_said(error)}"
 
     def statements(self) -> dict[str, int]:
         """Return how often it has run each statement since it was made: constants left out of the texts.
@@ -112,6 +153,11 @@ class Database:
             session.execute("SET client_min_messages = warning")  # no word that it is there already
             session.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             return dict(session.execute(STATEMENTS, [self.name]).fetchall())
+
+
+def _keep(session: psycopg.Connection) -> None:
+    session.execute(files(__package__).joinpath("snapshot.sql").read_bytes())
+    session.execute("VACUUM (FREEZE, ANALYZE)")
 
 
 def _patience(name: str) -> AbstractContextManager[None]:

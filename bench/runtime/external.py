@@ -45,8 +45,12 @@ class ExternalServer:
         """Return none: they are not known."""
         return ()
 
-    def reset_data(self) -> None:
-        """Leave the data as they are."""
+    def reset_data(self) -> str:
+        """Leave the data as they are, and say why."""
+        return "bench did not start its server"
+
+    def data_version(self) -> None:
+        """Return nothing: it is not known."""
 
     def statements(self) -> Mapping[str, int]:
         """Return none: they are not known."""

@@ -16,6 +16,8 @@ from bench.runtime import environments, leftovers, servers
 from bench.runtime.cache_programs import cache_processes, lack
 from bench.runtime.children import Children, interrupts_held
 from bench.runtime.copies import Copies
+from bench.runtime.files import OwnFiles
+from bench.runtime.folders import Folders, OwnFolder
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
@@ -58,6 +60,7 @@ class ProcessRuntime:
         start = partial(postgresql, self._ledger, log=logs / "postgresql.log", cores=on)
         start_caches = partial(cache_processes, ledger=self._ledger, scratch=scratch, logs=logs, cores=on)
         self._services = Services(Copies(start), start_caches)
+        self._folders = Folders(scratch, self._ledger)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -65,6 +68,7 @@ class ProcessRuntime:
         self._logs.mkdir(parents=True, exist_ok=True)
         leftovers.clear(self._scratch)
         self._running.callback(self._ledger.close)
+        self._running.enter_context(self._folders)
         self._running.enter_context(self._services)
         return self
 
@@ -88,6 +92,7 @@ class ProcessRuntime:
                 self._services.prepare(contender)
         for contender, environment in zip(contenders, made, strict=True):
             self._environments[contender.name] = environment.result()
+            self._folders.prepare(contender, environment.result().programs / "python")
 
     @contextmanager
     def serve(
@@ -98,13 +103,13 @@ class ProcessRuntime:
         timed: bool = True,
         counting: bool = False,
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start each contender afresh, all up together; on exit stop them all, and their services.
+        """Start each contender afresh in a folder of its own, all up together; on exit stop and remove all.
 
         Where nothing is *timed* they may use every core. *counting*: without a database of ours, drivers
         count the statements of a server.
         """
         with (
-            ExitStack() as counted,
+            ExitStack() as held,
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
             self._services.given(contenders) as given,
             Children(self._ledger, grace_s=GRACE_S) as children,
@@ -112,14 +117,16 @@ class ProcessRuntime:
             answers = []
             # A database is copied while the servers before it import: neither takes a core for itself.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
+                folder = held.enter_context(self._folders.given(contender))
                 hooked = counting and services.database is None
-                drivers = counted.enter_context(driver_statements(self._scratch)) if hooked else None
-                server = self._start(contender, port, hash_seed, services, children, drivers)
+                drivers = held.enter_context(driver_statements(self._scratch)) if hooked else None
+                server = self._start(contender, port, hash_seed, services, children, folder, drivers)
                 answers.append(waiting.submit(ready, server))
             for answer in as_completed(answers):
                 server = answer.result()
                 if timed:
                     self._pin(server)
+                server.keep_data()
             up = [answer.result() for answer in answers]
             yield {server.contender.name: server for server in up}
 
@@ -149,6 +156,7 @@ class ProcessRuntime:
         hash_seed: int,
         services: OwnServices,
         children: Children,
+        folder: OwnFolder,
         drivers: DriverStatements | None,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
@@ -156,13 +164,14 @@ class ProcessRuntime:
             contender,
             port=port,
             programs=environment.programs,
-            home=self._scratch,
+            home=folder.home,
             hash_seed=hash_seed,
             services=services,
+            folder=folder,
         )
         child = children.start(
-            servers.command(contender, port=port),
-            folder=Path(contender.root) / "apps" / contender.app,
+            [folder.own(word) for word in servers.command(contender, port=port)],
+            folder=folder.project / "apps" / contender.app,
             log=self._logs / log_name(contender.name, next(self._numbers)),
             env=drivers.environment(env) if drivers else env,
             cores=None,  # all of them until it is ready
@@ -175,6 +184,7 @@ class ProcessRuntime:
             services=services,
             packages=environment.libraries,
             drivers=drivers,
+            files=OwnFiles(folder=folder, app=contender.app, pids=child.pids),
         )
 
     def _pin(self, server: ProcessServer) -> None:

@@ -9,9 +9,13 @@ from pathlib import Path
 from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
+from bench.runtime.files import Found, OwnFiles
+from bench.runtime.folders import OwnFolder
 from bench.runtime.ports import HOST
 from bench.runtime.services import OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
+
+UNKNOWN = "bench knows none of them: no service of ours, no file that it wrote"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +30,30 @@ class ProcessServer:
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
     uncounted: str = "nobody counts on servers that are timed"  # where neither database nor drivers do
+    files: OwnFiles | None = None  # None: in a container, where it can write nowhere
 
     def pids(self) -> tuple[int, ...]:
         """Return every process of the tree; empty once it has ended."""
         return self.child.pids()
 
-    def reset_data(self) -> None:
-        """Put its database back to the seeded state and empty its caches; nothing where it has none."""
-        self.services.reset()
+    def keep_data(self) -> None:
+        """Keep its data as they are now, once it is ready: what it made at its start is put back later."""
+        self.services.keep()
+        if self.files:
+            self.files.keep()
+
+    def reset_data(self) -> str | None:
+        """Put its data back as they were when it was ready; return why not, where they are not."""
+        left = [self.services.reset()]
+        found = self.files.put_back() if self.files else Found()
+        left += found.left
+        if not (self.services.known or found.known):
+            left.append(UNKNOWN)
+        return next(filter(None, left), None)
+
+    def data_version(self) -> object:
+        """Return what its data are at: unequal where something was written meanwhile."""
+        return self.services.version(), self.files.version() if self.files else None
 
     def statements(self) -> Mapping[str, int]:
         """Return how often it has had each SQL statement run so far; nothing where nobody counts."""
@@ -68,7 +88,14 @@ def command(contender: Contender, *, port: int) -> list[str]:
 
 
 def environment(
-    contender: Contender, *, port: int, programs: Path, home: Path, hash_seed: int, services: OwnServices
+    contender: Contender,
+    *,
+    port: int,
+    programs: Path,
+    home: Path,
+    hash_seed: int,
+    services: OwnServices,
+    folder: OwnFolder | None = None,
 ) -> dict[str, str]:
     """Return all that a server sees of the environment: nothing of the user's shell reaches it."""
     ours = {
@@ -85,7 +112,8 @@ def environment(
         "PYTHONUNBUFFERED": "1",
     }
     ours |= services.environment()
-    return ours | {name: _filled(contender, value, port) for name, value in contender.env.items()}
+    theirs = {name: _filled(contender, value, port) for name, value in contender.env.items()}
+    return ours | {name: folder.own(value) if folder else value for name, value in theirs.items()}
 
 
 def _filled(contender: Contender, template: str, port: int) -> str:

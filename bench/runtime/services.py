@@ -29,12 +29,29 @@ class OwnServices:
             told |= cache.environment()
         return told
 
-    def reset(self) -> None:
-        """Put the database back to the seeded state, then empty the caches. Raises CannotMeasure."""
+    @property
+    def known(self) -> bool:
+        """Whether there is anything here that data are kept in."""
+        return bool(self.database or self.caches)
+
+    def keep(self) -> None:
+        """Keep what the database holds now, where its server has changed anything at its start."""
         if self.database:
-            self.database.reset()
+            self.database.keep()
+
+    def version(self) -> object:
+        """Return what the database is at: unequal where something was written meanwhile."""
+        return self.database.version() if self.database else None
+
+    def reset(self) -> str | None:
+        """Put the database back as it was kept, then empty the caches; return why not, where it is not.
+
+        Raises CannotMeasure where a service does not answer.
+        """
+        left = self.database.reset() if self.database else None
         for cache in self.caches:
             cache.reset()
+        return left
 
 
 class Services:

@@ -1,48 +1,76 @@
--- Keeps what is in schema public now, and makes bench_seed.reset(), which puts it back under live connections.
--- Knows no schema: tables and sequences are read from the catalogue. Run again, it keeps the newer state.
+-- Keeps what all schemas of this database hold now, and makes bench_seed.reset(), which puts it back under live
+-- connections. Knows no schema: tables and sequences are read from the catalogue. Run again, it keeps the newer state.
 
-DROP SCHEMA IF EXISTS bench_seed CASCADE;
-CREATE SCHEMA bench_seed;
+SET lock_timeout = '10s';
+CREATE SCHEMA IF NOT EXISTS bench_seed;
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA bench_seed;
+
+-- What is the app's: no system, no other session's temporary tables, nothing of an extension, nothing of ours.
+CREATE OR REPLACE FUNCTION bench_seed.own(kinds text) RETURNS TABLE (oid oid, name text, kind "char")
+LANGUAGE sql STABLE AS $own$
+    SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE position(c.relkind IN kinds) > 0 AND c.relpersistence <> 't'
+      AND n.nspname NOT IN ('bench_seed', 'information_schema') AND n.nspname !~ '^pg_'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                      WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    ORDER BY c.oid
+$own$;
 
 DO $snapshot$
 DECLARE
     item record;
-    every_table text;
     steps text := '';
 BEGIN
-    SELECT string_agg(format('public.%I', relname), ', ') INTO every_table
-    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p');
-    IF every_table IS NOT NULL THEN
-        -- All in one statement: foreign keys between them do not matter then.
-        steps := format('TRUNCATE %s;', every_table);
-    END IF;
-
-    FOR item IN
-        SELECT format('%I', c.relname) AS name, string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) AS columns
-        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-          AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-        GROUP BY c.relname
-    LOOP
-        EXECUTE format('CREATE TABLE bench_seed.%1$s AS SELECT %2$s FROM ONLY public.%1$s', item.name, item.columns);
-        steps := steps || format(
-            'INSERT INTO public.%1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT * FROM bench_seed.%1$s;',
-            item.name, item.columns);
+    FOR item IN SELECT format('bench_seed.%I', relname) AS name FROM pg_class
+                WHERE relnamespace = 'bench_seed'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('DROP TABLE %s', item.name);
     END LOOP;
 
     FOR item IN
-        SELECT format('public.%I', relname) AS name, 0::bigint AS last_value, false AS is_called
-        FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+        SELECT t.oid, t.name, string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) AS columns
+        FROM bench_seed.own('r') t JOIN pg_attribute a ON a.attrelid = t.oid
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+        GROUP BY t.oid, t.name
     LOOP
+        EXECUTE format('CREATE TABLE bench_seed.%I AS SELECT %s FROM ONLY %s', 't' || item.oid, item.columns, item.name);
+        steps := steps || format(
+            'INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT * FROM bench_seed.%I;',
+            item.name, item.columns, 't' || item.oid);
+    END LOOP;
+
+    FOR item IN SELECT name, 0::bigint AS last_value, false AS is_called FROM bench_seed.own('S') LOOP
         EXECUTE format('SELECT %L AS name, last_value, is_called FROM %s', item.name, item.name) INTO item;
         steps := steps || format('PERFORM setval(%L, %s, %L);', item.name, item.last_value, item.is_called);
     END LOOP;
 
-    -- As a replica does, rows go in without triggers, so in any order. A transaction left open holds its
-    -- tables' locks: better a failure than a wait without end.
+    FOR item IN SELECT t.name FROM bench_seed.own('m') t JOIN pg_class c ON c.oid = t.oid WHERE c.relispopulated LOOP
+        steps := steps || format('REFRESH MATERIALIZED VIEW %s;', item.name);
+    END LOOP;
+
+    IF EXISTS (SELECT FROM pg_largeobject_metadata) THEN
+        CREATE TABLE bench_seed.objects AS SELECT oid AS loid, lo_get(oid) AS content FROM pg_largeobject_metadata;
+        steps := steps || 'PERFORM lo_from_bytea(loid, content) FROM bench_seed.objects;';
+    END IF;
+
+    -- As a replica does, rows go in without triggers, so in any order. A transaction left open holds its tables'
+    -- locks: better a failure than a wait without end. All tables in one TRUNCATE: foreign keys between them do not
+    -- matter then. Tables and sequences that came since are emptied and begin again: who made them counts on them.
     EXECUTE format(
-        'CREATE FUNCTION bench_seed.reset() RETURNS void LANGUAGE plpgsql
-         SET session_replication_role = replica SET lock_timeout = ''10s'' AS %L',
-        'BEGIN ' || steps || ' END');
+        'CREATE OR REPLACE FUNCTION bench_seed.reset() RETURNS void LANGUAGE plpgsql
+         SET session_replication_role = replica SET lock_timeout = ''10s'' SET client_min_messages = warning AS %L',
+        $reset$
+        DECLARE
+            every_table text := (SELECT string_agg(name, ', ') FROM bench_seed.own('rp'));
+        BEGIN
+            IF every_table IS NOT NULL THEN
+                EXECUTE 'TRUNCATE ' || every_table;
+            END IF;
+            PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
+            PERFORM setval(s.seqrelid, s.seqstart, false)
+            FROM bench_seed.own('S') t JOIN pg_sequence s ON s.seqrelid = t.oid;
+        $reset$ || steps || ' END');
 END
 $snapshot$;
+
+RESET lock_timeout;

@@ -1,0 +1,91 @@
+"""Data put back between slices, so that all contenders of a sweep start it from the same (docs/adr/0012)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from bench.model import Load, Slice
+from bench.records import Record, Written
+from bench.runtime import Server
+from bench.schedule import WARM_UP_SWEEP
+from bench.store import Journal
+
+WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
+
+
+class Restoring:
+    """The data of *servers* in one round, and what was written to them.
+
+    They are put back before anything else is asked than what wrote, before the first counted sweep, and
+    after each half second of load that wrote; decided when a sweep begins, for all of its contenders alike.
+    What scenarios declare is not relied on: where data have changed, they were written to.
+    """
+
+    def __init__(
+        self, journal: Journal, servers: Mapping[str, Server], forget: Callable[[str], None]
+    ) -> None:
+        """*forget* has connections to a server set up anew: a session may be gone with its data."""
+        self._journal = journal
+        self._servers = servers
+        self._forget = forget
+        self._declared = {scenario.name for scenario in journal.run.scenarios if scenario.writes}
+        self._versions = {name: server.data_version() for name, server in servers.items()}
+        self._written: dict[str, float] = {}  # contender → seconds of load that wrote, since it was put back
+        self._since: dict[str, Written] = {}  # contender → the first of it that is not put back
+        self._due: set[str] = set()
+        self._given_up: set[str] = set()
+        self._asked: set[str] = set()  # to put its data back, at least once
+        self._last: Slice | None = None
+
+    def before(self, step: Slice) -> None:
+        """Put the data back where that is due before *step*."""
+        last, self._last = self._last, step
+        if last is None or _sweep(last) != _sweep(step):
+            all_again = last is None or last.sweep == WARM_UP_SWEEP or _group(last) != _group(step)
+            if all_again or max(self._written.values(), default=0.0) >= WRITTEN_S:
+                self._due |= self._written.keys()
+        name = step.cell.contender
+        if name in self._due and name in self._written:
+            self._put_back(name)
+        self._due.discard(name)
+
+    def after(self, record: Record) -> None:
+        """Note whether data were written to in what was measured last."""
+        step = record.slice
+        name, scenario = step.cell.contender, step.cell.scenario
+        if scenario not in self._declared:
+            version = self._servers[name].data_version()
+            if version == self._versions[name]:
+                return
+            self._versions[name] = version
+        self._written[name] = self._written.get(name, 0.0) + step.lead_in_s + step.window_s
+        written = Written(contender=name, round=step.round, scenario=scenario, at_s=record.started_s)
+        self._since.setdefault(name, written)
+        known = {(one.contender, one.round, one.scenario) for one in self._journal.run.written}
+        if (name, step.round, scenario) not in known:
+            self._journal.wrote(written)
+
+    def finish(self) -> None:
+        """Learn of every server that was written to whether its data can be put back."""
+        for name in [one for one in self._written if one not in self._asked]:
+            if self._servers[name].ended() is None:
+                self._put_back(name)
+
+    def _put_back(self, name: str) -> None:
+        del self._written[name]
+        since = self._since.pop(name)
+        if name in self._given_up:
+            return
+        self._asked.add(name)
+        if left := self._servers[name].reset_data():
+            self._given_up.add(name)  # it would wait for the same lock, each time
+            self._journal.wrote(replace(since, left=left))
+        self._forget(name)
+        self._versions[name] = self._servers[name].data_version()
+
+
+def _group(step: Slice) -> tuple[str, Load, bool]:
+    return step.cell.scenario, step.cell.load, step.role == "capacity"
+
+
+def _sweep(step: Slice) -> tuple[tuple[str, Load, bool], int]:
+    return _group(step), step.sweep

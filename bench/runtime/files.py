@@ -1,0 +1,257 @@
+"""What a server writes to files of its folder: found when it has, and put back (docs/adr/0012)."""
+
+import filecmp
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.runtime import sqlite_files
+from bench.runtime.folders import BYTECODE, SHARED_FROM_BYTES, OwnFolder
+from bench.runtime.sqlite_files import COMPANIONS, NotPutBack, is_database
+
+Stamp = tuple[int, int, int]  # inode, bytes, time of change in ns
+NOBODY: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a look at the files of a server came to."""
+
+    known: bool = False  # data were found: files that it wrote, logs apart, or a database
+    left: tuple[str, ...] = ()  # what is not put back, and why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFiles:
+    """The files of one server; nothing is known of them until they are kept."""
+
+    folder: OwnFolder
+    app: str
+    pids: Callable[[], tuple[int, ...]] = field(default=lambda: NOBODY, repr=False)
+    _stamps: dict[str, Stamp] = field(default_factory=dict)  # as they are when all is put back
+    _sources: dict[str, Path] = field(default_factory=dict)  # where the content of a file is kept
+    _databases: dict[str, str] = field(default_factory=dict)  # path → why it cannot be put back, mostly ""
+    _logs: set[str] = field(default_factory=set)
+    _folders: set[str] = field(default_factory=set)
+
+    def keep(self) -> None:
+        """Keep the files as they are now: what the server made at its start is a part of that."""
+        pristine = self.folder.pristine
+        stamps, folders = self._look()
+        self._folders.update(folders)
+        new = {path for path, (_, *rest) in stamps.items() if pristine.files.get(path) != tuple(rest)}
+        databases = pristine.databases | {path for path in new if is_database(self._file(path))}
+        for path in databases & stamps.keys():
+            self._databases[path] = self._kept_database(path)
+        held = self._held() if new - databases else {}
+        for path in stamps.keys() - databases:
+            if path not in new:
+                self._sources[path] = pristine.project / path
+            elif not _companion(path, databases):
+                self._keep_file(path, stamps[path][1], appended=held.get(path, False))
+        self._stamps.update(stamps)
+        self._restamp(self._databases)
+
+    def version(self) -> object:
+        """Return what tells one state of the data from another; files that no app writes to are left out."""
+        seen, _ = self._look(f"apps/{self.app}")
+        databases = self._databases.keys()
+        left_out = {*self._logs, *databases, *(path for path in seen if _companion(path, databases))}
+        seen = {path: stamp for path, stamp in seen.items() if path not in left_out}
+        return frozenset((seen | self._stamps_of(databases)).items())
+
+    def put_back(self) -> Found:
+        """Put every file back as it was kept, under a server that runs; say what cannot be.
+
+        What it holds open is not taken from under it: logs, to which it appends, are cut to what they were;
+        anything else that is held open stays.
+        """
+        stamps, folders = self._look()
+        differ = [path for path in {*stamps, *self._stamps} if self._stamps.get(path) != stamps.get(path)]
+        databases = {*self._databases, *(path for path in differ if is_database(self._file(path)))}
+        held = self._held()
+        left = [
+            f"{Path(path).name} lies outside of its project's files"
+            for path in held
+            if path.startswith("/") and is_database(Path(path))
+        ]
+        wrote = False
+        for path in sorted({*differ, *databases}):
+            if not _companion(path, databases):
+                try:
+                    wrote = self._one_put_back(path, path in stamps, held) or wrote
+                except NotPutBack as error:
+                    left.append(str(error))
+        for path in sorted(folders - self._folders, reverse=True):
+            with suppress(OSError):  # one that is not empty holds what could not be put back
+                self._file(path).rmdir()
+        return Found(known=wrote or bool(left) or bool(databases), left=tuple(left))
+
+    def _one_put_back(self, path: str, is_there: bool, held: Mapping[str, bool]) -> bool:
+        """Put a file back, and tell whether data were written to it. Raises NotPutBack."""
+        file = self._file(path)
+        try:
+            if is_there and (path in self._databases or is_database(file)):
+                return self._database_put_back(path)
+            if is_there and path in self._sources and _same(file, self._sources[path]):
+                self._stamps[path] = _stamp(file)
+                return False
+            if is_there and path in held:
+                self._cut(path, appended=held[path])
+                return False
+            if path in self._stamps:
+                self._rewrite(path)
+            else:
+                file.unlink()
+        except OSError as error:
+            raise NotPutBack(f"{file.name}: {error.strerror}") from error
+        return True
+
+    def _cut(self, path: str, *, appended: bool) -> None:
+        """Cut a log to what it was: who appends goes on at its new end. Raises NotPutBack for others."""
+        file, (_, size, _) = self._file(path), self._stamps.get(path, (0, 0, 0))
+        if not appended:
+            raise NotPutBack(f"{file.name} is held open by its server")
+        self._logs.add(path)
+        if file.stat().st_size > size:
+            os.truncate(file, size)
+        self._stamps[path] = _stamp(file)
+
+    def _rewrite(self, path: str) -> None:
+        """Put the kept content in the file's place, with a new time: who looks at that reads it anew."""
+        file = self._file(path)
+        source = self._new_place(path) if path in self._databases else self._sources.get(path)
+        if source is None:
+            raise NotPutBack(f"{file.name} is larger than {SHARED_FROM_BYTES // 2**20} MiB")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f".{file.name}.bench")
+        shutil.copyfile(source, draft)
+        shutil.copymode(source, draft)
+        draft.replace(file)
+        self._stamps[path] = _stamp(file)
+
+    def _kept_database(self, path: str) -> str:
+        try:
+            sqlite_files.keep(self._file(path), self._new_place(path))
+        except NotPutBack as error:
+            return str(error)
+        return ""
+
+    def _keep_file(self, path: str, size: int, *, appended: bool) -> None:
+        if appended:
+            self._logs.add(path)
+        if size < SHARED_FROM_BYTES:
+            with suppress(OSError):
+                self._sources[path] = Path(shutil.copy2(self._file(path), self._new_place(path)))
+
+    def _new_place(self, path: str) -> Path:
+        return self.folder.kept / path.replace("/", "%")
+
+    def _database_put_back(self, path: str) -> bool:
+        if path in self._databases and all(
+            self._stamps.get(one) == stamp for one, stamp in self._stamps_of([path]).items()
+        ):
+            return False
+        if why := self._databases.get(path):
+            raise NotPutBack(why)
+        sqlite_files.put_back(self._file(path), self._new_place(path))
+        if path not in self._databases:
+            self._databases[path] = self._kept_database(path)  # from now on: with its tables, empty
+        self._restamp([path])
+        return True
+
+    def _restamp(self, databases: Iterable[str]) -> None:
+        for path in databases:
+            for end in COMPANIONS:
+                self._stamps.pop(f"{path}{end}", None)
+        self._stamps.update(self._stamps_of(databases))
+
+    def _stamps_of(self, databases: Iterable[str]) -> dict[str, Stamp]:
+        """Return stamps of databases and of their logs: what is written lies in either."""
+        found = {}
+        for path in (f"{path}{end}" for path in databases for end in ("", "-wal", "-journal")):
+            with suppress(OSError):
+                found[path] = _stamp(self._file(path))
+        return {path: stamp for path, stamp in found.items() if stamp[1]}  # an empty log is as good as none
+
+    def _file(self, path: str) -> Path:
+        return self.folder.home / path.removeprefix("~/") if path[:2] == "~/" else self.folder.project / path
+
+    def _look(self, place: str = "") -> tuple[dict[str, Stamp], set[str]]:
+        """Return stamps of the files in a *place* of the project and in its home (~/), and folders."""
+        stamps: dict[str, Stamp] = {}
+        folders: set[str] = set()
+        _walk(f"{self.folder.project}/{place}", f"{place}/" if place else "", stamps, folders)
+        _walk(str(self.folder.home), "~/", stamps, folders)
+        for path in self.folder.pristine.shared:
+            with suppress(OSError):
+                stamps[path] = _stamp(self.folder.pristine.project / path)
+        return stamps, folders
+
+    def _held(self) -> dict[str, bool]:
+        """Return what its processes hold open to write to, and whether they append; outside: whole paths."""
+        found: dict[str, bool] = {}
+        for pid in self.pids():
+            for number, path in _open_files(pid):
+                flags = _flags(pid, number)
+                if flags is not None and flags & os.O_ACCMODE != os.O_RDONLY:
+                    name = self._name(path)
+                    append = bool(flags & os.O_APPEND)
+                    found[name] = found.get(name, True) and append
+        return found
+
+    def _name(self, path: str) -> str:
+        for above, before in ((self.folder.project, ""), (self.folder.home, "~/")):
+            if path.startswith(f"{above}/"):
+                return before + path.removeprefix(f"{above}/")
+        return path
+
+
+def _stamp(file: Path) -> Stamp:
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _walk(place: str, before: str, stamps: dict[str, Stamp], folders: set[str]) -> None:
+    try:
+        entries = list(os.scandir(place))
+    except OSError:
+        return
+    for entry in entries:
+        with suppress(OSError):  # gone meanwhile
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != BYTECODE:
+                    folders.add(before + entry.name)
+                    _walk(entry.path, f"{before}{entry.name}/", stamps, folders)
+            elif entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                stamps[before + entry.name] = (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return filecmp.cmp(one, other, shallow=False)
+
+
+def _companion(path: str, databases: Collection[str]) -> bool:
+    return any(path.endswith(end) and path.removesuffix(end) in databases for end in COMPANIONS)
+
+
+def _open_files(pid: int) -> Iterator[tuple[str, str]]:
+    """Yield number and path of what a process holds open; nothing where the system does not say."""
+    with suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                path = os.readlink(f"/proc/{pid}/fd/{number}")
+                if path.startswith("/") and not path.startswith(("/dev/", "/proc/", "/sys/")):
+                    yield number, path
+
+
+def _flags(pid: int, number: str) -> int | None:
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/fdinfo/{number}").read_text().splitlines():
+            if line.startswith("flags:"):
+                return int(line.split()[1], 8)
+    return None

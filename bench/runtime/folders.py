@@ -1,0 +1,299 @@
+"""A folder of its own for every server: its project's files as the run found them (docs/adr/0012)."""
+
+import fcntl
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.errors import CannotMeasure
+from bench.model import Contender
+from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
+from bench.runtime.sqlite_files import is_database
+
+BYTECODE = "__pycache__"
+LEFT_OUT = frozenset(
+    {
+        *(".git", ".hg", ".svn", BYTECODE, ".pytest_cache", ".mypy_cache", ".ruff_cache"),
+        *(".tox", ".nox", ".hypothesis", ".import_linter_cache", ".scrapy", ".ipynb_checkpoints"),
+    }
+)
+OURS = frozenset({".bench", ".venvs", "results"})  # of the project's own folder: what bench keeps there
+LINKED = frozenset({"node_modules"})  # and environments: nothing writes there, and they are large
+SHARED_FROM_BYTES = 64 * 2**20  # from here on a file that is no database is copied once, for all servers
+REFLINK_FROM_BYTES = 2**20
+FICLONE = 0x40049409  # linux/fs.h
+COMPILE_TIMEOUT_S = 60
+PROJECT, HOME, KEPT = "project", "home", "kept"  # what is in the folder of a server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pristine:
+    """A project as it was when the run began, in a place where no server writes."""
+
+    root: Path  # the user's, or a revision that is laid out
+    place: Path
+    below: str  # where the project lies in its checkout: "" or "services/shop"
+    folders: list[str] = field(default_factory=list)
+    files: dict[str, tuple[int, int]] = field(default_factory=dict)  # path → bytes, time of change in ns
+    links: dict[str, str] = field(default_factory=dict)
+    above: dict[str, str] = field(default_factory=dict)  # links to what lies beside the project
+    shared: set[str] = field(default_factory=set)  # files too large for a copy each
+    databases: set[str] = field(default_factory=set)  # SQLite's
+
+    @property
+    def project(self) -> Path:
+        """Where the files are."""
+        return self.place / PROJECT / self.below
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFolder:
+    """What one server may write to."""
+
+    pristine: Pristine
+    place: Path
+
+    @property
+    def project(self) -> Path:
+        """Its copy of the project."""
+        return self.place / PROJECT / self.pristine.below
+
+    @property
+    def home(self) -> Path:
+        """Its home."""
+        return self.place / HOME
+
+    @property
+    def kept(self) -> Path:
+        """Where the harness keeps what the server is put back to."""
+        return self.place / KEPT
+
+    def own(self, text: str) -> str:
+        """Return *text* with paths into the user's project turned into paths of the copy."""
+        ours = "|".join(map(re.escape, (*OURS, ".venv")))
+        inside = re.compile(rf"{re.escape(str(self.pristine.root))}/(?!(?:{ours})(?:/|$))")
+        return inside.sub(lambda _: f"{self.project}/", text)
+
+
+class Folders:
+    """Gives each server its folder; leaving its context removes them all."""
+
+    def __init__(self, scratch: Path, ledger: Ledger) -> None:
+        self._scratch = scratch
+        self._ledger = ledger
+        self._pristine: dict[str, Pristine] = {}
+        self._compiled: set[tuple[str, str, Path]] = set()
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        # Resolved: a server's working directory is how a later run knows it, should this one be killed.
+        self._place = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}servers-", dir=self._scratch)).resolve()
+        self._ledger.note_folder(self._place)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._place, ignore_errors=True)
+        self._ledger.forget_folder(self._place)
+
+    def prepare(self, contender: Contender, python: Path) -> None:
+        """Copy its project, once per run, and compile its app with *python*. Raises CannotMeasure."""
+        with _failures_told(contender.root):
+            if contender.root not in self._pristine:
+                place = self._place / f"{next(self._numbers):05}"
+                self._pristine[contender.root] = _pristine(Path(contender.root), place, self._place)
+            pristine = self._pristine[contender.root]
+            if (key := (contender.root, contender.app, python)) not in self._compiled:
+                _compile(pristine, contender.app, python)
+                self._compiled.add(key)
+
+    @contextmanager
+    def given(self, contender: Contender) -> Iterator[OwnFolder]:
+        """Copy its project for one server; the copy is gone afterwards. Raises CannotMeasure.
+
+        Paths of all servers are equally long, and files lie in the same order: base, head and twin differ
+        in nothing but content.
+        """
+        pristine = self._pristine[contender.root]
+        folder = OwnFolder(pristine=pristine, place=self._place / f"{next(self._numbers):05}")
+        try:
+            with _failures_told(contender.root):
+                _lay_out(folder)
+            yield folder
+            _keep_bytecode(folder)
+        finally:
+            shutil.rmtree(folder.place, ignore_errors=True)
+
+
+@contextmanager
+def _failures_told(root: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotMeasure(f"{root} cannot be copied for its servers: {error}: make room") from error
+
+
+def _pristine(root: Path, place: Path, ours: Path) -> Pristine:
+    root = root.absolute()
+    top = _top(root)
+    made = Pristine(root=root, place=place, below=str(root.relative_to(top)) if root != top else "")
+    made.project.mkdir(parents=True)
+    for above in (top, *reversed([one for one in root.parents if top in one.parents])):
+        if above != root:
+            made.above.update(_beside(above, top, root))
+    for path in _found(made, "", ours):
+        with suppress(FileNotFoundError, PermissionError):  # gone meanwhile; or its servers may not read it
+            _copy(root / path, made.project / path)
+            _note(made, path)
+    return made
+
+
+def _top(root: Path) -> Path:
+    """Return the checkout that *root* lies in: git's, or the folder that a revision is laid out in."""
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists() or folder.parent.parent.name == ".bench":
+            return folder
+    return root
+
+
+def _beside(above: Path, top: Path, root: Path) -> Iterator[tuple[str, str]]:
+    """Yield links to what lies in a folder *above* the project: an app of a monorepo may read it."""
+    for entry in sorted(os.scandir(above), key=lambda entry: entry.name):
+        path = Path(entry.path)
+        if entry.name not in LEFT_OUT and path != root and path not in root.parents:
+            yield str(path.relative_to(top)), entry.path
+
+
+def _found(made: Pristine, at: str, ours: Path) -> Iterator[str]:
+    """Yield the files below *at*, and note its folders and links."""
+    for entry in sorted(os.scandir(made.root / at), key=lambda entry: entry.name):
+        path = f"{at}{entry.name}"
+        if entry.name in LEFT_OUT or (not at and entry.name in OURS) or ours.is_relative_to(entry.path):
+            continue
+        if entry.is_symlink():
+            made.links[path] = _target(made.root, path)
+        elif entry.is_dir():
+            if entry.name in LINKED or Path(entry.path, "pyvenv.cfg").exists():
+                made.links[path] = entry.path
+                continue
+            made.folders.append(path)
+            (made.project / path).mkdir()
+            with suppress(PermissionError):
+                yield from _found(made, f"{path}/", ours)
+        elif entry.is_file():
+            yield path
+
+
+def _target(root: Path, path: str) -> str:
+    """Return where the copy of a link leads: within the project to the copy, else to the same place."""
+    text = os.readlink(root / path)
+    place = os.path.normpath(root / os.path.dirname(path) / text)
+    inside = os.path.relpath(place, root)
+    outside = inside.partition("/")[0] in {"..", *OURS}
+    if outside:
+        return place
+    return os.path.relpath(inside, os.path.dirname(path) or ".") if os.path.isabs(text) else text
+
+
+def _note(made: Pristine, path: str) -> None:
+    file = made.project / path
+    status = file.stat()
+    made.files[path] = (status.st_size, status.st_mtime_ns)
+    if is_database(file):
+        made.databases.add(path)
+    elif status.st_size >= SHARED_FROM_BYTES:
+        made.shared.add(path)
+
+
+def _compile(made: Pristine, app: str, python: Path) -> None:
+    """Make the bytecode of an app, so that no start is slower than the next; what fails, fails there."""
+    place = made.project / "apps" / app
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            [str(python), "-I", "-m", "compileall", "-qq", "-r", "4", str(place)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMPILE_TIMEOUT_S,
+            check=False,
+        )
+    for folder in [path for path in made.folders if f"{path}/".startswith(f"apps/{app}/")]:
+        with suppress(FileNotFoundError):
+            _note_bytecode(made, f"{folder}/{BYTECODE}")
+
+
+def _note_bytecode(made: Pristine, folder: str) -> None:
+    files = sorted(os.listdir(made.project / folder))
+    if folder not in made.folders:
+        made.folders.append(folder)
+    for name in files:
+        if f"{folder}/{name}" not in made.files:
+            _note(made, f"{folder}/{name}")
+
+
+def _keep_bytecode(folder: OwnFolder) -> None:
+    """Take over what a server has compiled: the next one starts as every start but the first did in place."""
+    made = folder.pristine
+    for path in ["", *made.folders]:
+        new = folder.project / path / BYTECODE
+        if not path.endswith(BYTECODE) and new.is_dir():
+            kept = made.project / path / BYTECODE
+            kept.mkdir(exist_ok=True)
+            for file in new.glob("*.pyc"):
+                if not (kept / file.name).exists():
+                    with suppress(OSError):
+                        file.replace(kept / file.name)
+            _note_bytecode(made, str(kept.relative_to(made.project)))
+
+
+def _lay_out(folder: OwnFolder) -> None:
+    made = folder.pristine
+    for place in (folder.project, folder.home, folder.kept):
+        place.mkdir(parents=True)
+    for path, target in made.above.items():
+        (folder.place / PROJECT / path).symlink_to(target)
+    source, copy = str(made.project), str(folder.project)
+    for path in made.folders:
+        os.mkdir(f"{copy}/{path}")
+    for path in made.files:
+        if path in made.shared:
+            os.symlink(f"{source}/{path}", f"{copy}/{path}")
+        else:
+            _copy(f"{source}/{path}", f"{copy}/{path}")
+    for path, target in made.links.items():
+        os.symlink(target, f"{copy}/{path}")
+
+
+def _copy(source: str | Path, target: str | Path) -> None:
+    """Copy a file with its mode and its time of change; as a clone where the file system can."""
+    from_ = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(from_)
+        to = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            if status.st_size < REFLINK_FROM_BYTES or not _cloned(from_, to):
+                while piece := os.read(from_, 4 * 2**20):
+                    os.write(to, piece)
+            os.fchmod(to, status.st_mode & 0o777)
+            os.utime(to, ns=(status.st_atime_ns, status.st_mtime_ns))
+        finally:
+            os.close(to)
+    finally:
+        os.close(from_)
+
+
+def _cloned(from_: int, to: int) -> bool:
+    try:
+        fcntl.ioctl(to, FICLONE, from_)
+    except OSError:
+        return False
+    return True
