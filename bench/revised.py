@@ -12,6 +12,7 @@ from bench.analysis import (
     Verdict,
     count_changes,
     time_changes,
+    unfit,
     without_revision,
 )
 from bench.model import SAME_AGAIN
@@ -67,7 +68,7 @@ def concluded(
     is neither proven nor within its margin.
     """
     run = analysis.run
-    times = time_changes(run, [row.cell for row in analysis.rows if row.client_limit])
+    times = time_changes(run, unfit(analysis.rows))
     counts = count_changes(run)
     changes: tuple[AnyChange, ...] = (*times, *counts)
     waived = tuple(_waived(changes, waivers, today))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from bench.analysis import cores_of, void_of
+from bench.analysis.resolution import duration
 from bench.instruments import Asked, Lab
 from bench.model import Slice
 from bench.records import Event, Record, Sample, Usage
@@ -59,7 +60,16 @@ def look_after(journal: Journal, lab: Lab, server: Server, record: Record) -> No
     """
     name, how = server.contender.name, server.ended()
     if how is None and record.sample.requests == 0:
-        how = "no right answer in a whole slice"
+        how = _nothing_right(record)
     if how and (name, how) not in {(event.contender, event.what) for event in journal.run.events}:
         journal.happened(Event(at_s=journal.elapsed_s(), what=how, contender=name, log=server.log_tail()))
     lab.runtime.check()
+
+
+def _nothing_right(record: Record) -> str | None:
+    """Return what is remarkable about *record*, without a right answer; a probe may be too short for one."""
+    if record.sample.failed or not record.sample.unfinished:
+        return "no right answer in a whole slice"
+    if record.slice.role == "probe":
+        return None
+    return f"no answer within a window of {duration(record.slice.window_s)}"

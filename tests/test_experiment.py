@@ -170,7 +170,9 @@ def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_p
 
 def test_a_server_that_answers_nothing_is_told_once_with_its_log(journal, tmp_path):
     lab, _ = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, latencies_ns=()))
-    experiment.carry_out(journal, lab)
+    with pytest.raises(CannotMeasure, match="hello: nobody gave a right answer in round 1: nothing came"):
+        experiment.carry_out(journal, lab)
+    assert {record.slice.round for record in journal.run.records} == {1}
     assert [(event.contender, event.what) for event in journal.run.events] == [
         (name, "no right answer in a whole slice")
         for name in dict.fromkeys(e.contender for e in journal.run.events)

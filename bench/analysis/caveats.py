@@ -1,6 +1,6 @@
 """Measured reasons to trust a row less, in words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.bounds import NEAR_CEILING
 from bench.analysis.estimates import Row
@@ -13,6 +13,7 @@ from bench.records import Run
 KEPT_UP = 0.99  # of the requests that were due
 ACCOUNTED = 0.8  # of the requests in flight, by what was answered
 IDLE = 100  # times as much CPU as a worker used: that one was left out
+LONGER_WINDOWS = 'longer windows (window_s = "auto" in the plan) or fewer connections'
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 
@@ -31,12 +32,23 @@ def _of_row(row: Row) -> Iterator[str]:
     if row.failed:
         yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
     if row.unfinished and not row.requests and not row.arrivals:
-        yield f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
-    if _cut_short(row):
+        yield (
+            f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed: "
+            f"{LONGER_WINDOWS}"
+        )
+    if row.coarse:
+        yield f"not compared: {row.coarse}"
+    elif _cut_short(row):
         of_all = f"{row.in_flight:,.0f} of {row.cell.load.connections}"
         yield (
             f"its answers account for {of_all} requests in flight: "
             "the others wait for about as long as a window, which is too short to tell of them"
+        )
+    elif _counted_twice(row):
+        of_all = f"{row.in_flight:,.0f} requests in flight on {row.cell.load.connections}"
+        yield (
+            f"its answers account for {of_all} connections, more than there can be: "
+            "windows are too short, and count answers to what was sent before them"
         )
     if row.arrivals and row.requests < KEPT_UP * row.arrivals.due:
         share = row.requests / row.arrivals.due
@@ -65,6 +77,25 @@ def _cut_short(row: Row) -> bool:
         return False
     wrong = row.in_flight * row.failed / row.requests  # they took their time too
     return row.in_flight + wrong < ACCOUNTED * row.cell.load.connections
+
+
+def _counted_twice(row: Row) -> bool:
+    """Whether answers account for more than a closed load can keep in flight, by Little's law."""
+    if row.cell.load.kind != "closed" or row.in_flight is None:
+        return False
+    return row.in_flight * ACCOUNTED > row.cell.load.connections
+
+
+def cut_off(rows: Iterable[Row]) -> str | None:
+    """Return why nobody gave a right answer, where none was wrong: they came after their windows."""
+    there = list(rows)
+    waiting = sum(row.unfinished for row in there)
+    if not waiting or any(row.requests or row.failed for row in there):
+        return None
+    return (
+        f"no answer came within its window, {waiting:,} requests were still waiting: none was wrong: "
+        f"{LONGER_WINDOWS}"
+    )
 
 
 def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
