@@ -12,14 +12,14 @@ from bench.analysis.resolution import AMPLE, Pace, duration, pace_of, shortfall
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.heats import Group
 from bench.loads import spoken
-from bench.model import Cell, Load, Plan
+from bench.model import SAME_AGAIN, Cell, Load, Plan
 from bench.records import Record
 
 PROBE_ROUND = 0
-PROBE_WINDOWS_S = (0.5, 2.0, 8.0)  # the next where a cell's answers are not known by the one before
+PROBE_WINDOWS_S = (0.5, 1.0, 3.0, 8.0)  # the next where a cell's answers are not known by the one before
 BARELY = 1.25  # times the fewest answers, in windows that are shortened to fit a budget
 MEAN_LEAD_IN = 1.5  # times the shortest: lead-ins are drawn between once and twice as long
-LATE = 1.1  # of a budget: no round begins that would end later
+LATE = 1.1  # of a budget: nothing begins that would end later
 # What comes on top of the load, measured on plan quick (2 cores): the Locust users, readings and resets of a
 # slice; each of the six fresh servers of a round.
 PER_SLICE_S, PER_SERVER_S = 0.03, 0.5
@@ -73,7 +73,7 @@ def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[
     if group.load.kind != "closed":
         return
     taken = _probes(records)
-    due = group.contenders
+    due = tuple(name for name in group.contenders if not _is_twin(name, group))
     for number in range(1, len(PROBE_WINDOWS_S) + 1):
         if not due:
             return
@@ -236,7 +236,7 @@ def _reasons(
                     f"of {duration(pace.window_s(BARELY))}, and they may be {duration(timing.window_s)} long: "
                     f"{_fewer_connections(plan)}{_or_longer(plan)}"
                 )
-    if plan.budget_s is not None and paces and found.total_s > plan.budget_s:
+    if plan.budget_s is not None and paces and found.total_s > LATE * plan.budget_s:
         slowest = max(groups, key=lambda group: found.of(group).answer_s)
         timing = found.of(slowest)
         scenarios = len({group.scenario for group in groups})
@@ -283,6 +283,12 @@ def _needs_more(plan: Plan, pace: Pace | None, number: int) -> bool:
         return False
     doubtful = plan.longest_window_s is not None and number == 1
     return not pace.is_known or (doubtful and not _suffices(pace, plan.window_s, plan.lead_in_s))
+
+
+def _is_twin(name: str, group: Group) -> bool:
+    """Whether *name* is another of *group* once more, which has been probed with that one."""
+    original = name.removesuffix(SAME_AGAIN)
+    return original != name and original in group.contenders
 
 
 def _probes(records: Iterable[Record]) -> dict[tuple[Cell, int], Record]:
