@@ -92,14 +92,14 @@ def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender
 def _settle(journal: Journal, lab: Lab, swept: Sequence[Group]) -> None:
     """Record what the probe changed of the plan; raises UsageError where that does not fit."""
     plan, records = journal.run.plan, journal.run.records
+    course = windows.course(plan, swept, records)
+    if course.refusal:
+        raise UsageError(course.refusal)
     known = {event.what for event in journal.run.events}
     for remark in windows.remarks(plan, swept, records):
         if remark not in known:
             lab.progress.note(remark)
             journal.happened(Event(at_s=journal.elapsed_s(), what=remark))
-    course = windows.course(plan, swept, records)
-    if course.refusal:
-        raise UsageError(course.refusal)
     if plan.budget_s is not None and "probe" in {record.slice.role for record in records[-1:]}:
         lab.progress.note(
             f"set-up took {journal.elapsed_s() - course.probe_s:.0f} s, the probe {course.probe_s:.0f} s; now "

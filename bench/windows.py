@@ -190,12 +190,15 @@ def _course(
 def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, sweeps: int) -> Timing:
     """Return the timing of *group*: the plan's, or what the slowest of its contenders needs.
 
-    Where windows are longer there are fewer sweeps, so that as much time is counted as the plan counts.
+    Where windows are longer there are fewer sweeps, so that as much time is counted as the plan counts. One
+    for which no window is long enough does not count: the others need not wait for what is not compared.
     """
     found = [paces[cell] for name in group.contenders if (cell := group.cell(name)) in paces]
-    answer_s = max((pace.answer_s for pace in found), default=0.0)
     window_s, lead_in_s, warm_up_s = plan.window_s, plan.lead_in_s, plan.warm_up_s
     longest_s = plan.longest_window_s
+    if longest_s is not None:
+        found = [pace for pace in found if pace.window_s(ample=1.0) <= longest_s] or found
+    answer_s = max((pace.answer_s for pace in found), default=0.0)
     if longest_s is not None and not all(_suffices(pace, window_s, lead_in_s) for pace in found):
         asked_s = max(pace.window_s(ample) for pace in found)
         window_s = max(window_s, min(longest_s, asked_s))
@@ -221,7 +224,7 @@ def _refused(
 def _reasons(
     plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course
 ) -> Iterator[str]:
-    for group in groups if plan.longest_window_s is not None else ():
+    for group in groups if plan.baseline and plan.longest_window_s is not None else ():
         timing = found.of(group)
         for name in group.contenders:
             pace = paces.get(group.cell(name))
@@ -234,7 +237,7 @@ def _reasons(
                 yield (
                     f"{_title(group)}: an answer of {name} takes {duration(pace.answer_s)}, which needs windows "
                     f"of {duration(pace.window_s(BARELY))}, and they may be {duration(timing.window_s)} long: "
-                    f"{_fewer_connections(plan)}{_or_longer(plan)}"
+                    f"{_fewer_connections(plan)}"
                 )
     if plan.budget_s is not None and paces and found.total_s > LATE * plan.budget_s:
         slowest = max(groups, key=lambda group: found.of(group).answer_s)
@@ -258,10 +261,6 @@ def _larger_budget(plan: Plan, needed_s: float) -> str:
 
 def _fewer_connections(plan: Plan) -> str:
     return "fewer connections (loads in plans/ci.toml)" if plan.baseline else "fewer connections"
-
-
-def _or_longer(plan: Plan) -> str:
-    return "" if plan.baseline else ", or a greater longest_window_s"
 
 
 def _too_short(group: Group, timing: Timing, paces: Mapping[Cell, Pace]) -> Iterator[str]:

@@ -176,7 +176,7 @@ def test_whatever_answers_take_the_slowest_has_enough_of_them_in_each_window(ans
     course = world.probed()
     timing = course.of(GROUPS[0])
     if course.refusal:
-        assert timing.window_s == 30.0
+        assert "which needs windows of" in course.refusal or "gave no answer" in course.refusal
         return
     step = Slice(
         cell=Cell(contender="shop@head", scenario="report", load=LOAD),
