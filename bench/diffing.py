@@ -74,9 +74,7 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
     return made, (*sides.notes, *why, *one_sided, *unknown, *_gone(sides))
 
 
-def _blocks(
-    sides: Sides, pattern: Plan, compared: Sequence[str], sought: Sequence[str]
-) -> Iterator[Block]:
+def _blocks(sides: Sides, pattern: Plan, compared: Sequence[str], sought: Sequence[str]) -> Iterator[Block]:
     """Yield the blocks of *pattern* with what is compared of them: each contender beside itself in the base.
 
     They keep their scenarios and loads. A block's own reference has no meaning here: every contender is
@@ -101,7 +99,7 @@ def _measuring(pattern: Plan, name: str) -> Sequence[Block]:
 
 
 def _twins(sides: Sides, blocks: Sequence[Block], wanted: Wanted) -> Iterator[Block]:
-    """Yield the base once more beside itself: in every cell, or in one, under a closed load if there is one."""
+    """Yield the base once more beside itself: in every cell, or in one, under a closed load if possible."""
     if wanted.twins == "all":
         for block in blocks:
             original = block.contenders[0]

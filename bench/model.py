@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from bench.questions import Choice, Claim, Inquiry
 
-# capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server; probe: before
-# round 1, on servers that are not timed, it settles how long windows are.
+# capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server; probe: on
+# servers that are not timed, before round 1, it settles how long windows are.
 Role = Literal["warm-up", "measure", "control", "capacity", "ceiling", "probe"]
 Arrivals = Literal["poisson", "uniform"]
 

@@ -137,9 +137,7 @@ def too_short(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[s
     yield from _too_short(group, course(plan, [group], kept).of(group), _paces(warm_ups))
 
 
-def is_last_round(
-    plan: Plan, settled: Course, records: Sequence[Record], number: int, wanted: int
-) -> bool:
+def is_last_round(plan: Plan, settled: Course, records: Sequence[Record], number: int, wanted: int) -> bool:
     """Whether round *number* is the last: of a plan with a budget, *wanted* are as many as it asks for.
 
     Looks at the clock and at rounds up to *number* alone: it comes out the same when a run is taken up again.
@@ -214,16 +212,12 @@ def _suffices(pace: Pace, window_s: float, lead_in_s: float) -> bool:
     return pace.suffices(window_s, MEAN_LEAD_IN * lead_in_s)
 
 
-def _refused(
-    plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course
-) -> Course:
+def _refused(plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course) -> Course:
     """Return *found* with why it is not begun, if it is not."""
     return replace(found, refusal=next(_reasons(plan, groups, paces, found), None))
 
 
-def _reasons(
-    plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course
-) -> Iterator[str]:
+def _reasons(plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course) -> Iterator[str]:
     for group in groups if plan.baseline and plan.longest_window_s is not None else ():
         timing = found.of(group)
         for name in group.contenders:
@@ -235,8 +229,8 @@ def _reasons(
                 )
             elif pace and pace.answers and not _suffices(pace, timing.window_s, timing.lead_in_s):
                 yield (
-                    f"{_title(group)}: an answer of {name} takes {duration(pace.answer_s)}, which needs windows "
-                    f"of {duration(pace.window_s(BARELY))}, and they may be {duration(timing.window_s)} long: "
+                    f"{_title(group)}: an answer of {name} takes {duration(pace.answer_s)}, which needs "
+                    f"windows of {duration(pace.window_s(BARELY))}, not {duration(timing.window_s)}: "
                     f"{_fewer_connections(plan)}"
                 )
     if plan.budget_s is not None and paces and found.total_s > LATE * plan.budget_s:

@@ -243,7 +243,7 @@ def test_answers_are_probed_on_servers_of_their_own_before_the_first_round(journ
 
 def test_what_does_not_fit_the_budget_is_refused_before_the_first_round(journal, tmp_path):
     probing(journal, rounds=9, budget_s=60.0)
-    lab, diary = lab_with(tmp_path, load=Slow)
+    lab, _ = lab_with(tmp_path, load=Slow)
     with pytest.raises(UsageError, match=r"the budget of 60 s is too short for 6 rounds.*budget_s = "):
         experiment.carry_out(journal, lab)
     assert {record.slice.role for record in journal.run.records} == {"probe"}

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -137,9 +138,7 @@ def both(answer_s, slower=1.0):
 
 def pace(answer_s, connections=32, busy=0.0, observed_s=8.0):
     answers = round(observed_s * connections / answer_s)
-    return Pace(
-        connections=connections, answers=answers, observed_s=observed_s, busy=busy, accounted=1.0
-    )
+    return Pace(connections=connections, answers=answers, observed_s=observed_s, busy=busy, accounted=1.0)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +201,28 @@ def test_fast_answers_change_nothing_but_for_a_short_probe():
     assert sorted(step.cell.contender for step in probes) == ["shop@base", "shop@head"]
     assert {step.round for step in probes} == {windows.PROBE_ROUND}
     assert not [*windows.remarks(PLAN, GROUPS, world.records)]
+
+
+@pytest.mark.parametrize(
+    ("answer_ms", "row"),
+    [
+        (5, "| 5 ms | 0.12 s | 0.03 s | 6 |"),
+        (50, "| 50 ms | 0.4 s | 0.05 s | 2 |"),
+        (100, "| 100 ms | 0.8 s | 0.1 s | 1 |"),
+        (300, "| 300 ms | 2.4 s | 0.3 s | 1 |"),
+        (1000, "| 1,000 ms | 8 s | 1 s | 1 |"),
+    ],
+)
+def test_the_methodology_has_the_windows_that_are_chosen(answer_ms, row):
+    step = replace(next(schedule.schedule(PLAN, GROUPS)), window_s=12.0)
+    answers = round(32 * step.window_s * 1000 / answer_ms)
+    latency = replace(Histogram.of([1]), counts=(answers,), total_ns=round(answers * answer_ms * 1e6))
+    sample = Sample(window_s=step.window_s, latency=latency)
+    record = Record(slice=step, sample=sample, usage=Usage(elapsed_s=0.5), started_s=0.0)
+    timing = windows.course(PLAN, GROUPS, [record]).of(GROUPS[0])
+    written = (timing.window_s, timing.lead_in_s, timing.sweeps)
+    assert row == "| {:,} ms | {:g} s | {:g} s | {} |".format(answer_ms, *written)
+    assert row in (Path(__file__).parents[1] / "docs" / "methodology.md").read_text(encoding="utf-8")
 
 
 def test_both_sides_get_the_windows_of_the_slower_one():
@@ -304,7 +325,11 @@ def test_sweeps_go_before_rounds_and_that_is_noted():
     def shape(budget_s):
         world = World(replace(PLAN, budget_s=budget_s), both(0.002))
         course = world.probed()
-        return course.of(GROUPS[0]).sweeps, course.rounds, [*windows.remarks(world.plan, GROUPS, world.records)]
+        return (
+            course.of(GROUPS[0]).sweeps,
+            course.rounds,
+            [*windows.remarks(world.plan, GROUPS, world.records)],
+        )
 
     assert shape(600.0) == (6, 9, [])
     sweeps, rounds, (remark,) = shape(55.0)
@@ -340,9 +365,7 @@ def test_what_takes_longer_than_any_window_is_refused_with_the_remedy():
 
 def test_a_queue_is_known_by_its_rate_before_each_connection_had_an_answer():
     cell = Cell(contender="shop@head", scenario="report", load=LOAD)
-    step = Slice(
-        cell=cell, role="probe", round=0, sweep=4, seed=1, lead_in_s=1.6, window_s=8.0
-    )
+    step = Slice(cell=cell, role="probe", round=0, sweep=4, seed=1, lead_in_s=1.6, window_s=8.0)
     latency = Histogram.of([round(0.8e9 * place) for place in range(1, 11)])
     record = Record(
         slice=step,

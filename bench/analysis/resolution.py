@@ -109,12 +109,12 @@ def coarse(records: Sequence[Record]) -> str | None:
 def shortfall(pace: Pace, window_s: float) -> str:
     """Return what too short a window holds, and which would do."""
     on = f"{pace.connections:,} connection{'s' * (pace.connections != 1)}"
+    short = f"windows of {duration(window_s)} are too short: on {on}"
     if not pace.answers:
-        return f"windows of {duration(window_s)} are too short: on {on} no answer came in {duration(pace.answer_s)}"
+        return f"{short} no answer came in {duration(pace.answer_s)}"
     each = pace.rate_rps * window_s / pace.connections
     return (
-        f"windows of {duration(window_s)} are too short: on {on} an answer takes {duration(pace.answer_s)}, "
-        f"so each has {each:.1f} of them in a window: "
+        f"{short} an answer takes {duration(pace.answer_s)}, so each has {each:.1f} of them in a window: "
         f"lead_in_s = {ceil(100 * pace.answer_s) / 100:g} and window_s = {pace.window_s():g} would do"
     )
 

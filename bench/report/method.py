@@ -77,4 +77,4 @@ def _chosen_windows(run: Run) -> Iterator[str]:
     )
     if chosen and run.plan.longest_window_s is not None:
         each = "; ".join(f"{scenario}, {load}: {window_s:g} s" for scenario, load, window_s in chosen)
-        yield f"Where answers take long, a probe before the first round chose longer windows, and fewer: {each}."
+        yield f"Where answers take long, a probe before round 1 chose longer windows, and fewer: {each}."
