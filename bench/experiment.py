@@ -103,8 +103,8 @@ def _settle(journal: Journal, lab: Lab, swept: Sequence[Group]) -> None:
     if plan.budget_s is not None and "probe" in {record.slice.role for record in records[-1:]}:
         set_up_s = journal.elapsed_s() - course.probe_s
         lab.progress.note(
-            f"set-up took {set_up_s:.0f} s, the probe {course.probe_s:.0f} s; to come: {course.rounds} rounds "
-            f"or more of about {course.round_s:.0f} s, within {plan.budget_s:.0f} s"
+            f"set-up took {set_up_s:.0f} s, the probe {course.probe_s:.0f} s; to come: "
+            f"{course.rounds} rounds or more of about {course.round_s:.0f} s, within {plan.budget_s:.0f} s"
         )
 
 
