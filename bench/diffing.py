@@ -52,28 +52,18 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
     named, one_sided = _named(sides, pattern, wanted)
     compared = [name for name in named if wanted.unchanged or wanted.contenders or _is_changed(sides, name)]
     sought, unknown = _scenarios(sides, pattern, wanted)
-    loads = pattern.blocks[0].loads
-    blocks = [
-        Block(
-            contenders=(f"{name}@{sides.base.label}", f"{name}@{sides.head.label}"),
-            scenarios=sought,
-            loads=loads,
-        )
-        for name in compared
-    ]
-    for name in compared if wanted.twins == "all" else compared[:1]:
-        original = f"{name}@{sides.base.label}"
-        twin = f"{original}{SAME_AGAIN}"
-        there = sought if wanted.twins == "all" else _served(sides, name, sought)[:1]
-        blocks.append(Block(contenders=(original, twin), scenarios=there, loads=loads))
+    blocks = tuple(_blocks(sides, pattern, compared, sought))
+    if compared and sought and not blocks:
+        raise UsageError(f"plan {NAME} measures {', '.join(compared)} in none of {', '.join(sought)}")
     made = replace(
         pattern,
         name="diff",
         about=f"{sides.head.label} against {sides.base.label}: is it slower?",
-        blocks=tuple(blocks) if compared and sought else (),
-        reference=f"{compared[0]}@{sides.base.label}" if compared else "",
+        blocks=(*blocks, *_twins(sides, blocks, wanted)),
+        reference=blocks[0].contenders[0] if blocks else "",
         rounds=plan.AUTO_PILOT,
         budget_s=wanted.budget_s,
+        longest_window_s=max(plan.LONGEST_WINDOW_S, pattern.window_s),
         baseline=sides.base.label,
         claims=(),
         inquiries=(),
@@ -82,6 +72,51 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
     beside = sides.changed.beside(_apps(sides, made)) if made.blocks else ()
     others = [f"changed, and compared with nothing here: {listed(beside)}"] if beside else []
     return made, (*sides.notes, *_differing(sides), *one_sided, *unknown, *_gone(sides), *others)
+
+
+def _blocks(sides: Sides, pattern: Plan, compared: Sequence[str], sought: Sequence[str]) -> Iterator[Block]:
+    """Yield the blocks of *pattern* with what is compared of them: each contender beside itself in the base.
+
+    They keep their scenarios and loads. A block's own reference has no meaning here: every contender is
+    relative to its base.
+    """
+    for name in compared:
+        for block in _measuring(pattern, name):
+            there = tuple(scenario for scenario in block.scenarios if scenario in sought)
+            if _served(sides, name, there):
+                yield Block(
+                    contenders=(f"{name}@{sides.base.label}", f"{name}@{sides.head.label}"),
+                    scenarios=there,
+                    loads=block.loads,
+                )
+
+
+def _measuring(pattern: Plan, name: str) -> Sequence[Block]:
+    """Return the blocks that a contender is measured in: those that name it, or its base, or else all."""
+    named = [block for block in pattern.blocks if name in block.contenders]
+    of_its_base = [block for block in pattern.blocks if _base(name) in map(_base, block.contenders)]
+    return named or of_its_base or pattern.blocks
+
+
+def _twins(sides: Sides, blocks: Sequence[Block], wanted: Wanted) -> Iterator[Block]:
+    """Yield the base once more beside itself: in every cell, or in one, under a closed load if possible."""
+    if wanted.twins == "all":
+        for block in blocks:
+            original = block.contenders[0]
+            yield replace(block, contenders=(original, f"{original}{SAME_AGAIN}"))
+    elif blocks:
+        block = min(blocks, key=lambda one: _closed_first(one.loads)[0].kind != "closed")
+        original = block.contenders[0]
+        yield Block(
+            contenders=(original, f"{original}{SAME_AGAIN}"),
+            scenarios=_served(sides, original.partition("@")[0], block.scenarios)[:1],
+            loads=_closed_first(block.loads)[:1],
+        )
+
+
+def _closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
+    """Return *loads* so that those whose noise shows in both metrics come first."""
+    return tuple(sorted(loads, key=lambda load: load.kind != "closed"))
 
 
 def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:

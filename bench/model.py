@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from bench.questions import Choice, Claim, Inquiry
 
-# capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server.
-Role = Literal["warm-up", "measure", "control", "capacity", "ceiling"]
+# capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server; probe: on
+# servers that are not timed, before round 1, it settles how long windows are.
+Role = Literal["warm-up", "measure", "control", "capacity", "ceiling", "probe"]
 Arrivals = Literal["poisson", "uniform"]
 
 # Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
@@ -166,6 +167,8 @@ class Plan:
     seed: int
     budget_s: float | None = None  # of rounds = "auto"
     spare_sweeps: int = 2  # at most, in a round, in place of sweeps in which a slice was void
+    # Where answers take long windows are chosen by the probe, up to so many; None: window_s is all.
+    longest_window_s: float | None = None
     load_workers: int = 1  # processes that ask
     margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
     slo_ms: float | None = None  # p99 that capacity under an objective has to keep

@@ -14,9 +14,11 @@ from bench.errors import UsageError
 from bench.inquiries import ChoiceForm, InquiryForm, read_choices, read_inquiries
 from bench.model import MARGINS, Contender, Plan, Scenario
 
-AUTO = "auto"  # rounds, as many as the spread of a pilot asks for
+AUTO = "auto"  # rounds, as many as the spread of a pilot asks for; windows, as long as answers need
 AUTO_PILOT = 9
 AUTO_BUDGET_S = 600.0
+AUTO_WINDOW_S, AUTO_LEAD_IN_S = 0.12, 0.03  # where answers take a few ms
+LONGEST_WINDOW_S = 30.0
 
 
 @with_config(STRICT)
@@ -24,7 +26,7 @@ class _Required(TypedDict):
     reference: str
     rounds: int | str
     sweeps: int
-    window_s: float
+    window_s: float | str
     block: list[BlockForm]
 
 
@@ -47,6 +49,7 @@ class PlanForm(_Required, total=False):
     slo_ms: float
     margins: MarginsForm
     spare_sweeps: int
+    longest_window_s: float
     budget_s: float
     load_workers: int
     claim: list[ClaimForm]
@@ -67,6 +70,7 @@ def read(root: Path, name: str) -> Plan:
     form = read_toml(file, PlanForm)
     blocks = read_blocks(file, form["block"])
     inquiries = read_inquiries(file, form.get("evidence", []))
+    window_s, longest_s = _windows(file, form)
     claims = read_claims(file, form.get("claim", []), blocks, inquiries)
     plan = Plan(
         name=name,
@@ -75,12 +79,13 @@ def read(root: Path, name: str) -> Plan:
         reference=form["reference"],
         rounds=_rounds(file, form["rounds"]),
         sweeps=form["sweeps"],
-        lead_in_s=form.get("lead_in_s", 0.1),
-        window_s=form["window_s"],
+        lead_in_s=form.get("lead_in_s", AUTO_LEAD_IN_S if form["window_s"] == AUTO else 0.1),
+        window_s=window_s,
         warm_up_s=form.get("warm_up_s", 0.7),
         seed=form.get("seed", 1),
         budget_s=_budget_s(file, form),
         spare_sweeps=form.get("spare_sweeps", 2),
+        longest_window_s=longest_s,
         load_workers=form.get("load_workers", 1),
         slo_ms=form.get("slo_ms"),
         margins={**MARGINS, **_margins(file, form.get("margins", {}))},
@@ -103,6 +108,18 @@ def _rounds(file: Path, rounds: int | str) -> int:
     if rounds != AUTO:
         raise UsageError(f'{file}: rounds: a whole number, or "{AUTO}"')
     return AUTO_PILOT
+
+
+def _windows(file: Path, form: PlanForm) -> tuple[float, float | None]:
+    """Return the plan's window, and the longest one where it may be chosen."""
+    window_s, longest_s = form["window_s"], form.get("longest_window_s")
+    if isinstance(window_s, str):
+        if window_s != AUTO:
+            raise UsageError(f'{file}: window_s: seconds, or "{AUTO}"')
+        window_s, longest_s = AUTO_WINDOW_S, LONGEST_WINDOW_S if longest_s is None else longest_s
+    if longest_s is not None and longest_s < window_s:
+        raise UsageError(f"{file}: longest_window_s: must not be less than window_s, {window_s:g}")
+    return window_s, longest_s
 
 
 def _budget_s(file: Path, form: PlanForm) -> float | None:

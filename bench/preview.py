@@ -5,12 +5,13 @@ from itertools import islice
 from math import sqrt
 from pathlib import Path
 
-from bench import schedule, store
+from bench import schedule, store, windows
 from bench.analysis import half_width
 from bench.errors import UsageError
 from bench.heats import Group, groups
 from bench.likeness import differences, facts_of
 from bench.loads import spoken
+from bench.model import Plan
 from bench.records import Run
 
 LOOKED_AT = 5  # of the last runs of a folder that holds many
@@ -35,10 +36,20 @@ def preview(begun: Run, results: Path) -> str:
         f"× {begun.plan.sweeps} sweeps = {len(steps)} slices with warm-ups, pilots and ceilings, "
         f"about {minutes:.1f} min{more}"
     )
+    if windows.is_probed(begun.plan):
+        lines.append(_after_the_probe(begun.plan))
     lines += [event.what for event in begun.events]
     lines += _slow_to_start(begun, schedule.ready_s(starts))
     lines.append(_expected(begun, swept, latest))
     return "\n".join(lines)
+
+
+def _after_the_probe(plan: Plan) -> str:
+    longest_s = plan.longest_window_s
+    chosen = f"windows of {plan.window_s:g} s" + (
+        f", up to {longest_s:g} s where answers take long" if longest_s is not None else ", as the plan says"
+    )
+    return f"a probe before the first round settles how long that takes: {chosen}"
 
 
 def _slow_to_start(begun: Run, known: Mapping[str, float]) -> Iterator[str]:

@@ -48,7 +48,7 @@ class PlainLines:
     def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
         """Print where the run is when a round begins."""
         done, eta_s = self._pace.of(planned_s, left_s)
-        if step.round != self._round:
+        if step.round != self._round and step.role != "probe":
             self._round = step.round
             self.phase(f"round {step.round}: {done:.0%} done, about {_spoken(eta_s)} left{_sure(half_width)}")
 
@@ -73,7 +73,8 @@ class LiveBar:
         """Move the bar."""
         done, eta_s = self._pace.of(planned_s, left_s)
         left = f"about {_spoken(eta_s)} left{_sure(half_width)}"
-        what = f"round {step.round} · {step.cell.scenario} · {step.cell.contender}"
+        where = "probe" if step.role == "probe" else f"round {step.round}"
+        what = f"{where} · {step.cell.scenario} · {step.cell.contender}"
         self._bar.update(self._task, description=what, completed=done, left=left)
 
 

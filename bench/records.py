@@ -88,6 +88,7 @@ class Record:
     usage: Usage
     started_s: float  # since the run began
     void: str | None = None
+    waited_s: float = 0.0  # since the record before it ended: starts of servers, resets, the last answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,5 +204,5 @@ class Run:
 
     @property
     def rounds(self) -> int:
-        """How many rounds were begun: a plan with a budget plans only its pilot."""
-        return len({record.slice.round for record in self.records})
+        """How many rounds were begun, the probe apart: a plan with a budget plans only its pilot."""
+        return len({record.slice.round for record in self.records if record.slice.role != "probe"})

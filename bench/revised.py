@@ -14,6 +14,7 @@ from bench.analysis import (
     process_changes,
     time_changes,
     uncounted,
+    unfit,
     without_revision,
 )
 from bench.model import SAME_AGAIN
@@ -69,7 +70,7 @@ def concluded(
     is neither proven nor within its margin.
     """
     run = analysis.run
-    times = time_changes(run, [row.cell for row in analysis.rows if row.client_limit])
+    times = time_changes(run, unfit(analysis.rows))
     counts = count_changes(run)
     changes: tuple[AnyChange, ...] = (*times, *counts)
     waived = tuple(_waived(changes, waivers, today))

@@ -6,19 +6,17 @@ from itertools import count
 from random import Random
 from statistics import median
 
-from bench import settled
+from bench import settled, windows
 from bench.heats import Group, by_heat
 from bench.loads import PILOT, ceiling_load, slug
 from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
 from bench.records import Record, Start
 from bench.settled import Capacities
+from bench.windows import PER_SERVER_S, PER_SLICE_S, PROBE_ROUND, PROBE_WINDOWS_S, Timing
 
 WARM_UP_SWEEP = 0
 BEFORE_SWEEP = 0  # of the ceiling slice before the first counted one; the one at the end has the last sweep's
 NULL_SERVER = "null-server"  # the contender of ceiling slices
-# What comes on top of the load, measured on plan quick (2 cores): the Locust users, readings and resets of a
-# slice; each of the six fresh servers of a round.
-PER_SLICE_S, PER_SERVER_S = 0.03, 0.5
 
 
 def upcoming(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Slice | None:
@@ -29,16 +27,18 @@ def upcoming(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> 
 def remaining(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Iterator[Slice]:
     """Yield what is still to be measured, in order. Rounds before the last one begun are complete."""
     kept = list(records)
-    begun = max((record.slice.round for record in kept), default=1)
+    begun = max((record.slice.round for record in kept), default=_first_round(plan))
     done = {_identity(record.slice) for record in kept if record.slice.round == begun}
     steps = schedule(plan, groups, kept, first_round=begun)
     return (step for step in steps if step.round > begun or _identity(step) not in done)
 
 
 def schedule(
-    plan: Plan, groups: Sequence[Group], records: Iterable[Record] = (), *, first_round: int = 1
+    plan: Plan, groups: Sequence[Group], records: Iterable[Record] = (), *, first_round: int | None = None
 ) -> Iterator[Slice]:
     """Yield every slice of *plan* from *first_round* on: heat by heat, its groups warmed up, then swept.
+
+    Where windows or a budget depend on it, round 0 is the probe, on servers of its own (`bench.windows`).
 
     The order of a heat's groups is fixed because a server's past shows: one that has read users before it
     says hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in
@@ -50,19 +50,29 @@ def schedule(
     kept = list(records)
     capacities = settled.capacities(kept)
     first = {_ceiling_cell(group): group for group in reversed(groups)}
-    for number in count(first_round):
+    course = windows.course(plan, groups, kept)
+    if first_round is None:
+        first_round = _first_round(plan)
+    if first_round == PROBE_ROUND:
+        yield from _probes(plan, groups, kept)
+    for number in count(max(1, first_round)):
         for heat in by_heat(groups, number):
             if number == 1:
                 yield from _pilots(plan, heat)
             for group in heat:
+                timing = course.of(group)
                 if plan.warm_up_s:
-                    yield from _sweep(plan, group, number, WARM_UP_SWEEP, capacities)
+                    yield from _sweep(plan, group, number, WARM_UP_SWEEP, capacities, timing)
                 cell = _ceiling_cell(group)
                 if number == 1 and first[cell] is group:
                     yield _ceiling(plan, cell, number, BEFORE_SWEEP)
-                for sweep in range(1, plan.sweeps + settled.spares(plan, group, number, kept) + 1):
-                    yield from _sweep(plan, group, number, sweep, capacities)
-        if number >= settled.rounds(plan, groups, kept):
+                spares = settled.spares(plan, group, number, kept)
+                if spares and not windows.has_time_for_spares(plan, course, kept, number):
+                    spares = 0
+                for sweep in range(1, timing.sweeps + spares + 1):
+                    yield from _sweep(plan, group, number, sweep, capacities, timing)
+        wanted = settled.rounds(plan, groups, kept, course)
+        if windows.is_last_round(plan, course, kept, number, wanted):
             for cell in dict.fromkeys(map(_ceiling_cell, groups)):
                 yield _ceiling(plan, cell, number, plan.sweeps)
             return
@@ -75,7 +85,8 @@ def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]
     rest = (step for step in remaining(plan, groups, kept) if step.role in ("warm-up", "measure", "control"))
     if step := next(rest, None):
         (group,) = [known for known in groups if step.cell in map(known.cell, known.contenders)]
-        again = _sweep(plan, group, step.round, WARM_UP_SWEEP, settled.capacities(kept))
+        timing = windows.course(plan, groups, kept).of(group)
+        again = _sweep(plan, group, step.round, WARM_UP_SWEEP, settled.capacities(kept), timing)
         yield from (step for step in again if _identity(step) in done)
 
 
@@ -130,6 +141,29 @@ def start_order(plan: Plan, contenders: Sequence[str], number: int) -> tuple[str
     return order[::-1] if is_second else order
 
 
+def _first_round(plan: Plan) -> int:
+    return PROBE_ROUND if windows.is_probed(plan) else 1
+
+
+def _probes(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> Iterator[Slice]:
+    """Yield the slices that tell how long answers take: longer ones where shorter ones did not."""
+    for heat in by_heat(groups, 1):
+        for group in heat:
+            for number, names in windows.probes_due(plan, group, records):
+                key = (plan.seed, "probe", group.scenario, slug(group.load), number)
+                window_s = PROBE_WINDOWS_S[number - 1]
+                for contender in _shuffled(names, *key):
+                    yield Slice(
+                        cell=group.cell(contender),
+                        role="probe",
+                        round=PROBE_ROUND,
+                        sweep=number,
+                        seed=_seed(*key),
+                        lead_in_s=window_s / 5,
+                        window_s=window_s,
+                    )
+
+
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
     """Yield the slices that capacity is told from."""
     piloted: dict[str, dict[str, None]] = {}
@@ -147,10 +181,12 @@ def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
                 yield _slice(plan, cell, "capacity", 1, sweep, _seed(*key), lead_in_s=lead_in_s)
 
 
-def _sweep(plan: Plan, group: Group, number: int, sweep: int, capacities: Capacities) -> Iterator[Slice]:
+def _sweep(
+    plan: Plan, group: Group, number: int, sweep: int, capacities: Capacities, timing: Timing
+) -> Iterator[Slice]:
     warming = sweep == WARM_UP_SWEEP
     key = (plan.seed, number, group.scenario, slug(group.load), sweep)
-    lead_in_s = 0.0 if warming else _lead_in_s(plan.lead_in_s, *key)
+    lead_in_s = 0.0 if warming else _lead_in_s(timing.lead_in_s, *key)
     for contender in _shuffled(group.contenders, *key):
         yield _slice(
             plan,
@@ -160,6 +196,7 @@ def _sweep(plan: Plan, group: Group, number: int, sweep: int, capacities: Capaci
             sweep,
             _seed(*key),
             lead_in_s=lead_in_s,
+            window_s=timing.warm_up_s if warming else timing.window_s,
             rate_rps=settled.rate_rps(group, contender, capacities),
         )
 
@@ -181,6 +218,7 @@ def _slice(
     seed: int,
     *,
     lead_in_s: float | None = None,
+    window_s: float | None = None,
     rate_rps: float | None = None,
 ) -> Slice:
     return Slice(
@@ -190,7 +228,7 @@ def _slice(
         sweep=sweep,
         seed=seed,
         lead_in_s=plan.lead_in_s if lead_in_s is None else lead_in_s,
-        window_s=plan.warm_up_s if role == "warm-up" else plan.window_s,
+        window_s=plan.window_s if window_s is None else window_s,
         rate_rps=rate_rps,
     )
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from bench.analysis import log_ratios, metrics_of, rounds_for, spread_of
+from bench.analysis.resolution import duration
 from bench.heats import Group
 from bench.model import SAME_AGAIN, Plan
 from bench.records import Record
+from bench.windows import Course
 
 PILOT_SWEEPS = 3
 LOWEST_RPS = 1.0  # of an open load whose pilot had no right answer: it shows that there is none
@@ -63,21 +65,21 @@ def spares(plan: Plan, group: Group, number: int, records: Iterable[Record]) -> 
     return min(plan.spare_sweeps, max(lost.values(), default=0))
 
 
-def rounds(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> int:
+def rounds(plan: Plan, groups: Sequence[Group], records: Iterable[Record], settled: Course) -> int:
     """Return how many rounds the plan has, as far as *records* can tell.
 
-    With a budget its own rounds are a pilot. From their spread alone, not from what they say of anyone, and
+    With a budget its first rounds are a pilot. From their spread alone, not from what they say of anyone, and
     from nothing that comes later, it is settled how many there are in all: as many as every interval needs
     to be as wide as its margin at most, and as the budget has room for. It is a pilot in Stein's sense, so
     the level of the intervals holds; looking at effects and going on until one is proven would break it.
     """
-    pilot = [record for record in records if record.slice.round <= plan.rounds]
+    pilot = [record for record in records if 0 < record.slice.round <= settled.rounds]
     begun = {record.slice.round for record in pilot}
-    if plan.budget_s is None or len(begun) < max(plan.rounds, 2):
-        return plan.rounds
+    if plan.budget_s is None or len(begun) < max(settled.rounds, 2):
+        return settled.rounds
     took_s = round_s(pilot)
-    room = int(plan.budget_s / took_s) if took_s else plan.rounds
-    return max(plan.rounds, min(room, _needed(plan, groups, pilot)))
+    room = int((plan.budget_s - settled.probe_s) / took_s) if took_s else settled.rounds
+    return max(settled.rounds, min(room, _needed(plan, groups, pilot)))
 
 
 def round_s(records: Iterable[Record]) -> float | None:
@@ -90,7 +92,8 @@ def round_s(records: Iterable[Record]) -> float | None:
 
 def _needed(plan: Plan, groups: Sequence[Group], pilot: Sequence[Record]) -> int:
     """Return how many rounds bring every comparison's half-width down to half of its margin."""
-    needed = [plan.rounds]
+    begun = len({record.slice.round for record in pilot})
+    needed = [begun]
     for group in groups:
         for cell in map(group.cell, group.contenders):
             reference = group.cell(plan.reference_of(cell.contender))
@@ -98,5 +101,43 @@ def _needed(plan: Plan, groups: Sequence[Group], pilot: Sequence[Record]) -> int
                 spread = spread_of([*log_ratios(pilot, cell, reference, metric).values()])
                 if cell != reference and spread:
                     wanted = math.log1p(plan.margins[metric]) / 2
-                    needed.append(rounds_for(spread, wanted, pilot=plan.rounds))
+                    needed.append(rounds_for(spread, wanted, pilot=begun))
     return max(needed)
+
+
+def hopeless(plan: Plan, groups: Sequence[Group], records: Iterable[Record], number: int) -> str | None:
+    """Return why nothing more is worth measuring after round *number*; None where something is.
+
+    That is so where nobody gave a right answer in it; of two revisions, where neither side did in a scenario.
+    """
+    taken = [
+        record
+        for record in records
+        if record.slice.round == number and record.slice.role in ("measure", "control")
+    ]
+    if not taken:
+        return None
+    for group in groups:
+        members = {group.cell(name) for name in group.contenders}
+        own = [record for record in taken if record.slice.cell in members]
+        silent = bool(own) and not any(record.sample.requests for record in own)
+        if silent and (plan.baseline or not any(record.sample.requests for record in taken)):
+            return f"{group.scenario}: nobody gave a right answer in round {number}: {_instead(own)}"
+    return None
+
+
+def _instead(records: Sequence[Record]) -> str:
+    """Return what came instead of right answers in *records*: the first failure, or how many were cut off."""
+    if example := next((one for record in records for one in record.sample.examples), None):
+        return example
+    kinds = Counter(kind for record in records for kind in record.sample.failures)
+    if kinds:
+        return ", ".join(kinds)
+    waiting = sum(record.sample.unfinished for record in records)
+    if not waiting:
+        return "nothing came"
+    window_s = records[0].slice.window_s
+    return (
+        f"{waiting:,} requests were still waiting when their windows of {duration(window_s)} closed: "
+        'longer windows (window_s, or window_s = "auto"), or fewer connections'
+    )

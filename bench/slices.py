@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from bench.analysis import cores_of, void_of
+from bench.analysis.resolution import duration
 from bench.instruments import Asked, Lab
 from bench.loads import spoken
 from bench.model import Slice
@@ -66,7 +67,7 @@ def look_after(journal: Journal, lab: Lab, server: Server, record: Record) -> No
     if how is None and record.sample.broken:
         _note_once(journal, f"{_named(record.slice)}: {record.sample.broken}")
     elif how is None and record.sample.requests == 0:
-        how = "no right answer in a whole slice"
+        how = _nothing_right(record)
     if how and (name, how) not in {(event.contender, event.what) for event in journal.run.events}:
         journal.happened(Event(at_s=journal.elapsed_s(), what=how, contender=name, log=server.log_tail()))
     lab.runtime.check()
@@ -79,3 +80,12 @@ def _note_once(journal: Journal, what: str) -> None:
 
 def _named(step: Slice) -> str:
     return f"{step.cell.contender}, {step.cell.scenario}, {spoken(step.cell.load)}"
+
+
+def _nothing_right(record: Record) -> str | None:
+    """Return what is remarkable about *record*, without a right answer; a probe may be too short for one."""
+    if record.sample.failed or not record.sample.unfinished:
+        return "no right answer in a whole slice"
+    if record.slice.role == "probe":
+        return None
+    return f"no answer within a window of {duration(record.slice.window_s)}"

@@ -20,6 +20,7 @@ class Journal:
         self.run = run
         self.folder = folder
         self._began = time.monotonic() - _reached_s(run)
+        self._idle_since_s = _reached_s(run)
 
     def elapsed_s(self) -> float:
         """Return how long the run has gone on, without the time between its parts where it was taken up."""
@@ -45,9 +46,15 @@ class Journal:
         """Add the start of a server."""
         self.run = replace(self.run, starts=(*self.run.starts, start))
 
+    def measuring_begins(self) -> None:
+        """Note that what comes now counts as measuring, not as set-up."""
+        self._idle_since_s = self.elapsed_s()
+
     def measured(self, record: Record) -> None:
-        """Add a measured slice."""
-        self.run = replace(self.run, records=(*self.run.records, record))
+        """Add a measured slice, with how long nothing was measured before it."""
+        waited = replace(record, waited_s=max(0.0, record.started_s - self._idle_since_s))
+        self._idle_since_s = record.started_s + record.slice.lead_in_s + record.slice.window_s
+        self.run = replace(self.run, records=(*self.run.records, waited))
 
     def happened(self, event: Event) -> None:
         """Add something that the run's reader must know."""

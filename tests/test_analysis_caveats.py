@@ -50,7 +50,10 @@ def test_a_server_that_never_answers_is_told_apart_from_one_that_was_never_asked
     def hanging(record):
         return replace(record, sample=replace(record.sample, latency=Histogram(), unfinished=32))
 
-    said = "no answer came: 864 requests were still waiting when their windows closed"
+    said = (
+        "no answer came: 864 requests were still waiting when their windows closed: "
+        'longer windows (window_s = "auto" in the plan) or fewer connections'
+    )
     assert caveats_of(with_records(clean, hanging)) == (said,)
 
 

@@ -91,7 +91,7 @@ def test_cpu_is_per_verified_response_even_where_it_was_watched_for_longer_than_
 
 
 def test_a_system_that_does_not_tell_cpu_or_memory_leaves_them_out():
-    run = synthetic_run({"flask": 400, "django": 200})
+    run = synthetic_run({"flask": 800, "django": 400})
     silent = with_records(run, lambda record: replace(record, usage=Usage(elapsed_s=0.65)))
     row = row_of(silent, "flask")
     assert (row.service_demand_us, row.database_us, row.memory_peak_bytes) == (None, None, None)

@@ -189,3 +189,60 @@ def test_a_side_whose_contenders_cannot_be_read_is_named(root):
     commit(root)
     with pytest.raises(UsageError, match=r"^@worktree: .*two_app/contenders\.toml"):
         plan_of(root, "HEAD~1")
+
+
+BLOCKS = """
+[[block]]
+contenders = ["two"]
+scenarios = ["churn"]
+loads = [{ kind = "open", rate = 100 }, { kind = "closed", connections = 8 }]
+"""
+
+
+def test_blocks_of_plan_ci_keep_their_contenders_scenarios_and_loads(root):
+    (root / "plans" / "ci.toml").write_text(CI + BLOCKS)
+    commit(root)
+    for app in ("one_app", "two_app"):
+        change(root, app)
+    made, _, _, _ = plan_of(root)
+    base = made.baseline
+    kept = [(block.contenders, block.scenarios, [load.kind for load in block.loads]) for block in made.blocks]
+    assert kept == [
+        ((f"one@{base}", "one@worktree"), ("hello",), ["closed"]),
+        ((f"one-fast@{base}", "one-fast@worktree"), ("hello",), ["closed"]),
+        ((f"two@{base}", "two@worktree"), ("churn",), ["open", "closed"]),
+        ((f"one@{base}", f"one@{base}~aa"), ("hello",), ["closed"]),
+    ]
+    assert [load.connections for load in made.blocks[2].loads] == [256, 8]
+
+
+def test_a_variant_is_measured_where_its_base_is_and_a_contender_of_no_block_everywhere(root):
+    (root / "plans" / "ci.toml").write_text(CI + BLOCKS)
+    made, _, _, _ = plan_of(root, contenders=("two:workers=4",))
+    assert [block.scenarios for block in made.blocks] == [("churn",), ("churn",)]
+    made, _, _, _ = plan_of(root, contenders=("cellar",), scenarios=("hello",))
+    assert [block.scenarios for block in made.blocks] == [("hello",), ("hello",)]
+
+
+def test_twins_of_all_are_in_every_block_and_a_single_one_under_a_closed_load(root):
+    (root / "plans" / "ci.toml").write_text(CI + BLOCKS)
+    made, _, _, _ = plan_of(root, contenders=("two",), twins="all")
+    assert made.blocks[1].contenders[1].endswith("~aa")
+    assert made.blocks[1].loads == made.blocks[0].loads
+    made, _, _, _ = plan_of(root, contenders=("two",))
+    assert [load.kind for load in made.blocks[1].loads] == ["closed"]
+
+
+def test_a_contender_and_a_scenario_that_no_block_has_together_are_refused(root):
+    (root / "plans" / "ci.toml").write_text(CI + BLOCKS)
+    with pytest.raises(UsageError, match="plan ci measures two in none of hello"):
+        plan_of(root, contenders=("two",), scenarios=("hello",))
+
+
+def test_windows_of_a_diff_may_grow_and_margins_and_objective_are_the_plans(root):
+    (root / "plans" / "ci.toml").write_text("slo_ms = 50\nmargins = { throughput_rps = 0.2 }\n" + CI)
+    commit(root)
+    change(root)
+    made, _, _, _ = plan_of(root)
+    assert (made.window_s, made.longest_window_s, made.slo_ms) == (0.2, 30.0, 50)
+    assert made.margins["throughput_rps"] == 0.2

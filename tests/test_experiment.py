@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench import contenders, experiment, plan, scenarios, session, store
-from bench.errors import CannotMeasure
+from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.instruments import Lab
 from bench.records import SCHEMA, Run, Usage
@@ -147,7 +147,9 @@ def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_p
 
 def test_a_server_that_answers_nothing_is_told_once_with_its_log(journal, tmp_path):
     lab, _ = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, latencies_ns=()))
-    experiment.carry_out(journal, lab)
+    with pytest.raises(CannotMeasure, match="hello: nobody gave a right answer in round 1: nothing came"):
+        experiment.carry_out(journal, lab)
+    assert {record.slice.round for record in journal.run.records} == {1}
     assert [(event.contender, event.what) for event in journal.run.events] == [
         (name, "no right answer in a whole slice")
         for name in dict.fromkeys(e.contender for e in journal.run.events)
@@ -179,6 +181,57 @@ def test_a_slice_that_others_disturbed_is_made_up_for_by_a_spare_sweep(journal, 
     members = {"hello": 4, "churn": 3}[void[0].slice.cell.scenario]
     assert len(spare) == members
     assert {step.cell.scenario for step in spare} == {void[0].slice.cell.scenario}
+
+
+class Slow(FakeLoad):
+    """Every connection gets an answer in 300 ms, where that is within the window."""
+
+    def finish(self):
+        each = int((self.step.lead_in_s + self.step.window_s) / 0.3) - int(self.step.lead_in_s / 0.3)
+        answers = Histogram.of([300_000_000] * each * self.step.cell.load.connections)
+        return replace(super().finish(), latency=answers, unfinished=self.step.cell.load.connections)
+
+
+def probing(journal, **changes):
+    changes = {"rounds": 2, "budget_s": 10_000.0, "longest_window_s": 30.0} | changes
+    journal.run = replace(journal.run, plan=replace(journal.run.plan, **changes))
+
+
+def test_answers_are_probed_on_servers_of_their_own_before_the_first_round(journal, tmp_path):
+    probing(journal)
+    lab, diary = lab_with(tmp_path, load=Slow)
+    experiment.carry_out(journal, lab)
+    probes = [at for at, entry in enumerate(diary) if entry.startswith("probe")]
+    first = next(at for at, entry in enumerate(diary) if entry.startswith("measure"))
+    assert "stop" in diary[probes[-1] : first]
+    assert not any("~aa" in diary[at] for at in probes)
+    assert {start.round for start in journal.run.starts} == {1, 2}
+    assert journal.run.rounds == 2
+    counted = [one.slice for one in timed(journal) if one.slice.role in ("measure", "control")]
+    (window_s,) = {step.window_s for step in counted}
+    assert 5 <= window_s < 7  # eighty answers on four connections
+    assert min(step.lead_in_s for step in counted) >= 0.25
+    events = [event.what for event in journal.run.events]
+    assert events[0].startswith("hello, 4 connections: an answer takes up to ")
+    assert len(events) == len(set(events)) == 2
+    assert set(events) <= set(lab.progress.said)
+    assert any(what.startswith("set-up took ") for what in lab.progress.said)
+
+
+def test_what_does_not_fit_the_budget_is_refused_before_the_first_round(journal, tmp_path):
+    probing(journal, rounds=9, budget_s=60.0)
+    lab, _ = lab_with(tmp_path, load=Slow)
+    with pytest.raises(UsageError, match=r"the budget of 60 s is too short for 6 rounds.*budget_s = "):
+        experiment.carry_out(journal, lab)
+    assert {record.slice.role for record in journal.run.records} == {"probe"}
+
+
+def test_windows_that_a_plan_fixes_are_warned_of_before_the_first_sweep(journal, tmp_path):
+    lab, _ = lab_with(tmp_path, load=Slow)
+    experiment.carry_out(journal, lab)
+    said = [what for what in lab.progress.said if "windows of 200 ms are too short" in what]
+    assert said[0].startswith("hello, 4 connections, ")
+    assert len(said) == 2
 
 
 def test_an_interrupted_run_is_kept_and_its_servers_are_stopped(journal, tmp_path):

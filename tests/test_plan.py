@@ -122,3 +122,25 @@ def test_a_mistake_is_told_by_file_and_key(tmp_path, before, after, words):
     root = make_project(tmp_path, plan=PLAN.replace(before, after, 1))
     with pytest.raises(UsageError, match=words):
         plan.read(root, "tiny")
+
+
+def test_windows_may_be_left_to_the_probe(tmp_path):
+    auto = PLAN.replace("window_s = 0.2", 'window_s = "auto"')
+    made = plan.read(make_project(tmp_path / "auto", plan=auto), "tiny")
+    assert (made.window_s, made.lead_in_s, made.longest_window_s) == (0.12, 0.03, 30.0)
+    grown = PLAN.replace("window_s = 0.2", "window_s = 0.2\nlongest_window_s = 8")
+    made = plan.read(make_project(tmp_path / "grown", plan=grown), "tiny")
+    assert (made.window_s, made.lead_in_s, made.longest_window_s) == (0.2, 0.1, 8)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('window_s = "long"', 'window_s: seconds, or "auto"'),
+        ("window_s = 0.2\nlongest_window_s = 0.1", "longest_window_s: must not be less than window_s, 0.2"),
+    ],
+)
+def test_windows_that_make_no_sense_are_refused(tmp_path, line, words):
+    root = make_project(tmp_path / "project", plan=PLAN.replace("window_s = 0.2", line))
+    with pytest.raises(UsageError, match=words):
+        plan.read(root, "tiny")

@@ -305,8 +305,8 @@ def test_what_the_pilot_says_of_a_contender_does_not_matter():
 
 
 def test_the_budget_is_an_end_to_all_rounds():
-    assert rounds_with(replace(AUTO, budget_s=300.0), 0.3) == 15
-    assert rounds_with(replace(AUTO, budget_s=60.0), 0.3) == 9
+    assert rounds_with(replace(AUTO, budget_s=300.0), 0.3) == 14  # of 20 s, after a probe
+    assert rounds_with(replace(AUTO, budget_s=120.0), 0.3) == 6  # the fewest for an interval
 
 
 def test_without_a_budget_nothing_is_settled_by_records():

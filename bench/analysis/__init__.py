@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
-from bench.analysis.caveats import SAME_CORE, caveats_of, same_core
+from bench.analysis.caveats import SAME_CORE, caveats_of, cut_off, same_core
 from bench.analysis.changes import Change, change_of, judged_together
 from bench.analysis.choices import Grounded, grounded
 from bench.analysis.claims import Allowed, ClaimVerdict, Finding, findings
@@ -19,7 +19,7 @@ from bench.analysis.comparisons import (
     noise_floors,
     ranks,
 )
-from bench.analysis.estimates import Arrivals, Row, rows
+from bench.analysis.estimates import Arrivals, Row, rows, unfit
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
 from bench.analysis.revisions import (
@@ -98,6 +98,7 @@ __all__ = [
     "time_changes",
     "told_ms",
     "uncounted",
+    "unfit",
     "utilisation_of",
     "void_of",
     "without_revision",
@@ -134,14 +135,13 @@ class Analysis:
         if void > MOST_VOID * taken:
             return f"{void:,} of {taken:,} slices are void: {_voided_by(self.run, self.rows)}"
         if not any(row.requests for row in self.rows):
-            return "nobody gave a right answer"
+            return cut_off(self.rows) or "nobody gave a right answer"
         return None
 
     @property
     def climbs(self) -> tuple[Comparison, ...]:
         """The top of each ladder relative to its foot."""
-        limited = {row.cell for row in self.rows if row.client_limit}
-        found = climbs(self.run, limited)
+        found = climbs(self.run, unfit(self.rows))
         return tuple(judged(one, self.noise_floors, self.run.plan.margins) for one in found)
 
     @property
@@ -175,13 +175,13 @@ def _voided_by(run: Run, rows: Sequence[Row]) -> str:
 def analyse(run: Run) -> Analysis:
     """Return everything that reports show of *run*."""
     found = rows(run)
-    limited = {row.cell for row in found if row.client_limit}
-    fit = [row.cell for row in found if row.requests and not (row.client_limit or row.is_control)]
-    places, floors = ranks(run, fit), noise_floors(run, limited)
+    known = unfit(found)
+    fit = [row.cell for row in found if row.requests and not (row.unfit or row.is_control)]
+    places, floors = ranks(run, fit), noise_floors(run, known)
     return Analysis(
         run=run,
         rows=tuple(replace(row, rank=places.get(row.cell), caveats=caveats_of(run, row)) for row in found),
-        comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, limited)),
+        comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, known)),
         noise_floors=floors,
         capacities=capacities(run, found),
     )

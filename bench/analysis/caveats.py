@@ -1,7 +1,7 @@
 """Measured reasons to trust a row less, in words."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.bounds import NEAR_CEILING
 from bench.analysis.data import not_put_back
@@ -25,6 +25,7 @@ WRONG = 0.01  # of the answers: beyond it they do not show how long requests wai
 # How `bench.runtime` puts it that a server ended.
 ENDS = re.compile(r"killed|ended|was removed")
 IDLE = 100  # times as much CPU as a worker used: that one was left out
+LONGER_WINDOWS = 'longer windows (window_s = "auto" in the plan) or fewer connections'
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 
@@ -56,12 +57,23 @@ def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
     if row.failed:
         yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
     if row.unfinished and not row.requests and not row.arrivals:
-        yield f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
-    if lives and _cut_short(row):
+        yield (
+            f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
+            f"{f': {LONGER_WINDOWS}' if lives else ''}"
+        )
+    if row.coarse:
+        yield f"not compared: {row.coarse}"
+    elif lives and _cut_short(row):
         of_all = f"{row.in_flight:,.0f} of {row.cell.load.connections}"
         yield (
             f"its answers account for {of_all} requests in flight: "
             "the others wait for about as long as a window, which is too short to tell of them"
+        )
+    elif _counted_twice(row):
+        of_all = f"{row.in_flight:,.0f} requests in flight on {row.cell.load.connections}"
+        yield (
+            f"its answers account for {of_all} connections, more than there can be: "
+            "windows are too short, and count answers to what was sent before them"
         )
     if row.arrivals and row.requests < KEPT_UP * row.arrivals.due:
         share = row.requests / row.arrivals.due
@@ -95,6 +107,25 @@ def _cut_short(row: Row) -> bool:
         return False
     wrong = row.in_flight * row.failed / row.requests  # they took their time too
     return row.in_flight + wrong < ACCOUNTED * row.cell.load.connections
+
+
+def _counted_twice(row: Row) -> bool:
+    """Whether answers account for more than a closed load can keep in flight, by Little's law."""
+    if row.cell.load.kind != "closed" or row.in_flight is None:
+        return False
+    return row.in_flight * ACCOUNTED > row.cell.load.connections
+
+
+def cut_off(rows: Iterable[Row]) -> str | None:
+    """Return why nobody gave a right answer, where none was wrong: they came after their windows."""
+    there = list(rows)
+    waiting = sum(row.unfinished for row in there)
+    if not waiting or any(row.requests or row.failed for row in there):
+        return None
+    return (
+        f"no answer came within its window, {waiting:,} requests were still waiting: none was wrong: "
+        f"{LONGER_WINDOWS}"
+    )
 
 
 def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:

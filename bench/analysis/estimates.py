@@ -17,6 +17,7 @@ from bench.analysis.measures import (
     throughput_rps,
 )
 from bench.analysis.percentiles import Latency
+from bench.analysis.resolution import coarse
 from bench.analysis.stats import Estimate, estimate_of, medians_by_round
 from bench.analysis.steadiness import Steadiness, steadiness
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
@@ -24,6 +25,8 @@ from bench.analysis.workers import imbalance
 from bench.histogram import Histogram
 from bench.model import SAME_AGAIN, Cell, Contender
 from bench.records import Record, Run, Sample
+
+LIMITED = "client-limited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +64,20 @@ class Row:
     utilisation: Utilisation
     ceiling: Ceiling
     client_limit: str | None  # why throughput may be the client's; None: it is not
+    coarse: str | None  # why its windows hold too few answers to compare; None: they do not
     bound_by: Bound | None  # None: nothing was counted
     steadiness: Steadiness | None  # None: nothing was counted
     imbalance: float | None  # CPU of its busiest worker over the least busy one's; None: one, or unknown
     in_flight: float | None  # by Little's law: throughput × mean latency
     rank: int | None = None  # 1 + how many were proven faster; None: unranked
     caveats: tuple[str, ...] = ()
+
+    @property
+    def unfit(self) -> str | None:
+        """What its numbers are, where they are not to be compared; None where they are."""
+        if self.client_limit:
+            return LIMITED
+        return f"too coarse: {self.coarse}" if self.coarse else None
 
     @property
     def failed(self) -> int:
@@ -131,6 +142,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         utilisation=used,
         ceiling=ceiling,
         client_limit=limit,
+        coarse=coarse(counted),
         bound_by=bound_by(used, cores, workers=contender.workers, client_limited=limit is not None)
         if counted
         else None,
@@ -150,3 +162,8 @@ def _arrivals(asked_rps: float | None, samples: Sequence[Sample]) -> Arrivals:
         service=Latency.of(service, unfinished),
         lag=Latency.of(Histogram.merged(sample.lag for sample in samples if sample.lag)),
     )
+
+
+def unfit(found: Iterable[Row]) -> dict[Cell, str]:
+    """Return the cells that are not to be compared, with what their numbers are."""
+    return {row.cell: why for row in found if (why := row.unfit)}

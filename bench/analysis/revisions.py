@@ -1,7 +1,7 @@
 """What a revision did to each contender: times by a test of all cells together, counts as they are."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
@@ -59,15 +59,14 @@ def without_revision(name: str) -> str:
     return name.partition("@")[0]
 
 
-def time_changes(run: Run, limited: Iterable[Cell]) -> tuple[TimeChange, ...]:
+def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
     """Return what became of every cell between the revisions of *run*, A/A twins apart.
 
     Slower holds for all of them together: sign-flips of whole rounds (`families`), with a chance of a false
     alarm of 5 % at most; so does faster. Equivalent: the cell's own interval lies within its margin.
     """
-    cells = set(limited)
-    compared = [one for one in comparisons(run, cells) if not one.cell.contender.endswith(SAME_AGAIN)]
-    floors = noise_floors(run, cells)
+    compared = [one for one in comparisons(run, unfit) if not one.cell.contender.endswith(SAME_AGAIN)]
+    floors = noise_floors(run, unfit)
     told = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
     levels = {side: adjusted_p([_member(run, one, side) for one in told]) for side in SIDES} if told else {}
     judged = {

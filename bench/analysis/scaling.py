@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.comparisons import between
-from bench.analysis.estimates import Row
+from bench.analysis.estimates import Row, unfit
 from bench.analysis.stats import Estimate
 from bench.model import Contender, Load
 from bench.records import Run
@@ -74,12 +74,12 @@ def _alike(run: Run, rows: Iterable[Row]) -> list[list[tuple[Row, Contender]]]:
 
 
 def _scaled(run: Run, alike: Sequence[tuple[Row, Contender]]) -> tuple[Scaled, ...]:
-    limited = {row.cell for row, _ in alike if row.client_limit}
+    known = unfit(row for row, _ in alike)
     first, base = alike[0]
-    own = None if first.client_limit or not first.requests else Estimate(estimate=1.0)
+    own = None if first.unfit or not first.requests else Estimate(estimate=1.0)
     told = [Scaled(row=first, workers=base.workers, base=base.name, base_workers=base.workers, ratio=own)]
     for row, contender in alike[1:]:
-        comparison = between(run, row.cell, base.name, "throughput_rps", limited)
+        comparison = between(run, row.cell, base.name, "throughput_rps", known)
         told.append(
             Scaled(
                 row=row,

@@ -57,7 +57,7 @@ class Duration(click.ParamType[float]):
     type=Duration(),
     default="10m",
     show_default=True,
-    help="about how long to measure; nine rounds at least",
+    help="about how long to measure: fewer sweeps, then six rounds where nine do not fit",
 )
 @click.option(
     "--aa", type=click.Choice(["one", "all"]), default="one", show_default=True, help="base against itself"

@@ -129,10 +129,11 @@ class LocustLoad:
 
     def begin(self, step: Slice) -> tuple[int, int]:
         """Start a slice; return when its counted window opens and closes (`perf_counter_ns`)."""
-        self._tell(do="slice", step=asdict(step), timeout_s=self._timeout_s, drain_s=self._drain_s)
+        drain_s = max(self._drain_s, step.lead_in_s)  # which is as long as an answer takes
+        self._tell(do="slice", step=asdict(step), timeout_s=self._timeout_s, drain_s=drain_s)
         begun = self._reply("begun", within_s=_START_S + _SETUP_S)
         self._step = step
-        self._wait_s = step.lead_in_s + step.window_s + self._drain_s + self._timeout_s + 2 * _GRACE_S
+        self._wait_s = step.lead_in_s + step.window_s + drain_s + self._timeout_s + 2 * _GRACE_S
         self._pids = tuple(begun["pids"])
         return begun["open_ns"], begun["close_ns"]
 

@@ -105,6 +105,9 @@ def _leaders(panel: Panel) -> Iterator[str]:
         limited = _listed([row.stack for row in panel.limited])
         yield f"cannot be told, as {limited} may be limited by the client"
         return
+    if coarse := [row.stack for row in panel.ranked if row.coarse]:
+        yield f"cannot be told, as windows are too short for {_listed(coarse)}"
+        return
     first = [row for row in panel.ranked if row.rank == 1]
     if not first and panel.ranked:
         yield f"{panel.ranked[0].stack}, as far as so few rounds tell"

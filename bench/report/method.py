@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bench.analysis import Analysis
+from bench.loads import spoken
 from bench.records import Run
 from bench.report.panels import Panel
 from bench.report.wording import plural
@@ -40,6 +41,7 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
         f"In a round {plural(plan.sweeps, 'sweep')} over the contenders, in random order (seed {plan.seed}); "
         f"a slice is a lead-in of {plan.lead_in_s:g} s and a counted window of {plan.window_s:g} s."
     )
+    yield from _chosen_windows(run)
     yield f"Warm-up of {plan.warm_up_s:g} s per contender, scenario and round: not counted."
     yield (
         "A slice is void where others used our cores, the client had to wait for its own, the hypervisor or "
@@ -64,3 +66,15 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
         "CPU is user and system time per verified response; memory is the highest seen."
     )
     yield f"Runtime {run.runtime}, started {run.started_at}."
+
+
+def _chosen_windows(run: Run) -> Iterator[str]:
+    """Yield the windows that the probe chose, where they are not the plan's."""
+    chosen = dict.fromkeys(
+        (step.cell.scenario, spoken(step.cell.load), step.window_s)
+        for record in run.records
+        if (step := record.slice).role in ("measure", "control") and step.window_s != run.plan.window_s
+    )
+    if chosen and run.plan.longest_window_s is not None:
+        each = "; ".join(f"{scenario}, {load}: {window_s:g} s" for scenario, load, window_s in chosen)
+        yield f"Where answers take long, a probe before round 1 chose longer windows, and fewer: {each}."

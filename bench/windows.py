@@ -1,0 +1,319 @@
+"""How long windows are, how many sweeps and rounds fit a budget: settled by the probe before round 1. Pure.
+
+Each cell of a closed load is loaded for a moment on servers that are not timed. From the slowest of a group
+follow window, lead-in and warm-up of all its contenders alike; who is faster is not looked at.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+from bench.analysis.resolution import AMPLE, Pace, duration, pace_of, shortfall
+from bench.analysis.stats import FEWEST_FOR_INTERVAL
+from bench.heats import Group
+from bench.loads import spoken
+from bench.model import SAME_AGAIN, Cell, Load, Plan
+from bench.records import Record
+
+PROBE_ROUND = 0
+PROBE_WINDOWS_S = (0.5, 1.0, 3.0, 8.0)  # the next where a cell's answers are not known by the one before
+BARELY = 1.25  # times the fewest answers, in windows that are shortened to fit a budget
+MEAN_LEAD_IN = 1.5  # times the shortest: lead-ins are drawn between once and twice as long
+LATE = 1.1  # of a budget: nothing begins that would end later
+# What comes on top of the load, measured on plan quick (2 cores): the Locust users, readings and resets of a
+# slice; each of the six fresh servers of a round.
+PER_SLICE_S, PER_SERVER_S = 0.03, 0.5
+BUDGETS_S = (30, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2700, 3600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How the contenders of one group are loaded in every round."""
+
+    window_s: float
+    lead_in_s: float  # the shortest
+    warm_up_s: float
+    sweeps: int
+    answer_s: float = 0.0  # the slowest one's, that a slice may have to wait for when its window has closed
+
+    def round_s(self, contenders: int) -> float:
+        """Return how long a round of so many *contenders* takes, without their start."""
+        slice_s = MEAN_LEAD_IN * self.lead_in_s + self.window_s + max(PER_SLICE_S, self.answer_s)
+        warm_up_s = self.warm_up_s and self.warm_up_s + max(PER_SLICE_S, self.answer_s)
+        return contenders * (warm_up_s + self.sweeps * slice_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A plan as it is carried out: what it says, and what the probe settled."""
+
+    timings: Mapping[tuple[str, Load], Timing]  # by scenario and load
+    rounds: int  # with a budget: the fewest
+    round_s: float
+    probe_s: float  # taken by the probe
+    refusal: str | None = None  # why it is not begun
+
+    def of(self, group: Group) -> Timing:
+        """Return the timing of *group*."""
+        return self.timings[group.scenario, group.load]
+
+    @property
+    def total_s(self) -> float:
+        """How long probe and rounds take, about."""
+        return self.probe_s + self.rounds * self.round_s
+
+
+def is_probed(plan: Plan) -> bool:
+    """Whether something of *plan* depends on a probe: its windows, or what fits its budget."""
+    return plan.longest_window_s is not None or plan.budget_s is not None
+
+
+def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the number of each probe (1, 2, …) that *group* needs as far as *records* tell, with for whom."""
+    if group.load.kind != "closed":
+        return
+    taken = _probes(records)
+    due = tuple(name for name in group.contenders if not _is_twin(name, group))
+    for number in range(1, len(PROBE_WINDOWS_S) + 1):
+        if not due:
+            return
+        yield number, due
+        found = {name: taken.get((group.cell(name), number)) for name in due}
+        due = tuple(
+            name for name, record in found.items() if record and _needs_more(plan, pace_of([record]), number)
+        )
+
+
+def course(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Course:
+    """Return how *plan* is carried out, as far as the probes among *records* tell; without any, as written.
+
+    With a budget: as many sweeps as fit with all rounds of the pilot, then as few as six rounds of one sweep,
+    then windows that barely hold enough answers.
+    """
+    kept = [record for record in records if record.slice.role == "probe"]
+    paces = _paces(kept)
+    probe_s = elapsed_s(kept)
+    fewest = min(plan.rounds, FEWEST_FOR_INTERVAL)
+    options = [(AMPLE, sweeps, plan.rounds) for sweeps in range(plan.sweeps, 0, -1)]
+    if kept and plan.budget_s is not None:
+        options += [(AMPLE, 1, rounds) for rounds in range(plan.rounds - 1, fewest - 1, -1)]
+        options += [(BARELY, 1, rounds) for rounds in range(plan.rounds, fewest - 1, -1)]
+    found = _course(plan, groups, paces, kept, probe_s, options[0])
+    if not kept or plan.budget_s is None:
+        return _refused(plan, groups, paces, found)
+    for option in options:
+        found = _course(plan, groups, paces, kept, probe_s, option)
+        if found.total_s <= plan.budget_s:
+            break
+    return _refused(plan, groups, paces, found)
+
+
+def remarks(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Iterator[str]:
+    """Yield what the probes among *records* changed of *plan*, or would have to be changed in it."""
+    kept = [record for record in records if record.slice.role == "probe"]
+    paces, settled = _paces(kept), course(plan, groups, kept)
+    for group in groups:
+        timing = settled.of(group)
+        if (timing.window_s, timing.lead_in_s) != (plan.window_s, plan.lead_in_s):
+            yield (
+                f"{_title(group)}: an answer takes up to {duration(timing.answer_s)}: "
+                f"windows of {duration(timing.window_s)} after {duration(timing.lead_in_s)} and more, "
+                f"{_plural(timing.sweeps, 'sweep')} a round"
+            )
+        yield from _too_short(group, timing, paces)
+    hurried = any(settled.of(group) != _timing(plan, group, paces, AMPLE, plan.sweeps) for group in groups)
+    if plan.budget_s is not None and (hurried or settled.rounds < plan.rounds):
+        sweeps = max(settled.of(group).sweeps for group in groups)
+        yield (
+            f"shortened to fit the budget of {plan.budget_s:.0f} s: {_plural(settled.rounds, 'round')} of "
+            f"{_plural(sweeps, 'sweep')}, about {settled.total_s:.0f} s with {settled.probe_s:.0f} s of probe"
+        )
+
+
+def too_short(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[str]:
+    """Yield how the windows of *group* are too short, told by the warm-ups of round 1 among *records*."""
+    kept = list(records)
+    warm_ups = [one for one in kept if one.slice.role == "warm-up" and one.slice.round == 1]
+    yield from _too_short(group, course(plan, [group], kept).of(group), _paces(warm_ups))
+
+
+def is_last_round(plan: Plan, settled: Course, records: Sequence[Record], number: int, wanted: int) -> bool:
+    """Whether round *number* is the last: of a plan with a budget, *wanted* are as many as it asks for.
+
+    Looks at the clock and at rounds up to *number* alone: it comes out the same when a run is taken up again.
+    """
+    if plan.budget_s is None:
+        return number >= plan.rounds
+    until = [record for record in records if record.slice.round <= number]
+    if number >= min(settled.rounds, FEWEST_FOR_INTERVAL):
+        begun = len({record.slice.round for record in until if record.slice.round > PROBE_ROUND})
+        passed_s = elapsed_s(until)
+        a_round_s = (passed_s - settled.probe_s) / begun if begun else settled.round_s
+        if passed_s + a_round_s > LATE * plan.budget_s:
+            return True
+    return number >= max(settled.rounds, wanted)
+
+
+def has_time_for_spares(plan: Plan, settled: Course, records: Sequence[Record], number: int) -> bool:
+    """Whether the rounds after round *number* fit the budget of *plan* if it takes longer."""
+    if plan.budget_s is None:
+        return True
+    return elapsed_s(records) + (settled.rounds - number) * settled.round_s <= plan.budget_s
+
+
+def elapsed_s(records: Sequence[Record]) -> float:
+    """Return the seconds from when the first server began to start to the end of the last of *records*."""
+    if not records:
+        return 0.0
+    first = records[0]
+    return max(map(_end_s, records)) - (first.started_s - first.waited_s)
+
+
+def _course(
+    plan: Plan,
+    groups: Sequence[Group],
+    paces: Mapping[Cell, Pace],
+    probes: Sequence[Record],
+    probe_s: float,
+    option: tuple[float, int, int],
+) -> Course:
+    ample, sweeps, rounds = option
+    timings = {(group.scenario, group.load): _timing(plan, group, paces, ample, sweeps) for group in groups}
+    round_s = sum(timings[group.scenario, group.load].round_s(len(group.contenders)) for group in groups)
+    return Course(
+        timings=timings, rounds=rounds, round_s=round_s + _starts_s(groups, probes), probe_s=probe_s
+    )
+
+
+def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, sweeps: int) -> Timing:
+    """Return the timing of *group*: the plan's, or what the slowest of its contenders needs.
+
+    Where windows are longer there are fewer sweeps, so that as much time is counted as the plan counts. One
+    for which no window is long enough does not count: the others need not wait for what is not compared.
+    """
+    found = [paces[cell] for name in group.contenders if (cell := group.cell(name)) in paces]
+    window_s, lead_in_s, warm_up_s = plan.window_s, plan.lead_in_s, plan.warm_up_s
+    longest_s = plan.longest_window_s
+    if longest_s is not None:
+        found = [pace for pace in found if pace.window_s(ample=1.0) <= longest_s] or found
+    answer_s = max((pace.answer_s for pace in found), default=0.0)
+    if longest_s is not None and not all(_suffices(pace, window_s, lead_in_s) for pace in found):
+        asked_s = max(pace.window_s(ample) for pace in found)
+        window_s = max(window_s, min(longest_s, asked_s))
+        lead_in_s = max(lead_in_s, ceil(100 * answer_s) / 100)
+        warm_up_s = warm_up_s and max(warm_up_s, 2 * lead_in_s)
+        sweeps = min(sweeps, max(1, round(plan.sweeps * plan.window_s / window_s)))
+    return Timing(
+        window_s=window_s, lead_in_s=lead_in_s, warm_up_s=warm_up_s, sweeps=sweeps, answer_s=answer_s
+    )
+
+
+def _suffices(pace: Pace, window_s: float, lead_in_s: float) -> bool:
+    return pace.suffices(window_s, MEAN_LEAD_IN * lead_in_s)
+
+
+def _refused(plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course) -> Course:
+    """Return *found* with why it is not begun, if it is not."""
+    return replace(found, refusal=next(_reasons(plan, groups, paces, found), None))
+
+
+def _reasons(plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course) -> Iterator[str]:
+    for group in groups if plan.baseline and plan.longest_window_s is not None else ():
+        timing = found.of(group)
+        for name in group.contenders:
+            pace = paces.get(group.cell(name))
+            if pace and not pace.answers and pace.observed_s >= PROBE_WINDOWS_S[-1]:
+                yield (
+                    f"{_title(group)}: {name} gave no answer within {duration(pace.observed_s)}: nothing can "
+                    f"be measured of it: {_fewer_connections(plan)}, or a faster request"
+                )
+            elif pace and pace.answers and not _suffices(pace, timing.window_s, timing.lead_in_s):
+                yield (
+                    f"{_title(group)}: an answer of {name} takes {duration(pace.answer_s)}, which needs "
+                    f"windows of {duration(pace.window_s(BARELY))}, not {duration(timing.window_s)}: "
+                    f"{_fewer_connections(plan)}"
+                )
+    if plan.budget_s is not None and paces and found.total_s > LATE * plan.budget_s:
+        slowest = max(groups, key=lambda group: found.of(group).answer_s)
+        timing = found.of(slowest)
+        scenarios = len({group.scenario for group in groups})
+        yield (
+            f"the budget of {plan.budget_s:.0f} s is too short for {found.rounds} rounds, the fewest for an "
+            f"interval: an answer in {_title(slowest)} takes up to {duration(timing.answer_s)}, windows "
+            f"{duration(timing.window_s)}: it needs about {found.total_s:.0f} s: "
+            f"{_larger_budget(plan, found.total_s)}"
+            f"{', or fewer scenarios (--scenario)' if scenarios > 1 else ''}, or {_fewer_connections(plan)}"
+        )
+
+
+def _larger_budget(plan: Plan, needed_s: float) -> str:
+    enough_s = next((one for one in BUDGETS_S if one >= needed_s), ceil(needed_s / 3600) * 3600)
+    if not plan.baseline:
+        return f"budget_s = {enough_s}"
+    return f"--budget {enough_s // 60}m" if enough_s % 60 == 0 else f"--budget {enough_s}s"
+
+
+def _fewer_connections(plan: Plan) -> str:
+    return "fewer connections (loads in plans/ci.toml)" if plan.baseline else "fewer connections"
+
+
+def _too_short(group: Group, timing: Timing, paces: Mapping[Cell, Pace]) -> Iterator[str]:
+    """Yield how far the windows of *group* are too short for the slowest of its contenders, if they are."""
+    found = {name: paces[cell] for name in group.contenders if (cell := group.cell(name)) in paces}
+    poor = {
+        name: pace
+        for name, pace in found.items()
+        if not _suffices(pace, timing.window_s, timing.lead_in_s) or not pace.answers
+    }
+    if poor:
+        name = max(poor, key=lambda one: poor[one].answer_s)
+        yield f"{_title(group)}, {name}: {shortfall(poor[name], timing.window_s)}; as it is there is no ratio"
+
+
+def _needs_more(plan: Plan, pace: Pace | None, number: int) -> bool:
+    """Whether a cell is to be probed for longer; where windows would be longer, that is looked at twice."""
+    if pace is None:
+        return False
+    doubtful = plan.longest_window_s is not None and number == 1
+    return not pace.is_known or (doubtful and not _suffices(pace, plan.window_s, plan.lead_in_s))
+
+
+def _is_twin(name: str, group: Group) -> bool:
+    """Whether *name* is another of *group* once more, which has been probed with that one."""
+    original = name.removesuffix(SAME_AGAIN)
+    return original != name and original in group.contenders
+
+
+def _probes(records: Iterable[Record]) -> dict[tuple[Cell, int], Record]:
+    return {
+        (record.slice.cell, record.slice.sweep): record for record in records if record.slice.role == "probe"
+    }
+
+
+def _paces(records: Iterable[Record]) -> dict[Cell, Pace]:
+    """Return the pace of each cell in the last of its *records*."""
+    last = {record.slice.cell: record for record in records}
+    return {cell: pace for cell, record in last.items() if (pace := pace_of([record]))}
+
+
+def _starts_s(groups: Sequence[Group], probes: Sequence[Record]) -> float:
+    """Return how long the servers of a round take to start: as long as those of the probe, else about."""
+    heats = dict.fromkeys(group.heat for group in groups)
+    first: dict[tuple[str, ...], Record] = {}
+    for record in probes:
+        for heat in heats:
+            if record.slice.cell.contender in heat:
+                first.setdefault(heat, record)
+    return sum(first[heat].waited_s if heat in first else len(heat) * PER_SERVER_S for heat in heats)
+
+
+def _end_s(record: Record) -> float:
+    return record.started_s + record.slice.lead_in_s + record.slice.window_s
+
+
+def _title(group: Group) -> str:
+    return f"{group.scenario}, {spoken(group.load)}"
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
