@@ -37,7 +37,7 @@ from bench.analysis.trends import Point, Track, Trend
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
-from bench.analysis.workers import UNEVEN, cores_told, process_changes, server_cores
+from bench.analysis.workers import UNEVEN, cores_told, process_changes, processes_of, server_cores
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
@@ -164,9 +164,17 @@ def analyse(run: Run) -> Analysis:
     limited = {row.cell for row in found if row.client_limit}
     fit = [row.cell for row in found if row.requests and not (row.client_limit or row.is_control)]
     places, floors = ranks(run, fit), noise_floors(run, limited)
+    processes = {one.name: processes_of(run, one) for one in run.contenders}
     return Analysis(
         run=run,
-        rows=tuple(replace(row, rank=places.get(row.cell), caveats=caveats_of(run, row)) for row in found),
+        rows=tuple(
+            replace(
+                row,
+                rank=places.get(row.cell),
+                caveats=caveats_of(run, row, processes.get(row.cell.contender)),
+            )
+            for row in found
+        ),
         comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, limited)),
         noise_floors=floors,
         capacities=capacities(run, found),
