@@ -25,7 +25,8 @@ class Processes:
 
     A quarter of the slices had *most* or more, a quarter had *least* or fewer. *whole*: the most that had
     a part in any round in which each declared worker could have had one, or None; *some*: in any
-    round. *up*: the most that were there, idle or not. *ended*: the share of CPU that was used by processes that ended in a window.
+    round. *up*: the most that were there, idle or not. *ended*: the share of CPU that was used by processes
+    that ended in a window.
     """
 
     declared: int
