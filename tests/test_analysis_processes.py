@@ -94,6 +94,11 @@ def test_workers_that_few_connections_leave_idle_are_there_all_the_same():
     assert odd(served(idle, workers=4, connections=2)) == []
 
 
+def test_with_few_connections_too_workers_that_are_not_there_are_missed():
+    run = served({1: MASTER, 2: 0.5}, workers=4, connections=2)
+    assert odd(run) == ["1 process did its work, workers = 4 is declared: its numbers are of 1"]
+
+
 def test_workers_that_share_unevenly_count_all():
     run = served(lambda step: {1: MASTER, 2: 0.6, 3: 0.3, 4: 0.2, 5: 0.1, 6: 0.08 if step.sweep else 0.0})
     assert odd(run) == ["5 processes did its work, workers = 1 is declared: its numbers are of 5"]

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from bench.observe.observer import ProcessObserver
-from bench.observe.usage import Clocks, ignores_children, used_between
+from bench.observe.usage import STEPS_S, Clocks, ignores_children, used_between
 from bench.records import ENDED
 
 pytestmark = pytest.mark.skipif(
@@ -121,7 +121,7 @@ def test_cpu_per_request_of_processes_that_ended_is_within_a_tenth_of_the_truth(
     moments, used = books()
     first, last = bisect_left(moments, opens_ns), bisect_right(moments, closes_ns) - 1
     true_rate = (used[last] - used[first]) / (moments[last] - moments[first]) * 1e9
-    assert usage.server_cpu_s / usage.elapsed_s == pytest.approx(true_rate, rel=0.1)
+    assert usage.server_cpu_s / usage.elapsed_s == pytest.approx(true_rate, rel=0.1, abs=STEPS_S / 1.5)
     assert usage.by_process_s[ENDED] > 0.5 * usage.server_cpu_s
     assert sum(usage.by_process_s.values()) == pytest.approx(usage.server_cpu_s)
 
@@ -137,7 +137,7 @@ def test_the_coarse_clock_errs_to_both_sides_alike(served):
     moments, used = books()
     at = [used[bisect_left(moments, edge)] for edge in edges]
     true_s = sum(closed - opened for opened, closed in list(pairwise(at))[::2])
-    assert measured_s == pytest.approx(true_s, rel=0.1)
+    assert measured_s == pytest.approx(true_s, rel=0.1, abs=STEPS_S * 12**0.5)  # where others take the core
 
 
 def test_without_processes_that_end_nothing_comes_from_the_coarse_clock(served):

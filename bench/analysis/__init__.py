@@ -39,7 +39,7 @@ from bench.analysis.trends import Point, Track, Trend
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
-from bench.analysis.workers import UNEVEN, cores_told, process_changes, server_cores
+from bench.analysis.workers import UNEVEN, cores_told, process_changes, processes_of, server_cores
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
@@ -175,13 +175,21 @@ def _voided_by(run: Run, rows: Sequence[Row]) -> str:
 def analyse(run: Run) -> Analysis:
     """Return everything that reports show of *run*."""
     found = rows(run)
-    known = unfit(found)
+    kept_out = unfit(found)
     fit = [row.cell for row in found if row.requests and not (row.unfit or row.is_control)]
-    places, floors = ranks(run, fit), noise_floors(run, known)
+    places, floors = ranks(run, fit), noise_floors(run, kept_out)
+    processes = {one.name: processes_of(run, one) for one in run.contenders}
     return Analysis(
         run=run,
-        rows=tuple(replace(row, rank=places.get(row.cell), caveats=caveats_of(run, row)) for row in found),
-        comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, known)),
+        rows=tuple(
+            replace(
+                row,
+                rank=places.get(row.cell),
+                caveats=caveats_of(run, row, processes.get(row.cell.contender)),
+            )
+            for row in found
+        ),
+        comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, kept_out)),
         noise_floors=floors,
         capacities=capacities(run, found),
     )

@@ -13,7 +13,6 @@ from bench.analysis.workers import (
     Processes,
     cores_told,
     other_than_declared,
-    processes_of,
     server_cores,
 )
 from bench.model import Contender
@@ -29,10 +28,12 @@ LONGER_WINDOWS = 'longer windows (window_s = "auto" in the plan) or fewer connec
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 
-def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
-    """Return what a reader must know before using *row*, what concerns the row alone first."""
+def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ...]:
+    """Return what a reader must know before using *row*, what concerns the row alone first.
+
+    *processes* are those of its contender.
+    """
     contender = next(one for one in run.contenders if one.name == row.cell.contender)
-    processes = processes_of(run, contender)
     return (
         *_of_ends(run, contender),
         *_of_row(row, lives=not any(_ends(run, contender))),

@@ -126,12 +126,13 @@ def count_changes(run: Run) -> tuple[CountChange, ...]:
 
 def _statements(run: Run) -> Iterator[CountChange]:
     counted = {(one.contender, one.exchange): one for one in run.queries}
+    seen = {one.contender for one in run.queries if one.statements}
     for (name, exchange), head in counted.items():
         reference = run.plan.reference_of(name)
         base = counted.get((reference, exchange))
         if base is None or reference == name or name.endswith(SAME_AGAIN):
             continue
-        if base.per_request is None or head.per_request is None or (base.unseen and head.unseen):
+        if base.per_request is None or head.per_request is None or not seen & {name, reference}:
             continue
         if base.counted_by == head.counted_by:
             yield CountChange(
@@ -166,8 +167,9 @@ def uncounted(run: Run) -> Iterator[str]:
         elif len(ways) > 1:
             ways_of = " in the base, by ".join(str(of[0].counted_by) for of in (base, head))
             yield f"SQL statements are not compared for {which}: counted by {ways_of} in the head."
-        elif all(one.unseen for one in (*base, *head)):
-            yield f"SQL statements of {which}: none was seen in any driver that is counted; none is compared."
+        elif not any(one.statements for one in (*base, *head)):
+            where = "its PostgreSQL" if "PostgreSQL" in ways else "any driver that is counted"
+            yield f"SQL statements of {which}: none was seen in {where}; none is compared."
         for one in (*base, *head):
             if one.counted_by and one.per_request is None:
                 why = f"{one.failed:,} requests failed" if one.failed else "no request was answered in time"

@@ -24,14 +24,16 @@ class Processes:
     """How many processes did the work of a contender's servers at once, in the cell in which most did.
 
     A quarter of the slices had *most* or more, a quarter had *least* or fewer. *whole*: the most that had
-    a part in any round in which each declared worker could have had one, or None. *up*: the most that were
-    there, idle or not. *ended*: the share of CPU that was used by processes that ended in a window.
+    a part in any round in which each declared worker could have had one, or None; *some*: in any
+    round. *up*: the most that were there, idle or not. *ended*: the share of CPU that was used by processes
+    that ended in a window.
     """
 
     declared: int
     least: int
     most: int
     whole: int | None
+    some: int
     up: int
     ended: float
 
@@ -45,8 +47,9 @@ class Processes:
         """How many did the work, where that is fewer than are declared; None: as many, or not known."""
         if self.come_and_go:
             return None
-        worked = min(self.up, self.declared if self.whole is None else self.whole)
-        return worked if worked < self.declared else None
+        if self.whole is not None:
+            return self.whole if self.whole < self.declared else None
+        return self.some if 0 < self.some <= self.up < self.declared else None
 
 
 def processes_of(run: Run, contender: Contender) -> Processes | None:
@@ -69,6 +72,7 @@ def processes_of(run: Run, contender: Contender) -> Processes | None:
         least=max(one[(len(one) - 1) // 4] for one in counts),
         most=max(one[-1 - (len(one) - 1) // 4] for one in counts),
         whole=max(map(_served, _by_round(ample)), default=None),
+        some=max(map(_served, _by_round(records)), default=0),
         up=max(len(record.usage.by_process_s.keys() - {ENDED}) for record in records),
         ended=ended_s / used_s if used_s > 0 else 0.0,
     )

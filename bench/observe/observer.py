@@ -64,7 +64,8 @@ class ProcessObserver:
     def _whole(self, before: Clocks, after: Clocks, by_process: Mapping[str, float]) -> float | None:
         """Return what all processes used; None where none is left, or what some used is in no clock."""
         if gone(before, after) or after.live.keys() - before.live.keys():
-            self._losing.update(pid for pid in after.live if ignores_children(pid))
+            parents = [pid for pid in after.live if pid == next(iter(before.live), None) or below([pid])]
+            self._losing.update(filter(ignores_children, parents))
         if self._losing & after.live.keys():
             return None
         return max(0.0, sum(by_process.values())) if after.live else None

@@ -69,7 +69,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "noise floor": "what the A/A pair of the run shows",
         "caveat": "a measured reason to trust a cell less",
         "void": "a slice left out on evidence that does not look at its result",
-        "statement": "one SQL command as PostgreSQL or a driver in the server counts it, transaction commands included",
+        "statement": (
+            "one SQL command as PostgreSQL or a driver in the server counts it, transaction commands included"
+        ),
         "failure": "the contender answered wrongly or not at all; a result",
         "margin": "a change too small to act on; the plan's",
         "tie": "a ratio whose interval contains 1: nobody could tell the two apart",

@@ -82,6 +82,7 @@ class Books:
 
     def begin(self) -> None:
         """Open a file of this process's own: anew after a fork."""
+        self.pid = os.getpid()
         self.file = os.path.join(self.folder, f"{os.getpid()}.{os.urandom(4).hex()}")
         self.numbers: dict[str, int] = {}
         self.next = itertools.count(1)
@@ -100,6 +101,8 @@ class Books:
     def saw(self, driver: str, text: object, tokens: re.Pattern[str]) -> None:
         """Count one execution of the statement *text*."""
         with suppress(Exception):  # whatever it is, it is not the server's fault
+            if self.pid != os.getpid():  # forked by other than Python
+                self.begin()
             if isinstance(text, (bytes, bytearray)):
                 text = bytes(text).decode("utf-8", "replace")
             shaped = shape(str(text), tokens)
