@@ -125,7 +125,8 @@ class Analysis:
     def invalid(self) -> str | None:
         """Why there is no number to use; None where there is."""
         if self.run.ended == "failed":
-            return "the run failed"
+            last = [event.what for event in self.run.events[-1:] if event.contender is None]
+            return ": ".join(["the run failed", *last])
         void = sum(sum(row.voids.values()) for row in self.rows)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:

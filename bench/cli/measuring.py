@@ -7,13 +7,13 @@ from rich.console import Console
 
 from bench import contenders, lab, narrowing, plan, progress, session, verification
 from bench.analysis import analyse
+from bench.cli.waiting import machines_turn, wait_option
 from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.preview import preview
 from bench.report.page import write_report
 from bench.report.tables import print_run
 from bench.runtime import external
-from bench.runtime.turns import turn
 from bench.store import Journal
 
 SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
@@ -34,6 +34,7 @@ RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 @click.option("--load-bind", metavar="HOST:PORT", help="wait there for load workers of other machines")
 @click.option("--load-expect", type=click.IntRange(min=1), metavar="N", help="so many of them")
 @click.option("--target", metavar="URL", help="ask this server, which is not ours, in place of contenders")
+@wait_option
 def run(
     plan_name: str | None,
     only: tuple[str, ...],
@@ -46,6 +47,7 @@ def run(
     load_bind: str | None,
     load_expect: int | None,
     target: str | None,
+    wait: float | None,
 ) -> None:
     """Carry out a plan (quick by default): the table, and a folder with run.json and the report."""
     root = contenders.find_project(Path.cwd())
@@ -53,7 +55,7 @@ def run(
     if resume:
         if any((plan_name, only, asked, rounds, out, dry_run, target)):
             raise UsageError("--resume goes on with a run as it was begun: leave plan and options out")
-        with turn():
+        with machines_turn(wait):
             _carry_out(root, session.take_up(root, resume), away)
         return
     if target and only:
@@ -66,7 +68,7 @@ def run(
         if refused := session.refusal(begun, away):
             click.echo(f"it cannot be measured here: {refused}")
         return
-    with turn():
+    with machines_turn(wait):
         journal = session.open_journal(begun, root / "results", out)
         say_runtime(begun.runtime, why)
         _carry_out(root, journal, away)
@@ -118,8 +120,9 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
         memory = lab.memory_of(root, name)
         for outcome in verification.verify(chosen, opened, memory, fresh=True, thorough=thorough):
             generated = f", {outcome.generated:,} generated requests" if thorough else ""
-            held = f", {outcome.checks} checks{generated}" if outcome.outcome != "skipped" else ""
-            shown.note(f"{outcome.contender}: {outcome.outcome}{held}")
+            held = f", {outcome.checks} checks{generated}" if outcome.checks else ""
+            starts = "starts, " if outcome.outcome == "no checks" else ""
+            shown.note(f"{outcome.contender}: {starts}{outcome.outcome}{held}")
             outcomes.append(outcome)
     if as_json:
         click.echo(to_json(outcomes))
