@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bench.addresses import spoken
 from bench.errors import CannotMeasure
 from bench.model import Ready
-from bench.runtime.ports import HOST, is_free, listened, listens, reaches
+from bench.runtime.ports import HOST, is_free, listened, listens, reaches, sockets_of_files
 from bench.runtime.servers import ProcessServer
 
 LIMIT_S = 30.0
@@ -20,6 +20,7 @@ POLL_S = 0.02
 LOOK_S = 0.5  # how often it is looked at where a server listens: that reads the system's table of sockets
 MAY_PASS = (408, 425, 429)  # of 4xx
 
+ENDED_WELL = "ended with exit status 0"  # as one does that goes on in the background
 TAKEN = re.compile(r"already in use|connection in use|EADDRINUSE", re.IGNORECASE)
 # How programs report a variable that is missing: Python, pydantic-settings, Django and its helpers, shells.
 UNSET = (
@@ -117,8 +118,9 @@ def _elsewhere(server: ProcessServer) -> Iterator[str]:
 
 def _of_the_end(server: ProcessServer, ended: str) -> str:
     line = server.child.telling_line()
+    done = "; a server has to stay in the foreground" if ended == ENDED_WELL else ""
     return (
-        f"{server.contender.name} {ended} before it was ready ({line})"
+        f"{server.contender.name} {ended} before it was ready ({line}){done}"
         f"{_of_the_port(server, line)}{_of_the_environment(line)}: see {server.child.log}"
     )
 
@@ -161,6 +163,11 @@ def _remedy(server: ProcessServer, how: Ready, seen: _Seen) -> str:
         where = " and ".join(seen.elsewhere[:2])
         return (
             f"it listens on {where}, not on {spoken(server.address)}, which it was given: "
+            f"use {{host}} and {{port}} in its command; {longer}"
+        )
+    if status is None and (paths := sockets_of_files(server.pids())):
+        return (
+            f"it listens on no port, though on {paths[0]}, a socket that no request reaches here: "
             f"use {{host}} and {{port}} in its command; {longer}"
         )
     if status is None or status in MAY_PASS or status >= 500:
