@@ -30,6 +30,7 @@ THOROUGH_TIMEOUT_S = 3600
 PLUGIN = "bench.check_options"  # by name: this process needs no pytest
 NO_TESTS = 5  # pytest's exit status where there was none
 SETTINGS = ("pytest.ini", "pytest.toml", ".pytest.ini")  # pytest's own, by their rank
+ENDED = "its server did not outlive the checks"
 OUTPUT, REPORT = "output.txt", "checks.xml"  # in the folder of each
 
 
@@ -135,11 +136,16 @@ def _hold(
         return [_with_end(outcome, servers[outcome.contender]) for outcome in outcomes]
 
 
+def reason(failed: Verification) -> str:
+    """Return in how far a contender *failed*, for a line that names it."""
+    return ENDED if failed.differences[0].startswith(ENDED) else "unlike the contract"
+
+
 def _with_end(outcome: Verification, server: Server) -> Verification:
     """Return *outcome*, failed and with that first where the *server* has ended: the rest follows from it."""
     if not (how := server.ended()):
         return outcome
-    why = f"its server did not outlive the checks: {how} ({telling_line(server.log_tail())})"
+    why = f"{ENDED}: {how} ({telling_line(server.log_tail())})"
     return replace(outcome, outcome="failed", differences=(why, *outcome.differences))
 
 

@@ -1,5 +1,6 @@
 """`bench run` and `bench verify`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from bench.cli.waiting import machines_turn, wait_option
 from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.preview import preview
+from bench.records import Verification
 from bench.report.page import write_report
 from bench.report.tables import print_run
 from bench.runtime import external
@@ -86,9 +88,17 @@ def _carry_out(root: Path, journal: Journal, away: session.Elsewhere) -> None:
             click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
     if reason := analyse(journal.run).invalid:
         raise CannotMeasure(f"not valid: {reason}: see {journal.folder}")
-    unequal = [known.contender for known in journal.run.verifications if known.outcome == "failed"]
-    if unequal:
-        raise CannotMeasure(f"not timed, unlike the contract: {', '.join(unequal)}; `bench verify` says how")
+    if unequal := _by_reason(journal.run.verifications):
+        raise CannotMeasure(f"not timed, {unequal}; `bench verify` says how")
+
+
+def _by_reason(outcomes: Sequence[Verification]) -> str:
+    """Return who failed, by in how far; nothing where nobody did."""
+    found: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.outcome == "failed":
+            found.setdefault(verification.reason(outcome), []).append(outcome.contender)
+    return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in found.items())
 
 
 def _write_report(journal: Journal) -> None:
@@ -133,9 +143,8 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
                 click.echo(f"{outcome.contender}: {skipped}{difference}")
             if (more := len(outcome.differences) - SHOWN) > 0:
                 click.echo(f"{outcome.contender}: … and {more} more; --json has all")
-    failed = [outcome.contender for outcome in outcomes if outcome.outcome == "failed"]
-    if failed:
-        raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")
+    if failed := _by_reason(outcomes):
+        raise CannotMeasure(f"{failed}; what was found is above")
     if all(outcome.outcome == "skipped" for outcome in outcomes):
         raise CannotMeasure("nobody was held against the contract; the remedies are above")
 
