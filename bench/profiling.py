@@ -16,7 +16,7 @@ from bench.profiles import Profile, Sampled, Window, all_samples, one_window
 from bench.runtime import Server
 from bench.runtime.placement import pinned
 from bench.slices import ask
-from bench.verification import verify
+from bench.verification import reason, verify
 
 WARM_UP_S = 2.0
 LEAD_IN_S = 0.1
@@ -82,7 +82,7 @@ def _verified(contenders: Sequence[Contender], lab: Lab) -> None:
     for told in verify(contenders, lab.runtime, lab.memory):
         if told.outcome == "failed":
             raise CannotMeasure(
-                f"not profiled, unlike the contract: {told.contender}: {told.differences[0]}; "
+                f"not profiled, {reason(told)}: {told.contender}: {told.differences[0]}; "
                 f"`bench verify {told.contender}` says all"
             )
 

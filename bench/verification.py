@@ -22,11 +22,16 @@ from bench.errors import CannotMeasure
 from bench.inventory import inventory
 from bench.model import Contender
 from bench.records import Verification
-from bench.runtime import Runtime
+from bench.runtime import Runtime, Server
+from bench.runtime.logs import telling_line
 
 TOGETHER = 6  # contenders whose servers are up, and whose checks run, at once: those of plan quick
 TIMEOUT_S = 300
 THOROUGH_TIMEOUT_S = 3600
+PLUGIN = "bench.check_options"  # by name: this process needs no pytest
+NO_TESTS = 5  # pytest's exit status where there was none
+SETTINGS = ("pytest.ini", "pytest.toml", ".pytest.ini")  # pytest's own, by their rank
+ENDED = "its server did not outlive the checks"
 OUTPUT, REPORT = "output.txt", "checks.xml"  # in the folder of each
 
 
@@ -42,8 +47,8 @@ def verify(
 
     One that *runtime* lacks something for is skipped. Each other has a server of its own; one that has the
     content of another held with it shares the outcome. *memory* is the folder of remembered passes; *fresh*
-    does not look there; *thorough* sends generated requests as well. Raises CannotMeasure where a server does
-    not start, a service dies or the checks themselves are broken.
+    does not look there, and starts those without checks, too; *thorough* sends generated requests as well.
+    Raises CannotMeasure where a server does not start, a service dies or the checks themselves are broken.
     """
     held = [one for one in servable(contenders, runtime) if _checks(one).is_dir()]
     keys = content_keys(held, thorough=thorough)
@@ -54,7 +59,8 @@ def verify(
         for one in together:
             if (file := files.get(one.name)) and (fresh or not file.exists()):
                 unknown.setdefault(file, one)
-        outcomes = _hold(list(unknown.values()), runtime, thorough=thorough) if unknown else []
+        bare = [one for one in servable(together, runtime) if fresh and one.name not in files]
+        outcomes = _hold(list(unknown.values()), bare, runtime, thorough=thorough) if unknown or bare else []
         found = dict(zip(unknown, outcomes, strict=True))
         _remember(found)
         for one in together:
@@ -105,12 +111,17 @@ def _outcome(contender: Contender, file: Path | None, found: Mapping[Path, Verif
     return replace(known, contender=contender.name, remembered=not asked_now)
 
 
-def _hold(contenders: Sequence[Contender], runtime: Runtime, *, thorough: bool) -> list[Verification]:
-    """Hold *contenders* against their checks, all at once: a check mostly waits for its server."""
+def _hold(
+    contenders: Sequence[Contender], bare: Sequence[Contender], runtime: Runtime, *, thorough: bool
+) -> list[Verification]:
+    """Hold *contenders* against their checks, all at once: a check mostly waits for its server.
+
+    Those that are *bare* have none; they only have to start.
+    """
     timeout_s = THOROUGH_TIMEOUT_S if thorough else TIMEOUT_S
     with (
         tempfile.TemporaryDirectory(prefix="bench-checks-") as scratch,
-        runtime.serve(contenders, hash_seed=0, timed=False) as servers,
+        runtime.serve([*contenders, *bare], hash_seed=0, timed=False) as servers,
         ExitStack() as running,
     ):
         deadline = time.monotonic() + timeout_s
@@ -123,7 +134,20 @@ def _hold(contenders: Sequence[Contender], runtime: Runtime, *, thorough: bool) 
             asked.append((contender, folder, running.enter_context(_running(command, folder))))
         outcomes = [_finished(*one, deadline=deadline, timeout_s=timeout_s) for one in asked]
         runtime.check()  # a service that has died makes a contender fail that is not to blame
-        return outcomes
+        return [_with_end(outcome, servers[outcome.contender]) for outcome in outcomes]
+
+
+def reason(failed: Verification) -> str:
+    """Return in how far a contender *failed*, for a line that names it."""
+    return ENDED if failed.differences[0].startswith(ENDED) else "unlike the contract"
+
+
+def _with_end(outcome: Verification, server: Server) -> Verification:
+    """Return *outcome*, failed and with that first where the *server* has ended: the rest follows from it."""
+    if not (how := server.ended()):
+        return outcome
+    why = f"{ENDED}: {how} ({telling_line(server.log_tail())})"
+    return replace(outcome, outcome="failed", differences=(why, *outcome.differences))
 
 
 @contextmanager
@@ -153,6 +177,8 @@ def _finished(
             f"with `bench verify {contender.name}`"
         ) from error
     report = folder / REPORT
+    if status == NO_TESTS:
+        return Verification(contender=contender.name, outcome="no checks")
     if status not in (0, 1) or not report.exists():
         said = (folder / OUTPUT).read_text(errors="replace")
         raise CannotMeasure(f"apps/checks is broken: {_complaint(said)}")
@@ -161,14 +187,25 @@ def _finished(
 
 def _command(contender: Contender, url: str, folder: Path, *, thorough: bool) -> list[str]:
     checks = _checks(contender)
-    command = [sys.executable, "-m", "pytest", "-q", "-c", str(checks / "pytest.ini"), str(checks)]
-    command += ["--url", url, "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", str(_settings(checks, folder)), str(checks)]
+    command += ["--rootdir", str(checks), "--confcutdir", str(checks), "-p", PLUGIN]
+    command += [f"--url={url}", "-p", "no:cacheprovider"]
     command += ["--junitxml", str(folder / REPORT), "--basetemp", str(folder / "pytest")]
     if contender.scenarios is not None:
-        command += ["--scenarios", ",".join(contender.scenarios)]
+        command += [f"--scenarios={','.join(contender.scenarios)}"]
     if not contender.keep_alive:
         command += ["--no-keep-alive"]
     return [*command, "--thorough"] if thorough else command
+
+
+def _settings(checks: Path, folder: Path) -> Path:
+    """Return the settings of *checks*, or of ours in *folder*: never those of a project around them."""
+    own = [name for name in SETTINGS if (checks / name).is_file()]
+    if own:
+        return checks / own[0]
+    ours = folder / SETTINGS[0]
+    ours.write_text("[pytest]\naddopts = --tb=short\n")
+    return ours
 
 
 def _read_report(contender: Contender, report: Path) -> Verification:

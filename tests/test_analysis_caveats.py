@@ -169,3 +169,35 @@ def test_a_server_that_refuses_or_has_ended_is_not_taken_for_one_that_keeps_requ
 def test_a_limit_that_all_was_held_to_concerns_every_row(clean):
     run = replace(clean, fingerprint={"limits": {"caveats": ["2.5 cores' worth"]}})
     assert [row.caveats for row in analyse(run).rows] == [("2.5 cores' worth",)] * 2
+
+
+def test_a_run_without_a_number_names_first_whose_server_ended(clean):
+    died = Event(at_s=1.0, what="killed by signal 9", contender="flask")
+    silent = with_records(clean, lambda one: replace(one, sample=replace(one.sample, latency=Histogram())))
+    assert analyse(replace(silent, events=(died,))).invalid == (
+        "flask: its server ended (killed by signal 9); nobody gave a right answer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (
+            "held back by a CPU limit",
+            "held back by a CPU limit × 54: 1.2 cores' worth of CPU time are allowed",
+        ),
+        (
+            "the hypervisor took time",
+            "the machine was not ours to measure on (the hypervisor took time × 54)",
+        ),
+    ],
+)
+def test_a_run_whose_slices_are_void_says_of_what(clean, reason, said):
+    void = with_records(clean, lambda one: replace(one, void=reason))
+    run = replace(void, fingerprint={"limits": {"cpu_quota": 1.2}})
+    assert analyse(run).invalid.endswith(f"slices are void: {said}")
+
+
+def test_a_run_that_failed_says_of_what(clean):
+    failed = replace(clean, ended="failed", events=(Event(at_s=0.0, what="there is one core"),))
+    assert analyse(failed).invalid == "the run failed: there is one core"

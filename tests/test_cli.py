@@ -59,6 +59,8 @@ def test_a_target_takes_the_place_of_all_contenders(bench):
         (["report", "nowhere"], "nowhere/run.json: No such file or directory"),
         (["run", "tiny", "--out", "plans/tiny.toml/x"], "Not a directory: name another folder with --out"),
         (["run", "tiny", "--rounds", "0"], "Invalid value for '--rounds'"),
+        (["run", "--wait", "tiny"], "'tiny' is no duration: 90s, 10m, 1h; without one, --wait stands last"),
+        (["run", "tiny", "--wait=0s"], "'0s' is no duration"),
         (["rnu"], "No such command 'rnu'"),
         (["run", "tiny", "--load-bind", "127.0.0.1:5557"], "--load-bind and --load-expect go together"),
         (["run", "tiny", "--load-expect", "2"], "--load-bind and --load-expect go together"),
@@ -78,6 +80,11 @@ def test_a_wrong_word_is_one_line_with_the_remedy_and_exit_2(bench, words, said)
     assert said in told.stderr
     assert "Traceback" not in told.stderr
     assert told.stdout == ""
+
+
+@pytest.mark.parametrize("wait", [["--wait"], ["--wait", "90s"], ["--wait=1h"]])
+def test_waiting_may_be_for_so_long_at_most(bench, wait):
+    assert bench("run", "tiny", "--dry-run", "--runtime", "process", *wait).exit_code == 0
 
 
 def test_a_mistake_in_a_file_is_one_line_and_exit_2(tmp_path, monkeypatch):

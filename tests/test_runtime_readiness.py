@@ -133,6 +133,20 @@ def test_a_server_that_listens_elsewhere_is_named_with_its_address_in_seconds(st
         readiness.ready(started(SERVER, "(200, {})", port=own), steady_s=STEADY_S)
 
 
+def test_a_server_on_a_socket_of_the_file_system_is_named_at_the_limit(started, tmp_path):
+    program = (
+        "import socket, sys, time\ns = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\n"
+        "time.sleep(60)"
+    )
+    with refused(r"it listens on no port, though on /\S+/s.sock, .*use \{host\} and \{port\}"):
+        readiness.ready(started(program, str(tmp_path / "s.sock"), ready=Ready(seconds=1)))
+
+
+def test_a_server_that_goes_on_in_the_background_has_to_stay_in_the_foreground(started):
+    with refused(r"ended with exit status 0 before it was ready .* has to stay in the foreground"):
+        readiness.ready(started("pass"))
+
+
 def test_a_server_that_wants_a_port_of_its_own_which_is_taken_is_no_case_for_running_again(started):
     [own] = free_ports(1)
     first = started(SERVER, "(200, {})", port=own)

@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -28,3 +30,25 @@ def test_a_killed_process_lets_its_turn_go(tmp_path):
         holder.wait()
         with turn(tmp_path):
             pass
+
+
+def test_who_waits_gets_the_turn_when_it_is_let_go_and_reads_once_who_has_it(tmp_path):
+    said = []
+    first = turn(tmp_path)
+    first.__enter__()
+    release = threading.Timer(1.2, first.__exit__, (None, None, None))
+    release.start()
+    with turn(tmp_path, wait_s=60, say=said.append):
+        pass
+    release.join()
+    assert len(said) == 1
+    assert re.fullmatch(r"process \d+ is measuring on this machine: waiting until it has ended .*", said[0])
+
+
+def test_who_has_waited_in_vain_reads_for_how_long(tmp_path):
+    with (
+        turn(tmp_path),
+        pytest.raises(CannotMeasure, match=r"is measuring still, after 1 s: .*--wait"),
+        turn(tmp_path, wait_s=1),
+    ):
+        pytest.fail("two at once")

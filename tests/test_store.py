@@ -87,6 +87,15 @@ def test_a_run_that_cannot_be_written_ends_with_the_remedy_and_keeps_what_was_sa
     assert store.load(tmp_path) == run
 
 
+@pytest.mark.parametrize("of", ["a diff", "a target"])
+def test_a_run_that_is_never_taken_up_again_is_not_offered_to_be(run, tmp_path, of):
+    alone = replace(run, plan=replace(run.plan, baseline="abc")) if of == "a diff" else run
+    journal = store.Journal(replace(alone, runtime="process" if of == "a diff" else "external"), tmp_path)
+    (tmp_path / ".run.json.partial").mkdir()
+    with pytest.raises(CannotMeasure, match=r"make room, then start again$"):
+        journal.save()
+
+
 def test_another_schema_is_refused_by_its_number(run, tmp_path):
     store.Journal(run, tmp_path).save()
     content = json.loads((tmp_path / "run.json").read_text()) | {"schema": 99}

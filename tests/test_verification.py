@@ -128,6 +128,51 @@ def test_a_project_without_checks_is_told_so(tmp_path):
     assert (found[0].outcome, servings) == ("no checks", 0)
 
 
+def test_a_contender_without_checks_is_started_where_everyone_is_to_be_looked_at(tmp_path):
+    found, servings = outcomes(make_project(tmp_path), "one", "floor", fresh=True)
+    assert ([one.outcome for one in found], servings) == (["no checks"] * 2, 1)
+
+
+BARE = """
+def test_where_it_is(url, request):
+    assert url == "http://127.0.0.1:9"
+    assert not request.config.getoption("no_keep_alive")
+    assert request.config.getoption("scenarios") == "hello"
+"""
+
+
+@pytest.mark.parametrize("files", [(), ("conftest.py",)])
+def test_checks_need_neither_settings_nor_options_of_their_own(tmp_path, files):
+    root = make_project(tmp_path / "project")
+    # Of the project around them, not of its checks.
+    (root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    (root / "conftest.py").write_text("raise AssertionError('not for checks')\n")
+    (root / "apps" / "checks").mkdir()
+    for name in files:
+        option = "def pytest_addoption(parser): parser.addoption('--url', required=True)\n"
+        (root / "apps" / "checks" / name).write_text(option)
+    write_checks(root, BARE)
+    (found,), _ = outcomes(root, "floor")
+    assert (found.outcome, found.differences) == ("passed", ())
+
+
+def test_a_folder_without_a_check_is_no_pass(root):
+    (found,), _ = outcomes(root, "one")
+    assert (found.outcome, found.checks) == ("no checks", 0)
+
+
+@pytest.mark.parametrize("source", [PASSING, FAILING])
+def test_a_server_that_ends_during_the_checks_is_no_difference_of_the_contract(root, source):
+    write_checks(root, source)
+    one = contenders.resolve("one", contenders.declared(root))
+    (found,) = verification.verify([one], FakeRuntime([], dying={"one": 1}), root / "memory")
+    assert found.outcome == "failed"
+    assert found.differences[0] == (
+        "its server did not outlive the checks: killed by signal 9 (its last words)"
+    )
+    assert len(found.differences) == (2 if source is FAILING else 1)
+
+
 def test_broken_checks_are_an_error_of_the_harness_not_of_the_contender(root):
     write_checks(root, "import nothing_of_that_name\n")
     with pytest.raises(CannotMeasure, match=r"apps/checks is broken: .*nothing_of_that_name"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
-from bench.analysis.caveats import SAME_CORE, caveats_of, cut_off, same_core
+from bench.analysis.caveats import ENDS, SAME_CORE, caveats_of, cut_off, same_core
 from bench.analysis.changes import Change, change_of, judged_together
 from bench.analysis.choices import Grounded, grounded
 from bench.analysis.claims import Allowed, ClaimVerdict, Finding, findings
@@ -129,13 +129,16 @@ class Analysis:
     def invalid(self) -> str | None:
         """Why there is no number to use; None where there is."""
         if self.run.ended == "failed":
-            return "the run failed"
+            last = [event.what for event in self.run.events[-1:] if event.contender is None]
+            return ": ".join(["the run failed", *last])
         void = sum(sum(row.voids.values()) for row in self.rows)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:
-            return f"{void:,} of {taken:,} slices are void: {_voided_by(self.run, self.rows)}"
+            voided = f"{void:,} of {taken:,} slices are void: {_voided_by(self.run, self.rows)}"
+            return "; ".join([*_ended(self.run), voided])
         if not any(row.requests for row in self.rows):
-            return cut_off(self.rows) or "nobody gave a right answer"
+            nothing = cut_off(self.rows) or "nobody gave a right answer"
+            return "; ".join([*_ended(self.run), nothing])
         return None
 
     @property
@@ -158,6 +161,12 @@ class Analysis:
     def choices(self) -> tuple[Grounded, ...]:
         """Its plan's choices, held against what was found."""
         return grounded(self.run, self.findings)
+
+
+def _ended(run: Run) -> list[str]:
+    """Return which servers ended, and how: more may follow from that than from the machine."""
+    ends = (event for event in run.events if event.contender and ENDS.match(event.what))
+    return [f"{event.contender}: its server ended ({event.what})" for event in ends]
 
 
 def _voided_by(run: Run, rows: Sequence[Row]) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench import clinic, contenders, lab, progress, scenarios, serving, session
 from bench.addresses import address_of
+from bench.cli.waiting import machines_turn, wait_option
 from bench.doctor import examine, noise
 from bench.doctor.diagnosis import Diagnosis, check
 from bench.doctor.tables import print_diagnosis
@@ -17,7 +18,6 @@ from bench.errors import CannotMeasure
 from bench.load.driver import become_worker
 from bench.model import Plan
 from bench.observe import limits
-from bench.runtime.turns import turn
 
 
 @click.command()
@@ -45,12 +45,13 @@ def load_worker(master: str, cores: str) -> None:
 @click.command()
 @click.option("--noise", "with_noise", is_flag=True, help="also measure what it resolves: three minutes more")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def doctor(with_noise: bool, as_json: bool) -> None:
+@wait_option
+def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
     """Say whether this machine is fit to measure, and what load generators reach on it: half a minute."""
     root = contenders.find_project(Path.cwd())
     asked = scenarios.declared(root).values()
     experiment = noise.planned(root) if with_noise else None
-    with turn():
+    with machines_turn(wait):
         with progress.shown() as shown:
             diagnosis = examine(clinic.instruments(root), asked, shown)
         if experiment:

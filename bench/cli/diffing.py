@@ -1,6 +1,5 @@
 """`bench diff`."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from bench import contenders, diffing, lab, progress, session
 from bench.analysis import Analysis, analyse
 from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
+from bench.cli.waiting import Duration, machines_turn, wait_option
 from bench.documents import to_json
 from bench.errors import BenchError, CannotMeasure
 from bench.explaining import explain, regressions
@@ -23,7 +23,6 @@ from bench.report.explained import Why
 from bench.report.page import write_report
 from bench.report.verdict import MARKDOWN, document, write_verdict
 from bench.revised import Conclusion, concluded
-from bench.runtime.turns import turn
 from bench.sides import Sides, laid_out
 from bench.store import Journal
 from bench.waivers import Waiver, read_waivers
@@ -31,20 +30,6 @@ from bench.waivers import Waiver, read_waivers
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130
 RATE_HZ = 200  # of --explain: nine seconds of base and of head have to do
-SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-class Duration(click.ParamType[float]):
-    """ "90s", "10m", "1h": seconds."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; fails with what would do."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(value))
-        if not found or not float(found[1]):
-            self.fail(f"{value!r} is no duration: 90s, 10m, 1h", param, ctx)
-        return float(found[1]) * SECONDS[found[2]]
 
 
 @click.command()
@@ -72,6 +57,7 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--fail-on-inconclusive", is_flag=True, help=f"exit code {INCONCLUSIVE} where not all is settled"
 )
+@wait_option
 @click.pass_context
 def diff(
     ctx: click.Context,
@@ -87,6 +73,7 @@ def diff(
     out: Path | None,
     as_json: bool,
     fail_on_inconclusive: bool,
+    wait: float | None,
 ) -> None:
     """Say what HEAD (the working tree by default) made slower or faster than BASE, both measured in one run.
 
@@ -95,7 +82,7 @@ def diff(
     root = contenders.find_project(Path.cwd())
     wanted = diffing.Wanted(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
     waivers = read_waivers(root)
-    with turn(), laid_out(root, base, head) as sides:
+    with machines_turn(wait), laid_out(root, base, head) as sides:
         made, notes = diffing.planned(sides, wanted)
         for note in notes:
             click.echo(note, err=True)
@@ -134,7 +121,9 @@ class _Judge:
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
-        events = tuple(self.plain(event.what) for event in self.journal.run.events)
+        known = analysis.invalid or ""
+        happened = (event.what for event in self.journal.run.events if event.what not in known)
+        events = tuple(map(self.plain, happened))
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 

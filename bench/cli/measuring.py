@@ -1,5 +1,6 @@
 """`bench run` and `bench verify`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -7,13 +8,14 @@ from rich.console import Console
 
 from bench import contenders, lab, narrowing, plan, progress, session, verification
 from bench.analysis import analyse
+from bench.cli.waiting import machines_turn, wait_option
 from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.preview import preview
+from bench.records import Verification
 from bench.report.page import write_report
 from bench.report.tables import print_run
 from bench.runtime import external
-from bench.runtime.turns import turn
 from bench.store import Journal
 
 SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
@@ -34,6 +36,7 @@ RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 @click.option("--load-bind", metavar="HOST:PORT", help="wait there for load workers of other machines")
 @click.option("--load-expect", type=click.IntRange(min=1), metavar="N", help="so many of them")
 @click.option("--target", metavar="URL", help="ask this server, which is not ours, in place of contenders")
+@wait_option
 def run(
     plan_name: str | None,
     only: tuple[str, ...],
@@ -46,6 +49,7 @@ def run(
     load_bind: str | None,
     load_expect: int | None,
     target: str | None,
+    wait: float | None,
 ) -> None:
     """Carry out a plan (quick by default): the table, and a folder with run.json and the report."""
     root = contenders.find_project(Path.cwd())
@@ -53,7 +57,7 @@ def run(
     if resume:
         if any((plan_name, only, asked, rounds, out, dry_run, target)):
             raise UsageError("--resume goes on with a run as it was begun: leave plan and options out")
-        with turn():
+        with machines_turn(wait):
             _carry_out(root, session.take_up(root, resume), away)
         return
     if target and only:
@@ -66,7 +70,7 @@ def run(
         if refused := session.refusal(begun, away):
             click.echo(f"it cannot be measured here: {refused}")
         return
-    with turn():
+    with machines_turn(wait):
         journal = session.open_journal(begun, root / "results", out)
         say_runtime(begun.runtime, why)
         _carry_out(root, journal, away)
@@ -84,9 +88,17 @@ def _carry_out(root: Path, journal: Journal, away: session.Elsewhere) -> None:
             click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
     if reason := analyse(journal.run).invalid:
         raise CannotMeasure(f"not valid: {reason}: see {journal.folder}")
-    unequal = [known.contender for known in journal.run.verifications if known.outcome == "failed"]
-    if unequal:
-        raise CannotMeasure(f"not timed, unlike the contract: {', '.join(unequal)}; `bench verify` says how")
+    if unequal := _by_reason(journal.run.verifications):
+        raise CannotMeasure(f"not timed, {unequal}; `bench verify` says how")
+
+
+def _by_reason(outcomes: Sequence[Verification]) -> str:
+    """Return who failed, by in how far; nothing where nobody did."""
+    found: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.outcome == "failed":
+            found.setdefault(verification.reason(outcome), []).append(outcome.contender)
+    return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in found.items())
 
 
 def _write_report(journal: Journal) -> None:
@@ -118,8 +130,9 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
         memory = lab.memory_of(root, name)
         for outcome in verification.verify(chosen, opened, memory, fresh=True, thorough=thorough):
             generated = f", {outcome.generated:,} generated requests" if thorough else ""
-            held = f", {outcome.checks} checks{generated}" if outcome.outcome != "skipped" else ""
-            shown.note(f"{outcome.contender}: {outcome.outcome}{held}")
+            held = f", {outcome.checks} checks{generated}" if outcome.checks else ""
+            starts = "starts, " if outcome.outcome == "no checks" else ""
+            shown.note(f"{outcome.contender}: {starts}{outcome.outcome}{held}")
             outcomes.append(outcome)
     if as_json:
         click.echo(to_json(outcomes))
@@ -130,9 +143,8 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
                 click.echo(f"{outcome.contender}: {skipped}{difference}")
             if (more := len(outcome.differences) - SHOWN) > 0:
                 click.echo(f"{outcome.contender}: … and {more} more; --json has all")
-    failed = [outcome.contender for outcome in outcomes if outcome.outcome == "failed"]
-    if failed:
-        raise CannotMeasure(f"{', '.join(failed)}: unlike the contract; the differences are above")
+    if failed := _by_reason(outcomes):
+        raise CannotMeasure(f"{failed}; what was found is above")
     if all(outcome.outcome == "skipped" for outcome in outcomes):
         raise CannotMeasure("nobody was held against the contract; the remedies are above")
 

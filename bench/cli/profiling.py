@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench import contenders, lab, profiles, profiling, progress, scenarios
 from bench.cli.measuring import RUNTIMES, say_runtime
+from bench.cli.waiting import machines_turn, wait_option
 from bench.contenders import Declared
 from bench.documents import near_miss, to_json
 from bench.errors import UsageError
@@ -23,7 +24,6 @@ from bench.profiles import Profiling
 from bench.report.profile_json import document
 from bench.report.profile_tables import print_profiling
 from bench.runtime.process import ProcessRuntime
-from bench.runtime.turns import turn
 from bench.store import folder_name, make_folder
 
 CONNECTIONS = 32  # as in the plans
@@ -40,6 +40,7 @@ CONNECTIONS = 32  # as in the plans
 @click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the folder, instead of one in results/")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
+@wait_option
 def profile(
     words: tuple[str, ...],
     how: str,
@@ -49,6 +50,7 @@ def profile(
     runtime: str,
     out: Path | None,
     as_json: bool,
+    wait: float | None,
 ) -> None:
     """Say where the CPU time of a request goes, by layer: each CONTENDER under the load of each SCENARIO.
 
@@ -65,7 +67,7 @@ def profile(
     )
     where, why = lab.chosen(runtime, root)
     profiler = _profiler(how, rate, root, where)
-    with turn():
+    with machines_turn(wait):
         begun = _begun(root, wanted, profiler, where)
         folder = make_folder(out or root / "results" / _name(begun))
         say_runtime(where, why)

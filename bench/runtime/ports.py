@@ -42,6 +42,17 @@ def listens(pids: Iterable[int], port: int) -> bool:
     return any(known == port for _, known in listened(pids))
 
 
+def sockets_of_files(pids: Iterable[int]) -> list[str]:
+    """Return the paths of the Unix sockets that *pids* have; none where the system does not tell."""
+    found: dict[str, None] = {}
+    for pid in pids:
+        with suppress(psutil.Error):
+            for connection in psutil.Process(pid).net_connections("unix"):
+                if str(connection.laddr).startswith("/"):
+                    found[str(connection.laddr)] = None
+    return list(found)
+
+
 def reaches(listening: tuple[str, int], address: tuple[str, int]) -> bool:
     """Tell whether a connection to *address* of IPv4 can arrive where someone is *listening*."""
     (ip, port), (wanted_ip, wanted_port) = listening, address

@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 from bench.addresses import spoken
 from bench.errors import CannotMeasure
 from bench.model import Ready
-from bench.runtime.ports import HOST, is_free, listened, listens, reaches
+from bench.runtime.ports import HOST, is_free, listened, listens, reaches, sockets_of_files
 from bench.runtime.servers import ProcessServer
 
 LIMIT_S = 30.0
 STEADY_S = 5.0  # an answer that waiting does not change is taken for the last word after so long
 POLL_S = 0.02
-DONE = "ended with exit status 0"
 LOOK_S = 0.5  # how often it is looked at where a server listens: that reads the system's table of sockets
 MAY_PASS = (408, 425, 429)  # of 4xx
 
+ENDED_WELL = "ended with exit status 0"  # as one does that goes on in the background
 TAKEN = re.compile(r"already in use|connection in use|EADDRINUSE", re.IGNORECASE)
 # How programs report a variable that is missing: Python, pydantic-settings, Django and its helpers, shells.
 UNSET = (
@@ -120,16 +120,17 @@ def _of_the_end(server: ProcessServer, ended: str) -> str:
     line = server.child.telling_line()
     return (
         f"{server.contender.name} {ended} before it was ready ({line})"
-        f"{_of_a_daemon(server, ended)}{_of_the_port(server, line)}{_of_the_environment(line)}: "
+        f"{_of_leaving(server, ended)}{_of_the_port(server, line)}{_of_the_environment(line)}: "
         f"see {server.child.log}"
     )
 
 
-def _of_a_daemon(server: ProcessServer, ended: str) -> str:
-    """Return what to do about a server that goes on without its first process."""
-    if ended == DONE and server.child.left():
-        return "; its first process ended and left others that run on: start it in the foreground"
-    return ""
+def _of_leaving(server: ProcessServer, ended: str) -> str:
+    """Return what to do about a server whose first process ends as if all were well."""
+    if ended != ENDED_WELL:
+        return ""
+    left = "its first process ended and left others that run on: start it" if server.child.left() else ""
+    return f"; {left or 'a server has to stay'} in the foreground"
 
 
 def _of_the_port(server: ProcessServer, line: str) -> str:
@@ -170,6 +171,11 @@ def _remedy(server: ProcessServer, how: Ready, seen: _Seen) -> str:
         where = " and ".join(seen.elsewhere[:2])
         return (
             f"it listens on {where}, not on {spoken(server.address)}, which it was given: "
+            f"use {{host}} and {{port}} in its command; {longer}"
+        )
+    if status is None and (paths := sockets_of_files(server.pids())):
+        return (
+            f"it listens on no port, though on {paths[0]}, a socket that no request reaches here: "
             f"use {{host}} and {{port}} in its command; {longer}"
         )
     if status is None or status in MAY_PASS or status >= 500:
