@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from bench.analysis.resolution import AMPLE, Pace, duration, pace_of, shortfall
+from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of, shortfall
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.heats import Group
 from bench.loads import spoken
@@ -200,7 +200,7 @@ def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, 
     if longest_s is not None and not all(_suffices(pace, window_s, lead_in_s) for pace in found):
         asked_s = max(pace.window_s(ample) for pace in found)
         window_s = max(window_s, min(longest_s, asked_s))
-        lead_in_s = max(lead_in_s, ceil(100 * answer_s) / 100)
+        lead_in_s = max(lead_in_s, hundredths(answer_s))
         warm_up_s = warm_up_s and max(warm_up_s, 2 * lead_in_s)
         sweeps = min(sweeps, max(1, round(plan.sweeps * plan.window_s / window_s)))
     return Timing(

@@ -163,7 +163,7 @@ def test_few_connections_need_forty_answers_and_starts_that_are_spread():
     assert pace(0.1).suffices(0.9, 0.15)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     answer_s=st.floats(min_value=0.0005, max_value=4.0),
     slower=st.floats(min_value=1.0, max_value=2.0),
