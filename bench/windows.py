@@ -180,9 +180,9 @@ def _course(
     ample, sweeps, rounds = option
     timings = {(group.scenario, group.load): _timing(plan, group, paces, ample, sweeps) for group in groups}
     round_s = sum(timings[group.scenario, group.load].round_s(len(group.contenders)) for group in groups)
-    return Course(
-        timings=timings, rounds=rounds, round_s=round_s + _starts_s(groups, probes), probe_s=probe_s
-    )
+    answer_s = max((timing.answer_s for timing in timings.values()), default=0.0)
+    beside_s = _starts_s(groups, probes, answer_s)
+    return Course(timings=timings, rounds=rounds, round_s=round_s + beside_s, probe_s=probe_s)
 
 
 def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, sweeps: int) -> Timing:
@@ -296,15 +296,22 @@ def _paces(records: Iterable[Record]) -> dict[Cell, Pace]:
     return {cell: pace for cell, record in last.items() if (pace := pace_of([record]))}
 
 
-def _starts_s(groups: Sequence[Group], probes: Sequence[Record]) -> float:
-    """Return how long the servers of a round take to start: as long as those of the probe, else about."""
+def _starts_s(groups: Sequence[Group], probes: Sequence[Record], answer_s: float) -> float:
+    """Return what a round takes beside its slices: as long as the probe had to wait, else about.
+
+    That is until servers had started, and until what a scenario sets up was there. A wait for the answers
+    that the slice before it left, *answer_s* at most, is a part of that slice.
+    """
     heats = dict.fromkeys(group.heat for group in groups)
     first: dict[tuple[str, ...], Record] = {}
+    set_up_s = 0.0
     for record in probes:
-        for heat in heats:
-            if record.slice.cell.contender in heat:
-                first.setdefault(heat, record)
-    return sum(first[heat].waited_s if heat in first else len(heat) * PER_SERVER_S for heat in heats)
+        heat = next((known for known in heats if record.slice.cell.contender in known), None)
+        if heat and first.setdefault(heat, record) is not record and record.slice.sweep == 1:
+            set_up_s += max(0.0, record.waited_s - PER_SLICE_S - answer_s)
+    return set_up_s + sum(
+        first[heat].waited_s if heat in first else len(heat) * PER_SERVER_S for heat in heats
+    )
 
 
 def _end_s(record: Record) -> float:

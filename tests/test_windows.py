@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import schedule, windows
+from bench import schedule, store, windows
 from bench.analysis import analyse
 from bench.analysis.resolution import FEWEST, FEWEST_EACH, Pace, coarse, pace_of
 from bench.analysis.verdicts import verdict_of
@@ -376,3 +376,19 @@ def test_a_queue_is_known_by_its_rate_before_each_connection_had_an_answer():
     found = pace_of([record])
     assert not found.is_known
     assert found.answer_s == pytest.approx(25.6)
+
+
+def test_nothing_of_the_reference_run_is_too_coarse():
+    run = store.load(Path(__file__).parents[1] / "results" / "reference")
+    assert {row.coarse for row in analyse(run).rows} == {None}
+
+
+def test_what_a_scenario_sets_up_is_a_part_of_each_round():
+    def a_round_s(waited_s):
+        world = World(PLAN, both(0.002))
+        world.probed()
+        first, second, *rest = world.records
+        slow = [first, replace(second, waited_s=waited_s), *rest]
+        return windows.course(PLAN, GROUPS, slow).round_s
+
+    assert a_round_s(5.0) - a_round_s(0.01) == pytest.approx(5.0, abs=0.1)
