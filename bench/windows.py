@@ -12,7 +12,7 @@ from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.heats import Group
 from bench.loads import spoken
-from bench.model import SAME_AGAIN, Cell, Load, Plan
+from bench.model import SAME_AGAIN, Cell, Plan
 from bench.records import Record
 
 PROBE_ROUND = 0
@@ -47,7 +47,7 @@ class Timing:
 class Course:
     """A plan as it is carried out: what it says, and what the probe settled."""
 
-    timings: Mapping[tuple[str, Load], Timing]  # by scenario and load
+    timings: Mapping[Group, Timing]
     rounds: int  # with a budget: the fewest
     round_s: float
     probe_s: float  # taken by the probe
@@ -55,7 +55,7 @@ class Course:
 
     def of(self, group: Group) -> Timing:
         """Return the timing of *group*."""
-        return self.timings[group.scenario, group.load]
+        return self.timings[group]
 
     @property
     def total_s(self) -> float:
@@ -131,7 +131,7 @@ def remarks(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> I
 
 
 def too_short(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[str]:
-    """Yield how the windows of *group* are too short, told by the warm-ups of round 1 among *records*."""
+    """Yield how the windows of *group* are too short, from the warm-ups of round 1 among *records*."""
     kept = list(records)
     warm_ups = [one for one in kept if one.slice.role == "warm-up" and one.slice.round == 1]
     yield from _too_short(group, course(plan, [group], kept).of(group), _paces(warm_ups))
@@ -178,8 +178,8 @@ def _course(
     option: tuple[float, int, int],
 ) -> Course:
     ample, sweeps, rounds = option
-    timings = {(group.scenario, group.load): _timing(plan, group, paces, ample, sweeps) for group in groups}
-    round_s = sum(timings[group.scenario, group.load].round_s(len(group.contenders)) for group in groups)
+    timings = {group: _timing(plan, group, paces, ample, sweeps) for group in groups}
+    round_s = sum(timing.round_s(len(group.contenders)) for group, timing in timings.items())
     answer_s = max((timing.answer_s for timing in timings.values()), default=0.0)
     beside_s = _starts_s(groups, probes, answer_s)
     return Course(timings=timings, rounds=rounds, round_s=round_s + beside_s, probe_s=probe_s)

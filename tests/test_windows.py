@@ -99,8 +99,8 @@ class World:
         self.now_s += waited_s + step.lead_in_s + step.window_s
         return record
 
-    def go(self, steps=10**6):
-        while len(self.records) < steps and (step := schedule.upcoming(self.plan, GROUPS, self.records)):
+    def go(self, steps=10**6, groups=GROUPS):
+        while len(self.records) < steps and (step := schedule.upcoming(self.plan, groups, self.records)):
             self.records.append(self.record(step))
         return self
 
@@ -392,3 +392,15 @@ def test_what_a_scenario_sets_up_is_a_part_of_each_round():
         return windows.course(PLAN, GROUPS, slow).round_s
 
     assert a_round_s(5.0) - a_round_s(0.01) == pytest.approx(5.0, abs=0.1)
+
+
+def test_what_is_compared_apart_has_windows_of_its_own():
+    stall = ("stall@base", "stall@head")
+    two = (*GROUPS, Group(scenario="report", load=LOAD, contenders=stall, heat=stall))
+    for fast, slow in (("shop", "stall"), ("stall", "shop")):
+        answers = {f"{fast}@{side}": 0.002 for side in ("base", "head")}
+        answers |= {f"{slow}@{side}": 0.1 for side in ("base", "head")}
+        world = World(PLAN, answers).go(groups=two)
+        counted = [one.slice for one in world.counted]
+        windows_s = {(step.cell.contender.partition("@")[0], round(step.window_s, 1)) for step in counted}
+        assert windows_s == {(fast, 0.1), (slow, 0.8)}
