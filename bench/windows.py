@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from bench.analysis.resolution import AMPLE, Pace, duration, pace_of, shortfall
+from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of, shortfall
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.heats import Group
 from bench.loads import spoken
-from bench.model import SAME_AGAIN, Cell, Load, Plan
+from bench.model import SAME_AGAIN, Cell, Plan
 from bench.records import Record
 
 PROBE_ROUND = 0
@@ -47,7 +47,7 @@ class Timing:
 class Course:
     """A plan as it is carried out: what it says, and what the probe settled."""
 
-    timings: Mapping[tuple[str, Load], Timing]  # by scenario and load
+    timings: Mapping[Group, Timing]
     rounds: int  # with a budget: the fewest
     round_s: float
     probe_s: float  # taken by the probe
@@ -55,7 +55,7 @@ class Course:
 
     def of(self, group: Group) -> Timing:
         """Return the timing of *group*."""
-        return self.timings[group.scenario, group.load]
+        return self.timings[group]
 
     @property
     def total_s(self) -> float:
@@ -131,7 +131,7 @@ def remarks(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> I
 
 
 def too_short(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[str]:
-    """Yield how the windows of *group* are too short, told by the warm-ups of round 1 among *records*."""
+    """Yield how the windows of *group* are too short, from the warm-ups of round 1 among *records*."""
     kept = list(records)
     warm_ups = [one for one in kept if one.slice.role == "warm-up" and one.slice.round == 1]
     yield from _too_short(group, course(plan, [group], kept).of(group), _paces(warm_ups))
@@ -178,11 +178,11 @@ def _course(
     option: tuple[float, int, int],
 ) -> Course:
     ample, sweeps, rounds = option
-    timings = {(group.scenario, group.load): _timing(plan, group, paces, ample, sweeps) for group in groups}
-    round_s = sum(timings[group.scenario, group.load].round_s(len(group.contenders)) for group in groups)
-    return Course(
-        timings=timings, rounds=rounds, round_s=round_s + _starts_s(groups, probes), probe_s=probe_s
-    )
+    timings = {group: _timing(plan, group, paces, ample, sweeps) for group in groups}
+    round_s = sum(timing.round_s(len(group.contenders)) for group, timing in timings.items())
+    answer_s = max((timing.answer_s for timing in timings.values()), default=0.0)
+    beside_s = _starts_s(groups, probes, answer_s)
+    return Course(timings=timings, rounds=rounds, round_s=round_s + beside_s, probe_s=probe_s)
 
 
 def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, sweeps: int) -> Timing:
@@ -200,7 +200,7 @@ def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, 
     if longest_s is not None and not all(_suffices(pace, window_s, lead_in_s) for pace in found):
         asked_s = max(pace.window_s(ample) for pace in found)
         window_s = max(window_s, min(longest_s, asked_s))
-        lead_in_s = max(lead_in_s, ceil(100 * answer_s) / 100)
+        lead_in_s = max(lead_in_s, hundredths(answer_s))
         warm_up_s = warm_up_s and max(warm_up_s, 2 * lead_in_s)
         sweeps = min(sweeps, max(1, round(plan.sweeps * plan.window_s / window_s)))
     return Timing(
@@ -296,15 +296,22 @@ def _paces(records: Iterable[Record]) -> dict[Cell, Pace]:
     return {cell: pace for cell, record in last.items() if (pace := pace_of([record]))}
 
 
-def _starts_s(groups: Sequence[Group], probes: Sequence[Record]) -> float:
-    """Return how long the servers of a round take to start: as long as those of the probe, else about."""
+def _starts_s(groups: Sequence[Group], probes: Sequence[Record], answer_s: float) -> float:
+    """Return what a round takes beside its slices: as long as the probe had to wait, else about.
+
+    That is until servers had started, and until what a scenario sets up was there. A wait for the answers
+    that the slice before it left, *answer_s* at most, is a part of that slice.
+    """
     heats = dict.fromkeys(group.heat for group in groups)
     first: dict[tuple[str, ...], Record] = {}
+    set_up_s = 0.0
     for record in probes:
-        for heat in heats:
-            if record.slice.cell.contender in heat:
-                first.setdefault(heat, record)
-    return sum(first[heat].waited_s if heat in first else len(heat) * PER_SERVER_S for heat in heats)
+        heat = next((known for known in heats if record.slice.cell.contender in known), None)
+        if heat and first.setdefault(heat, record) is not record and record.slice.sweep == 1:
+            set_up_s += max(0.0, record.waited_s - PER_SLICE_S - answer_s)
+    return set_up_s + sum(
+        first[heat].waited_s if heat in first else len(heat) * PER_SERVER_S for heat in heats
+    )
 
 
 def _end_s(record: Record) -> float:

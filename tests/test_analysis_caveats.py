@@ -46,6 +46,32 @@ def test_a_server_that_is_cut_short_by_its_windows_is_told_by_littles_law(clean,
     assert all(f"account for {told} requests in flight" in one for one in said)
 
 
+def test_answers_that_account_for_more_than_there_are_connections_are_told_as_that(clean):
+    def long(record):
+        latency = Histogram.of([105_000_000] * record.sample.requests)
+        return replace(record, sample=replace(record.sample, latency=latency))
+
+    (said,) = caveats_of(with_records(clean, long))
+    assert said.startswith("its answers account for 42 requests in flight on 32 connections, more than there")
+
+
+def test_windows_that_hold_too_few_answers_are_told_with_those_that_would_do(clean):
+    def short(record):
+        few = Histogram.of([142_000_000] * 32)
+        sample = replace(record.sample, window_s=0.12, latency=few)
+        usage = replace(record.usage, server_cpu_s=0.01)
+        return replace(record, sample=sample, usage=usage) if record.slice.role == "measure" else record
+
+    run = with_records(clean, short)
+    assert caveats_of(run)[0] == (
+        "not compared: windows of 120 ms are too short: on 32 connections an answer takes 120 ms, so each "
+        "has 1.0 of them in a window: lead_in_s = 0.12 and window_s = 0.96 would do"
+    )
+    analysis = analyse(run)
+    assert {row.rank for row in analysis.rows} == {None}
+    assert all(one.ratio is None and "too coarse" in one.withheld for one in analysis.comparisons)
+
+
 def test_a_server_that_never_answers_is_told_apart_from_one_that_was_never_asked(clean):
     def hanging(record):
         return replace(record, sample=replace(record.sample, latency=Histogram(), unfinished=32))

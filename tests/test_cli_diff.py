@@ -140,3 +140,43 @@ def test_a_head_that_does_not_start_is_invalid_and_named(shop, tmp_path):
     assert "Traceback" not in err
     assert out.startswith("**INVALID**")
     assert json.loads((tmp_path / "run" / "verdict.json").read_text())["verdict"] == "INVALID"
+
+
+def waiting(seconds):
+    return APP.replace("ends = time.perf_counter() + BURNT_S", f"ends = time.sleep({seconds}) or 0.0")
+
+
+@pytest.fixture
+def slow_shop(shop):
+    """The shop whose answers take a tenth of a second, and have for a while."""
+    (shop / "apps/shop_app/app.py").write_text(waiting(0.1))
+    commit(shop, "waits")
+    yield shop
+    git(shop, "reset", "--quiet", "--hard", "HEAD~1")
+
+
+@pytest.mark.slow
+def test_answers_as_long_as_a_window_get_longer_windows_and_a_verdict(slow_shop, tmp_path):
+    (slow_shop / "apps/shop_app/app.py").write_text(waiting(0.14))
+    folder, code, out, err = undisturbed(lambda folder: diff(slow_shop, folder, "--budget", "3m"), tmp_path)
+    assert "an answer takes up to " in err
+    assert code == 1, err
+    assert out.startswith("**REGRESSED**")
+    records = json.loads((folder / "run.json").read_text())["records"]
+    windows = {one["slice"]["window_s"] for one in records if one["slice"]["role"] == "measure"}
+    assert len(windows) == 1
+    assert min(windows) > 4 * 0.14
+
+
+@pytest.mark.slow
+def test_a_budget_that_is_too_short_is_refused_in_one_line_with_one_that_would_do(slow_shop, tmp_path):
+    (slow_shop / "apps/shop_app/app.py").write_text(waiting(0.5))
+    code, _, err = diff(slow_shop, tmp_path / "run", "--budget", "20s")
+    assert code == 2
+    refusal = err.strip().splitlines()[-1]
+    assert refusal.startswith(
+        "bench: the budget of 20 s is too short for 6 rounds, the fewest for an interval: "
+    )
+    assert re.search(r"takes up to [\d.]+ m?s, windows .*--budget \d+[ms], or fewer connections", refusal)
+    records = json.loads((tmp_path / "run" / "run.json").read_text())["records"]
+    assert {one["slice"]["role"] for one in records} == {"probe"}

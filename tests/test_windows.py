@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import schedule, windows
+from bench import schedule, store, windows
 from bench.analysis import analyse
 from bench.analysis.resolution import FEWEST, FEWEST_EACH, Pace, coarse, pace_of
 from bench.analysis.verdicts import verdict_of
@@ -99,8 +99,8 @@ class World:
         self.now_s += waited_s + step.lead_in_s + step.window_s
         return record
 
-    def go(self, steps=10**6):
-        while len(self.records) < steps and (step := schedule.upcoming(self.plan, GROUPS, self.records)):
+    def go(self, steps=10**6, groups=GROUPS):
+        while len(self.records) < steps and (step := schedule.upcoming(self.plan, groups, self.records)):
             self.records.append(self.record(step))
         return self
 
@@ -163,7 +163,7 @@ def test_few_connections_need_forty_answers_and_starts_that_are_spread():
     assert pace(0.1).suffices(0.9, 0.15)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     answer_s=st.floats(min_value=0.0005, max_value=4.0),
     slower=st.floats(min_value=1.0, max_value=2.0),
@@ -376,3 +376,31 @@ def test_a_queue_is_known_by_its_rate_before_each_connection_had_an_answer():
     found = pace_of([record])
     assert not found.is_known
     assert found.answer_s == pytest.approx(25.6)
+
+
+def test_nothing_of_the_reference_run_is_too_coarse():
+    run = store.load(Path(__file__).parents[1] / "results" / "reference")
+    assert {row.coarse for row in analyse(run).rows} == {None}
+
+
+def test_what_a_scenario_sets_up_is_a_part_of_each_round():
+    def a_round_s(waited_s):
+        world = World(PLAN, both(0.002))
+        world.probed()
+        first, second, *rest = world.records
+        slow = [first, replace(second, waited_s=waited_s), *rest]
+        return windows.course(PLAN, GROUPS, slow).round_s
+
+    assert a_round_s(5.0) - a_round_s(0.01) == pytest.approx(5.0, abs=0.1)
+
+
+def test_what_is_compared_apart_has_windows_of_its_own():
+    stall = ("stall@base", "stall@head")
+    two = (*GROUPS, Group(scenario="report", load=LOAD, contenders=stall, heat=stall))
+    for fast, slow in (("shop", "stall"), ("stall", "shop")):
+        answers = {f"{fast}@{side}": 0.002 for side in ("base", "head")}
+        answers |= {f"{slow}@{side}": 0.1 for side in ("base", "head")}
+        world = World(PLAN, answers).go(groups=two)
+        counted = [one.slice for one in world.counted]
+        windows_s = {(step.cell.contender.partition("@")[0], round(step.window_s, 1)) for step in counted}
+        assert windows_s == {(fast, 0.1), (slow, 0.8)}

@@ -66,7 +66,7 @@ class Pace:
     def window_s(self, ample: float = AMPLE) -> float:
         """Return the window that holds *ample* times the fewest answers, in whole hundredths up."""
         each = FEWEST_EACH_BUSY if self._computes else FEWEST_EACH
-        return ceil(100 * ample * max(FEWEST / self.connections, each) * self.answer_s) / 100
+        return hundredths(ample * max(FEWEST / self.connections, each) * self.answer_s)
 
 
 def pace_of(records: Iterable[Record]) -> Pace | None:
@@ -115,8 +115,13 @@ def shortfall(pace: Pace, window_s: float) -> str:
     each = pace.rate_rps * window_s / pace.connections
     return (
         f"{short} an answer takes {duration(pace.answer_s)}, so each has {each:.1f} of them in a window: "
-        f"lead_in_s = {ceil(100 * pace.answer_s) / 100:g} and window_s = {pace.window_s():g} would do"
+        f"lead_in_s = {hundredths(pace.answer_s):g} and window_s = {pace.window_s():g} would do"
     )
+
+
+def hundredths(seconds: float) -> float:
+    """Return *seconds* in whole hundredths, up."""
+    return ceil(round(100 * seconds, 6)) / 100
 
 
 def duration(seconds: float) -> str:

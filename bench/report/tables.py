@@ -25,7 +25,7 @@ def print_run(run: Run, console: Console) -> None:
     plan = run.plan
     say(
         console,
-        f"{plan.name}: {plural(run.rounds, 'round')} × {plural(plan.sweeps, 'sweep')} of {plan.window_s:g} s"
+        f"{plan.name}: {plural(run.rounds, 'round')} × {plural(plan.sweeps, 'sweep')} of {_windows(run)} s"
         f", runtime {run.runtime}, {run.started_at}",
         style="bold",
     )
@@ -45,6 +45,14 @@ def print_run(run: Run, console: Console) -> None:
         if not verification.may_be_timed:
             differences = "; ".join(verification.differences[:1])
             say(console, f"! {verification.contender} was not timed: {differences}", style=WARNING)
+
+
+def _windows(run: Run) -> str:
+    """Return how long counted windows were: the plan's, or what the probe chose."""
+    counted = (record.slice for record in run.records if record.slice.role in ("measure", "control"))
+    lengths = {step.window_s for step in counted if step.cell.load.kind == "closed"} or {run.plan.window_s}
+    shortest, longest = min(lengths), max(lengths)
+    return f"{shortest:g}" if shortest == longest else f"{shortest:g} to {longest:g}"
 
 
 def _print_panel(console: Console, panel: Panel) -> None:
