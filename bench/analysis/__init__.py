@@ -137,8 +137,9 @@ class Analysis:
             voided = f"{void:,} of {taken:,} slices are void: {_voided_by(self.run, self.rows)}"
             return "; ".join([*_ended(self.run), voided])
         if not any(row.requests for row in self.rows):
-            nothing = cut_off(self.rows) or "nobody gave a right answer"
-            return "; ".join([*_ended(self.run), nothing])
+            ended = [*_ended(self.run)]
+            cut = None if ended else cut_off(self.rows)
+            return "; ".join([*ended, cut or "nobody gave a right answer"])
         return None
 
     @property
