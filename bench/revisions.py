@@ -111,6 +111,16 @@ def untracked(root: Path, where: Sources = ALL) -> tuple[str, ...]:
     return tuple(name for name in names if not _is_made(root, name))
 
 
+def outside(root: Path, base: str, head: str | None, where: Sources) -> dict[str, str]:
+    """Return the tracked files that differ but are not laid out, as `source` does not name them, and that."""
+    if where.declared is None:
+        return {}
+    options = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", "--relative")
+    listed = call("-C", str(root), *options, base, *([head] if head else []), "--").out.split(b"\0")
+    names = [os.fsdecode(name) for name in listed if name]
+    return {name: why for name in names if (why := where.irrelevant(name))}
+
+
 def ignored(root: Path, places: Iterable[str]) -> tuple[str, ...]:
     """Return the files and folders ("uploads/") at or below *places* of the project that git ignores.
 
@@ -133,7 +143,7 @@ def _is_made(root: Path, name: str) -> bool:
 
 
 def _placed(root: Path) -> tuple[Repository, str]:
-    """Return the repository of the project at *root*, and where in it the project lies: "", "services/shop/"."""
+    """Return the repository of the project at *root*, and where in it that lies: "", "services/shop/"."""
     found = repository(root)
     if found.top is None:
         raise UsageError(f"{root} is no git checkout: revisions are compared there")

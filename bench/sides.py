@@ -19,6 +19,7 @@ from bench.revisions import (
     ignored,
     lay_out,
     lay_out_worktree,
+    outside,
     untracked,
     where_it_left,
 )
@@ -69,6 +70,8 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
         found = _declared(there)
         before, lacking = _declared_before(here)
         owned = ownership((here.folder, there.folder), where)
+        differing = changed(here.folder, there.folder, owned)
+        unseen = outside(root, here.commit, head and there.commit, where)
         notes = (*([note] if note else []), *_beside(root, where, there, sorted({*owned.folders})))
         yield Sides(
             project=root,
@@ -77,7 +80,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
             again=again,
             tables={here.label: before, there.label: found},
             notes=notes,
-            changed=changed(here.folder, there.folder, owned),
+            changed=replace(differing, irrelevant={**unseen, **differing.irrelevant}),
             lacking=lacking,
         )
     except BenchError as error:
@@ -88,7 +91,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
 
 
 def _declared(tree: Tree) -> Mapping[str, Declared]:
-    """Return the contenders of *tree*; raises UsageError where it has none, or no scenarios, or cannot be read."""
+    """Return the contenders of *tree*; raises UsageError where it has none or they cannot be read."""
     try:
         if not (tree.folder / APPS).is_dir():
             raise UsageError(f"it has no {APPS}/ that git tracks, or would")
