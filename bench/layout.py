@@ -79,6 +79,12 @@ def same_times(folder: Path) -> None:
         os.utime(place, (LAID_OUT_AT_S, LAID_OUT_AT_S), follow_symlinks=False)
 
 
+def dead_links(folder: Path) -> list[str]:
+    """Return the links below *folder* that lead nowhere, as paths from there."""
+    links = (place for place in below(folder) if place.is_symlink())
+    return [str(place.relative_to(folder)) for place in links if not place.exists()]
+
+
 def below(folder: Path) -> Iterator[Path]:
     """Yield every file, link and folder below *folder*, folders after what is in them."""
     with os.scandir(folder) as entries:

@@ -11,7 +11,7 @@ from bench import contenders, scenarios
 from bench.changed import Changed, changed
 from bench.contenders import Declared
 from bench.errors import BenchError, UsageError
-from bench.layout import copy_tree
+from bench.layout import copy_tree, dead_links
 from bench.revisions import (
     WORKTREE,
     Tree,
@@ -119,6 +119,8 @@ def _beside(root: Path, where: Sources, head: Tree, places: list[str]) -> Iterat
         yield f"untracked databases, laid out on both sides alike: {listed(head.data)}"
     if head.label != WORKTREE and (loose := untracked(root, where)):
         yield f"untracked, so neither side has: {listed(loose)}"
+    if dead := [path for path in dead_links(head.folder) if (root / path).exists()]:
+        yield f"links to what git does not track, so they lead nowhere on either side: {listed(dead)}"
     if unseen := ignored(root, [*places, ".env"]):
         yield f"git ignores, so neither side has: {listed(unseen)}"
 

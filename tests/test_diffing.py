@@ -352,6 +352,16 @@ def test_what_git_ignores_is_named(root):
     assert "git ignores, so neither side has: apps/one_app/data.sqlite" in sides_of(root)[2]
 
 
+def test_a_link_to_what_git_ignores_is_named(root):
+    (root / ".gitignore").write_text(".bench/\nuploads/\n")
+    write(root, "uploads/a.png")
+    (root / "apps" / "one_app" / "uploads").symlink_to("../../uploads")
+    (root / "apps" / "one_app" / "nowhere").symlink_to("gone")
+    commit(root)
+    notes = sides_of(root)[2]
+    assert any(note.endswith("nowhere on either side: apps/one_app/uploads") for note in notes)
+
+
 def test_a_tracked_database_that_differs_is_named(root):
     write(root, "apps/one_app/data.db", "SQLite format 3\0rows")
     commit(root)
