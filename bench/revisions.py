@@ -110,13 +110,27 @@ def untracked(root: Path, where: Sources = ALL) -> tuple[str, ...]:
 
 
 def outside(root: Path, base: str, head: str | None, where: Sources) -> dict[str, str]:
-    """Return the tracked files that differ but are not laid out, as `source` does not name them, and that."""
-    if where.declared is None:
+    """Return the tracked files that differ but are not laid out, and why; ":/libs/x.py": from the top."""
+    repository, prefix = _placed(root)
+    if where.declared is None and not prefix:
         return {}
-    options = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", "--relative")
-    listed = call("-C", str(root), *options, base, *([head] if head else []), "--").out.split(b"\0")
-    names = [os.fsdecode(name) for name in listed if name]
-    return {name: why for name in names if (why := where.irrelevant(name))}
+    options = (
+        "diff",
+        "--name-only",
+        "-z",
+        "--no-ext-diff",
+        "--no-renames",
+        base,
+        *([head] if head else []),
+        "--",
+    )
+    found = {}
+    for name in filter(None, map(os.fsdecode, repository.call(*options).out.split(b"\0"))):
+        if not name.startswith(prefix):
+            found[f":/{name}"] = "outside of the project, but for what links there lead to"
+        elif why := where.irrelevant(name.removeprefix(prefix)):
+            found[name.removeprefix(prefix)] = why
+    return found
 
 
 def ignored(root: Path, places: Iterable[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What `bench diff` compares of two revisions, told before anything is measured."""
 
 import re
+import shutil
 
 import pytest
 
@@ -330,6 +331,23 @@ def test_with_declared_sources_all_else_is_left_out_and_named(root):
     assert (word, out) == ("EQUIVALENT", {"tools/x.py": "outside of `source` in bench.toml"})
     write(root, "libs/common/lib.py")
     assert sides_of(root, "HEAD")[1] == BOTH
+
+
+def test_of_a_bigger_repository_what_lies_beside_the_project_is_named(tmp_path):
+    root = make_repository(tmp_path / "all" / "shop")
+    shutil.rmtree(root / ".git")
+    write(tmp_path / "all", "libs/linked.py", "")
+    (root / "apps" / "one_app" / "linked.py").symlink_to("../../../libs/linked.py")
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main", str(tmp_path / "all"))
+    commit(tmp_path / "all")
+    write(tmp_path / "all", "libs/other.py")
+    commit(tmp_path / "all")
+    word, _, _, out = sides_of(root, "HEAD~1", "HEAD")
+    assert (word, list(out)) == ("EQUIVALENT", [":/libs/other.py"])
+    write(tmp_path / "all", "libs/linked.py")
+    assert (
+        sides_of(root, "HEAD")[1] == {"one", "one-fast", "floor"} & sides_of(root, "HEAD", unchanged=True)[1]
+    )
 
 
 def test_untracked_code_is_compared_and_named_and_untracked_data_are_on_both_sides(root):
