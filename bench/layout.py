@@ -111,7 +111,8 @@ def _from_git(part: Part, entries: Mapping[str, Entry], folder: Path) -> None:
     names = b"".join(os.fsencode(path) + b"\0" for path in entries)
     where = ("-C", str(folder), "--git-dir", str(part.repository.folder), "--work-tree", str(folder))
     with tempfile.TemporaryDirectory(prefix="bench-index-") as scratch:
-        env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        # Filters run in the user's locale, as at a checkout.
+        env = {"GIT_INDEX_FILE": str(Path(scratch) / "index"), "LC_ALL": os.environ.get("LC_ALL", "")}
         for command, stdin in (
             (("update-index", "-z", "--index-info"), listed),
             (("checkout-index", "-z", "--stdin", "--force", "--quiet"), names),
