@@ -85,7 +85,7 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def reach(root: Path, owned: Ownership, names: Iterable[str] | None = None) -> dict[str, set[str]]:
-    """Return, by app ("": every one), the places beside its folder that it reads: by a link, or by their name.
+    """Return, by app ("": every one), the places beside its folder that it reads: by link or name.
 
     What is shared, and could matter anyway, is not among them where only its name is found.
     """

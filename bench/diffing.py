@@ -200,7 +200,8 @@ def why_nothing(sides: Sides, made: Plan) -> tuple[Literal["EQUIVALENT", "NOT CO
     if sides.changed.relevant:
         return "NOT COMPARED", "nothing was compared: files differ, of no contender that both sides have here"
     return "EQUIVALENT", (
-        f"nothing to compare: no file that could matter to a server differs from {sides.base.label}; see --all"
+        "nothing to compare: no file that could matter to a server differs from "
+        f"{sides.base.label}; see --all"
     )
 
 
@@ -233,7 +234,7 @@ def _differing(sides: Sides) -> Iterator[str]:
 
 
 def _is_changed(sides: Sides, name: str) -> bool:
-    """Return whether what differs could matter to a contender's app, also where it is another folder by now."""
+    """Return whether what differs could matter to a contender's app, or that is another folder by now."""
     before, now = (sides.tables[tree.label][_base(name)].app.name for tree in (sides.base, sides.head))
     return before != now or sides.changed.concern(now)
 

@@ -69,7 +69,10 @@ def call(
 
 def refusal(folder: Path) -> str:
     """Return why git refuses the checkout at *folder*, with its remedy; "" where it does not, or is none."""
-    found = call("-C", str(folder), "rev-parse", "--git-dir", timeout_s=10)
+    try:
+        found = call("-C", str(folder), "rev-parse", "--git-dir", timeout_s=10)
+    except (UsageError, OSError, subprocess.TimeoutExpired):
+        return ""
     return found.reason if found.status and NO_CHECKOUT not in found.errors else ""
 
 

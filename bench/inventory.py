@@ -1,4 +1,4 @@
-"""What servers of a project can read where it lies: hashes of files, from git's index where that knows them."""
+"""What servers of a project can read where it lies: hashes of files, git's own where it has them."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ class Inventory:
         )
 
     def shared(self) -> str | None:
-        """Return a hash of what every app can read beside its folder and apps/; None where there is nothing."""
+        """Return a hash of what every app can read beside apps/; None where there is nothing."""
         paths = [
             path
             for path in self.files

@@ -79,6 +79,12 @@ def same_times(folder: Path) -> None:
         os.utime(place, (LAID_OUT_AT_S, LAID_OUT_AT_S), follow_symlinks=False)
 
 
+def dead_links(folder: Path) -> list[str]:
+    """Return the links below *folder* that lead nowhere, as paths from there."""
+    links = (place for place in below(folder) if place.is_symlink())
+    return [str(place.relative_to(folder)) for place in links if not place.exists()]
+
+
 def below(folder: Path) -> Iterator[Path]:
     """Yield every file, link and folder below *folder*, folders after what is in them."""
     with os.scandir(folder) as entries:
@@ -105,7 +111,8 @@ def _from_git(part: Part, entries: Mapping[str, Entry], folder: Path) -> None:
     names = b"".join(os.fsencode(path) + b"\0" for path in entries)
     where = ("-C", str(folder), "--git-dir", str(part.repository.folder), "--work-tree", str(folder))
     with tempfile.TemporaryDirectory(prefix="bench-index-") as scratch:
-        env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        # Filters run in the user's locale, as at a checkout.
+        env = {"GIT_INDEX_FILE": str(Path(scratch) / "index"), "LC_ALL": os.environ.get("LC_ALL", "")}
         for command, stdin in (
             (("update-index", "-z", "--index-info"), listed),
             (("checkout-index", "-z", "--stdin", "--force", "--quiet"), names),

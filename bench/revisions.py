@@ -28,7 +28,6 @@ class Tree:
     commit: str
     untracked: tuple[str, ...] = ()  # laid out as well, below the project
     data: Mapping[str, Path] = field(default_factory=dict)  # untracked databases, and where they lie
-    notes: tuple[str, ...] = ()
 
 
 def commit_of(root: Path, revision: str) -> str:
@@ -76,18 +75,18 @@ def lay_out(
     repository, prefix = _placed(root)
     label = commit[:SHORT]
     snapshot = Snapshot(repository, commit, label)
-    paths, _, notes = _selected(snapshot, prefix, where)
+    paths, _ = _selected(snapshot, prefix, where)
     tracked = {path.removeprefix(prefix) for path in paths}
     more = {prefix + path: file for path, file in (data or {}).items() if _is_free(path, tracked)}
     write(snapshot, paths, more, prefix.rstrip("/"), folder)
-    return Tree(label=label, folder=folder, commit=commit, notes=notes)
+    return Tree(label=label, folder=folder, commit=commit)
 
 
 def lay_out_worktree(root: Path, folder: Path, *, where: Sources = ALL) -> Tree:
     """Write the project as its files are now into *folder*, without what git ignores; raises UsageError."""
     repository, prefix = _placed(root)
     snapshot = Snapshot(repository, None, WORKTREE)
-    paths, roots, notes = _selected(snapshot, prefix, where)
+    paths, roots = _selected(snapshot, prefix, where)
     more = dict(snapshot.untracked(roots))
     write(snapshot, paths, more, prefix.rstrip("/"), folder)
     own = {path.removeprefix(prefix): file for path, file in more.items() if path.startswith(prefix)}
@@ -98,7 +97,6 @@ def lay_out_worktree(root: Path, folder: Path, *, where: Sources = ALL) -> Tree:
         commit=commit_of(root, "HEAD"),
         untracked=tuple(path for path in own if path not in data),
         data=data,
-        notes=notes,
     )
 
 
@@ -109,6 +107,30 @@ def untracked(root: Path, where: Sources = ALL) -> tuple[str, ...]:
     listed = repository.printed(*roots, *(prefix + one or "." for one in where.roots))
     names = [os.fsdecode(name).removeprefix(prefix) for name in listed.split(b"\0") if name]
     return tuple(name for name in names if not _is_made(root, name))
+
+
+def outside(root: Path, base: str, head: str | None, where: Sources) -> dict[str, str]:
+    """Return the tracked files that differ but are not laid out, and why; ":/libs/x.py": from the top."""
+    repository, prefix = _placed(root)
+    if where.declared is None and not prefix:
+        return {}
+    options = (
+        "diff",
+        "--name-only",
+        "-z",
+        "--no-ext-diff",
+        "--no-renames",
+        base,
+        *([head] if head else []),
+        "--",
+    )
+    found = {}
+    for name in filter(None, map(os.fsdecode, repository.call(*options).out.split(b"\0"))):
+        if not name.startswith(prefix):
+            found[f":/{name}"] = "outside of the project, but for what links there lead to"
+        elif why := where.irrelevant(name.removeprefix(prefix)):
+            found[name.removeprefix(prefix)] = why
+    return found
 
 
 def ignored(root: Path, places: Iterable[str]) -> tuple[str, ...]:
@@ -133,7 +155,7 @@ def _is_made(root: Path, name: str) -> bool:
 
 
 def _placed(root: Path) -> tuple[Repository, str]:
-    """Return the repository of the project at *root*, and where in it the project lies: "", "services/shop/"."""
+    """Return the repository of the project at *root*, and where in it that lies: "", "services/shop/"."""
     found = repository(root)
     if found.top is None:
         raise UsageError(f"{root} is no git checkout: revisions are compared there")
@@ -141,8 +163,8 @@ def _placed(root: Path) -> tuple[Repository, str]:
     return found, "" if prefix == "." else f"{prefix}/"
 
 
-def _selected(snapshot: Snapshot, prefix: str, where: Sources) -> tuple[set[str], list[str], tuple[str, ...]]:
-    """Return the paths that are laid out, all roots of them, and what has to be known of them.
+def _selected(snapshot: Snapshot, prefix: str, where: Sources) -> tuple[set[str], list[str]]:
+    """Return the paths that are laid out, and all roots of them.
 
     Raises UsageError for a link out of the repository that could matter.
     """
@@ -159,7 +181,7 @@ def _selected(snapshot: Snapshot, prefix: str, where: Sources) -> tuple[set[str]
             f"{shown(path.removeprefix(prefix))} of {snapshot.label} is a link out of the repository, to "
             f"{shown(snapshot.target(path))}: put what it leads to into the repository"
         )
-    return paths, every, ()
+    return paths, every
 
 
 def _data(untracked: Mapping[str, Path], folder: Path) -> Iterator[tuple[str, Path]]:

@@ -1,5 +1,6 @@
 """One run, from the plan that was asked for to the folder it leaves: begin, measure, end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, count
@@ -140,8 +141,17 @@ def take_up(root: Path, folder: Path) -> Journal:
     return journal
 
 
-def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere(), *, room: Room | None = None) -> None:
+def measure(
+    root: Path,
+    journal: Journal,
+    away: Elsewhere = Elsewhere(),
+    *,
+    room: Room | None = None,
+    plain: Callable[[str], str] = str,
+) -> None:
     """Carry the journal's plan out; however that ends, the journal says so and is saved.
+
+    *plain* makes a message fit for the run's file: folders that are gone by then have another name.
 
     Raises what stopped it: CannotMeasure, also where this machine has no *room* for it, or KeyboardInterrupt.
     """
@@ -162,7 +172,7 @@ def measure(root: Path, journal: Journal, away: Elsewhere = Elsewhere(), *, room
         journal.ended("interrupted")
         raise
     except BenchError as error:
-        journal.happened(Event(at_s=journal.elapsed_s(), what=str(error), log=error.log))
+        journal.happened(Event(at_s=journal.elapsed_s(), what=plain(str(error)), log=error.log))
         journal.ended("failed")
         raise
     journal.ended("complete")

@@ -11,7 +11,7 @@ from bench import contenders, scenarios
 from bench.changed import Changed, changed
 from bench.contenders import Declared
 from bench.errors import BenchError, UsageError
-from bench.layout import copy_tree
+from bench.layout import copy_tree, dead_links
 from bench.revisions import (
     WORKTREE,
     Tree,
@@ -19,6 +19,7 @@ from bench.revisions import (
     ignored,
     lay_out,
     lay_out_worktree,
+    outside,
     untracked,
     where_it_left,
 )
@@ -69,6 +70,8 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
         found = _declared(there)
         before, lacking = _declared_before(here)
         owned = ownership((here.folder, there.folder), where)
+        differing = changed(here.folder, there.folder, owned)
+        unseen = outside(root, here.commit, head and there.commit, where)
         notes = (*([note] if note else []), *_beside(root, where, there, sorted({*owned.folders})))
         yield Sides(
             project=root,
@@ -77,7 +80,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
             again=again,
             tables={here.label: before, there.label: found},
             notes=notes,
-            changed=changed(here.folder, there.folder, owned),
+            changed=replace(differing, irrelevant={**unseen, **differing.irrelevant}),
             lacking=lacking,
         )
     except BenchError as error:
@@ -88,7 +91,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
 
 
 def _declared(tree: Tree) -> Mapping[str, Declared]:
-    """Return the contenders of *tree*; raises UsageError where it has none, or no scenarios, or cannot be read."""
+    """Return the contenders of *tree*; raises UsageError where it has none or they cannot be read."""
     try:
         if not (tree.folder / APPS).is_dir():
             raise UsageError(f"it has no {APPS}/ that git tracks, or would")
@@ -116,6 +119,8 @@ def _beside(root: Path, where: Sources, head: Tree, places: list[str]) -> Iterat
         yield f"untracked databases, laid out on both sides alike: {listed(head.data)}"
     if head.label != WORKTREE and (loose := untracked(root, where)):
         yield f"untracked, so neither side has: {listed(loose)}"
+    if dead := [path for path in dead_links(head.folder) if (root / path).exists()]:
+        yield f"links to what git does not track, so they lead nowhere on either side: {listed(dead)}"
     if unseen := ignored(root, [*places, ".env"]):
         yield f"git ignores, so neither side has: {listed(unseen)}"
 

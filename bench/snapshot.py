@@ -17,7 +17,7 @@ MOST_LINKS = 40  # followed for one path, as the kernel does
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A file or link of a revision: a blob as git keeps it or, where that is not so, a file as it lies there."""
+    """A file or link of a revision: a blob as git keeps it, or a file as it lies there."""
 
     mode: str
     blob: str = ""
@@ -63,7 +63,7 @@ class Snapshot:
         return {path for path in self.entries if path == root or path.startswith(within)}
 
     def resolved(self, path: str) -> tuple[str, ...] | None:
-        """Return where *path* leads and, before that, the links on the way; None where it leaves the repository."""
+        """Return the links on the way of *path*, then where it leads; None: out of the repository."""
         there: list[str] = []
         links: list[str] = []
         ahead = deque(path.split("/"))
@@ -123,8 +123,8 @@ class Snapshot:
             there = [one for one in there if one.top]
         if not there:
             raise UsageError(
-                f"{named} is not checked out: `git submodule update --init --recursive`, or leave it out with "
-                "`source` in bench.toml"
+                f"{named} is not checked out: `git submodule update --init --recursive`, or leave it out "
+                "with `source` in bench.toml"
             )
         if above.commit is None:
             self._open(f"{at}/", there[0], None)
@@ -140,7 +140,7 @@ class Snapshot:
 def selected(
     snapshot: Snapshot, roots: Iterable[str], needed: Callable[[str], bool]
 ) -> tuple[set[str], list[str], list[str]]:
-    """Return all paths below *roots* and what links there lead to; all roots then; the links out of the repository.
+    """Return all paths below *roots* and what links there lead to; all roots; links out of the repository.
 
     *needed* of a path: whether it could matter, or a submodule may be missing.
     """

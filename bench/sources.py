@@ -18,7 +18,7 @@ SCENARIOS = "apps/scenarios.toml"  # the head's are sent to both sides
 IMAGES = ".dockerignore"  # beside apps/, where images are built
 # Patterns of whole paths below the project, and why a file there cannot matter to a server.
 BESIDE = {
-    reason: re.compile("|".join(patterns))
+    reason: re.compile("|".join(patterns), re.DOTALL)
     for reason, patterns in {
         "the benchmark's own": (
             "(plans|results|apps/checks|apps/evidence)/.*",

@@ -1,6 +1,7 @@
 """`bench diff` as a shell sees it; and docs/ci.md followed to the letter, in a repository of its own."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def root(tmp_path):
 def test_where_nothing_changed_there_is_nothing_to_compare(root, monkeypatch):
     told = call(root, "main", monkeypatch=monkeypatch)
     assert told.exit_code == 0, told.output
-    assert told.stdout.startswith("**EQUIVALENT**: nothing to compare: no file that could matter to a server ")
+    assert told.stdout.startswith("**EQUIVALENT**: nothing to compare: no file that could matter ")
 
 
 def test_where_nothing_changed_a_workflow_still_finds_a_verdict(root, tmp_path, monkeypatch):
@@ -60,6 +61,67 @@ def test_where_nothing_changed_a_workflow_still_finds_a_verdict(root, tmp_path, 
     assert json.loads(told.stdout)["verdict"] == "EQUIVALENT"
     assert json.loads((tmp_path / "out" / "verdict.json").read_text())["exit_code"] == 0
     assert (tmp_path / "out" / "verdict.md").read_text().startswith("**EQUIVALENT**")
+
+
+def test_what_was_left_out_and_every_note_is_in_each_verdict(root, tmp_path, monkeypatch):
+    (root / "README.md").write_text("other words\n")
+    (root / "apps" / "one_app" / "data.db").touch()
+    git(root, "add", "README.md")
+    told = call(root, "main", "--out", str(tmp_path / "out"), monkeypatch=monkeypatch)
+    written = (tmp_path / "out" / "verdict.md").read_text()
+    document = json.loads((tmp_path / "out" / "verdict.json").read_text())
+    note = "untracked databases, laid out on both sides alike: apps/one_app/data.db"
+    assert told.stdout == written
+    assert note in told.stderr
+    assert f"- {note}\n" in written
+    assert note in document["notes"]
+    assert "- changed, and left out (documentation): README.md\n" in written
+    assert document["left_out"] == [{"file": "README.md", "why": "documentation"}]
+
+
+def test_a_base_with_nothing_of_ours_has_a_verdict_and_turns_nothing_red(root, tmp_path, monkeypatch):
+    git(root, "rm", "--quiet", "-r", "--cached", "apps", "plans")
+    git(root, "commit", "--quiet", "--message", "the service alone")
+    commit(root, "brings the benchmark in")
+    told = call(root, "HEAD~1", "--out", str(tmp_path / "out"), monkeypatch=monkeypatch)
+    assert told.exit_code == 0, told.output
+    document = json.loads((tmp_path / "out" / "verdict.json").read_text())
+    assert (document["verdict"], document["exit_code"]) == ("NOT COMPARED", 0)
+    assert "has nothing to compare with: it has no apps/" in (tmp_path / "out" / "verdict.md").read_text()
+    told = call(root, "HEAD", "HEAD~1", monkeypatch=monkeypatch)
+    assert told.exit_code == 2
+    assert re.search(r"bench: @\w{8}: it has no apps/", told.stderr)
+
+
+@pytest.mark.parametrize("name", ["line\nbreak.py", os.fsdecode(b"latin-\xe9.py"), "größe.py"])
+def test_names_of_files_stay_in_their_line(root, tmp_path, monkeypatch, name):
+    (root / "docs").mkdir()
+    (root / "docs" / name).write_text("x")
+    commit(root)
+    told = call(root, "HEAD~1", "HEAD", "--out", str(tmp_path / "out"), monkeypatch=monkeypatch)
+    assert told.exit_code == 0, told.output
+    (found,) = json.loads((tmp_path / "out" / "verdict.json").read_text())["left_out"]
+    assert found["file"].isprintable()
+    assert found["file"] in told.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout away")
+@pytest.mark.parametrize("command", ["diff", "run"])
+def test_where_git_refuses_by_ownership_its_own_remedy_is_shown(root, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (root, root / ".git"):
+        os.chown(path, 65534, 65534)
+    monkeypatch.chdir(root)
+    words = (
+        ["diff", "main"] if command == "diff" else ["run", "tiny", "--runtime", "process", "--rounds", "1"]
+    )
+    told = CliRunner().invoke(commands, words)
+    assert f"git config --global --add safe.directory {root}`" in told.stderr
+    assert "dubious ownership" in told.stderr
+    if command == "diff":
+        assert told.exit_code == 2
+    else:
+        assert told.stderr.startswith("commit and age of locks are not known: git refuses the checkout: ")
 
 
 @pytest.mark.parametrize(

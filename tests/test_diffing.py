@@ -1,12 +1,16 @@
 """What `bench diff` compares of two revisions, told before anything is measured."""
 
+import re
+import shutil
+
 import pytest
 
-from bench.diffing import Wanted, asked, planned, served
-from bench.errors import UsageError
+from bench.diffing import Wanted, asked, left_out, planned, served, why_nothing
+from bench.errors import CannotMeasure, UsageError
 from bench.sides import laid_out
 from tests.projects import CONTENDERS, PLAN
-from tests.repositories import commit, make_repository
+from tests.repositories import commit, git, make_repository
+from tests.test_layout import change_core, with_submodule
 
 TWO = CONTENDERS.replace("[one", "[two").replace('"one"', '"two"').replace("[floor]", "[cellar]")
 CI = PLAN.replace('["hello", "churn"]', '["hello"]').replace('"floor", ', "")
@@ -246,3 +250,250 @@ def test_windows_of_a_diff_may_grow_and_margins_and_objective_are_the_plans(root
     made, _, _, _ = plan_of(root)
     assert (made.window_s, made.longest_window_s, made.slo_ms) == (0.2, 30.0, 50)
     assert made.margins["throughput_rps"] == 0.2
+
+
+def sides_of(root, base="main", head=None, **wanted):
+    """Return the verdict where nothing is compared, the bases compared, the notes and what is left out."""
+    with laid_out(root, base, head) as sides:
+        made, notes = planned(sides, Wanted(**wanted))
+        compared = {name.partition("@")[0] for block in made.blocks for name in block.contenders}
+        word = "" if made.blocks else why_nothing(sides, made)[0]
+        return word, compared, notes, left_out(sides, made)
+
+
+def write(root, name, content="changed\n"):
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(content)
+
+
+ONE, BOTH = {"one", "one-fast"}, {"one", "one-fast", "two"}
+
+
+@pytest.mark.parametrize(
+    ("name", "compared"),
+    [
+        ("apps/one_app/.env", ONE),
+        ("apps/one_app/.hidden/deep.py", ONE),
+        ("apps/one_app/README.md", ONE),
+        ("apps/one_app/docs/page.html", ONE),
+        ("apps/two_app/app.py", {"two"}),
+        ("apps/schema.sql", BOTH),
+        ("apps/Dockerfile", BOTH),
+        ("apps/.env", BOTH),
+        ("apps/common/lib.py", BOTH),
+        ("libs/common/lib.py", BOTH),
+        ("shop.py", BOTH),
+        (".env", BOTH),
+        ("pyproject.toml", BOTH),
+    ],
+)
+def test_every_tracked_file_that_could_matter_is_compared(root, name, compared):
+    write(root, name, "first\n")
+    commit(root)
+    write(root, name)
+    commit(root)
+    assert sides_of(root, "HEAD~1", "HEAD")[:2] == ("", compared)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("README.md", "documentation"),
+        ("docs/guide/ci.rst", "documentation"),
+        ("LICENSE", "documentation"),
+        ("CHANGELOG", "documentation"),
+        ("apps/README.md", "documentation"),
+        (".github/workflows/ci.yml", "of CI"),
+        (".gitlab-ci.yml", "of CI"),
+        (".gitattributes", "of git or an editor"),
+        ("plans/other.toml", "the benchmark's own"),
+        ("results/reference/report.md", "the benchmark's own"),
+        ("apps/checks/test_one.py", "the benchmark's own"),
+        ("waivers.toml", "the benchmark's own"),
+    ],
+)
+def test_what_cannot_matter_is_left_out_and_named(root, name, why):
+    write(root, name, "")
+    commit(root)
+    assert sides_of(root, "HEAD~1", "HEAD")[0::3] == ("EQUIVALENT", {name: why})
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "changed"),
+    [
+        ("apps/one_app/common", "../../libs/common", "libs/common/lib.py"),
+        ("apps/one_app/common.py", "../common/lib.py", "apps/common/lib.py"),
+        ("apps/one_app/pages", "../../docs/pages", "docs/pages/one.html"),
+    ],
+)
+def test_what_an_app_reads_by_a_link_is_compared(root, link, target, changed):
+    write(root, changed, "first\n")
+    (root / link).symlink_to(target)
+    commit(root)
+    write(root, changed)
+    assert "one" in sides_of(root, "HEAD")[1]
+
+
+def test_a_sibling_that_an_app_links_to_or_names_concerns_it(root):
+    write(root, "apps/two_app/lib.py", "first\n")
+    (root / "apps" / "one_app" / "lib.py").symlink_to("../two_app/lib.py")
+    commit(root)
+    write(root, "apps/two_app/lib.py")
+    assert sides_of(root, "HEAD")[1] == BOTH
+    (root / "apps" / "one_app" / "lib.py").unlink()
+    write(root, "apps/one_app/app.py", "import sys\nsys.path.append('../two_app')\n")
+    commit(root)
+    write(root, "apps/two_app/lib.py", "again\n")
+    assert sides_of(root, "HEAD")[1] == BOTH
+
+
+def test_an_app_that_is_a_link_is_compared_by_what_is_there(root):
+    (root / "services").mkdir()
+    (root / "apps" / "two_app").rename(root / "services" / "two")
+    (root / "apps" / "two_app").symlink_to("../services/two")
+    commit(root)
+    write(root, "services/two/app.py")
+    commit(root)
+    assert sides_of(root, "HEAD~1", "HEAD")[1] == {"two"}
+    write(root, "services/two/app.py", "again\n")
+    assert sides_of(root, "HEAD")[1] == {"two"}
+
+
+def test_a_submodule_that_moved_is_compared(root, tmp_path):
+    core = with_submodule(root, tmp_path)
+    change_core(root, core)
+    assert sides_of(root, "HEAD~1", "HEAD")[1] == ONE
+
+
+def test_files_of_apps_that_are_not_compared_are_named(root):
+    write(root, "apps/one_app/app.py")
+    write(root, "apps/two_app/app.py")
+    _, compared, notes, _ = sides_of(root, contenders=("two",))
+    assert compared == {"two"}
+    assert "changed, and compared with nothing here: apps/one_app/app.py" in notes
+    (root / "plans" / "ci.toml").write_text(CI)
+    (root / "apps" / "one_app" / "app.py").unlink()
+    word, _, _, out = sides_of(root)
+    assert word == "NOT COMPARED"
+    assert out["apps/two_app/app.py"] == "of two_app, of which nothing is compared"
+
+
+def test_with_declared_sources_all_else_is_left_out_and_named(root):
+    write(root, "bench.toml", 'source = ["apps", "libs/common"]\n')
+    write(root, "libs/common/lib.py", "")
+    write(root, "tools/x.py", "")
+    commit(root)
+    write(root, "tools/x.py")
+    word, _, _, out = sides_of(root, "HEAD")
+    assert (word, out) == ("EQUIVALENT", {"tools/x.py": "outside of `source` in bench.toml"})
+    write(root, "libs/common/lib.py")
+    assert sides_of(root, "HEAD")[1] == BOTH
+
+
+def test_of_a_bigger_repository_what_lies_beside_the_project_is_named(tmp_path):
+    root = make_repository(tmp_path / "all" / "shop")
+    shutil.rmtree(root / ".git")
+    write(tmp_path / "all", "libs/linked.py", "")
+    (root / "apps" / "one_app" / "linked.py").symlink_to("../../../libs/linked.py")
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main", str(tmp_path / "all"))
+    commit(tmp_path / "all")
+    write(tmp_path / "all", "libs/other.py")
+    commit(tmp_path / "all")
+    word, _, _, out = sides_of(root, "HEAD~1", "HEAD")
+    assert (word, list(out)) == ("EQUIVALENT", [":/libs/other.py"])
+    write(tmp_path / "all", "libs/linked.py")
+    assert (
+        sides_of(root, "HEAD")[1] == {"one", "one-fast", "floor"} & sides_of(root, "HEAD", unchanged=True)[1]
+    )
+
+
+def test_untracked_code_is_compared_and_named_and_untracked_data_are_on_both_sides(root):
+    write(root, "apps/one_app/data.sqlite", "SQLite format 3\0rows")
+    word, _, notes, _ = sides_of(root)
+    assert word == "EQUIVALENT"
+    assert "untracked databases, laid out on both sides alike: apps/one_app/data.sqlite" in notes
+    write(root, "apps/one_app/new.py")
+    word, compared, notes, _ = sides_of(root)
+    assert (word, compared) == ("", ONE)
+    assert "untracked, in the head alone: apps/one_app/new.py" in notes
+    notes = sides_of(root, "HEAD", "HEAD")[2]
+    assert "untracked, so neither side has: apps/one_app/data.sqlite, apps/one_app/new.py" in notes
+
+
+def test_what_git_ignores_is_named(root):
+    (root / ".gitignore").write_text(".bench/\n*.sqlite\n")
+    commit(root)
+    write(root, "apps/one_app/data.sqlite")
+    assert "git ignores, so neither side has: apps/one_app/data.sqlite" in sides_of(root)[2]
+
+
+def test_a_link_to_what_git_ignores_is_named(root):
+    (root / ".gitignore").write_text(".bench/\nuploads/\n")
+    write(root, "uploads/a.png")
+    (root / "apps" / "one_app" / "uploads").symlink_to("../../uploads")
+    (root / "apps" / "one_app" / "nowhere").symlink_to("gone")
+    commit(root)
+    notes = sides_of(root)[2]
+    assert any(note.endswith("nowhere on either side: apps/one_app/uploads") for note in notes)
+
+
+def test_a_tracked_database_that_differs_is_named(root):
+    write(root, "apps/one_app/data.db", "SQLite format 3\0rows")
+    commit(root)
+    write(root, "apps/one_app/data.db", "SQLite format 3\0more rows")
+    assert "databases differ, each side reads its own: apps/one_app/data.db" in sides_of(root, "HEAD")[2]
+
+
+def test_a_contender_that_was_renamed_is_not_compared_and_never_equivalent(root):
+    (root / "plans" / "ci.toml").unlink()
+    (root / "apps" / "two_app").rename(root / "apps" / "new_app")
+    table = root / "apps" / "new_app" / "contenders.toml"
+    table.write_text(
+        table.read_text().replace("[two", "[new").replace('"two"', '"new"').replace("cellar", "attic")
+    )
+    word, compared, notes, _ = sides_of(root)
+    assert (word, compared) == ("NOT COMPARED", set())
+    assert any(note.startswith("only in the head, compared with nothing: new") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda root: [file.unlink() for file in root.glob("apps/*/*.toml")], "it has no apps/"),
+        (
+            lambda root: (root / "apps" / "scenarios.toml").unlink(),
+            r"apps/scenarios\.toml: there is no such file",
+        ),
+        (
+            lambda root: write(root, "apps/scenarios.toml", "[old]\n"),
+            r":apps/scenarios\.toml: exchanges: Field",
+        ),
+        (
+            lambda root: write(root, "apps/two_app/contenders.toml", "[two]\nx = 1\n"),
+            r":apps/two_app/.*unknown key",
+        ),
+        (lambda root: git(root, "rm", "-rq", "apps"), "it has no apps/ that git tracks"),
+    ],
+)
+def test_a_base_with_nothing_to_compare_with_is_no_mistake(root, spoil, why):
+    spoil(root)
+    commit(root)
+    git(root, "revert", "--no-edit", "HEAD")
+    with laid_out(root, "HEAD~1", "HEAD") as sides:
+        made, _ = planned(sides, Wanted())
+        word, said = why_nothing(sides, made)
+    assert (made.blocks, word) == ((), "NOT COMPARED")
+    assert re.search(rf"^the base \(\w{{8}}\) has nothing to compare with: .*{why}", said)
+    assert ".bench" not in said
+    with pytest.raises(UsageError, match=why), laid_out(root, "HEAD", "HEAD~1"):
+        pass
+
+
+def test_files_of_the_trees_are_named_by_revision_whatever_is_raised(root):
+    with (
+        pytest.raises(CannotMeasure, match=r"^worktree:apps/one_app/x\.py is slow$"),
+        laid_out(root, "main", None) as sides,
+    ):
+        raise CannotMeasure(f"{sides.head.folder}/apps/one_app/x.py is slow")
+    with laid_out(root, "main", None) as sides:
+        assert sides.plain(f"see {sides.again.folder}/apps") == f"see {sides.base.label}:apps"

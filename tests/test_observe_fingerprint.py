@@ -64,6 +64,34 @@ def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path):
     assert fingerprint(tmp_path)["project"] == {"commit": None, "dirty": None}
 
 
+def test_a_checkout_that_git_refuses_is_none_and_has_the_reason(checkout):
+    (checkout / ".git" / "config").write_text("[broken")
+    found = fingerprint(checkout)["project"]
+    assert (found["commit"], found["dirty"]) == (None, None)
+    assert "bad config line" in found["refused"]
+
+
+def test_files_beside_the_apps_are_content_of_their_own(tmp_path):
+    project = make_project(tmp_path)
+    assert "shared" not in content(project)
+    (project / "shop.py").touch()
+    before = content(project)
+    (project / "shop.py").write_text("changed = 1")
+    assert {name for name in before if before[name] != content(project)[name]} == {"shared"}
+
+
+def test_files_with_a_dot_and_behind_links_are_content_of_their_app(tmp_path):
+    project = make_project(tmp_path / "project")
+    app = project / "apps" / "one_app"
+    (tmp_path / "lib").mkdir()
+    (app / "lib").symlink_to(tmp_path / "lib")
+    (tmp_path / "lib" / "around").symlink_to(".")
+    for file in (app / ".env", tmp_path / "lib" / "lib.py"):
+        before = content(project)["apps"]
+        file.write_text("changed")
+        assert content(project)["apps"] != before
+
+
 def test_a_lock_is_as_old_as_the_commit_that_changed_it_last(checkout):
     lock = fingerprint(checkout)["locks"]["one_app"]
     assert (lock["age_days"], lock["changed"]) == (10, False)

@@ -5,7 +5,13 @@ import pytest
 from bench.runtime.images import tag_of
 from tests.test_runtime_environments import contender
 
-OURS = "ARG PYTHON=3.13\nFROM python:${PYTHON}\nARG APP\nCOPY apps/${APP}/*.txt /tmp/\nCOPY apps/${APP} /apps/${APP}\n"
+OURS = """
+ARG PYTHON=3.13
+FROM python:${PYTHON}
+ARG APP
+COPY apps/${APP}/*.txt /tmp/
+COPY apps/${APP} /apps/${APP}
+"""
 
 
 @pytest.fixture

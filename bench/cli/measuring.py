@@ -72,6 +72,8 @@ def run(
         return
     with machines_turn(wait):
         journal = session.open_journal(begun, root / "results", out)
+        if refused := begun.fingerprint["project"].get("refused"):
+            click.echo(f"commit and age of locks are not known: {refused}", err=True)
         say_runtime(begun.runtime, why)
         _carry_out(root, journal, away)
 

@@ -5,11 +5,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError
+from bench.git import call, refusal
+
+TIMEOUT_S = 10
+
 
 def commit(project: Path) -> dict[str, Any]:
-    """Return commit and whether something has changed since; None where the project is no checkout."""
+    """Return commit and whether something has changed since; None where the project is no checkout.
+
+    Where git refuses, why: with its own remedy.
+    """
     found = _git(project, "rev-parse", "--verify", "HEAD")
-    return {"commit": found, "dirty": None if found is None else _is_changed(project)}
+    refused = refusal(project) if found is None else ""
+    why = {"refused": f"git refuses the checkout: {refused}"} if refused else {}
+    return {"commit": found, "dirty": None if found is None else _is_changed(project), **why}
 
 
 def locks(project: Path) -> dict[str, dict[str, Any]]:
@@ -39,10 +49,9 @@ def _is_changed(project: Path, *files: Path) -> bool:
 
 
 def _git(project: Path, *arguments: str) -> str | None:
-    """Return what git says; None where it fails or is not installed."""
-    command = ["git", "-C", str(project), *arguments]
+    """Return what git prints; None where it fails or is not installed."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
+        done = call("-C", str(project), *arguments, timeout_s=TIMEOUT_S)
+    except (UsageError, OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.line if done.status == 0 else None

@@ -114,7 +114,7 @@ def _copied(dockerfile: str, arguments: Mapping[str, str]) -> list[str] | None:
 
 
 def _places(root: Path, place: Path) -> Iterator[Path]:
-    """Yield the files at or below *place*, also where that is a link: a build follows it within its context."""
+    """Yield the files at or below *place*, also where that is a link: a build follows it."""
     yield from _files(place, top=place == root)
     if place.is_symlink():
         leads = os.path.relpath(os.path.realpath(place), os.path.realpath(root))

@@ -1,4 +1,4 @@
-"""The lock of an app: requirements.txt, with every file that it includes, and what keeps it from being one."""
+"""The lock of an app: requirements.txt with every file that it includes, and what is no lock."""
 
 import os
 import re
@@ -134,18 +134,18 @@ def _refuse(contender: Contender, first: Path, texts: dict[Path, str]) -> None:
             shown = line if len(line) <= 60 else f"{line[:60]}…"
             if EDITABLE.match(line):
                 raise CannotMeasure(
-                    f"{where} has `{shown}`, the project itself: its code is laid out anyway, so leave the line out "
-                    "(`uv export --no-emit-project`)"
+                    f"{where} has `{shown}`, the project itself: its code is there anyway, so leave the line "
+                    "out (`uv export --no-emit-project`)"
                 )
             if REPOSITORY.search(line):
                 raise CannotMeasure(
-                    f"{where} has `{shown}`: no hash can cover a repository, so name an archive of that commit "
-                    "with its hash (`name @ https://….tar.gz --hash=sha256:…`), or a version that is published"
+                    f"{where} has `{shown}`: no hash can cover a repository, so name an archive of that "
+                    "commit with its hash (`name @ https://….tar.gz --hash=sha256:…`), or a published version"
                 )
             if not OPTION.match(line) and PLACE.search(line) and not ARCHIVE.search(line):
                 raise CannotMeasure(
-                    f"{where} has `{shown}`, a folder: no hash can cover it, so let the app import it by PYTHONPATH "
-                    "in its `env`, or build a wheel of it and name that with its hash"
+                    f"{where} has `{shown}`, a folder: no hash can cover it, so let the app import it by "
+                    "PYTHONPATH in its `env`, or build a wheel of it and name that with its hash"
                 )
 
 
