@@ -57,7 +57,7 @@ class OwnFiles:
 
     def version(self) -> object:
         """Return what tells one state of the data from another; files that no app writes to are left out."""
-        seen, _ = self._look(f"apps/{self.app}")
+        seen, _ = self._look(os.path.relpath(self.folder.app(self.app), self.folder.project))
         databases = self._databases.keys()
         left_out = {*self._logs, *databases, *(path for path in seen if _companion(path, databases))}
         seen = {path: stamp for path, stamp in seen.items() if path not in left_out}

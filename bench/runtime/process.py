@@ -153,7 +153,7 @@ class ProcessRuntime:
         environment = self._environments[contender.name]
         child = children.start(
             [folder.own(word) for word in servers.command(contender, port=port)],
-            folder=folder.project / "apps" / contender.app,
+            folder=folder.app(contender.app),
             log=self._logs / log_name(contender.name, next(self._numbers)),
             env=servers.environment(
                 contender,
