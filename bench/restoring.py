@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bench.analysis.data import WRITTEN_S
 from bench.model import Load, Slice
 from bench.records import Record, Written
 from bench.runtime import Server
 from bench.schedule import WARM_UP_SWEEP
 from bench.store import Journal
-
-WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
 
 
 class Restoring:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.runtime.files import OwnFiles
+from bench.runtime.files import OwnFiles, open_databases
 from bench.runtime.folders import Folders
 from bench.runtime.leftovers import Ledger
 from tests.test_runtime_folders import contender, made
@@ -217,3 +217,13 @@ def test_a_database_that_is_locked_is_told_and_the_others_are_put_back(files, ap
         assert files.put_back().left == ("data.db: database is locked",)
     assert (app / "notes.json").read_text() == "[]"
     assert os.path.exists(folder.project / "data.db")
+
+
+@LINUX
+def test_databases_are_found_by_who_holds_them_and_pipes_are_not_waited_for(tmp_path, holder):
+    with closing(sqlite3.connect(tmp_path / "inside.db")) as database, database:
+        database.execute("CREATE TABLE notes (text)")
+    os.mkfifo(tmp_path / "pipe")
+    first, _ = holder(tmp_path / "inside.db", "os.O_RDWR")
+    second, _ = holder(tmp_path / "pipe", "os.O_RDWR")
+    assert open_databases([first, second, 2**30]) == ["inside.db"]

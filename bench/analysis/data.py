@@ -6,8 +6,7 @@ from itertools import accumulate
 from bench.model import Cell
 from bench.records import Record, Run
 
-# Of load that wrote: after so much of it, at most, data are put back (bench.restoring).
-WRITTEN_S = 0.5
+WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
 
 
 def not_put_back(run: Run, cell: Cell) -> tuple[str, ...]:

@@ -249,6 +249,18 @@ def _open_files(pid: int) -> Iterator[tuple[str, str]]:
                     yield number, path
 
 
+def open_databases(pids: Iterable[int]) -> list[str]:
+    """Return the names of SQLite databases that processes hold open, wherever these see them."""
+    return sorted(
+        {
+            Path(path).name
+            for pid in pids
+            for number, path in _open_files(pid)
+            if is_database(Path(f"/proc/{pid}/fd/{number}"))
+        }
+    )
+
+
 def _flags(pid: int, number: str) -> int | None:
     with suppress(OSError, ValueError):
         for line in Path(f"/proc/{pid}/fdinfo/{number}").read_text().splitlines():

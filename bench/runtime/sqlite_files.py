@@ -19,6 +19,8 @@ class NotPutBack(Exception):
 def is_database(file: Path) -> bool:
     """Tell whether SQLite has made *file*."""
     try:
+        if not file.is_file():  # a pipe would be waited for
+            return False
         with file.open("rb") as opened:
             return opened.read(len(MAGIC)) == MAGIC
     except OSError:
