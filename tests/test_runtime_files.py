@@ -187,7 +187,7 @@ def test_a_log_that_is_held_open_is_cut_and_goes_on_at_its_new_end(folder, app, 
 
 
 @LINUX
-def test_anything_else_that_is_held_open_is_left_and_told(folder, app, holder):
+def test_anything_else_that_is_held_open_is_left_and_reported(folder, app, holder):
     pid, write = holder(app / "store.bin", "os.O_RDWR")
     write("start")
     files = OwnFiles(folder=folder, app="tiny_app", pids=lambda: (pid,))
@@ -199,7 +199,7 @@ def test_anything_else_that_is_held_open_is_left_and_told(folder, app, holder):
 
 
 @LINUX
-def test_a_database_outside_of_its_folder_is_told(folder, tmp_path, holder):
+def test_a_database_outside_of_its_folder_is_reported(folder, tmp_path, holder):
     with closing(sqlite3.connect(tmp_path / "far.db")) as database, database:
         database.execute("CREATE TABLE notes (text)")
     pid, _ = holder(tmp_path / "far.db", "os.O_RDWR")
@@ -208,7 +208,7 @@ def test_a_database_outside_of_its_folder_is_told(folder, tmp_path, holder):
     assert files.put_back().left == ("far.db lies outside of its project's files",)
 
 
-def test_a_database_that_is_locked_is_told_and_the_others_are_put_back(files, app, folder):
+def test_a_database_that_is_locked_is_reported_and_the_others_are_put_back(files, app, folder):
     files.keep()
     with closing(sqlite3.connect(folder.project / "data.db", isolation_level=None)) as database:
         insert(folder.project / "data.db")

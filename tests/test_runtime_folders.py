@@ -184,7 +184,7 @@ os._exit(9)
     assert list(scratch.iterdir()) == []
 
 
-def test_a_project_that_cannot_be_copied_is_told_in_one_line(folders, root):
+def test_a_project_that_cannot_be_copied_is_reported_in_one_line(folders, root):
     with prepared(folders, root) as own:
         (own.pristine.project / "apps" / "tiny_app" / "app.py").unlink()
         with (

@@ -57,11 +57,11 @@ class OwnFiles:
 
     def version(self) -> object:
         """Return what tells one state of the data from another; files that no app writes to are left out."""
-        seen, _ = self._look(os.path.relpath(self.folder.app(self.app), self.folder.project))
+        found, _ = self._look(os.path.relpath(self.folder.app(self.app), self.folder.project))
         databases = self._databases.keys()
-        left_out = {*self._logs, *databases, *(path for path in seen if _companion(path, databases))}
-        seen = {path: stamp for path, stamp in seen.items() if path not in left_out}
-        return frozenset((seen | self._stamps_of(databases)).items())
+        left_out = {*self._logs, *databases, *(path for path in found if _companion(path, databases))}
+        found = {path: stamp for path, stamp in found.items() if path not in left_out}
+        return frozenset((found | self._stamps_of(databases)).items())
 
     def put_back(self) -> Found:
         """Put every file back as it was kept, under a server that runs; say what cannot be.

@@ -118,7 +118,7 @@ class Folders:
 
     def prepare(self, contender: Contender, python: Path) -> None:
         """Copy its project, once per run, and compile its app with *python*. Raises CannotMeasure."""
-        with _failures_told(contender.root):
+        with _failures_named(contender.root):
             if contender.root not in self._pristine:
                 place = self._place / f"{next(self._numbers):05}"
                 self._pristine[contender.root] = _pristine(Path(contender.root), place, self._place)
@@ -137,7 +137,7 @@ class Folders:
         """
         pristine = self._pristine[contender.root]
         free = self._free.setdefault(contender.root, [])
-        with _failures_told(contender.root):
+        with _failures_named(contender.root):
             if free:
                 folder = free.pop()
                 _tidy(folder)
@@ -152,7 +152,7 @@ class Folders:
 
 
 @contextmanager
-def _failures_told(root: str) -> Iterator[None]:
+def _failures_named(root: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -274,7 +274,7 @@ def _keep_bytecode(folder: OwnFolder) -> None:
 def _tidy(folder: OwnFolder) -> None:
     """Make it as it was laid out, whatever a server has done there."""
     made = folder.pristine
-    files, links, folders = _seen(folder.project)
+    files, links, folders = _present(folder.project)
     beside = set(folder.place.iterdir()) - {folder.place / PROJECT}
     if made.below or not folder.project.is_dir() or not folders >= set(made.folders) - _bytecode(made):
         shutil.rmtree(folder.place)
@@ -309,7 +309,7 @@ def _links(made: Pristine) -> dict[str, str]:
     return made.links | {path: str(made.project / path) for path in made.shared}
 
 
-def _seen(place: Path, at: str = "") -> tuple[dict[str, Stamp], dict[str, str], set[str]]:
+def _present(place: Path, at: str = "") -> tuple[dict[str, Stamp], dict[str, str], set[str]]:
     """Return files, links and folders below *at*; what is none of them counts as a file."""
     files: dict[str, Stamp] = {}
     links: dict[str, str] = {}
@@ -320,7 +320,7 @@ def _seen(place: Path, at: str = "") -> tuple[dict[str, Stamp], dict[str, str], 
             links[path] = os.readlink(entry.path)
         elif entry.is_dir():
             folders.add(path)
-            below = _seen(place, f"{path}/")
+            below = _present(place, f"{path}/")
             files |= below[0]
             links |= below[1]
             folders |= below[2]
@@ -343,7 +343,7 @@ def _fill(folder: OwnFolder) -> None:
     """Copy what is not there, and note how all of it was laid out."""
     made = folder.pristine
     source, copy = str(made.project), str(folder.project)
-    files, links, folders = _seen(folder.project)
+    files, links, folders = _present(folder.project)
     for path in made.folders:
         if path not in folders:
             os.mkdir(f"{copy}/{path}")
@@ -354,7 +354,7 @@ def _fill(folder: OwnFolder) -> None:
         if path not in links:
             os.symlink(target, f"{copy}/{path}")
     folder.laid.clear()
-    folder.laid.update(_seen(folder.project)[0])
+    folder.laid.update(_present(folder.project)[0])
 
 
 def _copy(source: str | Path, target: str | Path) -> None:
