@@ -171,6 +171,27 @@ def test_reading_a_database_with_a_log_is_no_writing(files, folder):
     assert files.version() != first
 
 
+def test_a_large_file_is_shared_by_all_servers_and_what_is_written_to_it_is_reported(tmp_path, root):
+    with (root / "apps" / "tiny_app" / "model.bin").open("wb") as large:
+        large.truncate(65 * 2**20)
+    (tmp_path / "scratch").mkdir()
+    with Folders(tmp_path / "scratch", Ledger(tmp_path / "scratch")) as folders:
+        folders.prepare(contender(root), Path(sys.executable))
+        with folders.given(contender(root)) as folder:
+            files = OwnFiles(folder=folder, app="tiny_app")
+            files.keep()
+            first = files.version()
+            assert files.put_back().left == ()
+            with (folder.app("tiny_app") / "model.bin").open("r+b") as large:
+                large.write(b"changed")
+            assert files.version() != first
+            assert files.put_back().left == ("model.bin is larger than 64 MiB",)
+        with folders.given(contender(root)) as folder:
+            assert (folder.app("tiny_app") / "model.bin").stat().st_size == 65 * 2**20
+    with (root / "apps" / "tiny_app" / "model.bin").open("rb") as large:
+        assert large.read(7) == bytes(7)
+
+
 @LINUX
 def test_a_log_that_is_held_open_is_cut_and_goes_on_at_its_new_end(folder, app, holder):
     pid, write = holder(app / "app.log", "os.O_WRONLY | os.O_APPEND")

@@ -93,6 +93,8 @@ class OwnFiles:
     def _one_put_back(self, path: str, is_there: bool, held: Mapping[str, bool]) -> bool:
         """Put a file back, and tell whether data were written to it. Raises NotPutBack."""
         file = self._file(path)
+        if path in self.folder.pristine.shared:
+            raise NotPutBack(f"{file.name} is larger than {SHARED_FROM_BYTES // 2**20} MiB")
         try:
             if is_there and (path in self._databases or is_database(file)):
                 return self._database_put_back(path)
