@@ -3,19 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from bench.analysis.data import WRITTEN_S
 from bench.model import Load, Slice
 from bench.records import Record, Written
 from bench.runtime import Server
 from bench.schedule import WARM_UP_SWEEP
 from bench.store import Journal
 
-WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
-
 
 class Restoring:
     """The data of *servers* in one round, and what was written to them.
 
-    They are put back before anything else is asked than what wrote, before the first counted sweep, and
+    They are put back before anything else is requested than what wrote, before the first counted sweep, and
     after each half second of load that wrote; decided when a sweep begins, for all of its contenders alike.
     What scenarios declare is not relied on: where data have changed, they were written to.
     """
@@ -33,7 +32,7 @@ class Restoring:
         self._since: dict[str, Written] = {}  # contender → the first of it that is not put back
         self._due: set[str] = set()
         self._given_up: set[str] = set()
-        self._asked: set[str] = set()  # to put its data back, at least once
+        self._tried: set[str] = set()  # to put its data back, at least once
         self._last: Slice | None = None
 
     def before(self, step: Slice) -> None:
@@ -66,7 +65,7 @@ class Restoring:
 
     def finish(self) -> None:
         """Learn of every server that was written to whether its data can be put back."""
-        for name in [one for one in self._written if one not in self._asked]:
+        for name in [one for one in self._written if one not in self._tried]:
             if self._servers[name].ended() is None:
                 self._put_back(name)
 
@@ -75,7 +74,7 @@ class Restoring:
         since = self._since.pop(name)
         if name in self._given_up:
             return
-        self._asked.add(name)
+        self._tried.add(name)
         if left := self._servers[name].reset_data():
             self._given_up.add(name)  # it would wait for the same lock, each time
             self._journal.wrote(replace(since, left=left))

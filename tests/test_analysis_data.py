@@ -136,7 +136,7 @@ def test_a_head_that_sends_more_and_writes_as_much_has_regressed():
         assert (change.verdict, change.why) == ("slower", "")
 
 
-def test_rows_of_a_get_that_was_seen_to_write_are_no_regression_either():
+def test_rows_of_a_get_that_was_found_to_write_are_no_regression_either():
     run = measured(4_000.0, 5_000.0, {BASE: growing, HEAD: growing}, writing=False)
     assert bytes_of(run).verdict == "slower"
     assert bytes_of(replace(run, written=(written(HEAD),))).verdict == "inconclusive"

@@ -100,7 +100,7 @@ def test_what_was_written_is_a_fact_of_the_run_once_per_round_and_scenario(tmp_p
 
 
 @pytest.mark.parametrize("warm_up_s", [0.0, 0.1, 1.0])
-def test_data_that_are_not_put_back_are_told_from_the_first_slice_that_wrote(tmp_path, warm_up_s):
+def test_data_that_are_not_put_back_are_reported_from_the_first_slice_that_wrote(tmp_path, warm_up_s):
     journal, diary = carried_out(tmp_path, {"warm_up_s": warm_up_s}, left={"one": "in memory"})
     left = [one for one in journal.run.written if one.left]
     assert [(one.contender, one.round, one.left) for one in left] == [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.runtime.files import OwnFiles
+from bench.runtime.files import OwnFiles, open_databases
 from bench.runtime.folders import Folders
 from bench.runtime.leftovers import Ledger
 from tests.test_runtime_folders import contender, made
@@ -171,6 +171,27 @@ def test_reading_a_database_with_a_log_is_no_writing(files, folder):
     assert files.version() != first
 
 
+def test_a_large_file_is_shared_by_all_servers_and_what_is_written_to_it_is_reported(tmp_path, root):
+    with (root / "apps" / "tiny_app" / "model.bin").open("wb") as large:
+        large.truncate(65 * 2**20)
+    (tmp_path / "scratch").mkdir()
+    with Folders(tmp_path / "scratch", Ledger(tmp_path / "scratch")) as folders:
+        folders.prepare(contender(root), Path(sys.executable))
+        with folders.given(contender(root)) as folder:
+            files = OwnFiles(folder=folder, app="tiny_app")
+            files.keep()
+            first = files.version()
+            assert files.put_back().left == ()
+            with (folder.app("tiny_app") / "model.bin").open("r+b") as large:
+                large.write(b"changed")
+            assert files.version() != first
+            assert files.put_back().left == ("model.bin is larger than 64 MiB",)
+        with folders.given(contender(root)) as folder:
+            assert (folder.app("tiny_app") / "model.bin").stat().st_size == 65 * 2**20
+    with (root / "apps" / "tiny_app" / "model.bin").open("rb") as large:
+        assert large.read(7) == bytes(7)
+
+
 @LINUX
 def test_a_log_that_is_held_open_is_cut_and_goes_on_at_its_new_end(folder, app, holder):
     pid, write = holder(app / "app.log", "os.O_WRONLY | os.O_APPEND")
@@ -187,7 +208,7 @@ def test_a_log_that_is_held_open_is_cut_and_goes_on_at_its_new_end(folder, app, 
 
 
 @LINUX
-def test_anything_else_that_is_held_open_is_left_and_told(folder, app, holder):
+def test_anything_else_that_is_held_open_is_left_and_reported(folder, app, holder):
     pid, write = holder(app / "store.bin", "os.O_RDWR")
     write("start")
     files = OwnFiles(folder=folder, app="tiny_app", pids=lambda: (pid,))
@@ -199,7 +220,7 @@ def test_anything_else_that_is_held_open_is_left_and_told(folder, app, holder):
 
 
 @LINUX
-def test_a_database_outside_of_its_folder_is_told(folder, tmp_path, holder):
+def test_a_database_outside_of_its_folder_is_reported(folder, tmp_path, holder):
     with closing(sqlite3.connect(tmp_path / "far.db")) as database, database:
         database.execute("CREATE TABLE notes (text)")
     pid, _ = holder(tmp_path / "far.db", "os.O_RDWR")
@@ -208,7 +229,7 @@ def test_a_database_outside_of_its_folder_is_told(folder, tmp_path, holder):
     assert files.put_back().left == ("far.db lies outside of its project's files",)
 
 
-def test_a_database_that_is_locked_is_told_and_the_others_are_put_back(files, app, folder):
+def test_a_database_that_is_locked_is_reported_and_the_others_are_put_back(files, app, folder):
     files.keep()
     with closing(sqlite3.connect(folder.project / "data.db", isolation_level=None)) as database:
         insert(folder.project / "data.db")
@@ -217,3 +238,13 @@ def test_a_database_that_is_locked_is_told_and_the_others_are_put_back(files, ap
         assert files.put_back().left == ("data.db: database is locked",)
     assert (app / "notes.json").read_text() == "[]"
     assert os.path.exists(folder.project / "data.db")
+
+
+@LINUX
+def test_databases_are_found_by_who_holds_them_and_pipes_are_not_waited_for(tmp_path, holder):
+    with closing(sqlite3.connect(tmp_path / "inside.db")) as database, database:
+        database.execute("CREATE TABLE notes (text)")
+    os.mkfifo(tmp_path / "pipe")
+    first, _ = holder(tmp_path / "inside.db", "os.O_RDWR")
+    second, _ = holder(tmp_path / "pipe", "os.O_RDWR")
+    assert open_databases([first, second, 2**30]) == ["inside.db"]

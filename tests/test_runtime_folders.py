@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,6 @@ def test_everything_an_app_may_read_is_there_and_what_tools_left_is_not(folders,
             assert (own.project / linked).resolve() == root / linked
         when = [(folder / "README").stat().st_mtime_ns for folder in (root, own.project)]
         assert when[0] == when[1]
-    assert not own.place.exists()
 
 
 def test_links_lead_to_the_copy_inside_and_to_the_same_place_outside(folders, root, tmp_path):
@@ -184,11 +184,61 @@ os._exit(9)
     assert list(scratch.iterdir()) == []
 
 
-def test_a_project_that_cannot_be_copied_is_told_in_one_line(folders, root):
+def test_a_project_that_cannot_be_copied_is_reported_in_one_line(folders, root):
     with prepared(folders, root) as own:
         (own.pristine.project / "apps" / "tiny_app" / "app.py").unlink()
-    with (
-        pytest.raises(CannotMeasure, match=r"project cannot be copied for its servers: .*No such file"),
-        folders.given(contender(root)),
-    ):
-        pytest.fail("given")
+        with (
+            pytest.raises(CannotMeasure, match=r"project cannot be copied for its servers: .*No such file"),
+            folders.given(contender(root)),
+        ):
+            pytest.fail("given")
+
+
+def test_a_copy_that_was_used_is_as_it_was_laid_out_for_the_next(folders, root):
+    for name in ("a/same", "a/changed", "a/kept-size", "b/deleted", "c/deep/moved"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    (root / "link").symlink_to("a/same")
+
+    def content(own):
+        return {
+            str(path.relative_to(own.place)): os.readlink(path) if path.is_symlink() else path.read_bytes()
+            for path in own.place.rglob("*")
+            if path.is_symlink() or path.is_file()
+        }
+
+    with prepared(folders, root) as own:
+        first = content(own)
+        copy, times = own.project, (own.project / "a" / "kept-size").stat()
+        (copy / "a" / "changed").write_text("other")
+        (copy / "a" / "kept-size").write_text("other-siz")
+        os.utime(copy / "a" / "kept-size", ns=(times.st_atime_ns, times.st_mtime_ns))
+        (copy / "b" / "deleted").unlink()
+        (copy / "c" / "deep" / "moved").rename(copy / "moved")
+        (copy / "new" / "deep").mkdir(parents=True)
+        (copy / "new" / "deep" / "file").write_text("new")
+        (copy / "link").unlink()
+        (copy / "link").symlink_to("b")
+        (copy / "link-2").symlink_to("b")
+        os.mkfifo(copy / "pipe")
+        (own.home / "x").write_text("x")
+        (own.kept / "x").write_text("x")
+        (own.place / "beside.db").write_text("x")
+        inode = (copy / "a" / "same").stat().st_ino
+    with prepared(folders, root) as again:
+        assert again.place == own.place
+        assert (again.project / "a" / "same").stat().st_ino == inode  # not made anew
+        assert content(again) == first
+        assert not (again.project / "new").exists()
+        shutil.rmtree(again.project / "c")
+    with prepared(folders, root) as once_more:
+        assert content(once_more) == first
+
+
+def test_nothing_is_left_when_a_run_ends(root, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    ledger = Ledger(tmp_path / "scratch")
+    with Folders(tmp_path / "scratch", ledger) as folders, prepared(folders, root):
+        pass
+    ledger.close()
+    assert list((tmp_path / "scratch").iterdir()) == []

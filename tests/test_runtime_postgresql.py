@@ -199,7 +199,7 @@ def test_tables_that_came_after_it_was_ready_stay_and_are_empty(database):
 
 def test_nothing_is_kept_anew_where_a_server_only_reads_at_its_start(database):
     run(database, STATE)
-    assert database.version() in database.seen
+    assert database.version() in database.kept_versions
     database.keep()
     oid = run(database, "SELECT 'bench_seed.reset'::regproc::oid, max(oid) FROM pg_class")
     database.keep()
@@ -234,7 +234,7 @@ def test_its_version_changes_at_once_with_any_write_and_not_with_reading(server,
         assert database.version() != first
 
 
-def test_writes_to_a_table_without_a_log_are_seen_too(database):
+def test_writes_to_a_table_without_a_log_count_too(database):
     run(database, "CREATE UNLOGGED TABLE cached (k int)")
     database.keep()
     first = database.version()
@@ -242,7 +242,7 @@ def test_writes_to_a_table_without_a_log_are_seen_too(database):
     assert database.version() != first
 
 
-def test_what_stands_in_the_way_of_a_reset_is_told_and_the_database_goes_on(database):
+def test_what_stands_in_the_way_of_a_reset_is_reported_and_the_database_goes_on(database):
     run(database, 'DROP TABLE "Posts"')
     assert database.reset() == 'its database: relation "public.Posts" does not exist'
     assert run(database, "SELECT count(*) FROM users") == (10000,)
@@ -293,7 +293,7 @@ def test_a_copy_is_dropped_whoever_is_connected(server):
         ("INSERT INTO users VALUES (1, NULL, '')", r'^seed\.sql: null value in column "name"'),
     ],
 )
-def test_a_mistake_in_a_users_sql_is_told_with_its_file_and_line(server, text, message):
+def test_a_mistake_in_a_users_sql_is_reported_with_its_file_and_line(server, text, message):
     with pytest.raises(CannotMeasure, match=message):
         server.databases.template({"schema.sql": SCHEMA, "seed.sql": text})
 

@@ -296,7 +296,7 @@ def test_a_database_that_is_named_by_its_place_in_the_checkout_is_the_copys(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process holds open")
-def test_a_database_beyond_its_folder_is_told(runtime, contender, notes, tmp_path):
+def test_a_database_beyond_its_folder_is_reported(runtime, contender, notes, tmp_path):
     one = contender(command="python notes.py", env={"FILE": str(tmp_path / "far.sqlite")})
     runtime.prepare([one])
     with runtime.serve([one], hash_seed=1) as servers:
@@ -311,7 +311,9 @@ def test_a_database_beyond_its_folder_is_told(runtime, contender, notes, tmp_pat
         ("no-such-program", r"tiny ended with exit status 1 .*cannot start no-such-program"),
     ],
 )
-def test_a_server_that_cannot_start_is_told_in_one_line_with_its_reason(runtime, contender, command, message):
+def test_a_server_that_cannot_start_is_reported_in_one_line_with_its_reason(
+    runtime, contender, command, message
+):
     both = [contender("good"), contender(command=command)]
     runtime.prepare(both)
 

@@ -6,8 +6,7 @@ from itertools import accumulate
 from bench.model import Cell
 from bench.records import Record, Run
 
-# Of load that wrote: after so much of it, at most, data are put back (bench.restoring).
-WRITTEN_S = 0.5
+WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
 
 
 def not_put_back(run: Run, cell: Cell) -> tuple[str, ...]:
@@ -39,8 +38,8 @@ def wrote(run: Run, cell: Cell) -> bool:
 def written_no_more(ours: Sequence[Record], theirs: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
     """Yield the slices of each sweep in which *ours* cannot have met more rows than *theirs*.
 
-    Both start from the same data, and are put back in the same sweeps. So ours met no more where it had asked
-    no more since then, whichever sweep that was.
+    Both start from the same data, and are put back in the same sweeps. So ours met no more where it had
+    sent no more requests since then, whichever sweep that was.
     """
     other = {(one.slice.round, one.slice.sweep): one for one in theirs}
     rounds: dict[int, list[tuple[Record, Record]]] = {}
@@ -48,7 +47,7 @@ def written_no_more(ours: Sequence[Record], theirs: Sequence[Record]) -> Iterato
         if pair := other.get((one.slice.round, one.slice.sweep)):
             rounds.setdefault(one.slice.round, []).append((one, pair))
     for pairs in rounds.values():
-        more = [_asked(one) - _asked(pair) for one, pair in pairs]
+        more = [_requests(one) - _requests(pair) for one, pair in pairs]
         for place, (one, pair) in enumerate(pairs):
             since = more[max(0, place - _sweeps(one)) : place + 1]
             if max(accumulate(reversed(since))) <= 0:
@@ -59,5 +58,5 @@ def _sweeps(record: Record) -> int:
     return round(WRITTEN_S / (record.slice.lead_in_s + record.slice.window_s)) + 1
 
 
-def _asked(record: Record) -> int:
+def _requests(record: Record) -> int:
     return record.sample.slice_requests or record.sample.requests

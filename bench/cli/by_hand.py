@@ -24,7 +24,7 @@ from bench.observe import limits
 @click.argument("name", metavar="CONTENDER")
 @click.option("--locust", is_flag=True, help="open Locust's web interface as well")
 def serve(name: str, locust: bool) -> None:
-    """Serve one contender with a database of its own, to poke by hand; Ctrl-C stops it."""
+    """Serve one contender, with a copy of the files and a database of its own; Ctrl-C stops it."""
     root = contenders.find_project(Path.cwd())
     contender = contenders.resolve(name, contenders.declared(root))
     logs = root / ".bench" / "logs"

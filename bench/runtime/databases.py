@@ -71,7 +71,7 @@ class Databases:
             with closing(self._connect(name)) as kept:
                 kept.execute("SET pg_stat_statements.track = 'none'")
                 made = Database(url=self.url(name), name=name, databases=self, kept=kept)
-                made.seen.append(made.version())
+                made.kept_versions.append(made.version())
                 yield made
         finally:
             with suppress(CannotMeasure), self.session() as session:  # a server that died took it along
@@ -105,7 +105,7 @@ class Database:
     name: str
     databases: Databases
     kept: psycopg.Connection = field(repr=False)  # a reset on a new one takes half as long again
-    seen: list[object] = field(default_factory=list)  # the version that was kept
+    kept_versions: list[object] = field(default_factory=list)  # the version that was kept
     left: list[str] = field(default_factory=list)  # why what the server made at its start is not kept
 
     def version(self) -> object:
@@ -115,7 +115,7 @@ class Database:
 
     def keep(self) -> None:
         """Keep what it holds now, where a client has written to it since it was copied."""
-        if self.version() in self.seen:
+        if self.version() in self.kept_versions:
             return
         try:
             with _patience(self.name):

@@ -57,11 +57,11 @@ class OwnFiles:
 
     def version(self) -> object:
         """Return what tells one state of the data from another; files that no app writes to are left out."""
-        seen, _ = self._look(f"apps/{self.app}")
+        found, _ = self._look(os.path.relpath(self.folder.app(self.app), self.folder.project))
         databases = self._databases.keys()
-        left_out = {*self._logs, *databases, *(path for path in seen if _companion(path, databases))}
-        seen = {path: stamp for path, stamp in seen.items() if path not in left_out}
-        return frozenset((seen | self._stamps_of(databases)).items())
+        left_out = {*self._logs, *databases, *(path for path in found if _companion(path, databases))}
+        found = {path: stamp for path, stamp in found.items() if path not in left_out}
+        return frozenset((found | self._stamps_of(databases)).items())
 
     def put_back(self) -> Found:
         """Put every file back as it was kept, under a server that runs; say what cannot be.
@@ -93,6 +93,8 @@ class OwnFiles:
     def _one_put_back(self, path: str, is_there: bool, held: Mapping[str, bool]) -> bool:
         """Put a file back, and tell whether data were written to it. Raises NotPutBack."""
         file = self._file(path)
+        if path in self.folder.pristine.shared:
+            raise NotPutBack(f"{file.name} is larger than {SHARED_FROM_BYTES // 2**20} MiB")
         try:
             if is_there and (path in self._databases or is_database(file)):
                 return self._database_put_back(path)
@@ -247,6 +249,18 @@ def _open_files(pid: int) -> Iterator[tuple[str, str]]:
                 path = os.readlink(f"/proc/{pid}/fd/{number}")
                 if path.startswith("/") and not path.startswith(("/dev/", "/proc/", "/sys/")):
                     yield number, path
+
+
+def open_databases(pids: Iterable[int]) -> list[str]:
+    """Return the names of SQLite databases that processes hold open, wherever these see them."""
+    return sorted(
+        {
+            Path(path).name
+            for pid in pids
+            for number, path in _open_files(pid)
+            if is_database(Path(f"/proc/{pid}/fd/{number}"))
+        }
+    )
 
 
 def _flags(pid: int, number: str) -> int | None:

@@ -30,9 +30,13 @@ OURS = frozenset({".bench", ".venvs", "results"})  # of the project's own folder
 LINKED = frozenset({"node_modules"})  # and environments: nothing writes there, and they are large
 SHARED_FROM_BYTES = 64 * 2**20  # from here on a file that is no database is copied once, for all servers
 REFLINK_FROM_BYTES = 2**20
+PIECE_BYTES = 4 * 2**20
 FICLONE = 0x40049409  # linux/fs.h
 COMPILE_TIMEOUT_S = 60
 PROJECT, HOME, KEPT = "project", "home", "kept"  # what is in the folder of a server
+
+
+Stamp = tuple[int, int, int, int]  # inode, bytes, times of change of content and of anything, in ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,16 @@ class OwnFolder:
 
     pristine: Pristine
     place: Path
+    laid: dict[str, Stamp] = field(default_factory=dict)  # files as they were laid out
 
     @property
     def project(self) -> Path:
         """Its copy of the project."""
         return self.place / PROJECT / self.pristine.below
+
+    def app(self, name: str) -> Path:
+        """Return the working directory of its server, whatever link leads there."""
+        return (self.project / "apps" / name).resolve()
 
     @property
     def home(self) -> Path:
@@ -93,6 +102,7 @@ class Folders:
         self._pristine: dict[str, Pristine] = {}
         self._compiled: set[tuple[str, str, Path]] = set()
         self._numbers = itertools.count(1)
+        self._free: dict[str, list[OwnFolder]] = {}
 
     def __enter__(self) -> Self:
         # Resolved: a server's working directory is how a later run knows it, should this one be killed.
@@ -108,7 +118,7 @@ class Folders:
 
     def prepare(self, contender: Contender, python: Path) -> None:
         """Copy its project, once per run, and compile its app with *python*. Raises CannotMeasure."""
-        with _failures_told(contender.root):
+        with _failures_named(contender.root):
             if contender.root not in self._pristine:
                 place = self._place / f"{next(self._numbers):05}"
                 self._pristine[contender.root] = _pristine(Path(contender.root), place, self._place)
@@ -119,24 +129,30 @@ class Folders:
 
     @contextmanager
     def given(self, contender: Contender) -> Iterator[OwnFolder]:
-        """Copy its project for one server; the copy is gone afterwards. Raises CannotMeasure.
+        """Copy its project for one server. Raises CannotMeasure.
 
-        Paths of all servers are equally long, and files lie in the same order: base, head and twin differ
-        in nothing but content.
+        A copy that a server has left is tidied and used again: to make and remove thousands of files in a
+        minute is slow (ext4 looks at every inode that was freed lately). Paths of all servers are equally
+        long, and files lie in the same order: base, head and twin differ in nothing but content.
         """
         pristine = self._pristine[contender.root]
-        folder = OwnFolder(pristine=pristine, place=self._place / f"{next(self._numbers):05}")
-        try:
-            with _failures_told(contender.root):
+        free = self._free.setdefault(contender.root, [])
+        with _failures_named(contender.root):
+            if free:
+                folder = free.pop()
+                _tidy(folder)
+            else:
+                folder = OwnFolder(pristine=pristine, place=self._place / f"{next(self._numbers):05}")
                 _lay_out(folder)
+        try:
             yield folder
             _keep_bytecode(folder)
         finally:
-            shutil.rmtree(folder.place, ignore_errors=True)
+            free.append(folder)
 
 
 @contextmanager
-def _failures_told(root: str) -> Iterator[None]:
+def _failures_named(root: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -255,22 +271,90 @@ def _keep_bytecode(folder: OwnFolder) -> None:
             _note_bytecode(made, str(kept.relative_to(made.project)))
 
 
+def _tidy(folder: OwnFolder) -> None:
+    """Make it as it was laid out, whatever a server has done there."""
+    made = folder.pristine
+    files, links, folders = _present(folder.project)
+    beside = set(folder.place.iterdir()) - {folder.place / PROJECT}
+    if made.below or not folder.project.is_dir() or not folders >= set(made.folders) - _bytecode(made):
+        shutil.rmtree(folder.place)
+        folder.laid.clear()
+        _lay_out(folder)
+        return
+    for place in beside:
+        _remove(place)
+    for place in (folder.home, folder.kept):
+        place.mkdir()
+    for path in [path for path, target in links.items() if _links(made).get(path) != target]:
+        _remove(folder.project / path)
+    for path in [path for path, stamp in files.items() if folder.laid.get(path) != stamp]:
+        _remove(folder.project / path)
+    for path in sorted(folders - set(made.folders), reverse=True):
+        _remove(folder.project / path)
+    _fill(folder)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _bytecode(made: Pristine) -> set[str]:
+    return {path for path in made.folders if path.endswith(BYTECODE)}
+
+
+def _links(made: Pristine) -> dict[str, str]:
+    return made.links | {path: str(made.project / path) for path in made.shared}
+
+
+def _present(place: Path, at: str = "") -> tuple[dict[str, Stamp], dict[str, str], set[str]]:
+    """Return files, links and folders below *at*; what is none of them counts as a file."""
+    files: dict[str, Stamp] = {}
+    links: dict[str, str] = {}
+    folders: set[str] = set()
+    for entry in os.scandir(place / at):
+        path = f"{at}{entry.name}"
+        if entry.is_symlink():
+            links[path] = os.readlink(entry.path)
+        elif entry.is_dir():
+            folders.add(path)
+            below = _present(place, f"{path}/")
+            files |= below[0]
+            links |= below[1]
+            folders |= below[2]
+        else:
+            status = entry.stat(follow_symlinks=False)
+            files[path] = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return files, links, folders
+
+
 def _lay_out(folder: OwnFolder) -> None:
     made = folder.pristine
     for place in (folder.project, folder.home, folder.kept):
         place.mkdir(parents=True)
     for path, target in made.above.items():
         (folder.place / PROJECT / path).symlink_to(target)
+    _fill(folder)
+
+
+def _fill(folder: OwnFolder) -> None:
+    """Copy what is not there, and note how all of it was laid out."""
+    made = folder.pristine
     source, copy = str(made.project), str(folder.project)
+    files, links, folders = _present(folder.project)
     for path in made.folders:
-        os.mkdir(f"{copy}/{path}")
+        if path not in folders:
+            os.mkdir(f"{copy}/{path}")
     for path in made.files:
-        if path in made.shared:
-            os.symlink(f"{source}/{path}", f"{copy}/{path}")
-        else:
+        if path not in files and path not in made.shared:
             _copy(f"{source}/{path}", f"{copy}/{path}")
-    for path, target in made.links.items():
-        os.symlink(target, f"{copy}/{path}")
+    for path, target in _links(made).items():
+        if path not in links:
+            os.symlink(target, f"{copy}/{path}")
+    folder.laid.clear()
+    folder.laid.update(_present(folder.project)[0])
 
 
 def _copy(source: str | Path, target: str | Path) -> None:
@@ -281,7 +365,8 @@ def _copy(source: str | Path, target: str | Path) -> None:
         to = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             if status.st_size < REFLINK_FROM_BYTES or not _cloned(from_, to):
-                while piece := os.read(from_, 4 * 2**20):
+                # As long as the file is: a buffer of megabytes for each costs more than all the rest.
+                while piece := os.read(from_, min(status.st_size, PIECE_BYTES)):
                     os.write(to, piece)
             os.fchmod(to, status.st_mode & 0o777)
             os.utime(to, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -171,7 +171,7 @@ class ProcessRuntime:
         )
         child = children.start(
             [folder.own(word) for word in servers.command(contender, port=port)],
-            folder=folder.project / "apps" / contender.app,
+            folder=folder.app(contender.app),
             log=self._logs / log_name(contender.name, next(self._numbers)),
             env=drivers.environment(env) if drivers else env,
             cores=None,  # all of them until it is ready

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
-from bench.runtime.files import Found, OwnFiles
+from bench.runtime.files import Found, OwnFiles, open_databases
 from bench.runtime.folders import OwnFolder
 from bench.runtime.ports import HOST
 from bench.runtime.services import OwnServices
@@ -30,7 +30,7 @@ class ProcessServer:
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
     uncounted: str = "nobody counts on servers that are timed"  # where neither database nor drivers do
-    files: OwnFiles | None = None  # None: in a container, where it can write nowhere
+    files: OwnFiles | None = None  # None: in a container, whose file system is read-only as a rule
 
     def pids(self) -> tuple[int, ...]:
         """Return every process of the tree; empty once it has ended."""
@@ -45,7 +45,11 @@ class ProcessServer:
     def reset_data(self) -> str | None:
         """Put its data back as they were when it was ready; return why not, where they are not."""
         left = [self.services.reset()]
-        found = self.files.put_back() if self.files else Found()
+        if self.files:
+            found = self.files.put_back()
+        else:
+            inside = [f"{name} lies in its container" for name in open_databases(self.pids())]
+            found = Found(known=bool(inside), left=tuple(inside))
         left += found.left
         if not (self.services.known or found.known):
             left.append(UNKNOWN)

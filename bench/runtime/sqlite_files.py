@@ -19,6 +19,8 @@ class NotPutBack(Exception):
 def is_database(file: Path) -> bool:
     """Tell whether SQLite has made *file*."""
     try:
+        if not file.is_file():  # a pipe would be waited for
+            return False
         with file.open("rb") as opened:
             return opened.read(len(MAGIC)) == MAGIC
     except OSError:
@@ -27,7 +29,7 @@ def is_database(file: Path) -> bool:
 
 def keep(live: Path, kept: Path) -> None:
     """Write what *live* holds now into *kept*. Raises NotPutBack where that cannot be read."""
-    with _told(live), _opened(live) as source, closing(sqlite3.connect(kept)) as target:
+    with _as_not_put_back(live), _opened(live) as source, closing(sqlite3.connect(kept)) as target:
         target.execute("PRAGMA synchronous = OFF")
         _copied(source, target)
 
@@ -38,7 +40,7 @@ def put_back(live: Path, kept: Path) -> None:
     Tables that came since then are emptied: who made them believes that they are there. So is a whole
     database, where *kept* is not there.
     """
-    with _told(live), _opened(live) as target:
+    with _as_not_put_back(live), _opened(live) as target:
         before = _objects_of(kept)
         now = _objects(target)
         if changed := [name for name, made in before.items() if now.get(name) != made]:
@@ -93,7 +95,7 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _as_not_put_back(file: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
