@@ -216,4 +216,6 @@ print(json.dumps(setting_up.books.broken))
 def test_it_is_bounded_in_time_and_says_how_far_it_came():
     root = str(Path(__file__).parents[1])
     broken = json.loads(subprocess.check_output([sys.executable, "-c", PROGRAM, root]))
-    assert broken.startswith("setting up took over 0.3 s: 8 of 20 connections have what their requests need: ")
+    assert broken.startswith(
+        "setting up took over 0.3 s: 8 of 20 connections have what their requests need: "
+    )

@@ -124,11 +124,15 @@ class Analysis:
         """Why there is no number to use; None where there is."""
         if self.run.ended == "failed":
             return "the run failed"
-        void = sum(sum(row.voids.values()) for row in self.rows)
+        broken = {record.sample.broken for record in self.run.records} - {""}  # that concerns its cell alone
+        voids = [(why, count) for row in self.rows for why, count in row.voids.items()]
+        void = sum(count for why, count in voids if why not in broken)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:
             return f"{void:,} of {taken:,} slices are void: the machine was not ours to measure on"
         if not any(row.requests for row in self.rows):
+            if broken:
+                return f"no slice could be carried out: {min(broken)}"
             return "nobody gave a right answer"
         return None
 
