@@ -135,7 +135,7 @@ def test_an_answer_that_is_too_large_is_a_failure_that_names_itself(load):
         load, always(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n"), only(GET), step(connections=1)
     )
     assert sample.failures.keys() == {"too large"}
-    assert "9,000,000,000 bytes are announced, 64 MB allowed" in sample.examples[0]
+    assert sample.examples[0] == "GET /: 9,000,000,000 bytes are announced, 64 MB allowed"
 
 
 @pytest.mark.parametrize("exchange", [GET, LOOKED_AT], ids=["not looked at", "looked at"])

@@ -88,7 +88,7 @@ class Traffic(ABC):
                 incoming = Incoming(self._target.heads, keep_bytes=request.template.keep_bytes)
                 response = incoming.take(data, ended=bool(ended))
         except Malformed as malformed:
-            self._fail(connection, malformed.kind, f"malformed {malformed}")
+            self._fail(connection, malformed.kind, malformed.text)
             return False
         if response is None:
             if ended:
