@@ -58,6 +58,7 @@ def spares(plan: Plan, group: Group, number: int, records: Iterable[Record]) -> 
         record.slice.cell
         for record in records
         if record.void is not None
+        and not record.sample.broken  # it would be again
         and record.slice.round == number
         and record.slice.role in ("measure", "control")
         and record.slice.cell in members

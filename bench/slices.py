@@ -63,13 +63,16 @@ def look_after(journal: Journal, lab: Lab, server: Server, record: Record) -> No
 
     Its slices go on to fail: that is a result. Raises CannotMeasure where a service has died.
     """
-    name, how = server.contender.name, server.ended()
+    name, how, example = server.contender.name, server.ended(), ""
     if how is None and record.sample.broken:
         _note_once(journal, f"{_named(record.slice)}: {record.sample.broken}")
     elif how is None and record.sample.requests == 0:
         how = _nothing_right(record)
-    if how and (name, how) not in {(event.contender, event.what) for event in journal.run.events}:
-        journal.happened(Event(at_s=journal.elapsed_s(), what=how, contender=name, log=server.log_tail()))
+        example = "".join(f": {example}" for example in record.sample.examples[:1])
+    known = [event.what for event in journal.run.events if event.contender == name]
+    if how and not any(what.startswith(how) for what in known):
+        at_s, log = journal.elapsed_s(), server.log_tail()
+        journal.happened(Event(at_s=at_s, what=how + example, contender=name, log=log))
     lab.runtime.check()
 
 

@@ -115,7 +115,7 @@ class FakeLoad:
         self.diary.append(f"aim at {' '.join(targets) or 'nobody'}")
 
     def forget(self, target):
-        pass
+        self.diary.append(f"forget {target}")
 
     def pids(self):
         return (4,)

@@ -65,6 +65,26 @@ def test_a_cell_with_nothing_but_voids_is_a_row_without_numbers():
     assert (row.rounds, row.requests, row.throughput_rps, row.latency.p99_ms) == (0, 0, None, None)
 
 
+def broken(record):
+    reason = "no port left: widen the range"
+    sample = replace(record.sample, latency=Histogram(), broken=reason)
+    return replace(record, sample=sample, void=reason)
+
+
+def test_a_cell_that_this_machine_could_not_carry_out_leaves_the_others_valid_and_says_why():
+    run = synthetic_run({"flask": 400, "django": 200, "fastapi": 900})
+    run = with_records(run, lambda one: broken(one) if one.slice.cell.contender == "django" else one)
+    assert analyse(run).valid
+    row = row_of(run, "django")
+    assert (row.requests, row.rank) == (0, None)
+    assert any("slices void (no port left: widen the range × " in caveat for caveat in row.caveats)
+
+
+def test_where_no_slice_could_be_carried_out_that_is_the_reason():
+    run = with_records(synthetic_run({"flask": 400}), broken)
+    assert analyse(run).invalid == "no slice could be carried out: no port left: widen the range"
+
+
 def test_latency_is_of_all_counted_windows_together():
     run = synthetic_run({"flask": 400}, rounds=1, sweeps=2)
     held = {1: Histogram.of([1_000_000] * 99_900), 2: Histogram.of([3_000_000] * 100)}

@@ -73,6 +73,11 @@ def test_a_result_is_no_evidence():
     assert void(sample=terrible, busy_s=QUIET.busy_s | {"1": 0.16}) is None
 
 
+def test_what_the_machine_that_asks_could_not_carry_out_is_void_for_that_reason():
+    broken = replace(SAMPLE, broken="no descriptor left: raise the limit")
+    assert void(sample=broken) == "no descriptor left: raise the limit"
+
+
 def test_an_open_loop_that_sent_late_was_not_the_load_that_was_asked_for():
     late = Histogram.of([2_000_000] * 2 + [10_000] * 98)
     assert void(sample=replace(SAMPLE, lag=late)) == "the load generator sent late"

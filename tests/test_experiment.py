@@ -115,6 +115,37 @@ class LosingLoad(FakeLoad):
         return replace(super().finish(), lost_workers=lost)
 
 
+class BrokenLoad(FakeLoad):
+    """This machine cannot carry out a slice of churn."""
+
+    def finish(self):
+        broken = "no port left: widen the range" if self.step.cell.scenario == "churn" else ""
+        latency = Histogram() if broken else super().finish().latency
+        return replace(super().finish(), latency=latency, broken=broken)
+
+
+def test_what_this_machine_cannot_carry_out_voids_its_cells_alone_and_is_said_once_of_each(journal, tmp_path):
+    lab, _ = lab_with(tmp_path, load=BrokenLoad)
+    experiment.carry_out(journal, lab)
+    voids = {record.slice.cell.scenario: record.void for record in journal.run.records}
+    assert voids == {"hello": None, "churn": "no port left: widen the range"}
+    assert {event.what for event in journal.run.events} == {
+        f"{name}, churn, 4 connections: no port left: widen the range"
+        for name in ("one", "one-fast", "one~aa")
+    }
+    assert len(journal.run.events) == 3
+    assert {event.contender for event in journal.run.events} == {None}
+
+
+def test_connections_forget_what_they_saved_whenever_data_are_put_back(journal, tmp_path):
+    lab, diary = lab_with(tmp_path)
+    journal.run = replace(journal.run, plan=replace(journal.run.plan, sweeps=6, warm_up_s=0.3))
+    experiment.carry_out(journal, lab)
+    resets = [at for at, what in enumerate(diary) if what.startswith("reset ")]
+    assert resets
+    assert [diary[at + 1] for at in resets] == [f"forget {diary[at].removeprefix('reset ')}" for at in resets]
+
+
 def test_a_lost_load_worker_voids_its_slice_and_the_run_goes_on(journal, tmp_path):
     lab, _ = lab_with(tmp_path, load=LosingLoad)
     experiment.carry_out(journal, lab)

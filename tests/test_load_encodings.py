@@ -76,9 +76,9 @@ def answered(body: bytes, *fields: bytes, status: bytes = b"200 OK"):
     """Return what is wrong with a response to a request that expects two items."""
     lines = b"".join(field + b"\r\n" for field in fields)
     raw = b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, lines, len(body), body)
-    request = compile_exchange(Exchange(name="x", method="GET", path="/", expect=Expect(items=2)), "h").request(
-        Random(1), {}
-    )
+    request = compile_exchange(
+        Exchange(name="x", method="GET", path="/", expect=Expect(items=2)), "h"
+    ).request(Random(1), {})
     return check(request, *read_response(raw, Heads()), {})
 
 

@@ -180,7 +180,7 @@ def test_an_answer_that_never_ends_is_too_large_at_some_time(framing):
     piece = b"x" * (1 << 20)
     piece = b"100000\r\n%b\r\n" % piece if framing else piece
     assert [incoming.take(piece) for _ in range(64)] == [None] * 64
-    with pytest.raises(TooLarge, match="over 64 MB of it came"):
+    with pytest.raises(TooLarge, match="over 64 MB of the answer came"):
         incoming.take(piece)
 
 

@@ -191,6 +191,19 @@ def test_the_weight_of_what_saves_still_holds(load):
     assert len(shop.logins) - sample.setup_requests == pytest.approx(counted / 2, rel=0.4)
 
 
+def test_a_log_in_that_never_answers_is_waited_for_once_and_then_shows_in_the_slice(impatient):
+    shop = Shop(login_s=0.5)
+    with server(shop) as target:
+        impatient.prepare({"t": target.address}, [RARELY])
+        began = time.monotonic()
+        sample, _ = carried_out(impatient, closed(2, window_s=0.5))
+        assert time.monotonic() - began < 5
+        impatient.prepare({}, [])
+    assert (sample.setup_requests, sample.setup_failed) == (2, 2)
+    assert sample.requests == 0
+    assert sample.failures.keys() == {"timeout"}
+
+
 PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -216,4 +229,6 @@ print(json.dumps(setting_up.books.broken))
 def test_it_is_bounded_in_time_and_says_how_far_it_came():
     root = str(Path(__file__).parents[1])
     broken = json.loads(subprocess.check_output([sys.executable, "-c", PROGRAM, root]))
-    assert broken.startswith("setting up took over 0.3 s: 8 of 20 connections have what their requests need: ")
+    assert broken.startswith(
+        "setting up took over 0.3 s: 8 of 20 connections have what their requests need: "
+    )

@@ -131,12 +131,16 @@ class Analysis:
         if self.run.ended == "failed":
             last = [event.what for event in self.run.events[-1:] if event.contender is None]
             return ": ".join(["the run failed", *last])
-        void = sum(sum(row.voids.values()) for row in self.rows)
+        broken = {record.sample.broken for record in self.run.records} - {""}  # that concerns its cell alone
+        voids = [(why, count) for row in self.rows for why, count in row.voids.items()]
+        void = sum(count for why, count in voids if why not in broken)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:
             voided = f"{void:,} of {taken:,} slices are void: {_voided_by(self.run, self.rows)}"
             return "; ".join([*_ended(self.run), voided])
         if not any(row.requests for row in self.rows):
+            if broken:
+                return f"no slice could be carried out: {min(broken)}"
             ended = [*_ended(self.run)]
             cut = None if ended else cut_off(self.rows)
             return "; ".join([*ended, cut or "nobody gave a right answer"])

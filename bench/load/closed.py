@@ -183,6 +183,8 @@ class ClosedLoop(Loop):
             response = incoming.take(data, ended=bool(ended))
         except Malformed:
             response, ended = None, "malformed"
+        if response and incoming.is_open_ended:
+            self._target.ends[template.exchange.name] = True
         if response and template.exchange.save:
             # It is not counted, but what comes next may build on it.
             connection.is_doubted |= bool(check(connection.request, *response, connection.saved))

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import resource
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter_ns
 
 from gevent.monkey import get_original
@@ -24,24 +26,43 @@ _KINDS = {  # what a contender can do to a connection
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
 }
-_MACHINES = {  # what this machine has too little of, with the remedy
-    errno.EMFILE: "no descriptor left: raise the limit of open files (ulimit -n), or have fewer connections",
-    errno.ENFILE: "no descriptor left on this machine: raise fs.file-max, or have fewer connections",
-    errno.EADDRNOTAVAIL: "no port left: widen net.ipv4.ip_local_port_range, or have fewer connections",
-    errno.EADDRINUSE: "no port left: widen net.ipv4.ip_local_port_range, or have fewer connections",
-    errno.ENOBUFS: "no buffer left for another socket: have fewer connections",
-    errno.ENOMEM: "no memory left for another socket: have fewer connections",
-}
+_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class Exhausted(Exception):
     """This machine has no more of what another connection needs: no fault of the contender's."""
 
 
+def exhaustion(error: OSError) -> str | None:
+    """Return what this machine has too little of, with the remedy; None where *error* is another one."""
+    match error.errno:
+        case errno.EMFILE:
+            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            remedy = "raise that (ulimit -n), or have fewer connections"
+            return f"no descriptor left: {limit:,} may be open: {remedy}"
+        case errno.ENFILE:
+            return "no descriptor left on this machine: raise fs.file-max, or have fewer connections"
+        case errno.EADDRNOTAVAIL | errno.EADDRINUSE:
+            return (
+                f"no port left{_port_range()}: widen net.ipv4.ip_local_port_range, or have fewer connections"
+            )
+        case errno.ENOBUFS | errno.ENOMEM:
+            return f"no socket left: {error.strerror}: have fewer connections"
+    return None
+
+
+def _port_range() -> str:
+    try:
+        first, last = _PORTS.read_text().split()
+    except (OSError, ValueError):
+        return ""
+    return f": {first}-{last} are in use"
+
+
 def kind_of(error: OSError) -> str:
     """Return the kind of failure that *error* is. Raises Exhausted, and *error* where it is neither."""
-    if error.errno in _MACHINES:
-        raise Exhausted(_MACHINES[error.errno]) from error
+    if what := exhaustion(error):
+        raise Exhausted(what) from error
     if error.errno not in _KINDS:
         raise error
     return _KINDS[error.errno]
@@ -98,7 +119,7 @@ class Connection:
         try:
             sock = self.sock = _socket(family, socket.SOCK_STREAM)
         except OSError as error:
-            raise Exhausted(_MACHINES.get(error.errno or 0, f"no socket left: {error.strerror}")) from error
+            raise Exhausted(exhaustion(error) or f"no socket left: {error.strerror}") from error
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.fd, self.recv, self.send = sock.fileno(), sock.recv, sock.send

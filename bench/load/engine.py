@@ -36,7 +36,10 @@ def loop_of(step: Slice, target: Target, mix: Mix, *, share: Share, timeout_s: f
         _begin(connection, step.cell.scenario, mix)
     is_open = load.kind == "open"
     numbered = dict(zip(connections, numbers, strict=True))
-    fetched = set_up(target, numbered, mix, step.seed, is_open=is_open, timeout_s=timeout_s)
+    scenario = step.cell.scenario
+    fetched = set_up(
+        target, numbered, mix, step.seed, is_open=is_open, timeout_s=timeout_s, scenario=scenario
+    )
     loop = (_open if is_open else _closed)(step, target, mix, connections, share, timeout_s)
     if fetched is not None:
         loop.books.setup, loop.books.broken = fetched.setup, fetched.broken

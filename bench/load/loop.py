@@ -88,7 +88,7 @@ class Traffic(ABC):
                 incoming = Incoming(self._target.heads, keep_bytes=request.template.keep_bytes)
                 response = incoming.take(data, ended=bool(ended))
         except Malformed as malformed:
-            self._fail(connection, malformed.kind, f"malformed {malformed}")
+            self._fail(connection, malformed.kind, malformed.text)
             return False
         if response is None:
             if ended:
@@ -99,6 +99,8 @@ class Traffic(ABC):
                 connection.incoming, connection.answer = incoming, None
             return False
         head, body = response
+        if incoming is not None and incoming.is_open_ended:
+            self._target.ends[request.template.exchange.name] = True
         connection.incoming = None
         if mismatch := self._target.mismatch(request, head, body, connection.saved):
             connection.is_doubted = connection.is_doubted or bool(request.template.needs)
@@ -157,12 +159,11 @@ class Traffic(ABC):
 
     def _learn_whether_they_end(self, unended: Sequence[Connection], wait: Callable[[int], None]) -> None:
         """Wait until *unended* have had their time, where it is not known of such answers."""
-        ends, asked = self._target.ends, [(one, one.request) for one in unended]
-        if all(request.template.exchange.name in ends for _, request in asked):
-            return
-        wait(max(one.sent_ns for one in unended) + round(self._timeout_s * 1e9))
-        for one, request in asked:
-            ends[request.template.exchange.name] = not (one.waits and one.request is request)
+        ends = self._target.ends
+        if any(one.request.template.exchange.name not in ends for one in unended):
+            wait(max(one.sent_ns for one in unended) + round(self._timeout_s * 1e9))
+            for one in self._unended():
+                ends.setdefault(one.request.template.exchange.name, False)
 
     def _never_ends(self, connection: Connection) -> bool:
         return self._target.ends.get(connection.request.template.exchange.name) is False

@@ -23,11 +23,21 @@ class Malformed(Exception):
 
     kind = "framing"
 
+    @property
+    def text(self) -> str:
+        """What it is, for people."""
+        return f"malformed {self}"
+
 
 class TooLarge(Malformed):
     """A response with a body that is larger than any that is read."""
 
     kind = "too large"
+
+    @property
+    def text(self) -> str:
+        """What it is, for people."""
+        return str(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +168,7 @@ class Incoming:
             raise self._too_large()
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"answer: over {LARGEST_BYTES >> 20} MB of it came")
+        return TooLarge(f"over {LARGEST_BYTES >> 20} MB of the answer came, which is not read on")
 
     def _read_head(self, data: bytes) -> bytes:
         """Return what follows the head; until that is whole, hold all that came."""
@@ -176,7 +186,7 @@ class Incoming:
                 break
         self.head, self._held = head, b""
         if head.length is not None and head.length > LARGEST_BYTES:
-            raise TooLarge(f"answer: {head.length:,} bytes are announced, {LARGEST_BYTES >> 20} MB allowed")
+            raise TooLarge(f"{head.length:,} bytes are announced, {LARGEST_BYTES >> 20} MB allowed")
         return data
 
     def _take_whole_chunks(self, data: bytes, at: int) -> int:

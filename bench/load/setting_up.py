@@ -45,6 +45,7 @@ class SettingUp(Traffic):
         self._left = dict.fromkeys(connections, _ATTEMPTS)
         self._due = deque(one for one in connections if mix.due_first(one.saved))
         self._busy = 0
+        self.is_hopeless = False  # no connection came to have what it needs
 
     def run(self, limit_s: float = LIMIT_S) -> None:
         """Do it, and say in the books what it took, and why it was not to be done if so."""
@@ -61,8 +62,8 @@ class SettingUp(Traffic):
                 if perf_counter_ns() >= turn_ns:
                     self._turn(perf_counter_ns())
                 self._go_on()
-            missing = self._busy + len(self._due)
-            if missing:
+            if missing := self._busy + len(self._due):
+                self.is_hopeless = missing == wanted
                 self.books.broken = (
                     f"setting up took over {limit_s:g} s: {wanted - missing} of {wanted} connections have "
                     "what their requests need: fewer connections, or a request that saves it in less time"
@@ -105,7 +106,8 @@ class SettingUp(Traffic):
         self.books.lead_in.latencies[connection.request.template].append(now - connection.sent_ns)
 
     def _failed(self, connection: Connection, kind: str, text: str, now: int) -> None:
-        self._left[connection] -= 1
+        # To wait again for what did not come in time would take all the time there is.
+        self._left[connection] = 0 if kind in ("timeout", "unended") else self._left[connection] - 1
         self.books.lead_in.failed(connection.request if connection.waits else None, kind, text)
 
     def _used_up(self, connection: Connection, now: int) -> None:
@@ -125,15 +127,22 @@ def set_up(
     *,
     is_open: bool,
     timeout_s: float,
+    scenario: str,
 ) -> Books | None:
     """Have connections fetch what requests of *mix* need; return its books, None where that is nothing."""
     if not mix.is_set_up:
         return None
+    if why := target.hopeless.get(scenario):
+        books = Books()
+        books.broken = why
+        return books
     connections = list(numbered)
     fetching = connections[:SHARED] if is_open and mix.can_be_shared else connections
     each = {connection: numbered[connection] for connection in fetching}
     setting_up = SettingUp(target, each, mix, seed, timeout_s=timeout_s)
     setting_up.run()
+    if setting_up.is_hopeless:
+        target.hopeless[scenario] = setting_up.books.broken
     for number, connection in enumerate(connections[len(fetching) :]):
         _share(mix, fetching[number % len(fetching)].saved, connection.saved)
     return setting_up.books

@@ -17,6 +17,7 @@ class Target:
     heads: Heads = field(default_factory=Heads)
     bodies: KnownBodies = field(default_factory=KnownBodies)
     ends: dict[str, bool] = field(default_factory=dict)  # exchange → whether its long answers end at all
+    hopeless: dict[str, str] = field(default_factory=dict)  # scenario → why no connection could be set up
     means_ns: dict[tuple[str, int], float] = field(default_factory=dict)  # answers, by scenario, connections
 
     def take(self, count: int) -> list[Connection]:
