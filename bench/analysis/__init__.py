@@ -17,7 +17,7 @@ from bench.analysis.comparisons import (
     noise_floors,
     ranks,
 )
-from bench.analysis.estimates import Arrivals, Row, rows
+from bench.analysis.estimates import MOST_WRONG, Arrivals, Row, rows
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
 from bench.analysis.revisions import (
@@ -37,12 +37,14 @@ from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation
 from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
 from bench.analysis.workers import UNEVEN, cores_told, server_cores
+from bench.analysis.wrong import counted, unfit, wrong_answers
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
 
 __all__ = [
     "LIMITS",
+    "MOST_WRONG",
     "SAME_CORE",
     "UNEVEN",
     "Allowed",
@@ -75,6 +77,7 @@ __all__ = [
     "cores_of",
     "cores_told",
     "count_changes",
+    "counted",
     "database_us",
     "evidence",
     "first_answers",
@@ -93,9 +96,11 @@ __all__ = [
     "spread_of",
     "time_changes",
     "told_ms",
+    "unfit",
     "utilisation_of",
     "void_of",
     "without_revision",
+    "wrong_answers",
 ]
 
 
@@ -124,6 +129,8 @@ class Analysis:
         """Why there is no number to use; None where there is."""
         if self.run.ended == "failed":
             return "the run failed"
+        if (wrong := [row for row in self.rows if row.failed]) and not any(row.right for row in self.rows):
+            return f"nobody gave a right answer: {wrong_answers(wrong[0])}"
         void = sum(sum(row.voids.values()) for row in self.rows)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:
@@ -135,8 +142,7 @@ class Analysis:
     @property
     def climbs(self) -> tuple[Comparison, ...]:
         """The top of each ladder relative to its foot."""
-        limited = {row.cell for row in self.rows if row.client_limit}
-        found = climbs(self.run, limited)
+        found = climbs(self.run, unfit(self.rows))
         return tuple(judged(one, self.noise_floors, self.run.plan.margins) for one in found)
 
     @property
@@ -158,13 +164,13 @@ class Analysis:
 def analyse(run: Run) -> Analysis:
     """Return everything that reports show of *run*."""
     found = rows(run)
-    limited = {row.cell for row in found if row.client_limit}
-    fit = [row.cell for row in found if row.requests and not (row.client_limit or row.is_control)]
-    places, floors = ranks(run, fit), noise_floors(run, limited)
+    kept_out = unfit(found)
+    fit = [row.cell for row in found if row.requests and not (row.cell in kept_out or row.is_control)]
+    places, floors = ranks(run, fit), noise_floors(run, kept_out)
     return Analysis(
         run=run,
         rows=tuple(replace(row, rank=places.get(row.cell), caveats=caveats_of(run, row)) for row in found),
-        comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, limited)),
+        comparisons=tuple(judged(one, floors, run.plan.margins) for one in comparisons(run, kept_out)),
         noise_floors=floors,
         capacities=capacities(run, found),
     )

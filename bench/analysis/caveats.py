@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.bounds import NEAR_CEILING
-from bench.analysis.estimates import Row
+from bench.analysis.estimates import MOST_WRONG, Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.analysis.workers import UNEVEN, cores_told, server_cores
+from bench.analysis.wrong import HINT, LIMITING, counted, right_at_first
 from bench.model import Contender
 from bench.records import Run
 
 KEPT_UP = 0.99  # of the requests that were due
 ACCOUNTED = 0.8  # of the requests in flight, by what was answered
+NOT_THERE = ("refused", "reset", "closed", "unreachable")  # failures without a server to wait for
 IDLE = 100  # times as much CPU as a worker used: that one was left out
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
@@ -21,6 +23,7 @@ def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
     contender = next(one for one in run.contenders if one.name == row.cell.contender)
     return (
         *_of_row(row),
+        *_of_times(run, row),
         *_of_servers(run, row, contender),
         *_of_contender(run, contender),
         *_of_run(run),
@@ -29,7 +32,9 @@ def caveats_of(run: Run, row: Row) -> tuple[str, ...]:
 
 def _of_row(row: Row) -> Iterator[str]:
     if row.failed:
-        yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
+        yield f"{row.failed:,} of {row.answers:,} requests failed ({counted(row.failures)}){_apart(row)}"
+    elif row.withheld and row.requests:
+        yield f"it has no ratio and no rank: no right answer in round {row.silent}"
     if row.unfinished and not row.requests and not row.arrivals:
         yield f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
     if _cut_short(row):
@@ -43,7 +48,7 @@ def _of_row(row: Row) -> Iterator[str]:
         yield f"did not keep up: {share * 100:.1f} % of the requests that were due got a right answer"
     if row.voids:
         void = sum(row.voids.values())
-        yield f"{void} of {void + row.slices} slices void ({_counted(row.voids)})"
+        yield f"{void} of {void + row.slices} slices void ({counted(row.voids)})"
     if row.rounds < FEWEST_FOR_INTERVAL:
         rounds = "1 round" if row.rounds == 1 else f"{row.rounds} rounds"
         yield f"no interval: {rounds}, {FEWEST_FOR_INTERVAL} are needed"
@@ -51,6 +56,19 @@ def _of_row(row: Row) -> Iterator[str]:
         yield row.client_limit
     if row.ceiling.missing and not _below_what_was_reached(row):
         yield row.ceiling.missing
+
+
+def _of_times(run: Run, row: Row) -> Iterator[str]:
+    if row.is_wrong and (until := right_at_first(run, row.cell)):
+        yield until
+
+
+def _apart(row: Row) -> str:
+    """Return what follows from so many failures, and what they may come from."""
+    if not row.is_wrong:
+        return ""
+    hint = f"; {HINT}" if any(kind.startswith(LIMITING) for kind in row.failures) else ""
+    return f", so it has no ratio and no rank{hint}"
 
 
 def _below_what_was_reached(row: Row) -> bool:
@@ -63,6 +81,8 @@ def _cut_short(row: Row) -> bool:
     """Whether answers account for too little of what a closed load keeps in flight, by Little's law."""
     if row.cell.load.kind != "closed" or not row.requests or row.in_flight is None:
         return False
+    if sum(row.failures.get(kind, 0) for kind in NOT_THERE) > MOST_WRONG * row.answers:
+        return False  # its connections were not waiting for an answer
     wrong = row.in_flight * row.failed / row.requests  # they took their time too
     return row.in_flight + wrong < ACCOUNTED * row.cell.load.connections
 
@@ -125,10 +145,4 @@ def same_core(cores: Sequence[int], slowdown: float) -> str:
     return (
         f"core {core} is {slowdown * 100:.0f} % slower while core {neighbour} is busy: "
         "they are not two whole cores (hyperthreads)"
-    )
-
-
-def _counted(kinds: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{kind} × {count:,}" for kind, count in sorted(kinds.items(), key=lambda kind: -kind[1])
     )

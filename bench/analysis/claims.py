@@ -9,6 +9,7 @@ from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
 from bench.analysis.verdicts import verdict_of
 from bench.analysis.workers import cores_told, server_cores
+from bench.analysis.wrong import unfit
 from bench.model import Cell, Load
 from bench.questions import Claim, ClaimedFigure, ClaimedRatio, Ground
 from bench.records import Evidence, Run
@@ -89,8 +90,9 @@ def _finding(
     if said is None:
         return Finding(claim=claim, verdict="cannot tell", untold=f"it needs {claim.needs}")
     ratio = _relative(run, claim, claim.figure) if claim.figure else claim.ratio
-    limited = {cell for cell, row in rows.items() if row.client_limit}
-    comparison = between(run, _cell(ratio), ratio.reference, ratio.metric, limited) if ratio else None
+    comparison = (
+        between(run, _cell(ratio), ratio.reference, ratio.metric, unfit(rows.values())) if ratio else None
+    )
     untold = (
         "the run is not valid"
         if invalid
@@ -147,7 +149,8 @@ def _alone(run: Run, said: ClaimedFigure | ClaimedRatio) -> str:
 def _no_verdict(run: Run, comparison: Comparison, floors: Sequence[Comparison]) -> str:
     """Return why *comparison* gives no verdict, whatever is claimed; "" where it does."""
     if comparison.withheld:
-        return f"only a bound is known: {comparison.withheld}"
+        bound = comparison.withheld.endswith("client-limited")
+        return f"only a bound is known: {comparison.withheld}" if bound else comparison.withheld
     if comparison.ratio is None:
         return "there is no sweep in which both gave right answers and neither was void"
     if comparison.ratio.low is None:

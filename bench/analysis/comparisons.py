@@ -4,12 +4,15 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from types import MappingProxyType
 
 from bench.analysis.measures import METRICS, Metric, by_cell, by_sweep, metrics_of
 from bench.analysis.stats import Estimate, paired_log_ratios, ratio_of
 from bench.analysis.verdicts import Verdict, blocked, proven_faster, verdict_of
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Record, Run
+
+NOTHING: Mapping[Cell, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +31,14 @@ class Comparison:
     blocked: bool = False  # a verdict that the noise floor forbids: it is inconclusive then
 
 
-def comparisons(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, ...]:
+def comparisons(run: Run, unfit: Mapping[Cell, str] = NOTHING) -> tuple[Comparison, ...]:
     """Return every contender against its reference, wherever both were measured.
 
-    Ratios of *limited* cells, those that show the client rather than the server, are withheld.
+    Ratios of *unfit* cells, those that show the client or wrong answers rather than speed, are withheld.
     """
     measured = by_cell(run)
     return tuple(
-        _withheld(_compared(measured, cell, reference, metric), limited)
+        _withheld(_compared(measured, cell, reference, metric), unfit)
         for cell in measured
         for metric in metrics_of(cell.load)
         if (reference := run.plan.reference_of(cell.contender)) != cell.contender
@@ -43,8 +46,8 @@ def comparisons(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, .
     )
 
 
-def noise_floors(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, ...]:
-    """Return each contender that ran twice relative to itself, in every metric; not of *limited* cells."""
+def noise_floors(run: Run, unfit: Mapping[Cell, str] = NOTHING) -> tuple[Comparison, ...]:
+    """Return each contender that ran twice relative to itself, in every metric; not of *unfit* cells."""
     measured = by_cell(run)
     twice = [
         (cell, _beside(cell, name))
@@ -54,7 +57,7 @@ def noise_floors(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, 
     return tuple(
         _compared(measured, cell, original.contender, metric)
         for cell, original in twice
-        if original in measured and not {cell, original} & set(limited)
+        if original in measured and not {cell, original} & unfit.keys()
         for metric in metrics_of(cell.load)
     )
 
@@ -69,20 +72,20 @@ def log_ratios(records: Iterable[Record], cell: Cell, reference: Cell, metric: M
 
 
 def between(
-    run: Run, cell: Cell, reference: str, metric: Metric, limited: Collection[Cell] = ()
+    run: Run, cell: Cell, reference: str, metric: Metric, unfit: Mapping[Cell, str] = NOTHING
 ) -> Comparison | None:
     """Return *cell* relative to any contender beside it; None where one of the two was not measured."""
     measured = by_cell(run)
     if not {cell, _beside(cell, reference)} <= measured.keys():
         return None
-    return _withheld(_compared(measured, cell, reference, metric), limited)
+    return _withheld(_compared(measured, cell, reference, metric), unfit)
 
 
-def climbs(run: Run, limited: Collection[Cell] = ()) -> tuple[Comparison, ...]:
+def climbs(run: Run, unfit: Mapping[Cell, str] = NOTHING) -> tuple[Comparison, ...]:
     """Return the last contender of each ladder of the plan relative to its first, by throughput."""
     ends = [(ladder[0], ladder[-1]) for ladder in run.plan.ladders if len(ladder) > 1]
     found = (
-        between(run, cell, first, "throughput_rps", limited)
+        between(run, cell, first, "throughput_rps", unfit)
         for first, last in ends
         for cell in by_cell(run)
         if cell.contender == last and cell.load.kind == "closed"
@@ -139,12 +142,16 @@ def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:
     return ranked
 
 
-def _withheld(comparison: Comparison, limited: Collection[Cell]) -> Comparison:
+def _withheld(comparison: Comparison, unfit: Mapping[Cell, str]) -> Comparison:
     both = (comparison.cell, _beside(comparison.cell, comparison.reference))
-    names = [cell.contender for cell in both if cell in limited]
+    names: dict[str, list[str]] = {}
+    for cell in both:
+        if why := unfit.get(cell):
+            names.setdefault(why, []).append(cell.contender)
     if not names:
         return comparison
-    return replace(comparison, ratio=None, withheld=f"{' and '.join(names)} client-limited")
+    why = "; ".join(f"{' and '.join(who)} {why}" for why, who in names.items())
+    return replace(comparison, ratio=None, withheld=why)
 
 
 def _beside(cell: Cell, contender: str) -> Cell:

@@ -1,7 +1,7 @@
 """What a revision did to each contender: times by a test of all cells together, counts as they are."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
@@ -11,6 +11,7 @@ from bench.analysis.families import FALSE_ALARMS, Member, adjusted_p
 from bench.analysis.measures import by_cell
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
+from bench.analysis.wrong import CLIENT_LIMITED
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Queries, Record, Run
 
@@ -54,15 +55,14 @@ def without_revision(name: str) -> str:
     return name.partition("@")[0]
 
 
-def time_changes(run: Run, limited: Iterable[Cell]) -> tuple[TimeChange, ...]:
+def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
     """Return what became of every cell between the revisions of *run*, A/A twins apart.
 
     Slower holds for all of them together: sign-flips of whole rounds (`families`), with a chance of a false
     alarm of 5 % at most; so does faster. Equivalent: the cell's own interval lies within its margin.
     """
-    cells = set(limited)
-    compared = [one for one in comparisons(run, cells) if not one.cell.contender.endswith(SAME_AGAIN)]
-    floors = noise_floors(run, cells)
+    compared = [one for one in comparisons(run, unfit) if not one.cell.contender.endswith(SAME_AGAIN)]
+    floors = noise_floors(run, unfit)
     told = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
     levels = {side: adjusted_p([_member(run, one, side) for one in told]) for side in SIDES} if told else {}
     judged = {
@@ -111,12 +111,16 @@ def _untold(run: Run, one: Comparison) -> TimeChange:
     )
 
 
-def count_changes(run: Run) -> tuple[CountChange, ...]:
-    """Return what statements, response bytes and memory became, of all that both revisions have."""
+def count_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[CountChange, ...]:
+    """Return what statements, response bytes and memory became, of all that both revisions have.
+
+    Bytes and memory of *unfit* cells are left out where answers were wrong.
+    """
+    wrong = {cell for cell, why in unfit.items() if why != CLIENT_LIMITED}
     return (
         *_statements(run),
-        *_per_cell(run, "response_bytes", _bytes),
-        *_per_cell(run, "memory_bytes", _memory),
+        *_per_cell(run, "response_bytes", _bytes, wrong),
+        *_per_cell(run, "memory_bytes", _memory, wrong),
     )
 
 
@@ -146,12 +150,14 @@ def _more(one: Queries, other: Queries) -> Mapping[str, float]:
 
 
 def _per_cell(
-    run: Run, counted: Counted, measure: Callable[[Sequence[Record]], float | None]
+    run: Run, counted: Counted, measure: Callable[[Sequence[Record]], float | None], wrong: Collection[Cell]
 ) -> Iterator[CountChange]:
     measured = by_cell(run)
     for cell, records in measured.items():
         reference = replace(cell, contender=run.plan.reference_of(cell.contender))
         if reference == cell or cell.contender.endswith(SAME_AGAIN) or reference not in measured:
+            continue
+        if cell in wrong or reference in wrong:
             continue
         base, head = measure(measured[reference]), measure(records)
         if base and head:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from bench.analysis.comparisons import between
 from bench.analysis.estimates import Row
 from bench.analysis.stats import Estimate
+from bench.analysis.wrong import unfit
 from bench.model import Contender, Load
 from bench.records import Run
 
@@ -74,12 +75,12 @@ def _alike(run: Run, rows: Iterable[Row]) -> list[list[tuple[Row, Contender]]]:
 
 
 def _scaled(run: Run, alike: Sequence[tuple[Row, Contender]]) -> tuple[Scaled, ...]:
-    limited = {row.cell for row, _ in alike if row.client_limit}
+    kept_out = unfit(row for row, _ in alike)
     first, base = alike[0]
-    own = None if first.client_limit or not first.requests else Estimate(estimate=1.0)
+    own = None if first.cell in kept_out or not first.requests else Estimate(estimate=1.0)
     told = [Scaled(row=first, workers=base.workers, base=base.name, base_workers=base.workers, ratio=own)]
     for row, contender in alike[1:]:
-        comparison = between(run, row.cell, base.name, "throughput_rps", limited)
+        comparison = between(run, row.cell, base.name, "throughput_rps", kept_out)
         told.append(
             Scaled(
                 row=row,

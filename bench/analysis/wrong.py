@@ -1,0 +1,54 @@
+"""Rows whose numbers are no speed, as too many answers were wrong or none came."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
+
+from bench.analysis.estimates import Row
+from bench.model import Cell
+from bench.records import Record, Run
+
+CLIENT_LIMITED = "client-limited"
+LIMITING = ("status 429", "status 503")  # what servers refuse with when it is too much for them
+HINT = "429 and 503 are often a limit of the app itself (a rate limit, a queue of its workers)"
+
+
+def unfit(rows: Iterable[Row]) -> Mapping[Cell, str]:
+    """Return why cells are not compared: the client was the limit, or answers were wrong or none came."""
+    why = {row.cell: row.withheld or (CLIENT_LIMITED if row.client_limit else "") for row in rows}
+    return {cell: reason for cell, reason in why.items() if reason}
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """Return kinds of failures, or of voids, with how often each was, the most frequent first."""
+    ordered = sorted(kinds.items(), key=lambda kind: -kind[1])
+    return ", ".join(f"{kind} × {count:,}" for kind, count in ordered)
+
+
+def wrong_answers(row: Row) -> str:
+    """Return the failures of *row* by kind, and their share of all its answers."""
+    hint = f"; {HINT}" if any(kind.startswith(LIMITING) for kind in row.failures) else ""
+    return f"{counted(row.failures)} of {row.answers:,} ({row.failed / row.answers:.0%}){hint}"
+
+
+def right_at_first(run: Run, cell: Cell) -> str:
+    """Return until when a server answered *cell* rightly, where it never did again in that round; or ""."""
+    rounds: dict[int, list[Record]] = {}
+    for record in run.records:
+        if record.slice.cell == cell:
+            rounds.setdefault(record.slice.round, []).append(record)
+    for number, records in rounds.items():
+        begun_s = min(record.started_s for record in run.records if record.slice.round == number)
+        if found := _last_right(sorted(records, key=lambda record: record.started_s)):
+            last, right = found
+            until_s = last.started_s + last.slice.lead_in_s + last.slice.window_s - begun_s
+            return f"right at first: {right:,} answers until {until_s:.1f} s into round {number}, none after"
+    return ""
+
+
+def _last_right(records: Sequence[Record]) -> tuple[Record, int] | None:
+    """Return the last of *records* with a right answer and how many came, where all after it are wrong."""
+    samples = [record.sample for record in records]
+    wrong = [*takewhile(lambda sample: sample.failed and not sample.requests, reversed(samples))]
+    before = records[: len(records) - len(wrong)]
+    right = sum(record.sample.requests for record in before)
+    return (before[-1], right) if wrong and right else None
