@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from bench.analysis import MOST_WRONG, Analysis, Round, Row, rounds_of, without_revision, wrong_answers
+from bench.analysis import MOST_WRONG, Analysis, Row, without_revision, wrong_answers
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Run, Try, Verification
 
@@ -15,6 +15,7 @@ Where = Literal["start", "try", "checks", "load"]
 # Share of wrong answers in the median round from which on a head is at fault where the base keeps to
 # MOST_WRONG: ten times as many are no chance.
 PLAINLY_WRONG = 10 * MOST_WRONG
+ANSWERED = ("status", "body", "framing")  # kinds of failures that are answers
 FEWEST_ROUNDS = 6  # in each of which the head has the larger share: 1 in 64 by chance
 
 
@@ -84,14 +85,12 @@ def of_checks(run: Run) -> tuple[Fault, ...]:
 def of_load(analysis: Analysis) -> tuple[Fault, ...]:
     """Return who gave wrong answers under load, or none, beyond the limit."""
     rows = {row.cell: row for row in analysis.rows}
-    rounds = rounds_of(analysis.run)
     found = []
     for base, head in pairs(analysis.run):
         for cell, row in rows.items():
             beside = rows.get(Cell(contender=base, scenario=cell.scenario, load=cell.load))
             if cell.contender == head and beside and (row.withheld or beside.withheld):
-                told = rounds.get(cell, ()), rounds.get(beside.cell, ())
-                found.append(_of_load(analysis, row, beside, *told))
+                found.append(_of_load(analysis, row, beside))
     return tuple(found)
 
 
@@ -143,21 +142,23 @@ def _of_checks(one: Verification, whose: Whose) -> Fault:
     )
 
 
-def _of_load(
-    analysis: Analysis, row: Row, beside: Row, rounds: tuple[Round, ...], others: tuple[Round, ...]
-) -> Fault:
+def _of_load(analysis: Analysis, row: Row, beside: Row) -> Fault:
     whose: Whose = "both" if row.withheld and beside.withheld else "head" if row.withheld else "base"
     at_fault = beside if whose == "base" else row
+    request, _, rest = (at_fault.examples[0] if at_fault.examples else "").partition(": expected ")
+    expected, _, got = rest.partition(", got ")
     return Fault(
         contender=without_revision(at_fault.cell.contender),
         name=at_fault.cell.contender,
         whose=whose,
         where="load",
         of=at_fault.cell.scenario,
-        request=at_fault.examples[0].partition(": expected ")[0] if at_fault.examples else "",
+        request=request,
+        expected=f"expected {expected}" if expected else "",
         got=_under_load(at_fault),
+        status=int(got[:3]) if got[:3].isdecimal() else None,
         share=at_fault.failed / at_fault.answers if at_fault.answers else None,
-        proven=whose != "head" or _is_proven(analysis, row, rounds, others),
+        proven=whose != "head" or _is_proven(analysis, row, beside),
     )
 
 
@@ -168,24 +169,33 @@ def _under_load(row: Row) -> str:
     return f"{wrong_answers(row)}{example}"
 
 
-def _is_proven(analysis: Analysis, row: Row, rounds: tuple[Round, ...], others: tuple[Round, ...]) -> bool:
+def _is_proven(analysis: Analysis, row: Row, beside: Row) -> bool:
     """Whether a head gives more wrong answers than a base that keeps to the limit, beyond chance.
 
-    The round is the unit: failures come in bursts. Of a machine that was not ours, only what was answered
-    counts, not what did not come.
+    The round is the unit: failures come in bursts.
     """
     if not row.right and not row.failed:
         return not analysis.invalid and row.rounds > 1
-    if analysis.invalid and not any(kind.startswith(("status", "body")) for kind in row.failures):
-        return False
-    shares = {one.number: share for one in rounds if (share := _share(one)) is not None}
-    beside = {one.number: share for one in others if (share := _share(one)) is not None}
+    shares, others = (_shares(analysis.run, one.cell) for one in (row, beside))
     if shares and median(shares.values()) > PLAINLY_WRONG:
         return True
-    both = shares.keys() & beside.keys()
-    return len(both) >= FEWEST_ROUNDS and all(shares[number] > beside[number] for number in both)
+    both = shares.keys() & others.keys()
+    return len(both) >= FEWEST_ROUNDS and all(shares[number] > others[number] for number in both)
 
 
-def _share(one: Round) -> float | None:
-    answers = one.requests + one.failed
-    return one.failed / answers if answers else None
+def _shares(run: Run, cell: Cell) -> dict[int, float]:
+    """Return the share of wrong answers in each round.
+
+    An answer is wrong whoever else used the machine; what did not come counts only in slices that count.
+    """
+    rounds: dict[int, tuple[int, int]] = {}
+    for record in run.records:
+        if record.slice.cell == cell and record.slice.role in ("measure", "control"):
+            wrong = sum(
+                count
+                for kind, count in record.sample.failures.items()
+                if record.void is None or kind.startswith(ANSWERED)
+            )
+            before, of = rounds.get(record.slice.round, (0, 0))
+            rounds[record.slice.round] = before + wrong, of + record.sample.requests + wrong
+    return {number: wrong / of for number, (wrong, of) in rounds.items() if of}

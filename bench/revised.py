@@ -65,10 +65,10 @@ def concluded(
 ) -> Conclusion:
     """Return what the run that is analysed says of its head.
 
-    BROKEN where the head answers wrongly, or cannot be served, and the base does; REGRESSED where anything is
-    slower, beyond its margin, all cells together, or does more, and no waiver covers that; INVALID where the
-    run or a contender of it is; INCONCLUSIVE where a run was cut short, or a cell is neither proven nor within
-    its margin. Of a contender that answers wrongly only what got worse stands.
+    BROKEN where the head answers wrongly, or cannot be served, and the base is right; REGRESSED where
+    something is slower, beyond its margin, all cells together, or does more, and no waiver covers that;
+    INVALID where the run or a contender of it is; INCONCLUSIVE where a run was cut short, or a cell is
+    neither proven nor within its margin. Of a contender that answers wrongly only what got worse stands.
     """
     run = analysis.run
     faults = (*of_tries(run), *of_checks(run), *of_load(analysis))
@@ -84,6 +84,9 @@ def concluded(
     waived = tuple(_waived(changes, waivers, today))
     judged = {place(one)[:2] for one in changes} if not analysis.partial else set()
     concerned = [one for one in waivers if (one.contender, one.of) in judged]
+    known_faults = [str(one) for one in (*broken, *invalid)]
+    remarks = [note for note in notes if not any(note.startswith(one) for one in known_faults)]
+    remarks += (*_fixed(faults), *_skipped(run))
     told = Conclusion(
         overall="INCONCLUSIVE",
         times=times,
@@ -91,12 +94,7 @@ def concluded(
         waived=waived,
         broken=broken,
         invalid=(*map(str, invalid), *_invalid(analysis, is_broken=bool(broken))),
-        notes=(
-            *notes,
-            *_fixed(faults),
-            *_skipped(run),
-            *leftover(concerned, [one for _, one in waived], today),
-        ),
+        notes=(*remarks, *leftover(concerned, [one for _, one in waived], today)),
     )
     return replace(told, overall=_overall(analysis, told))
 

@@ -1,6 +1,7 @@
 """`bench diff`."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +13,15 @@ from bench.analysis import Analysis, analyse
 from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
 from bench.documents import to_json, write_atomically
-from bench.errors import BenchError, CannotMeasure
+from bench.errors import BenchError, Broken, CannotMeasure
 from bench.explaining import explain, regressions
 from bench.load.driver import Workers
 from bench.observe.pyspy import PySpy
+from bench.records import Event
 from bench.report.explained import Why
 from bench.report.page import write_report
 from bench.report.verdict import JSON, MARKDOWN, SCHEMA, document, write_verdict
-from bench.revised import Conclusion, concluded
+from bench.revised import Conclusion, concluded, is_empty
 from bench.runtime.turns import turn
 from bench.sides import laid_out
 from bench.store import Journal
@@ -87,7 +89,8 @@ def diff(
 ) -> None:
     """Say what HEAD (the working tree by default) made slower or faster than BASE, both measured in one run.
 
-    Exit code 1 where something regressed: got slower by more than its margin, or does more for a request.
+    Exit code 1 where something regressed (got slower by more than its margin, or does more for a request), or
+    broke: the head answers wrongly, or does not start, where the base does.
     """
     root = contenders.find_project(Path.cwd())
     wanted = diffing.Wanted(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
@@ -97,7 +100,7 @@ def diff(
         for note in notes:
             click.echo(note, err=True)
         if not made.blocks:
-            _nothing(sides.base.label, out, as_json)
+            _nothing(sides.base.label, made.reference, notes, out, as_json)
             return
         where, why = lab.chosen(runtime, root)
         say_runtime(where, why)
@@ -108,6 +111,8 @@ def diff(
             journal=journal, waivers=waivers, notes=notes, as_json=as_json, unsettled_code=unsettled
         )
         told, code = _carried_out(root, judge, explains=explains)
+    if told.overall == "BROKEN":
+        raise Broken(f"{'; '.join(map(str, told.broken))}; the base does not: see {journal.folder}")
     if told.overall == "INVALID":
         raise CannotMeasure(f"not valid: {'; '.join(told.invalid)}: see {journal.folder}")
     ctx.exit(code)
@@ -125,14 +130,15 @@ class _Judge:
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
-        events = tuple(event.what for event in self.journal.run.events)
+        events = tuple(_spoken(event) for event in self.journal.run.events)
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
     def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
         """Write the verdict; return it with the exit code, of *stopped* if there is one."""
         analysis, told = self.conclude()
-        settled = self.unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
+        unsettled = told.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
+        settled = self.unsettled_code if unsettled else told.exit_code
         code = settled if stopped is None else stopped
         write_verdict(analysis, told, self.journal.folder, code, explained)
         return analysis, told, code
@@ -145,6 +151,10 @@ class _Judge:
         text = (self.journal.folder / MARKDOWN).read_bytes()
         click.echo(to_json(document(analysis, told, code, explained)) if self.as_json else text)
         return told, code
+
+
+def _spoken(event: Event) -> str:
+    return f"{event.contender}: {event.what}" if event.contender else event.what
 
 
 def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusion, int]:
@@ -184,13 +194,19 @@ def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
     return tuple(found)
 
 
-def _nothing(base: str, out: Path | None, as_json: bool) -> None:
-    """Say that there is nothing to compare, in *out* as well, where a workflow looks for a verdict."""
-    why = f"no app, schema or lock differs from {base}; see --all"
-    told = {"schema": SCHEMA, "verdict": "EQUIVALENT", "exit_code": 0, "base": base, "notes": [why]}
-    text = f"**EQUIVALENT**: nothing to compare: {why}"
+def _nothing(base: str, compared: str, notes: Sequence[str], out: Path | None, as_json: bool) -> None:
+    """Say that there is nothing to compare, in *out* as well, where a workflow looks for a verdict.
+
+    *compared*: there is a contender to compare, and no exchange that both sides know.
+    """
+    same = f"no app, schema or lock differs from {base}; see --all"
+    why = f"{base} has none of what the scenarios request" if compared else same
+    verdict = "INCONCLUSIVE" if compared else "EQUIVALENT"
+    told = {"schema": SCHEMA, "verdict": verdict, "exit_code": 0, "base": base, "notes": [why, *notes]}
+    text = f"**{verdict}**: nothing to compare: {why}"
+    lines = [text, *(["", *(f"- {note}" for note in notes)] if notes else [])]
     if out:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / JSON, to_json(told))
-        write_atomically(out / MARKDOWN, f"{text}\n".encode())
+        write_atomically(out / MARKDOWN, "".join(f"{line}\n" for line in lines).encode())
     click.echo(to_json(told) if as_json else text)
