@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.model import Contender, Slice
-from bench.records import Sample, Usage
+from bench.records import Sample, Try, Usage
 
 Diary = list[str]
 
@@ -45,6 +45,7 @@ class FakeRuntime:
     database_dies_in: int | None = None  # serving
     lacking: Mapping[str, str] = field(default_factory=dict)  # contender → what it lacks for it
     servings: int = 0
+    only_timed: bool = False  # what is served for tries and checks is not written down
 
     def lacks(self, contender: Contender):
         return self.lacking.get(contender.name)
@@ -56,6 +57,9 @@ class FakeRuntime:
     def serve(
         self, contenders: Sequence[Contender], *, hash_seed: int, timed: bool = True
     ) -> Iterator[dict[str, FakeServer]]:
+        if self.only_timed and not timed:
+            yield {one.name: FakeServer(one, self.diary) for one in contenders}
+            return
         self.servings += 1
         self.diary.append(f"serve {' '.join(one.name for one in contenders)}")
         try:
@@ -108,6 +112,26 @@ class FakeLoad:
             received_bytes=self.response_bytes * len(self.latencies_ns),
             slice_requests=len(self.latencies_ns),
         )
+
+
+@dataclass
+class FakeOnce:
+    """Answers rightly, but for what is in *wrong*: by contender and exchange, why."""
+
+    wrong: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def __call__(self, contender, address, scenarios):
+        for one in dict.fromkeys(exchange.name for scenario in scenarios for exchange in scenario.exchanges):
+            why = self.wrong.get((contender, one), "")
+            status, answer = (404, "gone") if why else (200, "fine")
+            yield Try(
+                contender=contender,
+                exchange=one,
+                request=f"GET /{one}",
+                status=status,
+                answer=answer,
+                wrong=why,
+            )
 
 
 @dataclass

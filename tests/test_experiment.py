@@ -9,7 +9,7 @@ from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.instruments import Lab
 from bench.records import SCHEMA, Run, Usage
-from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
+from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.projects import make_project
 
 # Before the rounds: one warm-up and three exchanges of each contender that has a database.
@@ -43,6 +43,8 @@ def lab_with(tmp_path: Path, **fakes):
         name: fake(diary) for name, fake in fakes.items()
     }
     parts["null_server"] = FakeNullServers(diary)
+    parts["runtime"].only_timed = True
+    parts.setdefault("once", FakeOnce())
     lab = Lab(observer=FakeObserver(), progress=FakeProgress(), memory=tmp_path / "memory", **parts)
     return lab, diary
 
@@ -170,7 +172,9 @@ def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_p
 
 def test_a_server_that_answers_nothing_is_told_once_with_its_log(journal, tmp_path):
     lab, _ = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, latencies_ns=()))
-    experiment.carry_out(journal, lab)
+    with pytest.raises(CannotMeasure, match=r"^nobody gave a right answer in the first round$"):
+        experiment.carry_out(journal, lab)
+    assert {record.slice.round for record in journal.run.records} == {1}
     assert [(event.contender, event.what) for event in journal.run.events] == [
         (name, "no right answer in a whole slice")
         for name in dict.fromkeys(e.contender for e in journal.run.events)
