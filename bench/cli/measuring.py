@@ -97,7 +97,7 @@ def _carry_out(root: Path, journal: Journal, away: session.Elsewhere) -> None:
         if journal.run.records and journal.run.ended != "complete":
             click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
     analysis = analyse(journal.run)
-    reasons = [f"no speed: {_told(row)}" for row in analysis.rows if row.withheld and row.slices]
+    reasons = [f"no speed: {_told(row)}" for row in analysis.rows if row.withheld]
     reasons += [f"not valid: {analysis.invalid}"] if analysis.invalid else []
     if reasons:
         raise CannotMeasure(f"{'; '.join(reasons)}: see {journal.folder}")
