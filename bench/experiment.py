@@ -74,7 +74,7 @@ def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
         journal.tried(one)
     if run.plan.baseline is not None:
         _weigh(journal, lab)
-    elif wrong := next((one for one in journal.run.tries if one.wrong), None):
+    elif wrong := next((one for one in journal.run.tries if one.wrong and one.sent), None):
         raise CannotMeasure(f"{wrong.contender} answers wrongly, {sentence(wrong)}; nothing was timed{SEE}")
 
 

@@ -1,5 +1,7 @@
 """Each exchange once: what is sent and whether the answer is right, as load will see it."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.errors import UsageError
@@ -86,6 +88,15 @@ def test_a_value_that_is_used_up_is_saved_again_for_the_next_that_needs_it():
 def test_an_exchange_of_two_scenarios_is_requested_once():
     found, requests = tries(always(GOOD), HELLO_SCENARIO, scenario(*HELLO_SCENARIO.exchanges, name="again"))
     assert len(found) == len(requests) == 1
+
+
+def test_what_is_created_twice_is_never_the_same():
+    create = exchange("create", "POST /things", body={"name": "{name}"}, save={"id": "id"})
+    create = replace(create, fields={"name": {"letters": 8}})
+    ends = [scenario(exchange(name, f"DELETE /{name}/{{id}}"), create, name=name) for name in ("one", "two")]
+    _, requests = tries(always(answer(200, b'{"id": 7}')), *ends)
+    posted = [line for line in requests if line.startswith(b"POST")]
+    assert len(posted) == len(set(posted)) == 2
 
 
 def test_a_server_that_closes_each_connection_is_asked_on_new_ones():

@@ -40,19 +40,22 @@ def requested(
     An exchange whose value was never saved is not sent. Raises UsageError where one cannot be sent at all.
     """
     known: set[str] = set()
+    random = Random(0)  # one for all: what is created twice must not be the same
     with _Client(address, limit_s) as client:
         for scenario in scenarios:
-            for one in _of_scenario(contender, client, scenario, known):
+            for one in _of_scenario(contender, client, scenario, random, known):
                 known.add(one.exchange)
                 yield one
 
 
-def _of_scenario(contender: str, client: "_Client", scenario: Scenario, known: set[str]) -> Iterator[Try]:
+def _of_scenario(
+    contender: str, client: "_Client", scenario: Scenario, random: Random, known: set[str]
+) -> Iterator[Try]:
     host = "{}:{}".format(*client.address)
     Mix(scenario, host)  # refuses what nothing saves
     templates = [compile_exchange(exchange, host) for exchange in scenario.exchanges]
     savers = {variable: one for one in templates for variable in one.exchange.save}
-    random, saved = Random(0), Saved()
+    saved: Saved = {}
     failed: set[str] = set()  # exchanges that saved nothing
     for template in sorted(templates, key=lambda one: len(one.needs)):
         if template.exchange.name in known:
@@ -66,7 +69,7 @@ def _of_scenario(contender: str, client: "_Client", scenario: Scenario, known: s
             done = _try(contender, client, due, random, saved)
             if done.wrong:
                 failed.add(done.exchange)
-            if done.exchange not in known:
+            if done.wrong or done.exchange not in known:
                 yield done
 
 
