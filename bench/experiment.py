@@ -20,6 +20,7 @@ from bench.store import Journal
 from bench.trying import asked_of, not_served, prepared, tries
 from bench.verification import servable, verify
 
+EXTERNAL = "external"  # the runtime of servers that we did not start
 SEE = "; `bench try` shows every request and answer"
 MOSTLY = 0.5  # of a head's answers in the first round: wrong so often, it will not be measured
 WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
@@ -43,7 +44,7 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     _count_queries(journal, lab, swept, {one.name: one for one in timed})
     _look_for_evidence(journal, lab, equal)
     while step := schedule.upcoming(plan, swept, journal.run.records):
-        if step.round == 2:
+        if step.round == 2 and all(record.slice.round == 1 for record in journal.run.records):
             _stop_where_all_is_wrong(journal.run)
         heat = schedule.heat_of(step, swept)
         starting = [equal[name] for name in schedule.start_order(plan, heat, step.round)]
@@ -69,6 +70,8 @@ def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
     run = journal.run
     lab.progress.phase("requesting each exchange once")
     able = [one for one in servable(run.timed, lab.runtime) if one.name not in unserved]
+    if run.runtime == EXTERNAL and (written := [one.name for one in run.scenarios if one.writes]):
+        lab.progress.note(f"it is written to, and nothing puts that back: {', '.join(written)}")
     asked = asked_of(run.plan, [one for one in able if not one.name.endswith(SAME_AGAIN)], run.scenarios)
     for one in tries(asked, lab.runtime, lab.once, apart=run.plan.baseline is not None):
         journal.tried(one)
@@ -81,20 +84,23 @@ def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
 def _weigh(journal: Journal, lab: Lab) -> None:
     """Leave out of a diff what its base answers wrongly and its head does not; raise at any other fault."""
     run = journal.run
+    for one in run.tries:
+        if one.right_again:
+            _remark(journal, lab, f"{one.contender} answers wrongly now and then, {sentence(one)}")
     found = of_tries(run)
     _raise(found)
     outdated = {one.of for one in found if one.where == "try" and one.of in run.plan.changed}
     left_out: dict[str, set[str]] = {}  # contender → scenarios
-    for one in found:
-        if one.where == "try" and one.of in outdated:
-            what = f"{one.of} changed, and the base does not answer it as the head's scenario expects"
-            note = f"{what}: compared with nothing ({one.request}: {one.expected}, got {one.got})"
+    for fault in found:
+        if fault.where == "try" and fault.of in outdated:
+            what = f"{fault.of} changed, and the base does not answer it as the head's scenario expects"
+            note = f"{what}: compared with nothing ({fault.request}: {fault.expected}, got {fault.got})"
         else:
-            note = f"{one}; the head does not: compared with nothing"
-            left_out.setdefault(one.contender, set()).update(
+            note = f"{fault}; the head does not: compared with nothing"
+            left_out.setdefault(fault.contender, set()).update(
                 scenario.name
                 for scenario in run.scenarios
-                if not one.of or one.of in {exchange.name for exchange in scenario.exchanges}
+                if not fault.of or fault.of in {exchange.name for exchange in scenario.exchanges}
             )
         _remark(journal, lab, note)
     if found:

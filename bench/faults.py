@@ -57,13 +57,16 @@ class Fault:
 
 
 def of_tries(run: Run) -> tuple[Fault, ...]:
-    """Return what requesting each exchange once showed; no exchange: that a server did not start."""
+    """Return what requesting each exchange once showed; no exchange: that a server did not start.
+
+    What is answered wrongly now and then is left to the load, which has the numbers to tell.
+    """
     known = {(one.contender, one.exchange): one for one in run.tries}
     found = []
     for base, head in pairs(run):
         for exchange in dict.fromkeys(one.exchange for one in run.tries if one.contender in (base, head)):
             there, here = known.get((base, exchange)), known.get((head, exchange))
-            faults = [one for one in (here, there) if one and one.wrong]
+            faults = [one for one in (here, there) if one and one.wrong and not one.right_again]
             if not any(one.sent for one in faults) or (exchange and not (here and there)):
                 continue
             whose: Whose = "both" if len(faults) == 2 else "head" if faults[0] is here else "base"
@@ -111,7 +114,8 @@ def answered(one: Try) -> str:
 def sentence(one: Try) -> str:
     """Return what was requested, what was expected and what came."""
     request = f"{one.exchange}: {one.request}: " if one.exchange else ""
-    return f"{request}{one.wrong}{_behind(answered(one))}"
+    again = f"; right in {one.right_again} more requests" if one.right_again else ""
+    return f"{request}{one.wrong}{_behind(answered(one))}{again}"
 
 
 def _behind(got: str) -> str:

@@ -122,6 +122,7 @@ class Try:
     answer: str = ""  # the head of its body, printable
     wrong: str = ""  # "expected status 200, got 404"; "": the answer is right
     sent: bool = True  # False: another failure came first
+    right_again: int = 0  # of a few more requests after a wrong answer: then it is wrong now and then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,7 @@ class FakeOnce:
     """Answers rightly, but for what is in *wrong*: by contender and exchange, why."""
 
     wrong: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    right_again: int = 0
 
     def __call__(self, contender, address, scenarios):
         for one in dict.fromkeys(exchange.name for scenario in scenarios for exchange in scenario.exchanges):
@@ -131,6 +132,7 @@ class FakeOnce:
                 status=status,
                 answer=answer,
                 wrong=why,
+                right_again=self.right_again if why else 0,
             )
 
 

@@ -115,6 +115,17 @@ def test_where_both_sides_answer_wrongly_a_diff_cannot_be_measured(root, tmp_pat
         diff(root, tmp_path, [(HEAD, "hello"), (BASE, "hello")])
 
 
+@pytest.mark.parametrize("wrong", [[(HEAD, "hello")], [(BASE, "hello")], [(HEAD, "hello"), (BASE, "hello")]])
+def test_what_is_wrong_now_and_then_is_told_and_left_to_the_load(root, tmp_path, wrong):
+    journal = journal_of(root, tmp_path / "run", (BASE, HEAD), baseline="aaaaaaaa")
+    lab, diary = lab_of(tmp_path, wrong)
+    lab.once.right_again = 2
+    experiment.carry_out(journal, lab)
+    assert requested(diary) == {"hello", "churn"}
+    assert len(journal.run.events) == len(wrong)
+    assert journal.run.events[0].what.endswith("got 404 gone; right in 2 more requests")
+
+
 def test_what_the_base_answers_wrongly_is_compared_with_nothing_and_the_rest_is(root, tmp_path):
     run, diary = diff(root, tmp_path, [(BASE, "hello")])
     assert requested(diary) == {"churn"}

@@ -110,5 +110,6 @@ def _lines(one: Try) -> list[str]:
     sent = [f"  > {name}: {value}" for name, value in one.headers.items()]
     sent += [f"  > {one.body}"] if one.body else []
     came = [f"  < {answered(one)}"] if one.status is not None else []
-    verdict = f"  WRONG: {one.wrong}" if one.wrong else "  right"
+    again = f"; right in {one.right_again} more requests" if one.right_again else ""
+    verdict = f"  WRONG: {one.wrong}{again}" if one.wrong else "  right"
     return [f"{one.contender}  {one.exchange}  {one.request}", *sent, *came, verdict, ""]

@@ -113,6 +113,7 @@ def _try(one: Try) -> dict[str, Any]:
         "wrong": one.wrong,
         "status": one.status,
         "answer": one.answer or None,
+        "right_again": one.right_again,
     }
 
 
