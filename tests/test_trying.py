@@ -7,6 +7,7 @@ import pytest
 
 from bench import experiment, plan, scenarios, store
 from bench.errors import Broken, CannotMeasure, UsageError
+from bench.histogram import Histogram
 from bench.instruments import Lab
 from bench.model import SAME_AGAIN
 from bench.records import SCHEMA, Run
@@ -198,6 +199,42 @@ def test_contenders_are_tried_a_few_at_a_time_on_servers_that_are_not_timed():
     asked = [(contender(f"c{number}"), []) for number in range(13)]
     assert list(tries(asked, runtime, FakeOnce())) == []
     assert runtime.servings == 0  # nothing to request of anyone
+
+
+class Refusing(FakeLoad):
+    """Of some contenders, every answer is a refusal."""
+
+    refused: tuple[str, ...] = (HEAD,)
+
+    def finish(self):
+        sample = super().finish()
+        if self.step.cell.contender not in self.refused:
+            return sample
+        return replace(
+            sample,
+            latency=Histogram(),
+            failures={"status 429": 900},
+            examples=("GET /: expected status 200, got 429 slow down",),
+        )
+
+
+@pytest.mark.parametrize(
+    ("refused", "error", "said"),
+    [
+        ((HEAD,), Broken, r"one@worktree \(the head\) gave wrong answers under load, .*got 429 slow down"),
+        ((BASE, HEAD, TWIN), CannotMeasure, "nobody gave a right answer in the first round: .*status 429 × "),
+    ],
+)
+def test_a_diff_in_which_a_side_answers_nothing_rightly_ends_after_one_round(
+    root, tmp_path, refused, error, said
+):
+    journal = journal_of(root, tmp_path / "run", (BASE, HEAD), (BASE, TWIN), baseline="aaaaaaaa")
+    lab, diary = lab_of(tmp_path)
+    refusing = Refusing(diary)
+    refusing.refused = refused
+    with pytest.raises(error, match=said):
+        experiment.carry_out(journal, replace(lab, load=refusing))
+    assert {record.slice.round for record in journal.run.records} == {1}
 
 
 CONFTEST = """
