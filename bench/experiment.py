@@ -96,7 +96,7 @@ def _weigh(journal: Journal, lab: Lab) -> None:
             what = f"{fault.of} changed, and the base does not answer it as the head's scenario expects"
             note = f"{what}: compared with nothing ({fault.request}: {fault.expected}, got {fault.got})"
         else:
-            note = f"{fault}; the head does not: compared with nothing"
+            note = f"{fault.in_contrast}: compared with nothing"
             left_out.setdefault(fault.contender, set()).update(
                 scenario.name
                 for scenario in run.scenarios
@@ -117,7 +117,7 @@ def _raise(found: Iterable[Fault]) -> None:
     for first, *others in filter(None, (broken, faults)):
         more = f"; and {len(others)} more" if others else ""
         if first.is_broken:
-            raise Broken(f"{first}; the base does not{more}")
+            raise Broken(f"{first.in_contrast}{more}")
         raise CannotMeasure(f"{first}{more}")
 
 

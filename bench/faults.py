@@ -40,6 +40,12 @@ class Fault:
         """Whether the head is at fault, and the base is not."""
         return self.whose == "head" and self.proven
 
+    @property
+    def in_contrast(self) -> str:
+        """Return it in a sentence that says that the other side is right."""
+        other = "base" if self.whose == "head" else "head"
+        return f"{self}; the {other} {'can' if self.where == 'start' else 'does not'}"
+
     def __str__(self) -> str:
         """Return it in a sentence."""
         side = "the head, and the base likewise" if self.whose == "both" else f"the {self.whose}"

@@ -168,7 +168,7 @@ def _fixed(faults: Sequence[Fault]) -> Iterator[str]:
     """Yield what the base answers wrongly and the head does not; of tries, the run has a note."""
     for one in faults:
         if one.whose == "base" and one.where in ("checks", "load"):
-            yield f"{one}; the head does not: compared with nothing"
+            yield f"{one.in_contrast}: compared with nothing"
 
 
 def _skipped(run: Run) -> Iterator[str]:

@@ -112,7 +112,7 @@ def diff(
         )
         told, code = _carried_out(root, judge, explains=explains)
     if told.overall == "BROKEN":
-        raise Broken(f"{'; '.join(map(str, told.broken))}; the base does not: see {journal.folder}")
+        raise Broken(f"{'; '.join(one.in_contrast for one in told.broken)}: see {journal.folder}")
     if told.overall == "INVALID":
         raise CannotMeasure(f"not valid: {'; '.join(told.invalid)}: see {journal.folder}")
     ctx.exit(code)

@@ -132,7 +132,7 @@ def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
     says = "there is nothing to compare" if is_empty(analysis.run) else SAYS[told.overall]
     yield f"**{told.overall}**: {says}{apart}."
     yield ""
-    yield from (f"- {_escaped(one)}; the base does not" for one in told.broken)
+    yield from (f"- {_escaped(one)}" for one in told.broken)
     yield from (f"- {reason}".replace("<", "&lt;") for reason in told.invalid)
     for one in told.regressed:
         yield from _told(one)
@@ -161,7 +161,7 @@ def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
 
 def _escaped(one: Fault) -> str:
     """Return *one* in a sentence that Markdown leaves as it is: what an app answers may be a page."""
-    return str(one).replace("<", "&lt;")
+    return one.in_contrast.replace("<", "&lt;")
 
 
 def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
@@ -228,7 +228,7 @@ def junit(told: Conclusion) -> bytes:
     for fault in told.broken:
         name = f"{fault.contender}.{fault.of or fault.where}"
         case = ElementTree.SubElement(suite, "testcase", classname=name, name="answers")
-        ElementTree.SubElement(case, "failure", message=f"{fault}; the base does not")
+        ElementTree.SubElement(case, "failure", message=fault.in_contrast)
     suite.set("failures", str(len(told.regressed) + len(told.broken)))
     for why in told.invalid:
         case = ElementTree.SubElement(suite, "testcase", classname="run", name="valid")
