@@ -7,7 +7,7 @@ from bench.analysis.estimates import MOST_WRONG, Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.analysis.workers import UNEVEN, cores_told, server_cores
-from bench.analysis.wrong import HINT, LIMITING, counted, right_at_first
+from bench.analysis.wrong import counted, hint, right_at_first
 from bench.model import Contender
 from bench.records import Run
 
@@ -67,8 +67,7 @@ def _apart(row: Row) -> str:
     """Return what follows from so many failures, and what they may come from."""
     if not row.is_wrong:
         return ""
-    hint = f"; {HINT}" if any(kind.startswith(LIMITING) for kind in row.failures) else ""
-    return f", so it has no ratio and no rank{hint}"
+    return f", so it has no ratio and no rank{hint(row)}"
 
 
 def _below_what_was_reached(row: Row) -> bool:

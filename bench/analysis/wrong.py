@@ -26,8 +26,14 @@ def counted(kinds: Mapping[str, int]) -> str:
 
 def wrong_answers(row: Row) -> str:
     """Return the failures of *row* by kind, and their share of all its answers."""
-    hint = f"; {HINT}" if any(kind.startswith(LIMITING) for kind in row.failures) else ""
-    return f"{counted(row.failures)} of {row.answers:,} ({row.failed / row.answers:.0%}){hint}"
+    return f"{counted(row.failures)} of {row.answers:,} ({row.failed / row.answers:.0%}){hint(row)}"
+
+
+def hint(row: Row) -> str:
+    """Return what refusals for too much may come from; "" where there are none."""
+    refused = [kind for kind in row.failures if kind.startswith(LIMITING)]
+    shown = [one for one in row.examples if ", got 429" in one or ", got 503" in one]
+    return f"; {HINT}" if refused or shown else ""
 
 
 def right_at_first(run: Run, cell: Cell) -> str:
