@@ -64,8 +64,10 @@ class TwoRuns:
     @property
     def broken(self) -> tuple[str, ...]:
         """Contenders that answered correctly in the baseline, and somewhere in the candidate do not."""
-        answered = {row.cell for row in self.baseline.rows if row.requests}
-        silent = {row.cell for row in self.candidate.rows if not row.requests}
+        answered = {row.cell for row in self.baseline.rows if row.right and not row.withheld}
+        silent = {
+            row.cell for row in self.candidate.rows if row.is_wrong or (row.slices and not row.requests)
+        }
         unequal = {one.contender for one in self.candidate.run.verifications if one.outcome == "failed"}
         return tuple(
             sorted({cell.contender for cell in answered if cell in silent or cell.contender in unequal})

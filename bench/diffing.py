@@ -8,6 +8,7 @@ from bench import contenders, plan, scenarios
 from bench.contenders import Declared
 from bench.documents import near_miss
 from bench.errors import UsageError
+from bench.mixes import Common, common
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
 from bench.sides import Sides
 from bench.sources import SCENARIOS, listed
@@ -51,7 +52,8 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
     pattern = _pattern(sides)
     named, one_sided = _named(sides, pattern, wanted)
     compared = [name for name in named if wanted.unchanged or wanted.contenders or _is_changed(sides, name)]
-    sought, unknown = _scenarios(sides, pattern, wanted)
+    shared = _common(sides)
+    sought, unknown = _scenarios(sides, pattern, wanted, shared)
     blocks = tuple(_blocks(sides, pattern, compared, sought))
     if compared and sought and not blocks:
         raise UsageError(f"plan {NAME} measures {', '.join(compared)} in none of {', '.join(sought)}")
@@ -60,11 +62,12 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
         name="diff",
         about=f"{sides.head.label} against {sides.base.label}: is it slower?",
         blocks=(*blocks, *_twins(sides, blocks, wanted)),
-        reference=blocks[0].contenders[0] if blocks else "",
+        reference=f"{compared[0]}@{sides.base.label}" if compared else "",
         rounds=plan.AUTO_PILOT,
         budget_s=wanted.budget_s,
         longest_window_s=max(plan.LONGEST_WINDOW_S, pattern.window_s),
         baseline=sides.base.label,
+        changed=shared.changed,
         claims=(),
         inquiries=(),
         choices=(),
@@ -120,14 +123,18 @@ def _closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
 
 
 def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
-    """Return the scenarios of the plan *made* for *sides*, as the head has them."""
-    return tuple(plan.scenarios(made, scenarios.declared(sides.head.folder)).values())
+    """Return the scenarios of the plan *made* for *sides*, as the head has them, without what is new."""
+    return tuple(plan.scenarios(made, _common(sides).scenarios).values())
 
 
 def served(sides: Sides, made: Plan) -> tuple[Contender, ...]:
     """Return the contenders of the plan *made* for *sides*, each in the folder of its revision."""
     named = dict.fromkeys(name for block in made.blocks for name in block.contenders)
     return tuple(_resolved(sides, name) for name in named)
+
+
+def _common(sides: Sides) -> Common:
+    return common(*(scenarios.declared(tree.folder) for tree in (sides.base, sides.head)))
 
 
 def _resolved(sides: Sides, name: str) -> Contender:
@@ -172,7 +179,9 @@ def _has(tables: Mapping[str, Declared], name: str) -> bool:
     return True
 
 
-def _scenarios(sides: Sides, pattern: Plan, wanted: Wanted) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _scenarios(
+    sides: Sides, pattern: Plan, wanted: Wanted, shared: Common
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the scenarios that both sides know and that were asked for, and a note of the new ones."""
     known = list(dict.fromkeys(name for block in pattern.blocks for name in block.scenarios))
     for name in wanted.scenarios:
@@ -180,10 +189,11 @@ def _scenarios(sides: Sides, pattern: Plan, wanted: Wanted) -> tuple[tuple[str, 
             raise UsageError(f"plan {NAME} has no scenario {name}{near_miss(name, sorted(known))}")
     asked = wanted.scenarios or tuple(known)
     before = scenarios.declared(sides.base.folder)
+    notes = []
     if new := [name for name in asked if name not in before]:
-        note = f"scenarios that the base does not have, asked of nobody: {', '.join(new)}"
-        return tuple(name for name in asked if name in before), (note,)
-    return asked, ()
+        notes.append(f"scenarios that the base does not have, asked of nobody: {', '.join(new)}")
+    notes += [note for note in shared.notes if note.partition(":")[0].removeprefix("scenario ") in asked]
+    return tuple(name for name in asked if name in shared.scenarios), tuple(notes)
 
 
 def _served(sides: Sides, name: str, asked: Sequence[str]) -> tuple[str, ...]:

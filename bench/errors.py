@@ -1,6 +1,7 @@
 """What can go wrong, each with the exit code that the shell sees.
 
-BenchError ─┬─ UsageError        2  the user asked for something that is not there, or wrote it wrongly
+BenchError ─┬─ Broken            1  a head answers wrongly, or cannot be served, where its base does
+            ├─ UsageError        2  the user asked for something that is not there, or wrote it wrongly
             └─ CannotMeasure     3  the request was fine, the machine or the harness could not carry it out
 """
 
@@ -14,6 +15,12 @@ class BenchError(Exception):
         """Take *what* to tell, and the last lines of the *log* that it is about."""
         super().__init__(what)
         self.log = log
+
+
+class Broken(BenchError):
+    """The head of a diff is at fault, and its base is not: nothing more has to be measured to know it."""
+
+    exit_code = 1
 
 
 class UsageError(BenchError):

@@ -1,35 +1,45 @@
 """The experiment: verify, then rounds of heats: fresh servers side by side, swept over in short slices."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bench import schedule, windows
-from bench.analysis import half_width
-from bench.errors import CannotMeasure, UsageError
+from bench.analysis import analyse, half_width, wrong_answers
+from bench.errors import Broken, CannotMeasure, UsageError
 from bench.evidence import gather
+from bench.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
 from bench.heats import Group, groups
 from bench.instruments import Lab
-from bench.model import Contender, Slice
+from bench.mixes import narrowed, without
+from bench.model import SAME_AGAIN, Contender, Slice
 from bench.queries import count
-from bench.records import Event, Start
+from bench.records import Event, Run, Start
 from bench.restoring import Restoring
 from bench.runtime import Server
 from bench.settled import hopeless
 from bench.slices import aim, look_after, take, take_ceiling
 from bench.store import Journal
+from bench.trying import asked_of, not_served, prepared, tries
 from bench.verification import servable, verify
+
+EXTERNAL = "external"  # the runtime of servers that we did not start
+SEE = "; `bench try` shows every request and answer"
+MOSTLY = 0.5  # of a head's answers in the first round: wrong so often, it will not be measured
 
 
 def carry_out(journal: Journal, lab: Lab) -> None:
     """Carry out the journal's plan, keeping everything measured in it as it goes.
 
-    Raises CannotMeasure where no contender is left, or a service or the load generator dies; what
-    was measured until then is in the journal.
+    Raises CannotMeasure where an exchange is answered wrongly before anything is timed, no contender is left,
+    or a service or the load generator dies; Broken where that is the doing of a diff's head. What was
+    measured until then is in the journal.
     """
-    plan = journal.run.plan
     lab.progress.phase("preparing environments and services")
-    lab.runtime.prepare(servable(journal.run.contenders, lab.runtime))
+    unserved = _prepare(journal, lab)
     journal.learned(lab.runtime.facts())
-    equal = _verified(journal, lab)
+    _try(journal, lab, unserved)
+    equal = _verified(journal, lab) if journal.run.plan.blocks else {}
+    plan = journal.run.plan
     swept = groups(plan, equal)
     timed = [equal[name] for name in dict.fromkeys(name for group in swept for name in group.contenders)]
     _count_queries(journal, lab, swept, {one.name: one for one in timed})
@@ -40,8 +50,8 @@ def carry_out(journal: Journal, lab: Lab) -> None:
             lab.progress.phase("probing how long answers take")
         elif step.round == 1 and windows.is_probed(plan):
             _settle(journal, lab, swept)
-        elif reason := hopeless(plan, swept, journal.run.records, step.round - 1):
-            raise CannotMeasure(reason)
+        else:
+            _stop_where_all_is_wrong(journal.run, swept, step.round)
         heat = schedule.heat_of(step, swept)
         starting = [equal[name] for name in schedule.start_order(plan, heat, step.round)]
         with lab.runtime.serve(starting, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
@@ -49,20 +59,123 @@ def carry_out(journal: Journal, lab: Lab) -> None:
             lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
 
 
+def _prepare(journal: Journal, lab: Lab) -> set[str]:
+    """Prepare all that can be served; return the contenders of a diff of which that fails."""
+    able = servable(journal.run.contenders, lab.runtime)
+    if journal.run.plan.baseline is None:
+        lab.runtime.prepare(able)
+        return set()
+    unserved = prepared(able, lab.runtime)
+    for name, why in unserved.items():
+        journal.tried(not_served(name, why))
+    return set(unserved)
+
+
+def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
+    """Request each exchange once of each contender. Raises CannotMeasure, or Broken, at a wrong answer."""
+    run = journal.run
+    lab.progress.phase("requesting each exchange once")
+    able = [one for one in servable(run.timed, lab.runtime) if one.name not in unserved]
+    if run.runtime == EXTERNAL and (written := [one.name for one in run.scenarios if one.writes]):
+        lab.progress.note(f"it is written to, and nothing puts that back: {', '.join(written)}")
+    asked = asked_of(run.plan, [one for one in able if not one.name.endswith(SAME_AGAIN)], run.scenarios)
+    for one in tries(asked, lab.runtime, lab.once, apart=run.plan.baseline is not None):
+        journal.tried(one)
+    if run.plan.baseline is not None:
+        _weigh(journal, lab)
+    elif wrong := next((one for one in journal.run.tries if one.wrong and one.sent), None):
+        raise CannotMeasure(f"{wrong.contender} answers wrongly, {sentence(wrong)}; nothing was timed{SEE}")
+
+
+def _weigh(journal: Journal, lab: Lab) -> None:
+    """Leave out of a diff what its base answers wrongly and its head does not; raise at any other fault."""
+    run = journal.run
+    for one in run.tries:
+        if one.right_again:
+            _remark(journal, lab, f"{one.contender} answers wrongly now and then, {sentence(one)}")
+    found = of_tries(run)
+    _raise(found)
+    outdated = {one.of for one in found if one.where == "try" and one.of in run.plan.changed}
+    left_out: dict[str, set[str]] = {}  # contender → scenarios
+    for fault in found:
+        if fault.where == "try" and fault.of in outdated:
+            what = f"{fault.of} changed, and the base does not answer it as the head's scenario expects"
+            note = f"{what}: compared with nothing ({fault.request}: {fault.expected}, got {fault.got})"
+        else:
+            note = f"{fault.in_contrast}: compared with nothing"
+            left_out.setdefault(fault.contender, set()).update(
+                scenario.name
+                for scenario in run.scenarios
+                if not fault.of or fault.of in {exchange.name for exchange in scenario.exchanges}
+            )
+        _remark(journal, lab, note)
+    if found:
+        kept = tuple(without(scenario, outdated) for scenario in run.scenarios)
+        journal.narrowed(
+            narrowed(run.plan, kept, left_out), tuple(scenario for scenario in kept if scenario.exchanges)
+        )
+
+
+def _raise(found: Iterable[Fault]) -> None:
+    """Raise Broken where the head alone is at fault, CannotMeasure where the base is likewise."""
+    faults = [one for one in found if one.whose != "base"]
+    broken = [one for one in faults if one.is_broken]
+    for first, *others in filter(None, (broken, faults)):
+        more = f"; and {len(others)} more" if others else ""
+        if first.is_broken:
+            raise Broken(f"{first.in_contrast}{more}")
+        raise CannotMeasure(f"{first}{more}")
+
+
+def _remark(journal: Journal, lab: Lab, what: str) -> None:
+    lab.progress.note(what)
+    journal.happened(Event(at_s=journal.elapsed_s(), what=what))
+
+
 def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
-    """Hold every contender against the checks; return those that may be timed."""
-    equal = {contender.name: contender for contender in journal.run.contenders}
+    """Hold every contender against the checks; return those that may be timed, of a diff only pairs."""
+    run = journal.run
+    looked_at = {name for inquiry in run.plan.inquiries for name in inquiry.contenders}
+    named = {one.name for one in run.timed} | looked_at
+    equal = {contender.name: contender for contender in run.contenders if contender.name in named}
     lab.progress.phase("verifying that every contender answers alike")
     reasons = []
-    for verification in verify(journal.run.contenders, lab.runtime, lab.memory):
+    for verification in verify([*equal.values()], lab.runtime, lab.memory):
         journal.verified(verification)
         if not verification.may_be_timed:
             del equal[verification.contender]
             reasons.append(f"{verification.contender}: not timed: {verification.differences[0]}")
             lab.progress.note(reasons[-1])
-    if not any(one.name in equal for one in journal.run.timed):
-        raise CannotMeasure(f"no contender is left: {'; '.join(reasons[:1])}; `bench verify` says more")
+    for base, head in pairs(run):
+        if not {base, head} <= equal.keys():  # the base's twin is for nothing then
+            equal = {name: equal[name] for name in equal if name.removesuffix(SAME_AGAIN) not in (base, head)}
+    if not any(one.name in equal for one in run.timed):
+        faults = of_checks(journal.run)
+        _raise(faults)
+        if not faults:
+            raise CannotMeasure(f"no contender is left: {'; '.join(reasons[:1])}; `bench verify` says more")
+        journal.narrowed(replace(run.plan, blocks=()), run.scenarios)
     return equal
+
+
+def _stop_where_all_is_wrong(run: Run, swept: Sequence[Group], number: int) -> None:
+    """Raise where the round before *number* has shown that there is nothing to measure."""
+    if number == 2 and all(record.slice.round < number for record in run.records):
+        _stop_after_the_first(run)
+    if reason := hopeless(run.plan, swept, run.records, number - 1):
+        raise CannotMeasure(reason)
+
+
+def _stop_after_the_first(run: Run) -> None:
+    told = analyse(run)
+    wrong = next((row for row in told.rows if row.failed), None)
+    if wrong and not any(row.right for row in told.rows):
+        what = f"{wrong.cell.contender}, {wrong.cell.scenario}: {wrong_answers(wrong)}"
+        raise CannotMeasure(f"nobody gave a right answer in the first round: {what}")
+    heads = [row for row in told.rows if row.cell.contender in {head for _, head in pairs(run)}]
+    faults = [one for one in of_load(told) if one.is_broken and (one.share or 0.0) > MOSTLY]
+    if heads and len(faults) == len(heads):
+        _raise(faults)
 
 
 def _count_queries(

@@ -41,8 +41,8 @@ def entry_of(summary: Mapping[str, Any]) -> dict[str, Any]:
                 "contender": row["contender"],
                 "scenario": row["scenario"],
                 "load": row["load"],
-                "throughput_rps": _estimate(row["throughput_rps"]),
-                "service_demand_us": _estimate(row["service_demand_us"]),
+                "throughput_rps": _estimate(None if row.get("withheld") else row["throughput_rps"]),
+                "service_demand_us": _estimate(None if row.get("withheld") else row["service_demand_us"]),
                 "ratio": ratios.get(_place(row)),
             }
             for row in summary["rows"]

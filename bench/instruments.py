@@ -1,15 +1,16 @@
 """What an experiment needs from outside: everything that is slow, or not ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from bench.load import LoadGenerator
+from bench.load.once import requested
 from bench.model import Scenario
 from bench.progress import Progress
-from bench.records import Usage
+from bench.records import Try, Usage
 from bench.runtime import Runtime
 
 
@@ -38,6 +39,15 @@ class Asked(Protocol):
         """Return every process of it as it is now."""
 
 
+class Once(Protocol):
+    """Requests each exchange once."""
+
+    def __call__(
+        self, contender: str, address: tuple[str, int], scenarios: Sequence[Scenario], /
+    ) -> Iterator[Try]:
+        """Yield what became of each exchange of *scenarios*, those that save values first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
     """Everything slow or outside that an experiment needs."""
@@ -48,4 +58,5 @@ class Lab:
     # Serves what a scenario expects, in so many bytes a response, and does nothing else.
     null_server: Callable[[Scenario, int], AbstractContextManager[Asked]]
     progress: Progress
+    once: Once = requested
     memory: Path  # folder of remembered verifications, and of counts of SQL statements

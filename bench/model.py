@@ -177,6 +177,7 @@ class Plan:
     inquiries: tuple[Inquiry, ...] = ()
     choices: tuple[Choice, ...] = ()
     baseline: str | None = None  # a revision: each contender is then relative to itself there
+    changed: tuple[str, ...] = ()  # exchanges of which the baseline has another version
 
     @property
     def own_references(self) -> bool:

@@ -118,6 +118,22 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """An exchange requested once of a contender before anything was timed; no exchange: its start."""
+
+    contender: str
+    exchange: str
+    request: str = ""  # method and path
+    headers: Mapping[str, str] = field(default_factory=dict)  # without host and length
+    body: str = ""
+    status: int | None = None  # None: no whole answer came
+    answer: str = ""  # the head of its body, printable
+    wrong: str = ""  # "expected status 200, got 404"; "": the answer is right
+    sent: bool = True  # False: another failure came first
+    right_again: int = 0  # of a few more requests after a wrong answer: then it is wrong now and then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Queries:
     """What one exchange asks of a contender's database, as it was counted outside every window."""
 
@@ -187,6 +203,7 @@ class Run:
     fingerprint: Mapping[str, Any]
     contenders: tuple[Contender, ...]
     scenarios: tuple[Scenario, ...]
+    tries: tuple[Try, ...] = ()
     verifications: tuple[Verification, ...] = ()
     queries: tuple[Queries, ...] = ()
     evidence: tuple[Evidence, ...] = ()

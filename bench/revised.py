@@ -1,6 +1,6 @@
 """What `bench diff` concludes from a run of two revisions: one verdict, and what it stands on. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -17,14 +17,15 @@ from bench.analysis import (
     unfit,
     without_revision,
 )
+from bench.faults import Fault, of_checks, of_load, of_tries
 from bench.model import SAME_AGAIN
 from bench.records import Run
 from bench.waivers import Waiver, leftover
 
-Overall = Literal["REGRESSED", "IMPROVED", "EQUIVALENT", "INCONCLUSIVE", "INVALID"]
-MOST_WRONG = 0.001  # share of answers: beyond it what is compared is not the same work
-# By the exit code of each; 4 only where it was asked for.
+Overall = Literal["BROKEN", "REGRESSED", "IMPROVED", "EQUIVALENT", "INCONCLUSIVE", "INVALID"]
+# 1 is the head's fault, 3 is nobody's that is known. By the exit code of each; 4 only where it was asked for.
 EXIT_CODES: dict[Overall, int] = {
+    "BROKEN": 1,
     "REGRESSED": 1,
     "IMPROVED": 0,
     "EQUIVALENT": 0,
@@ -44,6 +45,7 @@ class Conclusion:
     times: tuple[TimeChange, ...]
     counts: tuple[CountChange, ...]
     waived: tuple[tuple[AnyChange, Waiver], ...]
+    broken: tuple[Fault, ...] = ()  # what the head answers wrongly, and the base does not
     invalid: tuple[str, ...]  # what could not be judged at all, and why
     notes: tuple[str, ...]
 
@@ -65,26 +67,37 @@ def concluded(
 ) -> Conclusion:
     """Return what the run that is analysed says of its head.
 
-    INVALID where the run or a contender of it is; REGRESSED where anything is slower, beyond its margin, all
-    cells together, or does more, and no waiver covers that; INCONCLUSIVE where a run was cut short, or a cell
-    is neither proven nor within its margin.
+    BROKEN where the head answers wrongly, or cannot be served, and the base is right; REGRESSED where
+    something is slower, beyond its margin, all cells together, or does more, and no waiver covers that;
+    INVALID where the run or a contender of it is; INCONCLUSIVE where a run was cut short, or a cell is
+    neither proven nor within its margin. Of a contender that answers wrongly only what got worse stands.
     """
     run = analysis.run
-    times = time_changes(run, unfit(analysis.rows))
-    counts = count_changes(run)
+    faults = (*of_tries(run), *of_checks(run), *of_load(analysis))
+    broken = tuple(one for one in faults if one.is_broken)
+    invalid = tuple(one for one in faults if one.whose != "base" and not one.is_broken)
+    kept_out = unfit(analysis.rows)
+    wrong = {one.contender for one in (*broken, *invalid)}
+    times = tuple(_apart(one, wrong) for one in time_changes(run, kept_out))
+    counts = tuple(
+        one for one in count_changes(run, kept_out) if one.verdict == "slower" or one.contender not in wrong
+    )
     changes: tuple[AnyChange, ...] = (*times, *counts)
     waived = tuple(_waived(changes, waivers, today))
     judged = {place(one)[:2] for one in changes} if not analysis.partial else set()
     concerned = [one for one in waivers if (one.contender, one.of) in judged]
+    known_faults = [str(one) for one in (*broken, *invalid)]
+    remarks = [note for note in notes if not any(note.startswith(one) for one in known_faults)]
+    remarks += (*_fixed(faults), *_skipped(run))
     told = Conclusion(
         overall="INCONCLUSIVE",
         times=times,
         counts=counts,
         waived=waived,
-        invalid=tuple(_invalid(analysis)),
+        broken=broken,
+        invalid=(*map(str, invalid), *_invalid(analysis, is_broken=bool(broken))),
         notes=(
-            *notes,
-            *_skipped(run),
+            *remarks,
             *process_changes(run),
             *uncounted(run),
             *_not_put_back(run),
@@ -122,32 +135,53 @@ def _waived(
             yield change, waiver
 
 
+def _apart(change: TimeChange, wrong: Collection[str]) -> TimeChange:
+    """Return *change* without a verdict where its contender answers wrongly anywhere, unless it is slower."""
+    name = without_revision(change.comparison.cell.contender)
+    if name not in wrong or change.verdict in ("slower", "invalid"):
+        return change
+    return replace(change, verdict="invalid", why=f"{name} answers wrongly")
+
+
 def _overall(analysis: Analysis, told: Conclusion) -> Overall:
-    if analysis.run.ended in (None, "interrupted"):
+    if told.broken:
+        return "BROKEN"
+    if analysis.run.ended in (None, "interrupted") or is_empty(analysis.run):
         return "INCONCLUSIVE"
-    if analysis.invalid or (told.invalid and not told.regressed):
+    if analysis.invalid and not (analysis.run.ended == "complete" and _does_more(told)):
         return "INVALID"
     if told.regressed:
         return "REGRESSED"
+    if told.invalid:
+        return "INVALID"
     verdicts: set[Verdict] = {one.verdict for one in told.times} | {one.verdict for one in told.counts}
     if "inconclusive" in verdicts or "invalid" in verdicts or not told.times:
         return "INCONCLUSIVE"
     return "IMPROVED" if "faster" in verdicts else "EQUIVALENT"
 
 
-def _invalid(analysis: Analysis) -> Iterator[str]:
-    """Yield why the run, or a contender of it, says nothing."""
+def _does_more(told: Conclusion) -> bool:
+    """Whether a request takes more statements: they were counted apart from all that slices show."""
+    return any(isinstance(one, CountChange) and one.counted == "statements" for one in told.regressed)
+
+
+def is_empty(run: Run) -> bool:
+    """Whether the two sides turned out to have nothing that compares."""
+    return run.ended == "complete" and not run.plan.blocks
+
+
+def _invalid(analysis: Analysis, *, is_broken: bool) -> Iterator[str]:
+    """Yield why the run says nothing; that it was ended for a broken head needs no further word."""
     run = analysis.run
-    if analysis.invalid:
+    if analysis.invalid and not is_empty(run) and not (is_broken and run.ended == "failed"):
         yield analysis.invalid
-    for known in run.verifications:
-        if known.outcome == "failed":
-            name = _sided(run, known.contender)
-            yield f"{name} fails its checks: {known.differences[0]}"
-    for row in analysis.rows:
-        if row.failed > MOST_WRONG * (row.requests + row.failed):
-            wrong = f"{row.failed:,} of {row.requests + row.failed:,} answers in {row.cell.scenario}"
-            yield f"{_sided(run, row.cell.contender)} gave wrong answers: {wrong}"
+
+
+def _fixed(faults: Sequence[Fault]) -> Iterator[str]:
+    """Yield what the base answers wrongly and the head does not; of tries, the run has a note."""
+    for one in faults:
+        if one.whose == "base" and one.where in ("checks", "load"):
+            yield f"{one.in_contrast}: compared with nothing"
 
 
 def _skipped(run: Run) -> Iterator[str]:

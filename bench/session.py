@@ -134,7 +134,7 @@ def take_up(root: Path, folder: Path) -> Journal:
         what = "; ".join(f"{one.fact} was {one.here}, is {one.there}" for one in changed[:TOLD])
         raise UsageError(f"{folder} cannot be resumed, start a new run: {what}")
     # These are made again, or remembered; a run of yore must not speak for today's.
-    again = replace(kept, ended=None, verifications=(), queries=(), evidence=())
+    again = replace(kept, ended=None, tries=(), verifications=(), queries=(), evidence=())
     served = tuple(replace(one, root=str(root)) for one in kept.contenders)
     journal = Journal(replace(again, contenders=served), folder)
     journal.happened(Event(at_s=journal.elapsed_s(), what="taken up again"))

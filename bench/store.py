@@ -8,7 +8,20 @@ from pathlib import Path
 
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure, UsageError
-from bench.records import SCHEMA, Ending, Event, Evidence, Queries, Record, Run, Start, Verification, Written
+from bench.model import Plan, Scenario
+from bench.records import (
+    SCHEMA,
+    Ending,
+    Event,
+    Evidence,
+    Queries,
+    Record,
+    Run,
+    Start,
+    Try,
+    Verification,
+    Written,
+)
 
 FILE = "run.json"
 
@@ -29,6 +42,14 @@ class Journal:
     def learned(self, facts: Mapping[str, object]) -> None:
         """Add to the fingerprint what only the running system could tell."""
         self.run = replace(self.run, fingerprint={**self.run.fingerprint, **facts})
+
+    def tried(self, one: Try) -> None:
+        """Add what became of an exchange that was requested once."""
+        self.run = replace(self.run, tries=(*self.run.tries, one))
+
+    def narrowed(self, plan: Plan, scenarios: tuple[Scenario, ...]) -> None:
+        """Measure less than planned."""
+        self.run = replace(self.run, plan=plan, scenarios=scenarios)
 
     def verified(self, verification: Verification) -> None:
         """Add the outcome of holding a contender against the checks."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.model import Contender, Slice
-from bench.records import Sample, Usage
+from bench.records import Sample, Try, Usage
 from bench.runtime.statements import StatementSource
 
 Diary = list[str]
@@ -60,6 +60,7 @@ class FakeRuntime:
     left: Mapping[str, str] = field(default_factory=dict)  # contender → why its data are not put back
     writing: frozenset[str] = frozenset()  # scenarios that write, whatever they declare
     servings: int = 0
+    only_timed: bool = False  # what is served for tries and checks is not written down
 
     def lacks(self, contender: Contender):
         return self.lacking.get(contender.name)
@@ -76,6 +77,9 @@ class FakeRuntime:
         timed: bool = True,
         counting: bool = False,
     ) -> Iterator[dict[str, FakeServer]]:
+        if self.only_timed and not timed:
+            yield {one.name: FakeServer(one, self.diary) for one in contenders}
+            return
         self.servings += 1
         self.diary.append(f"serve {' '.join(one.name for one in contenders)}")
         try:
@@ -136,6 +140,28 @@ class FakeLoad:
             received_bytes=self.response_bytes * len(self.latencies_ns),
             slice_requests=len(self.latencies_ns),
         )
+
+
+@dataclass
+class FakeOnce:
+    """Answers rightly, but for what is in *wrong*: by contender and exchange, why."""
+
+    wrong: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    right_again: int = 0
+
+    def __call__(self, contender, address, scenarios):
+        for one in dict.fromkeys(exchange.name for scenario in scenarios for exchange in scenario.exchanges):
+            why = self.wrong.get((contender, one), "")
+            status, answer = (404, "gone") if why else (200, "fine")
+            yield Try(
+                contender=contender,
+                exchange=one,
+                request=f"GET /{one}",
+                status=status,
+                answer=answer,
+                wrong=why,
+                right_again=self.right_again if why else 0,
+            )
 
 
 @dataclass

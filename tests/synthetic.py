@@ -109,6 +109,12 @@ def failing(record: Record) -> Record:
     return replace(record, sample=sample)
 
 
+def failing_some(record: Record, count: int, kind: str = "status 500") -> Record:
+    """Return *record* with so many wrong answers beside the right ones."""
+    example = f"GET /: expected status 200, got {kind.removeprefix('status ')} oops"
+    return replace(record, sample=replace(record.sample, failures={kind: count}, examples=(example,)))
+
+
 def contender(name: str) -> Contender:
     """Return a contender that nobody could start."""
     base = name.partition(":")[0].partition("~")[0]

@@ -5,7 +5,7 @@ import pytest
 from bench.analysis import analyse
 from bench.histogram import Histogram
 from bench.records import Event, Verification
-from tests.synthetic import failing, rate, synthetic_run, with_records
+from tests.synthetic import failing, failing_some, rate, synthetic_run, with_records
 
 
 def caveats_of(run, contender="flask"):
@@ -27,7 +27,10 @@ def test_a_clean_run_has_no_caveats(clean):
 
 def test_failures_are_told_by_kind(clean):
     run = with_records(clean, first_sweep(failing))
-    assert caveats_of(run) == ("260 of 7,020 requests failed (status 500 × 260)",)
+    apart = ", so it has no ratio and no rank"
+    assert caveats_of(run) == (f"260 of 7,020 requests failed (status 500 × 260){apart}",)
+    seldom = with_records(clean, first_sweep(lambda record: failing_some(record, 7)))
+    assert caveats_of(seldom) == ("7 of 7,027 requests failed (status 500 × 7)",)
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ FAILED = Verification(contender="fastapi", outcome="failed")
         ),
         pytest.param(
             with_records(synthetic_run(SPEEDS), one_fails),
-            "there is no sweep in which both gave right answers and neither was void",
+            "fastapi withheld: 264,269 of 264,269 answers were wrong",
             id="wrong answers",
         ),
         pytest.param(

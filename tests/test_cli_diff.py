@@ -193,15 +193,49 @@ def test_an_app_of_ones_own_that_got_slower_is_found(shop, tmp_path):
     assert not (shop / ".bench" / "trees").exists()
 
 
-@pytest.mark.slow
-def test_a_head_that_does_not_start_is_invalid_and_named(shop, tmp_path):
+def verdict_of(folder):
+    return json.loads((folder / "verdict.json").read_text())
+
+
+def test_a_head_that_does_not_start_is_broken_and_named(shop, tmp_path):
     (shop / "apps/shop_app/app.py").write_text("raise SystemExit('no shop today')\n")
     code, out, err = diff(shop, tmp_path / "run", "--budget", "60s")
-    assert code == 3
-    assert "shop@worktree" in err
+    assert code == 1
+    assert "shop@worktree (the head) cannot be served" in err
+    assert "no shop today" in err
     assert "Traceback" not in err
+    assert out.startswith("**BROKEN**")
+    assert (verdict_of(tmp_path / "run")["verdict"], verdict_of(tmp_path / "run")["exit_code"]) == (
+        "BROKEN",
+        1,
+    )
+
+
+def test_a_head_that_answers_wrongly_is_broken_before_anything_is_timed(shop, tmp_path):
+    (shop / "apps/shop_app/app.py").write_text(APP.replace('"Hello"', '"Goodbye"'))
+    code, out, err = diff(shop, tmp_path / "run", "--budget", "60s")
+    assert code == 1, err
+    said = 'front: GET /: expected {"message": "Hello"}, got 200 {"message": "Goodbye"}'
+    assert f"- shop@worktree (the head) answers wrongly, {said}; the base does not" in out
+    told = verdict_of(tmp_path / "run")
+    assert [(one["contender"], one["side"], one["of"]) for one in told["broken"]] == [
+        ("shop", "head", "front")
+    ]
+    assert told["rounds"] == 0
+
+
+def test_where_no_side_answers_rightly_it_is_no_head_s_fault(shop, tmp_path):
+    file = shop / "apps/scenarios.toml"
+    before = file.read_text()
+    (shop / "apps/shop_app/app.py").write_text(f"{APP}\n# other\n")
+    try:
+        file.write_text(before.replace("GET /", "GET /x").replace('"Hello"', '"Nobody"'))
+        code, out, err = diff(shop, tmp_path / "run", "--budget", "60s")
+    finally:
+        file.write_text(before)
+    assert code == 3, err
     assert out.startswith("**INVALID**")
-    assert json.loads((tmp_path / "run" / "verdict.json").read_text())["verdict"] == "INVALID"
+    assert "the base likewise) answers wrongly, front: GET /x: expected" in err
 
 
 def waiting(seconds):
@@ -242,3 +276,32 @@ def test_a_budget_that_is_too_short_is_refused_in_one_line_with_one_that_would_d
     assert re.search(r"takes up to [\d.]+ m?s, windows .*--budget \d+[ms], or fewer connections", refusal)
     records = json.loads((tmp_path / "run" / "run.json").read_text())["records"]
     assert {one["slice"]["role"] for one in records} == {"probe"}
+
+
+def test_a_changed_exchange_that_the_base_cannot_answer_leaves_nothing_to_compare(shop, tmp_path):
+    file = shop / "apps/scenarios.toml"
+    before = file.read_text()
+    (shop / "apps/shop_app/app.py").write_text(APP.replace('"Hello"', '"Good day"'))
+    try:
+        file.write_text(before.replace('"Hello"', '"Good day"'))
+        code, out, err = diff(shop, tmp_path / "run", "--budget", "60s", "--fail-on-inconclusive")
+    finally:
+        file.write_text(before)
+    assert code == 0, err
+    assert out.startswith("**INCONCLUSIVE**: there is nothing to compare.")
+    assert "front changed, and the base does not answer it as the head's scenario expects" in out
+
+
+def test_scenarios_of_which_all_is_new_leave_nothing_to_compare(shop, tmp_path):
+    file = shop / "apps/scenarios.toml"
+    before = file.read_text()
+    (shop / "apps/shop_app/app.py").write_text(f"{APP}\n# other\n")
+    try:
+        file.write_text(before.replace("front", "stock").replace("scenarios.stock", "scenarios.front"))
+        file.write_text(file.read_text().replace("GET /", "GET /stock"))
+        code, out, err = diff(shop, tmp_path / "run", "--budget", "60s")
+    finally:
+        file.write_text(before)
+    assert code == 0, err
+    assert out.startswith("**INCONCLUSIVE**: nothing to compare: ")
+    assert "scenario front: stock is new: requested of nobody" in verdict_of(tmp_path / "run")["notes"]

@@ -168,6 +168,35 @@ def test_scenarios_that_differ_are_those_of_the_head_and_that_is_said(root):
     assert scenarios[0].exchanges[0].expect.json == {"message": "Good day"}
 
 
+def test_an_exchange_that_is_new_in_an_old_scenario_is_requested_of_nobody_and_named(root):
+    change(root)
+    file = root / "apps" / "scenarios.toml"
+    new = '[exchanges.stock]\nrequest = "GET /stock"\n\n[scenarios.hello]'
+    text = file.read_text().replace("[scenarios.hello]", new)
+    file.write_text(text.replace("mix = { hello = 1 }", "mix = { hello = 3, stock = 1 }"))
+    made, notes, _, (hello,) = plan_of(root)
+    assert [one.name for one in hello.exchanges] == ["hello"]
+    assert "scenario hello: stock is new: requested of nobody" in notes
+    assert made.changed == ()
+
+
+def test_an_exchange_that_changed_is_known_to_the_plan(root):
+    change(root)
+    file = root / "apps" / "scenarios.toml"
+    file.write_text(file.read_text().replace('message = "Hello"', 'message = "Good day"'))
+    assert plan_of(root)[0].changed == ("hello",)
+
+
+def test_where_every_exchange_is_new_there_is_nothing_to_compare(root):
+    change(root)
+    file = root / "apps" / "scenarios.toml"
+    text = file.read_text().replace("[exchanges.hello]", "[exchanges.bye]").replace("GET /", "GET /bye")
+    file.write_text(text.replace("mix = { hello = 1 }", "mix = { bye = 1 }"))
+    made, notes, _, _ = plan_of(root)
+    assert made.blocks == ()
+    assert "scenario hello: nothing of it is left to compare" in notes
+
+
 def test_trees_are_gone_afterwards_also_those_of_one_that_was_killed(root):
     left = root / ".bench" / "trees" / "base" / "apps"
     left.mkdir(parents=True)

@@ -8,7 +8,7 @@ from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.instruments import Lab
 from bench.records import SCHEMA, Run, Usage
-from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
+from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.projects import make_project
 
 # Before the rounds: one warm-up and three exchanges of each contender that has a database.
@@ -42,6 +42,8 @@ def lab_with(tmp_path: Path, **fakes):
         name: fake(diary) for name, fake in fakes.items()
     }
     parts["null_server"] = FakeNullServers(diary)
+    parts["runtime"].only_timed = True
+    parts.setdefault("once", FakeOnce())
     lab = Lab(observer=FakeObserver(), progress=FakeProgress(), memory=tmp_path / "memory", **parts)
     return lab, diary
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.comparing import compare
 from bench.report.changes import print_changes
 from bench.report.changes_json import changes_document
-from tests.synthetic import failing, synthetic_run, with_records
+from tests.synthetic import failing_some, synthetic_run, with_records
 
 EXPECTED = Path(__file__).parent / "expected"
 SPEEDS = {"flask": 4300.0, "django": 2100.0, "django-drf": 1500.0, "fastapi": 9000.0}
@@ -31,7 +31,7 @@ def two():
 
     def fail_once(record):
         place = (record.slice.cell.contender, record.slice.round, record.slice.sweep)
-        return failing(record) if place == ("django", 3, 1) else record
+        return failing_some(record, 20) if place == ("django", 3, 1) else record
 
     packages = {"fastapi_app-py313": {"packages": {"fastapi": "0.166.0", "uvicorn": "0.40.0"}}}
     return compare(

@@ -197,7 +197,11 @@ def test_text_from_outside_is_shown_and_never_run():
             replace(RUNS["usual"], ended="failed"),
             "Not valid: the run failed. There is no number here to use.",
         ),
-        (RUNS["only failures"], "Not valid: nobody gave a right answer. There is no number here to use."),
+        (
+            RUNS["only failures"],
+            "Not valid: nobody gave a right answer: status 500 × 7,915 of 7,915 (100%). There is no "
+            "number here to use.",
+        ),
     ],
     ids=["interrupted", "killed", "failed", "only failures"],
 )

@@ -3,17 +3,18 @@
 import json
 from dataclasses import replace
 from datetime import date
+from random import Random
 from xml.etree import ElementTree
 
 import pytest
 
 from bench.analysis import analyse
 from bench.model import SAME_AGAIN
-from bench.records import Queries, Verification
+from bench.records import Queries, Try, Verification
 from bench.report.verdict import JSON, JUNIT, MARKDOWN, document, text, write_verdict
 from bench.revised import concluded
 from bench.waivers import Waiver
-from tests.synthetic import failing, synthetic_run, with_records
+from tests.synthetic import failing, failing_some, synthetic_run, with_records
 
 BASE, HEAD = "fastapi@aaaaaaaa", "fastapi@worktree"
 TODAY = date(2026, 11, 25)
@@ -212,40 +213,201 @@ def test_an_accepted_regression_is_a_note():
     assert "waiver not needed: fastapi, hello: it had to be" in conclude(measured(), waiver()).notes
 
 
-def test_a_side_that_fails_its_checks_makes_it_invalid_and_is_named():
-    run = measured()
-    failed = Verification(contender=HEAD, outcome="failed", differences=("GET /: expected 200, got 500",))
+def failed_checks(*names):
+    return tuple(
+        Verification(contender=name, outcome="failed", differences=("GET /: expected 200, got 500",))
+        for name in names
+    )
+
+
+def only_wrong(name, count=None):
+    """Every answer of *name* is wrong, or so many in each slice."""
+
+    def change(record):
+        if record.slice.cell.contender != name:
+            return record
+        return failing_some(record, count) if count else failing(record)
+
+    return change
+
+
+def test_a_head_that_fails_its_checks_where_the_base_passes_is_broken():
     run = with_records(
-        replace(run, verifications=(failed,)),
+        replace(measured(), verifications=failed_checks(HEAD)),
         lambda record: None if record.slice.cell.contender == HEAD else record,
     )
     told = conclude(run)
-    assert told.overall == "INVALID"
-    assert told.invalid == (f"{HEAD} (the head) fails its checks: GET /: expected 200, got 500",)
+    assert (told.overall, told.exit_code) == ("BROKEN", 1)
+    assert list(map(str, told.broken)) == [
+        f"{HEAD} (the head) fails its checks: GET /: expected 200, got 500"
+    ]
+    assert told.invalid == ()
 
 
-def test_a_side_that_answers_wrongly_under_load_makes_it_invalid():
-    told = conclude(
-        with_records(
-            measured(), lambda record: failing(record) if record.slice.cell.contender == HEAD else record
-        )
+def test_where_both_sides_fail_their_checks_nothing_can_be_judged():
+    told = conclude(replace(measured(), records=(), verifications=failed_checks(HEAD, BASE), ended="failed"))
+    assert (told.overall, told.exit_code, told.broken) == ("INVALID", 3, ())
+    assert told.invalid[0].startswith(f"{HEAD} (the head, and the base likewise) fails its checks: GET /")
+
+
+def test_a_base_that_failed_its_checks_is_told_and_not_the_head_s_fault():
+    run = with_records(
+        replace(measured(), verifications=failed_checks(BASE)),
+        lambda record: None if record.slice.cell.contender.startswith(BASE) else record,
     )
-    assert told.overall == "INVALID"
-    assert len(told.invalid) == 1
-    assert told.invalid[0].startswith(f"{HEAD} (the head) gave wrong answers: ")
+    told = conclude(run)
+    assert told.broken == told.invalid == ()
+    assert any(note.startswith(f"{BASE} (the base) fails its checks") for note in told.notes)
 
 
-def test_a_few_wrong_answers_in_a_hundred_are_no_speed():
-    def now_and_then(record):
+def test_a_head_that_answers_wrongly_under_load_is_broken_with_exchange_status_and_share():
+    told = conclude(with_records(measured(), only_wrong(HEAD)))
+    assert (told.overall, told.exit_code) == ("BROKEN", 1)
+    (fault,) = told.broken
+    assert (fault.contender, fault.where, fault.of, fault.share) == ("fastapi", "load", "hello", 1.0)
+    assert str(fault).startswith(f"{HEAD} (the head) gave wrong answers under load, hello: status 500 × ")
+    assert {one.verdict for one in told.times} == {"invalid"}
+    assert not any("EQUIVALENT" in line for line in text(analyse(measured()), told).splitlines()[2:])
+
+
+def test_wrong_answers_are_wrong_also_where_the_machine_was_not_ours():
+    void = with_records(measured(), lambda record: replace(only_wrong(HEAD)(record), void="others"))
+    assert conclude(void).overall == "BROKEN"
+
+
+def test_what_did_not_come_on_a_machine_that_was_not_ours_is_nobody_s_fault():
+    def lost(record):
         if record.slice.cell.contender != HEAD:
-            return record
-        return replace(
-            record, sample=replace(record.sample, failures={"status 500": record.sample.requests // 30})
-        )
+            return replace(record, void="others")
+        return replace(failing_some(record, 500, "timeout"), void="others")
 
-    told = conclude(with_records(measured(), now_and_then))
+    assert conclude(with_records(measured(), lost)).overall == "INVALID"
+
+
+def test_a_base_that_answers_wrongly_under_load_gives_the_head_no_ratio_and_no_fault():
+    told = conclude(with_records(measured(5_800.0), only_wrong(BASE, 100)))
+    assert told.overall == "INCONCLUSIVE"
+    assert {one.verdict for one in told.times} == {"invalid"}
+    assert told.broken == told.invalid == ()
+    assert any(
+        note.startswith(f"{BASE} (the base) gave wrong answers under load, hello") for note in told.notes
+    )
+
+
+def test_where_both_answer_wrongly_under_load_nothing_can_be_judged():
+    both = with_records(measured(), lambda record: only_wrong(BASE, 100)(only_wrong(HEAD, 100)(record)))
+    told = conclude(both)
+    assert (told.overall, told.exit_code) == ("INVALID", 3)
+    assert "status 500 × " in told.invalid[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_identical_code_that_fails_now_and_then_is_never_broken(seed):
+    """About one answer in a thousand is wrong on either side, just below the limit or just beyond it."""
+    random = Random(seed)
+
+    def now_and_then(record):
+        count = sum(random.random() < 0.001 for _ in range(record.sample.requests))
+        return failing_some(record, count) if count else record
+
+    assert conclude(with_records(measured(), now_and_then)).overall != "BROKEN"
+
+
+def test_a_burst_of_failures_in_one_round_is_no_proof_against_the_head():
+    def burst(record):
+        return only_wrong(HEAD)(record) if record.slice.round == 4 else record
+
+    told = conclude(with_records(measured(), burst))
     assert told.overall == "INVALID"
-    assert "of" in told.invalid[0]
+    assert told.invalid[0].endswith("that is not beyond chance")
+
+
+def test_few_but_steady_failures_of_the_head_alone_are_proof():
+    told = conclude(with_records(measured(), only_wrong(HEAD, 8)))
+    assert told.overall == "BROKEN"
+    assert 0.001 < told.broken[0].share < 0.01
+
+
+def in_two_scenarios(head=5_000.0):
+    return measured(head, scenarios=("hello", "users"))
+
+
+def test_a_regression_elsewhere_is_told_beside_what_could_not_be_judged():
+    def wrong_in_users(record):
+        if record.slice.cell.scenario != "users" or record.slice.cell.contender.endswith(SAME_AGAIN):
+            return record
+        return failing(record)
+
+    told = conclude(with_records(in_two_scenarios(4_300.0), wrong_in_users))
+    assert (told.overall, told.exit_code) == ("REGRESSED", 1)
+    assert len(told.invalid) == 1
+    assert {one.comparison.cell.scenario for one in told.regressed} == {"hello"}
+
+
+@pytest.mark.parametrize("head", [5_000.0, 5_800.0])
+def test_a_contender_that_answers_wrongly_somewhere_is_nowhere_equivalent_or_improved(head):
+    def wrong_in_users(record):
+        return failing(record) if record.slice.cell.scenario == "users" else record
+
+    told = conclude(with_records(in_two_scenarios(head), wrong_in_users))
+    assert told.overall == "INVALID"
+    assert {one.verdict for one in told.times} == {"invalid"}
+    assert not [one for one in told.counts if one.verdict != "slower"]
+
+
+def tried(*wrong, sides=(BASE, HEAD)):
+    return tuple(
+        Try(
+            contender=name,
+            exchange="stock",
+            request="GET /stock",
+            status=404 if name in wrong else 200,
+            answer="<p>gone</p>" if name in wrong else "{}",
+            wrong="expected status 200" if name in wrong else "",
+        )
+        for name in sides
+    )
+
+
+def test_what_the_first_requests_showed_is_the_verdict_before_anything_is_timed(tmp_path):
+    run = replace(measured(), records=(), ended="failed", tries=tried(HEAD))
+    told = conclude(run)
+    assert (told.overall, told.exit_code, told.invalid) == ("BROKEN", 1, ())
+    said = f"{HEAD} (the head) answers wrongly, stock: GET /stock: expected status 200, got 404 <p>gone</p>"
+    assert list(map(str, told.broken)) == [said]
+    write_verdict(analyse(run), told, tmp_path, told.exit_code)
+    words = (tmp_path / MARKDOWN).read_text()
+    assert words.startswith("**BROKEN**: the head answers wrongly where the base answers rightly.\n")
+    assert f"- {said.replace('<', '&lt;')}; the base does not" in words
+    kept = json.loads((tmp_path / JSON).read_text())
+    assert (kept["verdict"], kept["exit_code"]) == ("BROKEN", 1)
+    assert [(one["side"], one["of"], one["status"]) for one in kept["broken"]] == [("head", "stock", 404)]
+    assert [(one["contender"], one["request"]) for one in kept["tries"]] == [(HEAD, "GET /stock")]
+    suite = ElementTree.parse(tmp_path / JUNIT).getroot()
+    (failure,) = suite.findall(".//failure")
+    assert failure.get("message") == f"{said}; the base does not"
+    assert (suite.get("failures"), suite.get("tests")) == ("1", "1")
+
+
+def test_first_answers_that_are_wrong_on_both_sides_are_named_and_nobody_s_fault():
+    told = conclude(replace(measured(), records=(), ended="failed", tries=tried(HEAD, BASE)))
+    assert (told.overall, told.exit_code) == ("INVALID", 3)
+    assert "stock: GET /stock: expected status 200, got 404" in told.invalid[0]
+
+
+def test_a_head_that_cannot_be_served_is_broken():
+    start = Try(contender=HEAD, exchange="", wrong="ended with exit status 1 (no shop today)")
+    told = conclude(replace(measured(), records=(), ended="failed", tries=(start, *tried(sides=(BASE,)))))
+    assert told.overall == "BROKEN"
+    assert str(told.broken[0]) == f"{HEAD} (the head) cannot be served: {start.wrong}"
+
+
+def test_two_sides_of_which_nothing_compares_settle_nothing_and_fail_nobody():
+    run = measured()
+    nothing = replace(run, records=(), plan=replace(run.plan, blocks=()), tries=tried(BASE))
+    told = conclude(nothing, notes=("stock changed: compared with nothing",))
+    assert (told.overall, told.exit_code, told.invalid) == ("INCONCLUSIVE", 0, ())
+    assert text(analyse(nothing), told).startswith("**INCONCLUSIVE**: there is nothing to compare.")
 
 
 def test_slower_is_one_family_of_throughput_down_and_cpu_up():

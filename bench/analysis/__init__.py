@@ -19,7 +19,7 @@ from bench.analysis.comparisons import (
     noise_floors,
     ranks,
 )
-from bench.analysis.estimates import Arrivals, Row, rows, unfit
+from bench.analysis.estimates import MOST_WRONG, Arrivals, Row, rows, unfit
 from bench.analysis.measures import client_us, database_us, metrics_of, server_us
 from bench.analysis.percentiles import Latency, last_percent, told_ms
 from bench.analysis.revisions import (
@@ -40,12 +40,14 @@ from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation
 from bench.analysis.verdicts import Verdict, more_rounds
 from bench.analysis.voids import LIMITS, evidence, void_of
 from bench.analysis.workers import UNEVEN, cores_told, process_changes, processes_of, server_cores
+from bench.analysis.wrong import counted, wrong_answers
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
 
 __all__ = [
     "LIMITS",
+    "MOST_WRONG",
     "SAME_CORE",
     "UNEVEN",
     "Allowed",
@@ -78,6 +80,7 @@ __all__ = [
     "cores_of",
     "cores_told",
     "count_changes",
+    "counted",
     "database_us",
     "evidence",
     "first_answers",
@@ -102,6 +105,7 @@ __all__ = [
     "utilisation_of",
     "void_of",
     "without_revision",
+    "wrong_answers",
 ]
 
 
@@ -131,17 +135,19 @@ class Analysis:
         if self.run.ended == "failed":
             last = [event.what for event in self.run.events[-1:] if event.contender is None]
             return ": ".join(["the run failed", *last])
+        ended = _ended(self.run)
+        if (wrong := [row for row in self.rows if row.failed]) and not any(row.right for row in self.rows):
+            return "; ".join([*ended, f"nobody gave a right answer: {wrong_answers(wrong[0])}"])
         broken = {record.sample.broken for record in self.run.records} - {""}  # that concerns its cell alone
         voids = [(why, count) for row in self.rows for why, count in row.voids.items()]
         void = sum(count for why, count in voids if why not in broken)
         taken = void + sum(row.slices for row in self.rows)
         if void > MOST_VOID * taken:
             voided = f"{void:,} of {taken:,} slices are void: {_voided_by(self.run, self.rows)}"
-            return "; ".join([*_ended(self.run), voided])
+            return "; ".join([*ended, voided])
         if not any(row.requests for row in self.rows):
             if broken:
                 return f"no slice could be carried out: {min(broken)}"
-            ended = [*_ended(self.run)]
             cut = None if ended else cut_off(self.rows)
             return "; ".join([*ended, cut or "nobody gave a right answer"])
         return None

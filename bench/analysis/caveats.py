@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.bounds import NEAR_CEILING
 from bench.analysis.data import not_put_back
-from bench.analysis.estimates import Row
+from bench.analysis.estimates import MOST_WRONG, Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.analysis.workers import (
@@ -15,12 +15,12 @@ from bench.analysis.workers import (
     other_than_declared,
     server_cores,
 )
+from bench.analysis.wrong import counted, hint, right_at_first
 from bench.model import Contender
 from bench.records import Event, Run
 
 KEPT_UP = 0.99  # of the requests that were due
 ACCOUNTED = 0.8  # of the requests in flight, by what was answered
-WRONG = 0.01  # of the answers: beyond it they do not show how long requests wait
 # How `bench.runtime` puts it that a server ended.
 ENDS = re.compile(r"killed|ended|was removed")
 IDLE = 100  # times as much CPU as a worker used: that one was left out
@@ -37,6 +37,7 @@ def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ..
     return (
         *_of_ends(run, contender),
         *_of_row(row, lives=not any(_ends(run, contender))),
+        *_of_times(run, row),
         *_of_servers(run, row, contender),
         *_of_processes(row, processes),
         *_of_contender(run, contender),
@@ -56,7 +57,9 @@ def _ends(run: Run, contender: Contender) -> Iterator[Event]:
 
 def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
     if row.failed:
-        yield f"{row.failed:,} of {row.requests + row.failed:,} requests failed ({_counted(row.failures)})"
+        yield f"{row.failed:,} of {row.answers:,} requests failed ({counted(row.failures)}){_apart(row)}"
+    elif row.withheld and row.requests:
+        yield f"it has no ratio and no rank: no right answer in round {row.silent}"
     if row.unfinished and not row.requests and not row.arrivals:
         yield (
             f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
@@ -81,7 +84,7 @@ def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
         yield f"did not keep up: {share * 100:.1f} % of the requests that were due got a right answer"
     if row.voids:
         void = sum(row.voids.values())
-        yield f"{void} of {void + row.slices} slices void ({_counted(row.voids)})"
+        yield f"{void} of {void + row.slices} slices void ({counted(row.voids)})"
     if row.rounds < FEWEST_FOR_INTERVAL:
         rounds = "1 round" if row.rounds == 1 else f"{row.rounds} rounds"
         yield f"no interval: {rounds}, {FEWEST_FOR_INTERVAL} are needed"
@@ -89,6 +92,18 @@ def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
         yield row.client_limit
     if row.ceiling.missing and not _below_what_was_reached(row):
         yield row.ceiling.missing
+
+
+def _of_times(run: Run, row: Row) -> Iterator[str]:
+    if row.is_wrong and (until := right_at_first(run, row.cell)):
+        yield until
+
+
+def _apart(row: Row) -> str:
+    """Return what follows from so many failures, and what they may come from."""
+    if not row.is_wrong:
+        return ""
+    return f", so it has no ratio and no rank{hint(row)}"
 
 
 def _below_what_was_reached(row: Row) -> bool:
@@ -104,7 +119,7 @@ def _cut_short(row: Row) -> bool:
     """
     if row.cell.load.kind != "closed" or not row.requests or row.in_flight is None:
         return False
-    if row.failed > WRONG * (row.requests + row.failed):
+    if row.failed > MOST_WRONG * row.answers:
         return False
     wrong = row.in_flight * row.failed / row.requests  # they took their time too
     return row.in_flight + wrong < ACCOUNTED * row.cell.load.connections
@@ -204,10 +219,4 @@ def same_core(cores: Sequence[int], slowdown: float) -> str:
     return (
         f"core {core} is {slowdown * 100:.0f} % slower while core {neighbour} is busy: "
         "they are not two whole cores (hyperthreads)"
-    )
-
-
-def _counted(kinds: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{kind} × {count:,}" for kind, count in sorted(kinds.items(), key=lambda kind: -kind[1])
     )

@@ -144,10 +144,14 @@ def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:
 
 def _withheld(comparison: Comparison, unfit: Mapping[Cell, str]) -> Comparison:
     both = (comparison.cell, _beside(comparison.cell, comparison.reference))
-    if not (names := [cell.contender for cell in both if cell in unfit]):
+    names: dict[str, list[str]] = {}
+    for cell in both:
+        if why := unfit.get(cell):
+            names.setdefault(why, []).append(cell.contender)
+    if not names:
         return comparison
-    reasons = dict.fromkeys(unfit[cell] for cell in both if cell in unfit)
-    return replace(comparison, ratio=None, withheld=f"{' and '.join(names)} {'; '.join(reasons)}")
+    why = "; ".join(f"{' and '.join(who)} {why}" for why, who in names.items())
+    return replace(comparison, ratio=None, withheld=why)
 
 
 def _beside(cell: Cell, contender: str) -> Cell:

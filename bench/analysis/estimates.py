@@ -24,9 +24,13 @@ from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation
 from bench.analysis.workers import imbalance
 from bench.histogram import Histogram
 from bench.model import SAME_AGAIN, Cell, Contender
+from bench.printable import printable
 from bench.records import Record, Run, Sample
 
 LIMITED = "client-limited"
+COARSE = "too coarse"
+EXAMPLE = 300  # characters
+MOST_WRONG = 0.001  # share of answers: beyond it a row's numbers are of other work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +61,10 @@ class Row:
     client_us: Estimate | None
     memory_peak_bytes: int | None
     requests: int
-    failures: Mapping[str, int]  # kind → count
+    answers: int  # right and wrong, of slices that count; where all are void, of those
+    failures: Mapping[str, int]  # kind → count, of these
     examples: tuple[str, ...]  # the first failures
+    silent: int | None  # the first round in which no right answer came; None: there is none
     unfinished: int
     voids: Mapping[str, int]  # evidence → slices
     utilisation: Utilisation
@@ -75,14 +81,33 @@ class Row:
     @property
     def unfit(self) -> str | None:
         """What its numbers are, where they are not to be compared; None where they are."""
-        if self.client_limit:
-            return LIMITED
-        return f"too coarse: {self.coarse}" if self.coarse else None
+        if self.withheld or self.client_limit:
+            return self.withheld or LIMITED
+        return f"{COARSE}: {self.coarse}" if self.coarse else None
 
     @property
     def failed(self) -> int:
         """Responses that were wrong or did not come."""
         return sum(self.failures.values())
+
+    @property
+    def right(self) -> int:
+        """Right answers, of slices that count; where all are void, of those."""
+        return self.answers - self.failed
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether so many answers were wrong that its numbers are no speed."""
+        return self.failed > MOST_WRONG * self.answers
+
+    @property
+    def withheld(self) -> str:
+        """Why it has no ratio, no rank and no verdict, for what was answered; "" where it may have."""
+        if self.is_wrong:
+            return f"withheld: {self.failed:,} of {self.answers:,} answers were wrong"
+        if self.silent is not None:
+            return f"withheld: no right answer in round {self.silent}"
+        return ""
 
     @property
     def is_control(self) -> bool:
@@ -112,6 +137,7 @@ def _over_rounds(records: Iterable[Record], measure: Measure) -> Estimate | None
 def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: Ceiling, cores: Cores) -> Row:
     counted = [record for record in records if record.void is None]
     samples = [record.sample for record in counted]
+    judged = samples or [record.sample for record in records]  # a wrong answer is wrong in a void slice, too
     merged = Histogram.merged(sample.latency for sample in samples)
     window_s = sum(sample.window_s for sample in samples)
     unfinished = sum(sample.unfinished for sample in samples)
@@ -135,8 +161,10 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
             (kept for record in counted if (kept := record.usage.memory_bytes) is not None), default=None
         ),
         requests=merged.count,
-        failures=sum((Counter(sample.failures) for sample in samples), Counter()),
-        examples=tuple(dict.fromkeys(example for sample in samples for example in sample.examples))[:3],
+        answers=sum(sample.requests + sample.failed for sample in judged),
+        failures=sum((Counter(sample.failures) for sample in judged), Counter()),
+        examples=_examples(judged),
+        silent=_silent(counted),
         unfinished=unfinished,
         voids=Counter(record.void for record in records if record.void is not None),
         utilisation=used,
@@ -150,6 +178,21 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         imbalance=imbalance(counted, contender.workers),
         in_flight=merged.total_ns / 1e9 / window_s if window_s else None,
     )
+
+
+def _examples(samples: Iterable[Sample]) -> tuple[str, ...]:
+    found = dict.fromkeys(example for sample in samples for example in sample.examples)
+    return tuple(printable(example, EXAMPLE) for example in [*found][:3])
+
+
+def _silent(records: Iterable[Record]) -> int | None:
+    """Return the first round in which requests were due, and no right answer came."""
+    answered: dict[int, int] = {}
+    for record in records:
+        if record.sample.due != 0:
+            number = record.slice.round
+            answered[number] = answered.get(number, 0) + record.sample.requests
+    return next((number for number in sorted(answered) if not answered[number]), None)
 
 
 def _arrivals(asked_rps: float | None, samples: Sequence[Sample]) -> Arrivals:

@@ -1,13 +1,14 @@
 """What a revision did to each contender: times by a test of all cells together, counts as they are."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
 from bench.analysis.comparisons import Comparison, comparisons, log_ratios, noise_floor_of, noise_floors
 from bench.analysis.data import not_put_back, written_no_more, wrote
+from bench.analysis.estimates import COARSE, LIMITED
 from bench.analysis.families import FALSE_ALARMS, Member, adjusted_p
 from bench.analysis.measures import by_cell
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
@@ -115,12 +116,16 @@ def _untold(run: Run, one: Comparison) -> TimeChange:
     )
 
 
-def count_changes(run: Run) -> tuple[CountChange, ...]:
-    """Return what statements, response bytes and memory became, of all that both revisions have."""
+def count_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[CountChange, ...]:
+    """Return what statements, response bytes and memory became, of all that both revisions have.
+
+    Bytes and memory of *unfit* cells are left out where answers were wrong.
+    """
+    wrong = {cell for cell, why in unfit.items() if not why.startswith((LIMITED, COARSE))}
     return (
         *_statements(run),
-        *_per_cell(run, "response_bytes", _bytes),
-        *_per_cell(run, "memory_bytes", _memory),
+        *_per_cell(run, "response_bytes", _bytes, wrong),
+        *_per_cell(run, "memory_bytes", _memory, wrong),
     )
 
 
@@ -182,12 +187,14 @@ def _more(one: Queries, other: Queries) -> Mapping[str, float]:
 
 
 def _per_cell(
-    run: Run, counted: Counted, measure: Callable[[Sequence[Record]], float | None]
+    run: Run, counted: Counted, measure: Callable[[Sequence[Record]], float | None], wrong: Collection[Cell]
 ) -> Iterator[CountChange]:
     measured = by_cell(run)
     for cell, records in measured.items():
         reference = replace(cell, contender=run.plan.reference_of(cell.contender))
         if reference == cell or cell.contender.endswith(SAME_AGAIN) or reference not in measured:
+            continue
+        if cell in wrong or reference in wrong:
             continue
         base, head = measure(measured[reference]), measure(records)
         if base and head:

@@ -74,12 +74,12 @@ def _alike(run: Run, rows: Iterable[Row]) -> list[list[tuple[Row, Contender]]]:
 
 
 def _scaled(run: Run, alike: Sequence[tuple[Row, Contender]]) -> tuple[Scaled, ...]:
-    known = unfit(row for row, _ in alike)
+    kept_out = unfit(row for row, _ in alike)
     first, base = alike[0]
     own = None if first.unfit or not first.requests else Estimate(estimate=1.0)
     told = [Scaled(row=first, workers=base.workers, base=base.name, base_workers=base.workers, ratio=own)]
     for row, contender in alike[1:]:
-        comparison = between(run, row.cell, base.name, "throughput_rps", known)
+        comparison = between(run, row.cell, base.name, "throughput_rps", kept_out)
         told.append(
             Scaled(
                 row=row,

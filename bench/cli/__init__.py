@@ -16,6 +16,7 @@ from bench.cli.history import history
 from bench.cli.measuring import run, verify
 from bench.cli.profiling import profile
 from bench.cli.reading import list_, report
+from bench.cli.trying import try_
 from bench.errors import BenchError
 
 CRASHED = 2
@@ -40,8 +41,8 @@ class Commands(click.Group):
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 fine · 1 regression (diff, compare) · 2 usage error or crash · 3 could not measure · "
-        "4 inconclusive (diff --fail-on-inconclusive) · 130 interrupted."
+        "Exit codes: 0 fine · 1 slower, or broken (diff, compare) · 2 usage error or crash · "
+        "3 could not measure · 4 inconclusive (diff --fail-on-inconclusive) · 130 interrupted."
     ),
 )
 @click.version_option(package_name="webframework-bench")
@@ -49,7 +50,8 @@ def commands() -> None:
     """Measure web frameworks side by side on this machine, honestly."""
 
 
-for command in (run, verify, report, diff, compare, history, profile, list_, serve, load_worker, doctor):
+ALL = (run, try_, verify, report, diff, compare, history, profile, list_, serve, load_worker, doctor)
+for command in ALL:
     commands.add_command(command)
 
 

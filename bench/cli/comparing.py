@@ -8,7 +8,7 @@ from rich.console import Console
 from bench import store
 from bench.comparing import compare as compare_runs
 from bench.documents import to_json
-from bench.errors import CannotMeasure
+from bench.errors import Broken, CannotMeasure
 from bench.report.changes import print_changes
 from bench.report.changes_json import changes_document
 
@@ -23,16 +23,16 @@ REGRESSION = 1
 def compare(ctx: click.Context, baseline: Path, candidate: Path, as_json: bool) -> None:
     """Say what changed from the finished run in folder RUN_A to that in RUN_B, of one machine.
 
-    Exit code 1 where something got slower by more than its margin.
+    Exit code 1 where something got slower by more than its margin, or answers wrongly by now.
     """
     two = compare_runs(store.load(baseline), store.load(candidate))
     if as_json:
         click.echo(to_json(changes_document(two)))
     else:
         print_changes(two, Console())
+    if two.broken:
+        raise Broken(f"right in {baseline}, wrong in {candidate}: {', '.join(two.broken)}")
     if two.regressed:
         ctx.exit(REGRESSION)
-    if two.broken:
-        raise CannotMeasure(f"no right answer any more in {candidate}: {', '.join(two.broken)}")
     if not any(one.change for one in two.changes):
         raise CannotMeasure("nothing of the two runs compares: the reasons are above")

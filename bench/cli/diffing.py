@@ -13,16 +13,17 @@ from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
 from bench.documents import to_json
-from bench.errors import BenchError, CannotMeasure
+from bench.errors import BenchError, Broken, CannotMeasure
 from bench.explaining import explain, regressions
 from bench.load.driver import Workers
 from bench.model import Plan
 from bench.observe.pyspy import PySpy
+from bench.records import Event
 from bench.report import uncompared
 from bench.report.explained import Why
 from bench.report.page import write_report
 from bench.report.verdict import MARKDOWN, document, write_verdict
-from bench.revised import Conclusion, concluded
+from bench.revised import Conclusion, concluded, is_empty
 from bench.sides import Sides, laid_out
 from bench.store import Journal
 from bench.waivers import Waiver, read_waivers
@@ -77,7 +78,8 @@ def diff(
 ) -> None:
     """Say what HEAD (the working tree by default) made slower or faster than BASE, both measured in one run.
 
-    Exit code 1 where something regressed: got slower by more than its margin, or does more for a request.
+    Exit code 1 where something regressed (got slower by more than its margin, or does more for a request), or
+    broke: the head answers wrongly, or does not start, where the base does.
     """
     root = contenders.find_project(Path.cwd())
     wanted = diffing.Wanted(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
@@ -103,6 +105,8 @@ def diff(
             plain=sides.plain,
         )
         told, code = _carried_out(root, judge, explains=explains)
+    if told.overall == "BROKEN":
+        raise Broken(f"{'; '.join(one.in_contrast for one in told.broken)}: see {journal.folder}")
     if told.overall == "INVALID":
         raise CannotMeasure(f"not valid: {'; '.join(told.invalid)}: see {journal.folder}")
     ctx.exit(code)
@@ -122,7 +126,7 @@ class _Judge:
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
         known = analysis.invalid or ""
-        happened = (event.what for event in self.journal.run.events if event.what not in known)
+        happened = (_spoken(event) for event in self.journal.run.events if event.what not in known)
         events = tuple(map(self.plain, happened))
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
@@ -130,7 +134,8 @@ class _Judge:
     def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
         """Write the verdict; return it with the exit code, of *stopped* if there is one."""
         analysis, told = self.conclude()
-        settled = self.unsettled_code if told.overall == "INCONCLUSIVE" else told.exit_code
+        unsettled = told.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
+        settled = self.unsettled_code if unsettled else told.exit_code
         code = settled if stopped is None else stopped
         write_verdict(analysis, told, self.journal.folder, code, explained)
         return analysis, told, code
@@ -143,6 +148,10 @@ class _Judge:
         text = (self.journal.folder / MARKDOWN).read_bytes()
         click.echo(to_json(document(analysis, told, code, explained)) if self.as_json else text)
         return told, code
+
+
+def _spoken(event: Event) -> str:
+    return f"{event.contender}: {event.what}" if event.contender else event.what
 
 
 def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusion, int]:

@@ -6,16 +6,31 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import contenders, lab, narrowing, plan, progress, session, verification
-from bench.analysis import analyse
+from bench import (
+    contenders,
+    experiment,
+    lab,
+    narrowing,
+    plan,
+    progress,
+    scenarios,
+    session,
+    trying,
+    verification,
+)
+from bench.analysis import Row, analyse, wrong_answers
 from bench.cli.waiting import machines_turn, wait_option
 from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
+from bench.faults import sentence
+from bench.load.once import requested
+from bench.loads import spoken
+from bench.model import Contender
 from bench.preview import preview
 from bench.records import Verification
 from bench.report.page import write_report
 from bench.report.tables import print_run
-from bench.runtime import external
+from bench.runtime import Runtime, external
 from bench.store import Journal
 
 SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
@@ -86,10 +101,13 @@ def _carry_out(root: Path, journal: Journal, away: session.Elsewhere) -> None:
         if journal.run.records:
             print_run(journal.run, Console())
             _write_report(journal)
-        if session.may_go_on(journal.run):
+        if journal.run.records and session.may_go_on(journal.run):
             click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
-    if reason := analyse(journal.run).invalid:
-        raise CannotMeasure(f"not valid: {reason}: see {journal.folder}")
+    analysis = analyse(journal.run)
+    reasons = [f"no speed: {_told(row)}" for row in analysis.rows if row.withheld]
+    reasons += [f"not valid: {analysis.invalid}"] if analysis.invalid else []
+    if reasons:
+        raise CannotMeasure(f"{'; '.join(reasons)}: see {journal.folder}")
     if unequal := _by_reason(journal.run.verifications):
         raise CannotMeasure(f"not timed, {unequal}; `bench verify` says how")
 
@@ -101,6 +119,11 @@ def _by_reason(outcomes: Sequence[Verification]) -> str:
         if outcome.outcome == "failed":
             found.setdefault(verification.reason(outcome), []).append(outcome.contender)
     return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in found.items())
+
+
+def _told(row: Row) -> str:
+    what = wrong_answers(row) if row.is_wrong else f"no right answer in round {row.silent}"
+    return f"{row.cell.contender}, {row.cell.scenario}, {spoken(row.cell.load)}: {what}"
 
 
 def _write_report(journal: Journal) -> None:
@@ -129,6 +152,7 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
     with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs", name) as opened:
         shown.phase("preparing environments and services")
         opened.prepare(verification.servable(chosen, opened))
+        _try_first(root, chosen, opened, shown)
         memory = lab.memory_of(root, name)
         for outcome in verification.verify(chosen, opened, memory, fresh=True, thorough=thorough):
             generated = f", {outcome.generated:,} generated requests" if thorough else ""
@@ -149,6 +173,19 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
         raise CannotMeasure(f"{failed}; what was found is above")
     if all(outcome.outcome == "skipped" for outcome in outcomes):
         raise CannotMeasure("nobody was held against the contract; the remedies are above")
+
+
+def _try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown: progress.Progress) -> None:
+    """Request each exchange once, where the project has scenarios. Raises CannotMeasure at a wrong answer."""
+    if not (root / "apps" / "scenarios.toml").is_file():
+        return
+    shown.phase("requesting each exchange once")
+    known = scenarios.declared(root)
+    able = verification.servable(chosen, runtime)
+    asked = [(one, [known[name] for name in one.scenarios or known if name in known]) for one in able]
+    for one in trying.tries(asked, runtime, requested):
+        if one.wrong and one.sent:
+            raise CannotMeasure(f"{one.contender} answers wrongly, {sentence(one)}{experiment.SEE}")
 
 
 def say_runtime(name: str, why: str) -> None:

@@ -54,8 +54,10 @@ def demand_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -
 
 def throughput_label(row: Row) -> str:
     """Return what stands behind a bar of throughput."""
-    if row.client_limit:
+    if row.client_limit and not row.withheld:
         return f"{at_least(row.throughput_rps)} req/s, client-limited"
+    if row.withheld:
+        return f"{point(row.throughput_rps)} req/s, not ranked: wrong answers"
     return f"{point(row.throughput_rps)} req/s"
 
 

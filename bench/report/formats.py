@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, median, quantiles, stdev
 from typing import Any
 
-from bench.analysis import Analysis, Estimate, Row, rounds_of
+from bench.analysis import Analysis, Estimate, Row, rounds_of, unfit
 from bench.documents import to_json, write_atomically
 from bench.loads import spoken
 from bench.report.plain import rounded
@@ -167,11 +167,12 @@ def _stats(values: list[float]) -> dict[str, Any]:
 
 
 def _told(analysis: Analysis) -> list[Row]:
-    """Return the rows that are numbers: no controls, none that shows the client, none without an answer."""
+    """Return the rows that are numbers: no controls, none that shows the client or wrong answers."""
+    kept_out = unfit(analysis.rows)
     return [
         row
         for row in analysis.rows
-        if row.requests and not row.is_control and not row.client_limit and row.cell.load.kind == "closed"
+        if row.requests and not row.is_control and row.cell not in kept_out and row.cell.load.kind == "closed"
     ]
 
 

@@ -48,13 +48,18 @@ class Panel:
 
     @property
     def ranked(self) -> tuple[Row, ...]:
-        """The contenders that answered and that the client did not limit, best first."""
-        return tuple(row for row in self.contenders if row.requests and not row.client_limit)
+        """The contenders that answered rightly and that the client did not limit, best first."""
+        return tuple(row for row in self.contenders if _counts(row) and not row.client_limit)
 
     @property
     def limited(self) -> tuple[Row, ...]:
         """The contenders of which only a bound is known, as the client may have been the limit."""
-        return tuple(row for row in self.contenders if row.requests and row.client_limit)
+        return tuple(row for row in self.contenders if _counts(row) and row.client_limit)
+
+    @property
+    def withheld(self) -> tuple[Row, ...]:
+        """The contenders that are in no order, as answers were wrong or did not come."""
+        return tuple(row for row in self.contenders if row.withheld and row.answers)
 
     @property
     def any_failed(self) -> bool:
@@ -70,7 +75,7 @@ class Panel:
     def ratio_of(self, row: Row) -> Estimate | None:
         """Return the row's main metric relative to the reference's; None where there is no ratio."""
         if row.cell.contender in self.references:
-            return None if row.client_limit else Estimate(estimate=1.0)
+            return None if row.client_limit or not _counts(row) else Estimate(estimate=1.0)
         comparison = self.ratios.get(row.cell.contender)
         return comparison.ratio if comparison else None
 
@@ -126,8 +131,13 @@ def _heading(plan: Plan, named: Collection[str]) -> str:
     return found.pop() if len(found) == 1 else "its reference"
 
 
-def _rank(row: Row) -> tuple[bool, bool, float, float]:
-    order = (row.is_control, row.client_limit is not None)
+def _counts(row: Row) -> bool:
+    """Whether its numbers are of right answers."""
+    return row.requests > 0 and not row.withheld
+
+
+def _rank(row: Row) -> tuple[bool, bool, bool, float, float]:
+    order = (row.is_control, bool(row.withheld), row.client_limit is not None)
     if row.arrivals:
         told = (row.latency.p99_ms, row.latency.p50_ms)
         p99_ms, p50_ms = (math.inf if value is None else value for value in told)

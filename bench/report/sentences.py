@@ -38,6 +38,7 @@ def gist(panel: Panel) -> str:
     if panel.limited:
         bounds = ", ".join(f"{row.cell.contender} {at_least(row.throughput_rps)}" for row in panel.limited)
         parts.append(f"client-limited, so in no order: {bounds}")
+    parts += [f"{row.cell.contender} in no order, {row.withheld}" for row in panel.withheld if row.requests]
     if not parts:
         return "no verified response from anyone."
     if silent := [row.cell.contender for row in panel.contenders if not row.requests]:
@@ -118,6 +119,9 @@ def _on_ratios(panel: Panel) -> Iterator[str]:
         return
     if all(row.client_limit for row in references):
         yield f"No ratios: the reference, {panel.reference}, is client-limited."
+        return
+    if all(row.withheld for row in references):
+        yield f"No ratios: {panel.reference}, the reference: {references[0].withheld}."
         return
     told = [ratio for row in rest if not row.is_control and (ratio := panel.ratio_of(row))]
     if told:

@@ -152,7 +152,7 @@ def _at_rate(row: Row) -> tuple[str, ...]:
 def _on_plateaus(rows: Mapping[str, tuple[Row, ...]]) -> Iterator[str]:
     told = []
     for name, measured in rows.items():
-        answered = [row for row in measured if row.throughput_rps and row.requests]
+        answered = [row for row in measured if row.throughput_rps and row.requests and not row.withheld]
         if answered:
             top = max(answered, key=lambda row: row.throughput_rps.estimate if row.throughput_rps else 0.0)
             most = at_least(top.throughput_rps) if top.client_limit else both(top.throughput_rps)

@@ -84,6 +84,7 @@ def _row(row: Row) -> dict[str, Any]:
         "memory_peak_bytes": row.memory_peak_bytes,
         "requests": row.requests,
         "failures": row.failed,
+        "withheld": row.withheld or None,
         "unfinished": row.unfinished,
         "voids": sum(row.voids.values()),
         "rank": row.rank,
@@ -146,6 +147,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "pairs": comparison.pairs,
         "dropped": comparison.dropped,
         "verdict": None if comparison.ratio is None else comparison.verdict,
+        "withheld": comparison.withheld or None,
     }
 
 

@@ -7,12 +7,14 @@ from xml.etree import ElementTree
 
 from bench.analysis import Analysis, CountChange, TimeChange
 from bench.documents import to_json, write_atomically
+from bench.faults import Fault
+from bench.records import Try
 from bench.report.changes import METRICS, WORDS
 from bench.report.explained import Wheres, Why, plain, wheres
 from bench.report.markdown import cell
 from bench.report.plain import plain_estimate, rounded
 from bench.report.wording import both, change, mebibytes, plural
-from bench.revised import Conclusion, place
+from bench.revised import Conclusion, is_empty, place
 
 # Format history
 # 1  first
@@ -22,6 +24,7 @@ JSON, MARKDOWN, JUNIT = "verdict.json", "verdict.md", "verdict.xml"
 COUNTED = {"statements": "SQL statements", "response_bytes": "response bytes", "memory_bytes": "memory"}
 KINDS = COUNTED | {"statements": "SQL per request"}
 SAYS = {
+    "BROKEN": "the head answers wrongly where the base answers rightly",
     "REGRESSED": "it got slower",
     "IMPROVED": "it got faster",
     "EQUIVALENT": "nothing changed by more than its margin",
@@ -81,9 +84,38 @@ def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Wh
             }
             for one in told.counts
         ],
+        "broken": [_fault(one) for one in told.broken],
         "invalid": list(told.invalid),
+        "tries": [_try(one) for one in run.tries if one.wrong],
         "notes": list(told.notes),
         **({} if explained is None else {"explained": list(map(plain, explained))}),
+    }
+
+
+def _fault(one: Fault) -> dict[str, Any]:
+    return {
+        "contender": one.contender,
+        "side": one.whose,
+        "where": one.where,
+        "of": one.of or None,
+        "request": one.request or None,
+        "expected": one.expected or None,
+        "got": one.got,
+        "status": one.status,
+        "share": rounded(one.share),
+    }
+
+
+def _try(one: Try) -> dict[str, Any]:
+    return {
+        "contender": one.contender,
+        "exchange": one.exchange or None,
+        "request": one.request or None,
+        "body": one.body or None,
+        "wrong": one.wrong,
+        "status": one.status,
+        "answer": one.answer or None,
+        "right_again": one.right_again,
     }
 
 
@@ -99,9 +131,11 @@ def text(analysis: Analysis, told: Conclusion, explained: Why = None) -> str:
 
 def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
     apart = ", apart from what is accepted" if told.waived else ""
-    yield f"**{told.overall}**: {SAYS[told.overall]}{apart}."
+    says = "there is nothing to compare" if is_empty(analysis.run) else SAYS[told.overall]
+    yield f"**{told.overall}**: {says}{apart}."
     yield ""
-    yield from (f"- {reason}" for reason in told.invalid)
+    yield from (f"- {_escaped(one)}" for one in told.broken)
+    yield from (f"- {reason}".replace("<", "&lt;") for reason in told.invalid)
     for one in told.regressed:
         yield from _told(one)
     yield from (f"- {contender}, {of}: {where}" for (contender, of), where in why.items())
@@ -114,10 +148,10 @@ def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
         for time in told.times:
             contender, of, _ = place(time)
             metric = f"{METRICS[time.comparison.metric]}, margin {time.margin * 100:g} %"
-            doubt = f" ({time.why})" if time.why else ""
+            doubt = f" ({cell(time.why)})" if time.why else ""
             yield (
                 f"| {cell(contender)} | {cell(of)} | {metric} | {change(time.comparison.ratio)} "
-                f"| {WORDS[time.verdict]}{cell(doubt)} |"
+                f"| {WORDS[time.verdict]}{doubt} |"
             )
         yield ""
     known = (*told.regressed, *(one for one, _ in told.waived))
@@ -125,6 +159,11 @@ def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
         if counted not in known and (counted.verdict != "equivalent" or counted.appeared or counted.gone):
             yield from _told(counted)
     yield from (f"- {note}" for note in _notes(analysis, told))
+
+
+def _escaped(one: Fault) -> str:
+    """Return *one* in a sentence that Markdown leaves as it is: what an app answers may be a page."""
+    return one.in_contrast.replace("<", "&lt;")
 
 
 def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
@@ -138,7 +177,7 @@ def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
 
 def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
     run = analysis.run
-    if told.times:
+    if told.times and run.rounds:
         yield (
             f"{plural(run.rounds, 'round')}, base and head side by side; REGRESSED holds for all "
             f"{plural(len(told.times), 'cell')} together, 5 % false alarms at most; intervals are single."
@@ -151,7 +190,9 @@ def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
         if floor.metric == "service_demand_us":
             ratio = both(floor.ratio, of_ratio=True)
             yield f"A/A, {floor.reference} against itself in {floor.cell.scenario}, CPU: {ratio}."
-    if analysis.partial:
+    if analysis.partial and told.broken:
+        yield "The run ended there: no time of the head has to be known."
+    elif analysis.partial:
         yield f"The run was cut short ({run.ended or 'killed'})."
     yield f"Machine: {run.fingerprint.get('machine', {}).get('class', 'unknown')}."
     yield from told.notes
@@ -177,7 +218,7 @@ def junit(told: Conclusion) -> bytes:
     suite = ElementTree.Element(
         "testsuite",
         name="bench diff",
-        tests=str(len(changes) + len(told.invalid)),
+        tests=str(len(changes) + len(told.broken) + len(told.invalid)),
         errors=str(len(told.invalid)),
     )
     for one in changes:
@@ -188,7 +229,11 @@ def junit(told: Conclusion) -> bytes:
         elif one.verdict in ("inconclusive", "invalid"):
             why = getattr(one, "why", "") or WORDS[one.verdict]
             ElementTree.SubElement(case, "skipped", message=why)
-    suite.set("failures", str(len(told.regressed)))
+    for fault in told.broken:
+        name = f"{fault.contender}.{fault.of or fault.where}"
+        case = ElementTree.SubElement(suite, "testcase", classname=name, name="answers")
+        ElementTree.SubElement(case, "failure", message=fault.in_contrast)
+    suite.set("failures", str(len(told.regressed) + len(told.broken)))
     for why in told.invalid:
         case = ElementTree.SubElement(suite, "testcase", classname="run", name="valid")
         ElementTree.SubElement(case, "error", message=why)

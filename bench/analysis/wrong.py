@@ -1,0 +1,53 @@
+"""Rows whose numbers are no speed, as too many answers were wrong or none came."""
+
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+
+from bench.analysis.estimates import Row
+from bench.model import Cell
+from bench.records import Record, Run
+
+LIMITING = ("status 429", "status 503")  # what servers refuse with when it is too much for them
+HINT = "429 and 503 are often a limit of the app itself (a rate limit, a queue of its workers)"
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """Return kinds of failures, or of voids, with how often each was, the most frequent first."""
+    ordered = sorted(kinds.items(), key=lambda kind: -kind[1])
+    return ", ".join(f"{kind} × {count:,}" for kind, count in ordered)
+
+
+def wrong_answers(row: Row) -> str:
+    """Return the failures of *row* by kind, and their share of all its answers."""
+    return f"{counted(row.failures)} of {row.answers:,} ({row.failed / row.answers:.0%}){hint(row)}"
+
+
+def hint(row: Row) -> str:
+    """Return what refusals for too much may come from; "" where there are none."""
+    refused = [kind for kind in row.failures if kind.startswith(LIMITING)]
+    shown = [one for one in row.examples if ", got 429" in one or ", got 503" in one]
+    return f"; {HINT}" if refused or shown else ""
+
+
+def right_at_first(run: Run, cell: Cell) -> str:
+    """Return until when a server answered *cell* rightly, where it never did again in that round; or ""."""
+    rounds: dict[int, list[Record]] = {}
+    for record in run.records:
+        if record.slice.cell == cell:
+            rounds.setdefault(record.slice.round, []).append(record)
+    for number, records in rounds.items():
+        begun_s = min(record.started_s for record in run.records if record.slice.round == number)
+        if found := _last_right(sorted(records, key=lambda record: record.started_s)):
+            last, right = found
+            until_s = last.started_s + last.slice.lead_in_s + last.slice.window_s - begun_s
+            return f"right at first: {right:,} answers until {until_s:.1f} s into round {number}, none after"
+    return ""
+
+
+def _last_right(records: Sequence[Record]) -> tuple[Record, int] | None:
+    """Return the last of *records* with a right answer and how many came, where all after it are wrong."""
+    samples = [record.sample for record in records]
+    wrong = [*takewhile(lambda sample: sample.failed and not sample.requests, reversed(samples))]
+    before = records[: len(records) - len(wrong)]
+    right = sum(record.sample.requests for record in before)
+    return (before[-1], right) if wrong and right else None

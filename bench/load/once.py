@@ -1,0 +1,200 @@
+"""Each exchange once, by the templates and checks of the load: what it sends, whether the answer is right.
+
+A plain socket does: nothing here is timed, and Locust takes a second to import.
+"""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from random import Random
+from time import monotonic
+
+from bench.load.answers import check
+from bench.load.responses import Head, Heads, Malformed, read_response
+from bench.load.templates import Mix, Request, Saved, Template, compile_exchange
+from bench.model import Exchange, Scenario
+from bench.printable import printable
+from bench.records import Try
+
+LIMIT_S = 10.0  # for an answer, as under load
+AGAIN = 3  # more requests after a wrong answer: no remedy, they tell whether it is wrong each time
+LONGEST_BYTES = 64 << 20
+READ_BYTES = 1 << 20
+BODY_SHOWN = 400  # characters
+UNTOLD = ("host", "content-length")  # headers that every request has
+
+
+class NoAnswer(Exception):
+    """No whole answer came; its text says how that ended."""
+
+    def __init__(self, how: str, *, ended: bool = False) -> None:
+        """Take *how*; *ended*: the connection ended before a byte of it came."""
+        super().__init__(how)
+        self.ended = ended
+
+
+def requested(
+    contender: str, address: tuple[str, int], scenarios: Sequence[Scenario], limit_s: float = LIMIT_S
+) -> Iterator[Try]:
+    """Yield what became of each exchange of *scenarios*: those that save values before those that need them.
+
+    An exchange whose value was never saved is not sent. Raises UsageError where one cannot be sent at all.
+    """
+    known: set[str] = set()
+    random = Random(0)  # one for all: what is created twice must not be the same
+    with _Client(address, limit_s) as client:
+        for scenario in scenarios:
+            for one in _of_scenario(contender, client, scenario, random, known):
+                known.add(one.exchange)
+                yield one
+
+
+def _of_scenario(
+    contender: str, client: "_Client", scenario: Scenario, random: Random, known: set[str]
+) -> Iterator[Try]:
+    host = "{}:{}".format(*client.address)
+    Mix(scenario, host)  # refuses what nothing saves
+    templates = [compile_exchange(exchange, host) for exchange in scenario.exchanges]
+    savers = {variable: one for one in templates for variable in one.exchange.save}
+    saved: Saved = {}
+    failed: set[str] = set()  # exchanges that saved nothing
+    for template in sorted(templates, key=lambda one: len(one.needs)):
+        if template.exchange.name in known:
+            continue
+        due = None
+        while due is not template:
+            due = _sendable(template, savers, saved)
+            if due.exchange.name in failed:
+                yield _unsent(contender, template.exchange, due.exchange)
+                break
+            done = _try(contender, client, due, random, saved)
+            if done.wrong and done.status is not None:
+                done = replace(done, right_again=_right_again(contender, client, due, random, saved))
+            if done.wrong and not done.right_again:
+                failed.add(done.exchange)
+            if done.wrong or done.exchange not in known:
+                yield done
+
+
+def _right_again(contender: str, client: "_Client", template: Template, random: Random, saved: Saved) -> int:
+    """Return how often it is answered rightly after a wrong answer; none is sent without what it needs."""
+    more = (
+        _try(contender, client, template, random, saved)
+        for _ in range(AGAIN)
+        if template.missing(saved) is None
+    )
+    return sum(not one.wrong for one in more)
+
+
+def _sendable(template: Template, savers: dict[str, Template], saved: Saved) -> Template:
+    """Return *template*, or the one that first has to save what it needs."""
+    while (variable := template.missing(saved)) is not None:
+        template = savers[variable]
+    return template
+
+
+def _try(contender: str, client: "_Client", template: Template, random: Random, saved: Saved) -> Try:
+    request = template.request(random, saved)
+    head, body, wrong = None, b"", ""
+    try:
+        head, body = client.answer(request)
+    except NoAnswer as why:
+        wrong = str(why)
+    if head and (mismatch := check(request, head, body, saved)):
+        wrong = mismatch.text.partition(", got ")[0]
+    return Try(
+        contender=contender,
+        exchange=template.exchange.name,
+        request=request.line,
+        headers=_headers(request),
+        body=printable(request.payload.partition(b"\r\n\r\n")[2], BODY_SHOWN),
+        status=head.status if head else None,
+        answer=printable(body, BODY_SHOWN),
+        wrong=wrong,
+    )
+
+
+def _unsent(contender: str, exchange: Exchange, saver: Exchange) -> Try:
+    return Try(
+        contender=contender,
+        exchange=exchange.name,
+        request=f"{exchange.method} {exchange.path}",
+        wrong=f"not sent: {saver.name} did not save what it needs",
+        sent=False,
+    )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    head = request.payload.partition(b"\r\n\r\n")[0].decode(errors="replace")
+    fields = (line.partition(": ") for line in head.split("\r\n")[1:])
+    return {name: printable(value) for name, _, value in fields if name.lower() not in UNTOLD}
+
+
+class _Client:
+    """One connection, opened anew where the server ended it."""
+
+    def __init__(self, address: tuple[str, int], limit_s: float) -> None:
+        self.address = address
+        self._limit_s = limit_s
+        self._heads = Heads()
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> "_Client":
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self._close()
+
+    def answer(self, request: Request) -> tuple[Head, bytes]:
+        """Return the answer to *request*. Raises NoAnswer."""
+        kept = self._socket is not None
+        try:
+            return self._answer(request)
+        except NoAnswer as why:
+            self._close()
+            if not (kept and why.ended):
+                raise
+        # A server may end a connection that rests; only what came on a fresh one counts.
+        try:
+            return self._answer(request)
+        except NoAnswer:
+            self._close()
+            raise
+
+    def _answer(self, request: Request) -> tuple[Head, bytes]:
+        ends, data = monotonic() + self._limit_s, b""
+        try:
+            if self._socket is None:
+                self._socket = socket.create_connection(self.address, timeout=self._limit_s)
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.settimeout(self._limit_s)
+            self._socket.sendall(request.payload)
+            while True:
+                self._socket.settimeout(max(0.001, ends - monotonic()))
+                piece = self._socket.recv(READ_BYTES)
+                data += piece
+                if (found := read_response(data, self._heads, ended=not piece)) is not None:
+                    if not piece or not found[0].keep_alive:
+                        self._close()
+                    return found
+                if not piece:
+                    raise NoAnswer(f"connection closed after {len(data):,} bytes", ended=not data)
+                if len(data) > LONGEST_BYTES or monotonic() > ends:
+                    raise NoAnswer(f"no end of the answer after {len(data):,} bytes")
+        except Malformed as error:
+            raise NoAnswer(f"malformed {printable(str(error))}") from error
+        except TimeoutError as error:
+            so_far = f": only {len(data):,} bytes" if data else ""
+            raise NoAnswer(f"no answer within {self._limit_s:g} s{so_far}") from error
+        except OSError as error:
+            what = (error.strerror or str(error)).lower()
+            so_far = f" after {len(data):,} bytes" if data else ""
+            ended = isinstance(error, ConnectionError) and not data
+            raise NoAnswer(f"no answer: {what}{so_far}", ended=ended) from error
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.close()
+            self._socket = None

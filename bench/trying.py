@@ -1,0 +1,112 @@
+"""The first second of a run: every exchange once of every contender, on servers that are not timed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from bench.errors import BenchError, CannotMeasure
+from bench.heats import groups
+from bench.instruments import Once
+from bench.model import Contender, Plan, Scenario
+from bench.records import Try
+from bench.runtime import Runtime
+
+TOGETHER = 6  # contenders whose servers are up at once, as for the checks
+Asking = Sequence[tuple[Contender, Sequence[Scenario]]]  # what each contender serves
+# Of a package index that cannot be reached: then nothing is known of who is at fault.
+UNREACHABLE = (
+    "dns error",
+    "error sending request",
+    "tcp connect",
+    "timed out",
+    "refused",
+    "network",
+)
+
+
+def tries(asked: Asking, runtime: Runtime, once: Once, *, apart: bool = False) -> Iterator[Try]:
+    """Yield what became of each exchange of each contender, in the order of *asked*.
+
+    *apart*: a contender whose server does not start is one that is wrong, and the others go on. Raises
+    CannotMeasure where one does not start otherwise, or a service dies.
+    """
+    for first in range(0, len(asked), TOGETHER):
+        together = [one for one in asked[first : first + TOGETHER] if one[1]]
+        try:
+            yield from _together(together, runtime, once)
+        except _NotUp as why:
+            if not apart:
+                raise why.error from why.error.__cause__
+            for one in together:
+                yield from _alone(one, runtime, once)
+
+
+def asked_of(plan: Plan, contenders: Sequence[Contender], scenarios: Sequence[Scenario]) -> Asking:
+    """Return *contenders* with those of the *scenarios* that *plan* has for each."""
+    swept = groups(plan, {one.name: one for one in contenders})
+    there = {
+        one.name: {group.scenario for group in swept if one.name in group.contenders} for one in contenders
+    }
+    return [(one, [each for each in scenarios if each.name in there[one.name]]) for one in contenders]
+
+
+def prepared(contenders: Sequence[Contender], runtime: Runtime) -> Mapping[str, str]:
+    """Prepare *contenders*, each by itself where all together fail; return by name why one cannot be.
+
+    Raises what went wrong where that is nobody's own doing.
+    """
+    try:
+        runtime.prepare(contenders)
+    except BenchError as error:
+        failed: dict[str, str] = {}
+        for one in contenders:
+            try:
+                runtime.prepare([one])
+            except BenchError as own:
+                failed[one.name] = str(own)
+        reached = not any(sign in why.lower() for why in failed.values() for sign in UNREACHABLE)
+        if reached and 0 < len(failed) < len(contenders):
+            return failed
+        raise error from error.__cause__
+    return {}
+
+
+def not_served(contender: str, why: str) -> Try:
+    """Return that *contender* cannot be served."""
+    return Try(contender=contender, exchange="", wrong=why)
+
+
+class _NotUp(Exception):
+    def __init__(self, error: CannotMeasure) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _together(asked: Asking, runtime: Runtime, once: Once) -> Iterator[Try]:
+    if not asked:
+        return
+    with ExitStack() as stack:
+        try:
+            up = stack.enter_context(runtime.serve([one for one, _ in asked], hash_seed=0, timed=False))
+        except CannotMeasure as error:
+            raise _NotUp(error) from error
+        for contender, scenarios in asked:
+            server = up[contender.name]
+            for one in once(contender.name, server.address, scenarios):
+                how = server.ended() if one.wrong and one.status is None else None
+                yield _ended(one, how, server.log_tail()) if how else one
+        runtime.check()
+
+
+def _alone(one: tuple[Contender, Sequence[Scenario]], runtime: Runtime, once: Once) -> Iterator[Try]:
+    try:
+        yield from _together([one], runtime, once)
+    except _NotUp as why:
+        runtime.check()
+        yield not_served(one[0].name, str(why))
+
+
+def _ended(one: Try, how: str, log: str) -> Try:
+    last = log.strip().splitlines()[-1:]
+    told = f" ({last[0].strip()})" if last else ""
+    return replace(one, wrong=f"{one.wrong}: its server {how}{told}")
