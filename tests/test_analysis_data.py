@@ -58,7 +58,7 @@ def begun(run, contender, number):
 
 
 def bytes_of(run):
-    (change,) = [one for one in count_changes(run) if one.counted == "response_bytes"]
+    (change,) = [one for one in count_changes(run, {}) if one.counted == "response_bytes"]
     return change
 
 

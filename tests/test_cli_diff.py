@@ -303,5 +303,5 @@ def test_scenarios_of_which_all_is_new_leave_nothing_to_compare(shop, tmp_path):
     finally:
         file.write_text(before)
     assert code == 0, err
-    assert out.startswith("**INCONCLUSIVE**: nothing to compare: ")
+    assert out.startswith("**NOT COMPARED**: nothing was compared: both sides have no scenario in common")
     assert "scenario front: stock is new: requested of nobody" in verdict_of(tmp_path / "run")["notes"]

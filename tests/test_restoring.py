@@ -8,7 +8,7 @@ import pytest
 from bench import contenders, experiment, plan, scenarios, store
 from bench.instruments import Lab
 from bench.records import SCHEMA, Run
-from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
+from tests.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.projects import PLAN, make_project
 
 TWO = (
@@ -35,7 +35,8 @@ def carried_out(tmp_path, changes=None, written=PLAN, **runtime):
         observer=FakeObserver(),
         progress=FakeProgress(),
         memory=tmp_path / "memory",
-        runtime=FakeRuntime(diary, **runtime),
+        runtime=FakeRuntime(diary, only_timed=True, **runtime),
+        once=FakeOnce(),
         load=FakeLoad(diary),
         null_server=FakeNullServers(diary),
     )

@@ -34,7 +34,7 @@ class Failing(FakeRuntime):
                 raise CannotMeasure(why)
 
     @contextmanager
-    def serve(self, contenders, *, hash_seed, timed=True):
+    def serve(self, contenders, *, hash_seed, timed=True, counting=False):
         for one in contenders:
             if why := self.unready.get(one.name):
                 raise CannotMeasure(why)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.bounds import NEAR_CEILING
 from bench.analysis.data import not_put_back
-from bench.analysis.estimates import MOST_WRONG, Row
+from bench.analysis.estimates import Row
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.analysis.workers import (
@@ -21,6 +21,7 @@ from bench.records import Event, Run
 
 KEPT_UP = 0.99  # of the requests that were due
 ACCOUNTED = 0.8  # of the requests in flight, by what was answered
+WRONG = 0.01  # of the answers: beyond it they do not show how long requests wait
 # How `bench.runtime` puts it that a server ended.
 ENDS = re.compile(r"killed|ended|was removed")
 IDLE = 100  # times as much CPU as a worker used: that one was left out
@@ -119,7 +120,7 @@ def _cut_short(row: Row) -> bool:
     """
     if row.cell.load.kind != "closed" or not row.requests or row.in_flight is None:
         return False
-    if row.failed > MOST_WRONG * row.answers:
+    if row.failed > WRONG * row.answers:
         return False
     wrong = row.in_flight * row.failed / row.requests  # they took their time too
     return row.in_flight + wrong < ACCOUNTED * row.cell.load.connections
