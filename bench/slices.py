@@ -1,9 +1,12 @@
 """One slice at a time: a server under load with its CPU watched, the null server likewise."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 
 from bench.analysis import cores_of, void_of
 from bench.analysis.resolution import duration
+from bench.errors import CannotMeasure
+from bench.histogram import Histogram
 from bench.instruments import Asked, Lab
 from bench.loads import spoken
 from bench.model import Slice
@@ -40,11 +43,22 @@ def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step
     """Load the null server as contenders are loaded; they idle beside it, as beside each other."""
     (scenario,) = [known for known in journal.run.scenarios if known.name == step.cell.scenario]
     response_bytes = _response_bytes(journal.run.records, scenario.name)
-    with lab.null_server(scenario, response_bytes) as null:
+    with ExitStack() as stack:
+        try:
+            null = stack.enter_context(lab.null_server(scenario, response_bytes))
+        except CannotMeasure as error:  # no port is left, for one: only the ceiling is not known then
+            return _without_a_ceiling(journal, step, str(error))
         aim(journal, lab, {**servers, step.cell.contender: null})
         record = take(journal, lab, null, step)
         aim(journal, lab, servers)
     return record
+
+
+def _without_a_ceiling(journal: Journal, step: Slice, why: str) -> Record:
+    _note_once(journal, f"{step.cell.scenario}, {spoken(step.cell.load)}: no ceiling: {why}")
+    sample = Sample(window_s=step.window_s, latency=Histogram(), broken=why)
+    usage = Usage(elapsed_s=step.window_s)
+    return Record(slice=step, sample=sample, usage=usage, started_s=journal.elapsed_s(), void=why)
 
 
 def _response_bytes(records: Iterable[Record], scenario: str) -> int:

@@ -168,9 +168,12 @@ class FakeOnce:
 class FakeNullServers:
     diary: Diary
     address: tuple[str, int] = ("127.0.0.1", 8)
+    refuses: str = ""  # why none starts
 
     @contextmanager
     def __call__(self, scenario, response_bytes):
+        if self.refuses:
+            raise CannotMeasure(self.refuses)
         self.diary.append(f"null server of {scenario.name}, {response_bytes} bytes")
         yield self
         self.diary.append("null server stops")

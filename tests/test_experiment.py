@@ -80,6 +80,17 @@ def test_sql_statements_are_counted_before_the_rounds_on_servers_that_are_not_ti
     assert [one.contender for one in journal.run.queries if not one.counted_by] == ["floor"]
 
 
+def test_where_no_null_server_starts_only_the_ceiling_is_not_known(journal, tmp_path):
+    lab, diary = lab_with(tmp_path)
+    lab = replace(lab, null_server=FakeNullServers(diary, refuses="no port is left"))
+    experiment.carry_out(journal, lab)
+    ceilings = [record for record in journal.run.records if record.slice.role == "ceiling"]
+    assert {record.void for record in ceilings} == {"no port is left"}
+    events = [event.what for event in journal.run.events]
+    assert events.count("hello, 4 connections: no ceiling: no port is left") == 1
+    assert any(record.slice.role == "measure" for record in journal.run.records)
+
+
 def test_the_ceiling_is_measured_beside_the_servers_with_responses_as_long_as_theirs(journal, tmp_path):
     lab, diary = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, response_bytes=150))
     experiment.carry_out(journal, lab)

@@ -62,6 +62,28 @@ def test_nobody_there_and_an_answer_that_never_comes_are_told():
     assert one.wrong == "no answer within 0.2 s"
 
 
+@pytest.mark.parametrize(
+    ("came", "wrong"),
+    [
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+            "the answer began (200, 3 bytes so far) and did not end within 0.2 s",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+            "the answer began (200, 3 of 9 bytes) and did not end within 0.2 s",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\n",
+            "the answer began (17 bytes of its head so far) and did not end within 0.2 s",
+        ),
+    ],
+)
+def test_an_answer_that_never_ends_is_told_with_what_came(came, wrong):
+    (one,), _ = tries(always(came), HELLO_SCENARIO, limit_s=0.2)
+    assert one.wrong == wrong
+
+
 def test_what_saves_a_value_goes_first_and_its_value_is_sent():
     (login, me), requests = tries(always(answer(200, b'{"token": "abc"}')), scenario(ME, LOGIN))
     assert [login.exchange, me.exchange] == ["login", "me"]

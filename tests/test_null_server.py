@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from bench import scenarios
+from bench.errors import CannotMeasure
 from bench.load.answers import check
 from bench.load.canned import responder
 from bench.load.driver import LocustLoad
@@ -299,6 +300,11 @@ def test_it_stays_on_its_core():
     core = max(os.sched_getaffinity(0))
     with null_server(HELLO, cores=[core]) as null:
         assert os.sched_getaffinity(null.pids()[0]) == {core}
+
+
+def test_one_that_does_not_start_says_why():
+    with pytest.raises(CannotMeasure, match=r"^the null server did not start: .*argument"):
+        null_server(HELLO, cores=[10**6]).__enter__()
 
 
 def test_it_ends_with_its_parent():

@@ -61,7 +61,7 @@ def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
         yield f"{row.failed:,} of {row.answers:,} requests failed ({counted(row.failures)}){_apart(row)}"
     elif row.withheld and row.requests:
         yield f"it has no ratio and no rank: no right answer in round {row.silent}"
-    if row.unfinished and not row.requests and not row.arrivals:
+    if row.unfinished and not (row.requests or row.failed or row.arrivals):
         yield (
             f"no answer came: {row.unfinished:,} requests were still waiting when their windows closed"
             f"{f': {LONGER_WINDOWS}' if lives else ''}"

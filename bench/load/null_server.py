@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -44,7 +45,10 @@ def null_server(
     command = [sys.executable, "-P", "-m", "bench.load.mirror", "--until-eof"]
     command += ["--answers-bytes", str(len(told))]  # on standard input: an argument has 128 kB at most
     command += ["--cores", ",".join(map(str, cores))] if cores else []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
         try:
             if process.stdin:
                 with suppress(BrokenPipeError):  # it has ended: it left no port either
@@ -52,7 +56,10 @@ def null_server(
                     process.stdin.flush()
             port = process.stdout.readline() if process.stdout else b""
             if not port:
-                raise CannotMeasure("the null server did not start: `python -m bench.load.mirror` says why")
+                process.wait()
+                log.seek(0)
+                lines = log.read().decode(errors="replace").strip().splitlines() or ["its log is empty"]
+                raise CannotMeasure(f"the null server did not start: {lines[-1]}")
             yield NullServer(address=("127.0.0.1", int(port)), process=process)
         finally:
             process.kill()

@@ -11,7 +11,7 @@ from random import Random
 from time import monotonic
 
 from bench.load.answers import check
-from bench.load.responses import Head, Heads, Malformed, read_response
+from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
 from bench.load.templates import Mix, Request, Saved, Template, compile_exchange
 from bench.model import Exchange, Scenario
 from bench.printable import printable
@@ -19,7 +19,6 @@ from bench.records import Try
 
 LIMIT_S = 10.0  # for an answer, as under load
 AGAIN = 3  # more requests after a wrong answer: no remedy, they tell whether it is wrong each time
-LONGEST_BYTES = 64 << 20
 READ_BYTES = 1 << 20
 BODY_SHOWN = 400  # characters
 UNTOLD = ("host", "content-length")  # headers that every request has
@@ -163,34 +162,36 @@ class _Client:
             raise
 
     def _answer(self, request: Request) -> tuple[Head, bytes]:
-        ends, data = monotonic() + self._limit_s, b""
+        ends, incoming = monotonic() + self._limit_s, Incoming(self._heads)
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self.address, timeout=self._limit_s)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.settimeout(self._limit_s)
             self._socket.sendall(request.payload)
-            while True:
+            while monotonic() < ends:
                 self._socket.settimeout(max(0.001, ends - monotonic()))
                 piece = self._socket.recv(READ_BYTES)
-                data += piece
-                if (found := read_response(data, self._heads, ended=not piece)) is not None:
+                if (found := incoming.take(piece, ended=not piece)) is not None:
                     if not piece or not found[0].keep_alive:
                         self._close()
                     return found
                 if not piece:
-                    raise NoAnswer(f"connection closed after {len(data):,} bytes", ended=not data)
-                if len(data) > LONGEST_BYTES or monotonic() > ends:
-                    raise NoAnswer(f"no end of the answer after {len(data):,} bytes")
+                    came = incoming.came_bytes
+                    raise NoAnswer(f"connection closed after {came:,} bytes", ended=not came)
+            raise TimeoutError
+        except TooLarge as error:
+            raise NoAnswer(str(error)) from error
         except Malformed as error:
             raise NoAnswer(f"malformed {printable(str(error))}") from error
         except TimeoutError as error:
-            so_far = f": only {len(data):,} bytes" if data else ""
-            raise NoAnswer(f"no answer within {self._limit_s:g} s{so_far}") from error
+            if not incoming.came_bytes:
+                raise NoAnswer(f"no answer within {self._limit_s:g} s") from error
+            raise NoAnswer(f"{incoming.so_far()} and did not end within {self._limit_s:g} s") from error
         except OSError as error:
-            what = (error.strerror or str(error)).lower()
-            so_far = f" after {len(data):,} bytes" if data else ""
-            ended = isinstance(error, ConnectionError) and not data
+            what, came = (error.strerror or str(error)).lower(), incoming.came_bytes
+            so_far = f" after {came:,} bytes" if came else ""
+            ended = isinstance(error, ConnectionError) and not came
             raise NoAnswer(f"no answer: {what}{so_far}", ended=ended) from error
 
     def _close(self) -> None:
