@@ -288,11 +288,12 @@ def change_wait(project: Path, wait_s: float) -> None:
 def judged(project: Path, budget: str, **facts: object) -> dict[str, object]:
     """Return what `bench diff` says of the last commit, with *facts* of how it was made."""
     out = project.with_name(f"{project.name}-out-{time.time_ns()}")
+    wheels = project.with_name(f"{project.name}-wheels")
     begun = time.monotonic()
     done = subprocess.run(
         [BENCH, "diff", "HEAD~1", "HEAD", "--all", "--runtime", "process", "--budget", budget, "--out", out],
         cwd=project,
-        env=os.environ | {"UV_FIND_LINKS": f"{project}-wheels"},
+        env=os.environ | ({"UV_FIND_LINKS": str(wheels)} if wheels.is_dir() else {}),
         capture_output=True,
         text=True,
         check=False,

@@ -130,3 +130,11 @@ def test_a_python_is_there_on_the_path_or_under_pyenv(app, tmp_path, monkeypatch
     assert missing_python(contender(app, python="3.99"))
     write_python(tmp_path / "pyenv" / "versions" / "3.99.7" / "bin", "3.99")
     assert missing_python(contender(app, python="3.99")) is None
+
+
+def test_what_failed_is_named_beside_its_cause(app, tmp_path, monkeypatch):
+    (app / "requirements.txt").write_text(f"tiny==1.5 --hash=sha256:{'0' * 64}\n")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(CannotMeasure, match=r"find-links.*nowhere: No such file or directory"):
+        environment(contender(app), tmp_path / "venvs")

@@ -130,4 +130,7 @@ def _uv(lock: Lock, *arguments: str) -> None:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         reasons = [line for line in lines if not line.startswith("hint:")] or ["no message"]
         why = reasons[-1].removeprefix("error: ")
+        if why.startswith("cause: "):  # what failed stands at the top of a chain of causes
+            failed = next((line for line in reasons if line.startswith("error: ")), "error: ")
+            why = f"{failed.removeprefix('error: ')}: {why.removeprefix('cause: ')}"
         raise CannotMeasure(f"the environment of {lock.named} cannot be made: {why}{advice(why)}")
