@@ -73,10 +73,11 @@ class Fleet:
             remedy = f"bench load-worker --master {spoken(self._bind)}"
             yield {"is": "note", "what": f"waiting for load workers, {self._count} in all: `{remedy}`"}
         deadline = monotonic() + within_s
-        while missing := self._roster.missing:
+        # Two may have joined by the time that the first is reported.
+        while (missing := self._roster.missing) or self._roster.has_news:
             if (news := self._roster.news()) and self._bind is not None:
                 yield {"is": "note", "what": news}
-            if monotonic() > deadline:
+            if missing and monotonic() > deadline:
                 raise CannotMeasure(
                     f"{missing} of {self._count} load workers did not join within {within_s:.0f} s: "
                     "start them with `bench load-worker`, or expect fewer"

@@ -64,6 +64,11 @@ class Roster:
         """Send a message to one of them."""
         self._runner.send_message(CHANNEL, message, client_id=client)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something that was not reported yet."""
+        return not self._heard.empty()
+
     def news(self) -> str | None:
         """Wait a moment; return who has joined or was refused, in words, or None."""
         try:
