@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.repositories import commit, git
+from tests.support.repositories import commit, git
 
 ROOT = Path(__file__).parents[1]
 BENCH = Path(sys.executable).with_name("bench")

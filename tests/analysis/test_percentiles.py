@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import pytest
+
+from bench.analysis import Latency, analyse, last_percent, told_ms
+from bench.histogram import Histogram
+from bench.model import Load
+from tests.support.synthetic import rate, synthetic_run, with_records
+
+
+@pytest.mark.parametrize(("percent", "fewest"), [(50, 40), (90, 200), (95, 400), (99, 2_000), (99.9, 20_000)])
+def test_a_percentile_needs_twenty_observations_beyond_it(percent, fewest):
+    assert told_ms(Histogram.of([1_000_000] * fewest), percent) == pytest.approx(1, rel=1e-3)
+    assert told_ms(Histogram.of([1_000_000] * (fewest - 1)), percent) is None
+
+
+def test_the_largest_is_always_told():
+    latency = Latency.of(Histogram.of([1_000_000, 3_000_000]))
+    assert (latency.p50_ms, latency.max_ms, latency.mean_ms) == (None, 3.0, 2.0)
+    assert Latency.of(Histogram()).max_ms is None
+
+
+def test_requests_without_an_answer_lie_beyond_every_percentile():
+    seen = Histogram.of([*([1_000_000] * 1960), *([5_000_000] * 20)])
+    assert told_ms(seen, 99) is None  # 1,980: too few
+    assert told_ms(seen, 99, 20) == pytest.approx(5, rel=1e-3)
+    assert told_ms(seen, 99, 21) is None  # the last percent has no answer
+    assert told_ms(seen, 50, 21) == pytest.approx(1, rel=1e-3)
+    assert told_ms(seen, 50, 1_990) is None
+
+
+@pytest.mark.parametrize(("count", "last"), [(0, 0), (10, 0), (40, 50), (2_000, 99), (20_000, 99.9)])
+def test_the_last_percentile_that_can_be_told(count, last):
+    assert last_percent(count) == pytest.approx(last)
+
+
+@pytest.mark.parametrize(
+    ("load", "p99_told"), [(Load(kind="closed", connections=32), True), (rate(0.5), False)]
+)
+def test_only_an_open_loop_waits_for_the_unfinished(load, p99_told):
+    """A closed loop's are as many as connections, and merely cut off by the window's end."""
+
+    def cut(record):
+        latency = Histogram.of([1_000_000] * 300)
+        return replace(record, sample=replace(record.sample, latency=latency, unfinished=32))
+
+    run = with_records(synthetic_run({"flask": 400}, loads=(load,)), cut)
+    latency = analyse(run).rows[0].latency
+    assert latency.p50_ms == pytest.approx(1, rel=1e-3)
+    assert (latency.p99_ms is not None) == p99_told
