@@ -3,16 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from bench.analysis import (
-    Analysis,
-    Change,
-    Comparison,
-    Row,
-    analyse,
-    change_of,
-    judged_together,
-    log_ratios,
-)
+from bench.analysis import Analysis, Change, Comparison, Row, analyse, change_of, judged_together, log_ratios
 from bench.errors import CannotMeasure, UsageError
 from bench.likeness import differences, facts_of
 from bench.model import SAME_AGAIN, Cell

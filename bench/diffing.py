@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench import contenders, plan, scenarios
-from bench.contenders import Declared
 from bench.documents import near_miss
 from bench.errors import UsageError
 from bench.mixes import Common, common
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
+from bench.project import contenders, plans, scenarios
+from bench.project.contenders import Declared
+from bench.project.sources import SCENARIOS, listed
 from bench.sides import Sides
-from bench.sources import SCENARIOS, listed
 
 NAME = "ci"  # the plan whose contenders, scenarios and windows it takes, where the project has it
 # Where it has none: every contender that is `of` no other, in every scenario.
@@ -19,7 +19,7 @@ PLAIN = Plan(
     name=NAME,
     blocks=(),
     reference="",
-    rounds=plan.AUTO_PILOT,
+    rounds=plans.AUTO_PILOT,
     sweeps=6,
     lead_in_s=0.03,
     window_s=0.12,
@@ -63,9 +63,9 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
         about=f"{sides.head.label} against {sides.base.label}: is it slower?",
         blocks=(*blocks, *_twins(sides, blocks, wanted)),
         reference=f"{compared[0]}@{sides.base.label}" if compared else "",
-        rounds=plan.AUTO_PILOT,
+        rounds=plans.AUTO_PILOT,
         budget_s=wanted.budget_s,
-        longest_window_s=max(plan.LONGEST_WINDOW_S, pattern.window_s),
+        longest_window_s=max(plans.LONGEST_WINDOW_S, pattern.window_s),
         baseline=sides.base.label,
         changed=shared.changed,
         claims=(),
@@ -124,7 +124,7 @@ def _closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
 
 def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
     """Return the scenarios of the plan *made* for *sides*, as the head has them, without what is new."""
-    return tuple(plan.scenarios(made, _common(sides).scenarios).values())
+    return tuple(plans.scenarios(made, _common(sides).scenarios).values())
 
 
 def served(sides: Sides, made: Plan) -> tuple[Contender, ...]:
@@ -145,8 +145,8 @@ def _resolved(sides: Sides, name: str) -> Contender:
 
 def _pattern(sides: Sides) -> Plan:
     """Return the project's plan `ci`, or one of everything that the head has."""
-    if NAME in plan.names(sides.project):
-        return plan.read(sides.project, NAME)
+    if NAME in plans.names(sides.project):
+        return plans.read(sides.project, NAME)
     bases = tuple(name for name, table in sides.tables[sides.head.label].items() if "of" not in table.overlay)
     everything = tuple(scenarios.declared(sides.head.folder))
     load = Load(kind="closed", connections=CONNECTIONS)

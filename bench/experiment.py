@@ -8,10 +8,10 @@ from bench.analysis import analyse, half_width, wrong_answers
 from bench.errors import Broken, CannotMeasure, UsageError
 from bench.evidence import gather
 from bench.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
-from bench.heats import Group, groups
 from bench.instruments import Lab
 from bench.mixes import narrowed, without
 from bench.model import SAME_AGAIN, Contender, Slice
+from bench.project.heats import Group, groups
 from bench.queries import count
 from bench.records import Event, Run, Start
 from bench.restoring import Restoring

@@ -6,11 +6,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import ceil
 
-from bench.heats import Group, groups
-from bench.loads import ceiling_load
 from bench.model import Block, Contender, Load, Plan
 from bench.observe import limits
 from bench.observe.ports import local_ports
+from bench.project.heats import Group, groups
+from bench.project.loads import ceiling_load
 from bench.runtime.placement import available_cores
 
 OWN_FILES = 64  # descriptors of a process beside its connections: log, poller, libraries, database

@@ -8,10 +8,10 @@ from pathlib import Path
 from bench import schedule, store, windows
 from bench.analysis import half_width
 from bench.errors import UsageError
-from bench.heats import Group, groups
 from bench.likeness import differences, facts_of
-from bench.loads import spoken
 from bench.model import Plan
+from bench.project.heats import Group, groups
+from bench.project.loads import spoken
 from bench.records import Run
 
 LOOKED_AT = 5  # of the last runs of a folder that holds many

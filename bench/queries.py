@@ -17,9 +17,9 @@ from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure
 from bench.load import LoadGenerator
 from bench.model import Cell, Contender, Exchange, Load, Scenario, Slice
+from bench.project.scenarios import PLACEHOLDER
 from bench.records import Queries, Sample
 from bench.runtime import Runtime, Server
-from bench.scenarios import PLACEHOLDER
 from bench.verification import content_keys
 
 METHOD = 2  # part of what counts are remembered by: one more when they come to be made differently

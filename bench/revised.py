@@ -19,8 +19,8 @@ from bench.analysis import (
 )
 from bench.faults import Fault, of_checks, of_load, of_tries
 from bench.model import SAME_AGAIN
+from bench.project.waivers import Waiver, leftover
 from bench.records import Run
-from bench.waivers import Waiver, leftover
 
 Overall = Literal["BROKEN", "REGRESSED", "IMPROVED", "EQUIVALENT", "INCONCLUSIVE", "INVALID"]
 # 1 is the head's fault, 3 is nobody's that is known. By the exit code of each; 4 only where it was asked for.

@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.changed import is_database
 from bench.errors import UsageError
-from bench.git import Repository, call, repository
-from bench.layout import write
-from bench.leavings import is_left_behind, is_made
-from bench.snapshot import Snapshot, selected
-from bench.sources import Sources, shown
+from bench.project.changed import is_database
+from bench.project.git import Repository, call, repository
+from bench.project.ignored import is_left_behind, is_made
+from bench.project.layout import write
+from bench.project.snapshot import Snapshot, selected
+from bench.project.sources import Sources, shown
 
 WORKTREE = "worktree"  # what the files are now, committed or not
 ALL = Sources()

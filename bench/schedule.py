@@ -7,9 +7,9 @@ from random import Random
 from statistics import median
 
 from bench import settled, windows
-from bench.heats import Group, by_heat
-from bench.loads import PILOT, ceiling_load, slug
 from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
+from bench.project.heats import Group, by_heat
+from bench.project.loads import PILOT, ceiling_load, slug
 from bench.records import Record, Start
 from bench.settled import Capacities
 from bench.windows import PER_SERVER_S, PER_SLICE_S, PROBE_ROUND, PROBE_WINDOWS_S, Timing

@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 
-from bench import contenders, experiment, headroom, lab, narrowing, plan, progress, scenarios, store
+from bench import experiment, headroom, lab, progress, store
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.headroom import Client, Room
-from bench.heats import groups
 from bench.likeness import differences, facts_of
 from bench.load.driver import Workers
 from bench.model import Contender, Plan, Scenario
 from bench.observe import hyperthreads, limits
 from bench.observe.fingerprint import fingerprint
 from bench.progress import Progress
+from bench.project import contenders, narrowing, plans, scenarios
+from bench.project.heats import groups
 from bench.records import SCHEMA, Event, Run
 from bench.runtime import external
 from bench.runtime.placement import available_cores
@@ -66,9 +67,9 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str 
         chosen = narrowing.aimed(chosen, away.target.name)
         served = {away.target.name: away.target}
     else:
-        served = plan.contenders(chosen, contenders.declared(root))
+        served = plans.contenders(chosen, contenders.declared(root))
     where = external.ExternalRuntime.name if away.target else runtime
-    asked = plan.scenarios(chosen, scenarios.declared(root))
+    asked = plans.scenarios(chosen, scenarios.declared(root))
     return begin_with(root, chosen, where, tuple(served.values()), tuple(asked.values()), away=away)
 
 

@@ -7,8 +7,8 @@ from statistics import median
 
 from bench.analysis import log_ratios, metrics_of, rounds_for, spread_of
 from bench.analysis.resolution import duration
-from bench.heats import Group
 from bench.model import SAME_AGAIN, Plan
+from bench.project.heats import Group
 from bench.records import Record
 from bench.windows import Course
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import contenders, scenarios
-from bench.changed import Changed, changed
-from bench.contenders import Declared
 from bench.errors import BenchError, UsageError
-from bench.layout import copy_tree, dead_links
+from bench.project import contenders, scenarios
+from bench.project.changed import Changed, changed
+from bench.project.contenders import Declared
+from bench.project.layout import copy_tree, dead_links
+from bench.project.sources import APPS, Sources, listed, ownership, sources
 from bench.revisions import (
     WORKTREE,
     Tree,
@@ -23,7 +24,6 @@ from bench.revisions import (
     untracked,
     where_it_left,
 )
-from bench.sources import APPS, Sources, listed, ownership, sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

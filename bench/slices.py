@@ -8,8 +8,8 @@ from bench.analysis.resolution import duration
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.instruments import Asked, Lab
-from bench.loads import spoken
 from bench.model import Slice
+from bench.project.loads import spoken
 from bench.records import Event, Record, Sample, Usage
 from bench.runtime import Server
 from bench.store import Journal

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from bench.errors import BenchError, CannotMeasure
-from bench.heats import groups
 from bench.instruments import Once
 from bench.model import Contender, Plan, Scenario
+from bench.project.heats import groups
 from bench.records import Try
 from bench.runtime import Runtime
 

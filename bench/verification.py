@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure
-from bench.inventory import inventory
 from bench.model import Contender
+from bench.project.inventory import inventory
 from bench.records import Verification
 from bench.runtime import Runtime, Server
 from bench.runtime.logs import telling_line

@@ -10,9 +10,9 @@ from math import ceil
 
 from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of, shortfall
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
-from bench.heats import Group
-from bench.loads import spoken
 from bench.model import SAME_AGAIN, Cell, Plan
+from bench.project.heats import Group
+from bench.project.loads import spoken
 from bench.records import Record
 
 PROBE_ROUND = 0

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.analysis.utilisation import cores_of
-from bench.loads import ceiling_load
 from bench.model import Cell, Load
+from bench.project.loads import ceiling_load
 from bench.records import Record, Run
 
 BUSY = 0.95  # of a core: the client has to be at least so busy, the null server must not be

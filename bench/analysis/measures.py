@@ -5,8 +5,8 @@ from statistics import median
 from typing import Literal
 
 from bench.analysis.stats import Sweep
-from bench.heats import groups
 from bench.model import Cell, Load
+from bench.project.heats import groups
 from bench.records import Record, Run
 
 Metric = Literal["throughput_rps", "service_demand_us"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import clinic, contenders, lab, progress, scenarios, serving, session
+from bench import clinic, lab, progress, serving, session
 from bench.addresses import address_of
 from bench.cli.waiting import machines_turn, wait_option
 from bench.doctor import examine, noise
@@ -18,6 +18,7 @@ from bench.errors import CannotMeasure
 from bench.load.driver import become_worker
 from bench.model import Plan
 from bench.observe import limits
+from bench.project import contenders, scenarios
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import contenders, diffing, lab, progress, session
+from bench import diffing, lab, progress, session
 from bench.analysis import Analysis, analyse
 from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
@@ -18,6 +18,8 @@ from bench.explaining import explain, regressions
 from bench.load.driver import Workers
 from bench.model import Plan
 from bench.observe.pyspy import PySpy
+from bench.project import contenders
+from bench.project.waivers import Waiver, read_waivers
 from bench.records import Event
 from bench.report import uncompared
 from bench.report.explained import Why
@@ -26,7 +28,6 @@ from bench.report.verdict import MARKDOWN, document, write_verdict
 from bench.revised import Conclusion, concluded, is_empty
 from bench.sides import Sides, laid_out
 from bench.store import Journal
-from bench.waivers import Waiver, read_waivers
 
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130

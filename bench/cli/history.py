@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import contenders
 from bench.errors import UsageError
 from bench.history import keep, trends
+from bench.project import contenders
 
 
 @click.command()

@@ -6,27 +6,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import (
-    contenders,
-    experiment,
-    lab,
-    narrowing,
-    plan,
-    progress,
-    scenarios,
-    session,
-    trying,
-    verification,
-)
+from bench import experiment, lab, progress, session, trying, verification
 from bench.analysis import Row, analyse, wrong_answers
 from bench.cli.waiting import machines_turn, wait_option
 from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.faults import sentence
 from bench.load.once import requested
-from bench.loads import spoken
 from bench.model import Contender
 from bench.preview import preview
+from bench.project import contenders, narrowing, plans, scenarios
+from bench.project.loads import spoken
 from bench.records import Verification
 from bench.report.page import write_report
 from bench.report.tables import print_run
@@ -77,7 +67,7 @@ def run(
         return
     if target and only:
         raise UsageError("--target takes the place of all contenders: leave --contender out")
-    chosen = narrowing.narrowed(plan.read(root, plan_name or "quick"), only, asked, rounds)
+    chosen = narrowing.narrowed(plans.read(root, plan_name or "quick"), only, asked, rounds)
     name, why = (external.ExternalRuntime.name, "") if target else lab.chosen(runtime, root)
     begun = session.begin(root, chosen, away, name)
     if dry_run:

@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import contenders, lab, profiles, profiling, progress, scenarios
+from bench import lab, profiles, profiling, progress
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.cli.waiting import machines_turn, wait_option
-from bench.contenders import Declared
 from bench.documents import near_miss, to_json
 from bench.errors import UsageError
 from bench.load.driver import Workers
@@ -21,6 +20,8 @@ from bench.observe.fingerprint import fingerprint
 from bench.observe.profiler import Profiler
 from bench.observe.pyspy import PySpy
 from bench.profiles import Profiling
+from bench.project import contenders, scenarios
+from bench.project.contenders import Declared
 from bench.report.profile_json import document
 from bench.report.profile_tables import print_profiling
 from bench.runtime.process import ProcessRuntime

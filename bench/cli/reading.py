@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import contenders, plan, profiles, scenarios, store
+from bench import profiles, store
 from bench.analysis import analyse
 from bench.documents import to_json
+from bench.project import contenders, plans, scenarios
 from bench.report.formats import FORMATS, export
 from bench.report.page import write_report
 from bench.report.profile_tables import print_profiling
@@ -69,7 +70,7 @@ def list_(as_json: bool) -> None:
                 for one in everyone
             ],
             "scenarios": [{"name": name} for name in known],
-            "plans": [{"name": name} for name in plan.names(root)],
+            "plans": [{"name": name} for name in plans.names(root)],
         }
         click.echo(to_json(listing))
         return
@@ -77,5 +78,5 @@ def list_(as_json: bool) -> None:
         click.echo(f"contender  {one.name:14} {one.stack}")
     for name, scenario in known.items():
         click.echo(f"scenario   {name:14} {', '.join(exchange.name for exchange in scenario.exchanges)}")
-    for name in plan.names(root):
-        click.echo(f"plan       {name:14} {plan.read(root, name).about}")
+    for name in plans.names(root):
+        click.echo(f"plan       {name:14} {plans.read(root, name).about}")

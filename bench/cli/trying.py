@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from bench import contenders, lab, progress, scenarios, trying, verification
+from bench import lab, progress, trying, verification
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.documents import near_miss, to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.faults import answered
 from bench.load.once import requested
 from bench.model import Contender, Scenario
+from bench.project import contenders, scenarios
 from bench.records import Try
 from bench.runtime import external
 from bench.runtime.external import ExternalRuntime

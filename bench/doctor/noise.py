@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import contenders, plan, scenarios, settled
+from bench import settled
 from bench.analysis import Comparison, Estimate, analyse, log_ratios, rounds_for, spread_of
 from bench.errors import CannotMeasure, UsageError
-from bench.loads import PILOT
 from bench.model import SAME_AGAIN, Block, Contender, Plan, Scenario
+from bench.project import contenders, plans, scenarios
+from bench.project.loads import PILOT
 from bench.records import Run
 
 LIKE = "quick"  # the plan whose reference and scenarios are taken, where the project has it
@@ -54,14 +55,14 @@ def planned(root: Path) -> Plan:
     Raises UsageError where the project has none to offer.
     """
     tables, known = contenders.declared(root), scenarios.declared(root)
-    like = plan.read(root, LIKE) if LIKE in plan.names(root) else None
+    like = plans.read(root, LIKE) if LIKE in plans.names(root) else None
     name = like.reference if like else next(iter(tables), None)
     if name is None:
         raise UsageError(f"{root} declares no contender: there is nobody to measure against itself")
     contender = contenders.resolve(name, tables)
     block = Block(
         contenders=(name, f"{name}{SAME_AGAIN}"),
-        scenarios=_chosen(contender, plan.scenarios(like, known) if like else known),
+        scenarios=_chosen(contender, plans.scenarios(like, known) if like else known),
         loads=(PILOT,),
     )
     return Plan(

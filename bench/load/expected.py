@@ -18,7 +18,7 @@ from bench.load.canned import Answer, responder
 from bench.load.responses import LARGEST_BYTES, Heads, read_response
 from bench.load.templates import RESERVED, Mix, Saved, Values, as_text, filled, text_of
 from bench.model import Exchange, Scenario
-from bench.scenarios import PLACEHOLDER
+from bench.project.scenarios import PLACEHOLDER
 
 _SAVED = "1"  # what there is to save where nothing is expected of it
 _BODILESS = (204, 304)

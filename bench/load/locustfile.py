@@ -13,12 +13,12 @@ from typing import Any
 
 from locust import FastHttpUser, task
 
-from bench.contenders import find_project
 from bench.load.answers import check
 from bench.load.responses import Head
 from bench.load.templates import Mix, Request, Saved
 from bench.model import Scenario
-from bench.scenarios import declared
+from bench.project.contenders import find_project
+from bench.project.scenarios import declared
 
 _OURS = {"host", "content-length"}  # of the request's head: Locust's client writes these itself
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, quote_plus
 
 from bench.errors import UsageError
 from bench.model import Exchange, Scenario
-from bench.scenarios import FORM, JSON, PLACEHOLDER, media_type
+from bench.project.scenarios import FORM, JSON, PLACEHOLDER, media_type
 
 Saved = dict[str, list[Any]]  # variable → values a connection has saved, the latest last
 

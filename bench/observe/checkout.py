@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.git import call, refusal
+from bench.project.git import call, refusal
 
 TIMEOUT_S = 10
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.inventory import inventory
-from bench.leavings import is_left_behind
+from bench.project.ignored import is_left_behind
+from bench.project.inventory import inventory
 
 BENCH = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis import Estimate, Row
-from bench.loads import spoken
+from bench.project.loads import spoken
 from bench.report.looks import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
 from bench.report.panels import Panel
 from bench.report.sheets import FILE, LETTER, Sheet, headed

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.analysis import Analysis, Comparison, Row
-from bench.loads import spoken
 from bench.model import Block, Cell, Load
+from bench.project.loads import spoken
 from bench.report.answer import abouts
 from bench.report.wording import NOTHING, at_least, interval, levels, point
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from bench.analysis import Change, Comparison, Estimate, Row
 from bench.comparing import TwoRuns
-from bench.loads import spoken
 from bench.model import Cell, Load
+from bench.project.loads import spoken
 from bench.report.terminal import WARNING, say, table_of
 from bench.report.wording import at_least, change, interval, levels, plural, point
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from bench.analysis import Row, last_percent
-from bench.loads import spoken
+from bench.project.loads import spoken
 from bench.report.ends import LABEL_IN, LABEL_PT, LEADER, spread_out
 from bench.report.looks import FAINT, GRID, INK, PAPER, Look, family_of
 from bench.report.panels import Panel

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.analysis import Analysis, Estimate, Row, rounds_of, unfit
 from bench.documents import to_json, write_atomically
-from bench.loads import spoken
+from bench.project.loads import spoken
 from bench.report.plain import rounded
 
 Files = Mapping[str, Any]  # name → content, ready for JSON

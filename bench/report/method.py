@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bench.analysis import Analysis
-from bench.loads import spoken
+from bench.project.loads import spoken
 from bench.records import Run
 from bench.report.panels import Panel
 from bench.report.wording import plural

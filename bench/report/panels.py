@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Analysis, Comparison, Estimate, Row, metrics_of
-from bench.loads import slug, spoken
 from bench.model import ITSELF, PREVIOUS, Load, Plan
+from bench.project.loads import slug, spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis import UNEVEN, Analysis, Scaled, Scaling, cores_told, server_cores
-from bench.loads import slug, spoken
+from bench.project.loads import slug, spoken
 from bench.report.answer import abouts
 from bench.report.plain import plain_cell, plain_estimate
 from bench.report.wording import NOTHING, at_least, both, figure, plural, point

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis import Comparison, Row, more_rounds
-from bench.loads import spoken
+from bench.project.loads import spoken
 from bench.report.panels import Panel
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.analysis import Capacity, Row
-from bench.loads import spoken
 from bench.model import Load
+from bench.project.loads import spoken
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, at_least, both, figure, plural, point
 

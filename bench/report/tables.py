@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis import Analysis, analyse
-from bench.loads import spoken
+from bench.project.loads import spoken
 from bench.records import Run
 from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.documents import to_json, write_atomically
+from bench.project.sources import listed, shown
 from bench.report.verdict import JSON, MARKDOWN, SCHEMA
-from bench.sources import listed, shown
 
 Word = Literal["EQUIVALENT", "NOT COMPARED"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.documents import text_of
 from bench.errors import CannotMeasure, UsageError
-from bench.leavings import is_left_behind
 from bench.model import Contender
+from bench.project.ignored import is_left_behind
 from bench.runtime.containers import described
 from bench.runtime.engine import Engine, reason
 from bench.runtime.locks import read_lock

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.documents import text_of
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
-from bench.sources import APPS
+from bench.project.sources import APPS
 
 NAME = "requirements.txt"
 INCLUDES = re.compile(r"(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|(?=[^\s=-]))(?P<file>.+)")

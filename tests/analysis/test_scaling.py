@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import contenders, plan
 from bench.analysis import analyse
+from bench.project import contenders, plans
 from bench.report.looks import looks_of
 from bench.report.markdown import report_text
 from bench.report.panels import panels
@@ -124,8 +124,8 @@ def test_more_workers_than_cores_are_a_caveat_and_scaling_is_not_claimed():
 
 
 def test_the_plan_has_sixteen_connections_for_each_worker_and_each_framework_beside_itself():
-    chosen = plan.read(ROOT, "scaling")
-    served = plan.contenders(chosen, contenders.declared(ROOT))
+    chosen = plans.read(ROOT, "scaling")
+    served = plans.contenders(chosen, contenders.declared(ROOT))
     for block in chosen.blocks:
         most = max(served[name].workers for name in block.contenders)
         assert most == 4
@@ -136,7 +136,7 @@ def test_the_plan_has_sixteen_connections_for_each_worker_and_each_framework_bes
 
 @pytest.mark.parametrize(("cores", "verdict"), [(1, "cannot tell"), (2, "cannot tell"), (4, "supported")])
 def test_of_the_articles_advice_nothing_is_told_on_fewer_cores_than_workers(cores, verdict):
-    claim, *_ = plan.read(ROOT, "scaling").claims
+    claim, *_ = plans.read(ROOT, "scaling").claims
     run = scaled(cores=cores)
     (found,) = analyse(replace(run, plan=replace(run.plan, claims=(claim,)))).findings
     assert (found.verdict, "4 workers need as many cores" in found.untold) == (verdict, cores < 4)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench import contenders
+from bench.project import contenders
 from bench.runtime.environments import environment
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import contenders, plan
 from bench.evidence import gather
+from bench.project import contenders, plans
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 
@@ -112,8 +112,8 @@ def test_lines_of_code_are_counted_without_comments_and_blanks(source, tmp_path)
 
 @pytest.mark.slow
 def test_the_article_s_evidence_as_it_is_seen_here(tmp_path):
-    article = plan.read(ROOT, "article")
-    served = plan.contenders(article, contenders.declared(ROOT))
+    article = plans.read(ROOT, "article")
+    served = plans.contenders(article, contenders.declared(ROOT))
     asked = {name: served[name] for inquiry in article.inquiries for name in inquiry.contenders}
     with ProcessRuntime(
         project=ROOT, placement=placed(None), scratch=tmp_path / "scratch", logs=tmp_path / "logs"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import contenders
+from bench.project import contenders
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.verification import verify

@@ -11,8 +11,8 @@ from shutil import which
 import psutil
 import pytest
 
-from bench import contenders
 from bench.errors import UsageError
+from bench.project import contenders
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.verification import verify

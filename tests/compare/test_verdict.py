@@ -10,10 +10,10 @@ import pytest
 
 from bench.analysis import analyse
 from bench.model import SAME_AGAIN
+from bench.project.waivers import Waiver
 from bench.records import Queries, Try, Verification
 from bench.report.verdict import JSON, JUNIT, MARKDOWN, document, text, write_verdict
 from bench.revised import concluded
-from bench.waivers import Waiver
 from tests.support.synthetic import failing, failing_some, synthetic_run, with_records
 
 BASE, HEAD = "fastapi@aaaaaaaa", "fastapi@worktree"

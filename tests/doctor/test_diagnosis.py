@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from bench import scenarios
 from bench.cli import commands
 from bench.doctor import Instruments, examine, machine, supplies
 from bench.doctor.ceilings import BUSY, ceiling
@@ -31,6 +30,7 @@ from bench.observe.disk import Disk, disk
 from bench.observe.host import Core
 from bench.observe.hyperthreads import Neighbours
 from bench.observe.ports import Ports, ports
+from bench.project import scenarios
 from bench.runtime.placement import Placement, placed
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress
 from tests.support.projects import make_project

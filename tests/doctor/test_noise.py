@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import contenders, heats, plan
 from bench.analysis import rounds_for
 from bench.doctor.diagnosis import Diagnosis
 from bench.doctor.noise import HALF_WIDTHS, noise_of, planned
 from bench.doctor.tables import noise_lines
 from bench.errors import CannotMeasure, UsageError
+from bench.project import contenders, heats, plans
 from tests.support.projects import CONTENDERS, SCENARIOS, make_project
 from tests.support.synthetic import synthetic_run, with_records
 
@@ -30,7 +30,7 @@ def test_the_experiment_is_the_reference_of_plan_quick_beside_its_twin_where_it_
     assert block.contenders == ("flask", "flask~aa")
     assert block.scenarios == ("hello", "users-read")
     assert experiment.reference == "flask"
-    named = plan.contenders(experiment, contenders.declared(ROOT))
+    named = plans.contenders(experiment, contenders.declared(ROOT))
     swept = heats.groups(experiment, named)
     assert [group.contenders for group in swept] == [block.contenders] * 2
 

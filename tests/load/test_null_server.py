@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import scenarios
 from bench.errors import CannotMeasure
 from bench.load.answers import check
 from bench.load.canned import responder
@@ -23,6 +22,7 @@ from bench.load.null_server import HELLO, null_server
 from bench.load.responses import Heads, read_response
 from bench.load.templates import Mix
 from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
+from bench.project import scenarios
 
 OURS = scenarios.declared(Path(__file__).parents[2])
 CRUD = OURS["users-crud"]

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import narrowing, plan
 from bench.documents import read_json, to_json
 from bench.errors import UsageError
 from bench.model import Plan
+from bench.project import narrowing, plans
 from tests.support.projects import PLAN, make_project
 
 PROJECT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ needs = "people to ask"
 
 
 def claims_of(tmp_path, text, before=PLAN):
-    return plan.read(make_project(tmp_path, plan=before + text), "tiny").claims
+    return plans.read(make_project(tmp_path, plan=before + text), "tiny").claims
 
 
 def test_a_plan_without_claims_has_none(tmp_path):
@@ -115,19 +115,19 @@ def test_contenders_that_no_block_measures_side_by_side_cannot_be_claimed_about(
 
 def test_a_target_in_place_of_the_contenders_leaves_nothing_claimed(tmp_path):
     root = make_project(tmp_path, plan=PLAN + FIGURE)
-    assert narrowing.aimed(plan.read(root, "tiny"), "target").claims == ()
-    assert narrowing.narrowed(plan.read(root, "tiny"), contenders=["floor"]).claims != ()
+    assert narrowing.aimed(plans.read(root, "tiny"), "target").claims == ()
+    assert narrowing.narrowed(plans.read(root, "tiny"), contenders=["floor"]).claims != ()
 
 
 def test_claims_survive_being_written_and_read_again(tmp_path):
     root = make_project(tmp_path, plan=PLAN + FIGURE + RATIO + NEEDS)
-    chosen = plan.read(root, "tiny")
+    chosen = plans.read(root, "tiny")
     (tmp_path / "plan.json").write_bytes(to_json(chosen))
     assert read_json(tmp_path / "plan.json", Plan) == chosen
 
 
 def test_the_article_is_kept_as_claims_of_every_kind():
-    claims = plan.read(PROJECT, "article").claims
+    claims = plans.read(PROJECT, "article").claims
     figures = {claim.figure.contender: claim.figure for claim in claims if claim.figure}
     assert {name: (one.throughput_rps, one.latency_ms) for name, one in figures.items()} == {
         "fastapi": (15_000, 2.1),

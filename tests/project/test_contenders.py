@@ -1,7 +1,7 @@
 import pytest
 
-from bench import contenders
 from bench.errors import UsageError
+from bench.project import contenders
 from tests.support.projects import CONTENDERS, make_project
 
 

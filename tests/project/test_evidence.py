@@ -1,9 +1,9 @@
 import pytest
 
-from bench import contenders, heats, narrowing, plan
 from bench.documents import read_json, to_json, write_atomically
 from bench.errors import UsageError
 from bench.model import Plan
+from bench.project import contenders, heats, narrowing, plans
 from bench.questions import Choice, Ground, Inquiry
 from tests.support.projects import PLAN, make_project
 
@@ -27,7 +27,7 @@ claims = ["One cannot wait"]
 
 
 def read(tmp_path, text=EVIDENCE):
-    return plan.read(make_project(tmp_path, plan=PLAN + text), "tiny")
+    return plans.read(make_project(tmp_path, plan=PLAN + text), "tiny")
 
 
 def test_a_plan_without_evidence_asks_for_none(tmp_path):
@@ -54,7 +54,7 @@ def test_evidence_claims_and_choices_are_read(tmp_path):
 
 def test_a_contender_that_is_only_looked_at_belongs_to_the_run_but_is_not_timed(tmp_path):
     found = read(tmp_path)
-    served = plan.contenders(found, contenders.declared(tmp_path))
+    served = plans.contenders(found, contenders.declared(tmp_path))
     assert [*served] == ["floor", "one", "one-fast", "one~aa", "one:pool=off"]
     assert all("one:pool=off" not in group.contenders for group in heats.groups(found, served))
 
@@ -115,4 +115,4 @@ def test_what_cannot_be_asked_is_named(tmp_path, before, after, words):
 def test_an_unknown_contender_is_named_before_anything_starts(tmp_path):
     found = read(tmp_path, EVIDENCE.replace('"one:pool=off"', '"two"'))
     with pytest.raises(UsageError, match="unknown contender two"):
-        plan.contenders(found, contenders.declared(tmp_path))
+        plans.contenders(found, contenders.declared(tmp_path))

@@ -1,8 +1,8 @@
 import pytest
 
-from bench import contenders, plan
-from bench.heats import groups, heats
 from bench.model import Block, Load, Plan
+from bench.project import contenders, plans
+from bench.project.heats import groups, heats
 from bench.questions import Claim, ClaimedFigure, ClaimedRatio
 from tests.support.projects import make_project
 
@@ -76,8 +76,8 @@ def root(tmp_path):
 
 
 def test_what_failed_verification_is_left_out_of_groups_and_heats(root):
-    chosen = plan.read(root, "tiny")
-    served = plan.contenders(chosen, contenders.declared(root))
+    chosen = plans.read(root, "tiny")
+    served = plans.contenders(chosen, contenders.declared(root))
     assert any("one" in group.contenders for group in groups(chosen, served))
     del served["one"]
     left = groups(chosen, served)

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from bench.inventory import inventory
+from bench.project.inventory import inventory
 from tests.project.test_layout import LOCAL, make_core
 from tests.support.repositories import commit, git, make_repository
 

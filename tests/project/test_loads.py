@@ -1,8 +1,8 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.loads import read_load, slug, spoken
 from bench.model import Load
+from bench.project.loads import read_load, slug, spoken
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
-from bench import contenders, heats, narrowing, plan, scenarios
 from bench.errors import UsageError
+from bench.project import contenders, heats, narrowing, plans, scenarios
 from tests.support.projects import PLAN, make_project
 
 
@@ -11,37 +11,37 @@ def root(tmp_path):
 
 
 def groups_of(root, chosen):
-    return heats.groups(chosen, plan.contenders(chosen, contenders.declared(root)))
+    return heats.groups(chosen, plans.contenders(chosen, contenders.declared(root)))
 
 
 def test_a_plan_is_read_with_its_defaults(root):
-    chosen = plan.read(root, "tiny")
+    chosen = plans.read(root, "tiny")
     assert (chosen.rounds, chosen.sweeps, chosen.lead_in_s, chosen.seed) == (2, 2, 0.1, 1)
     assert chosen.blocks[0].loads[0].connections == 4
 
 
 def test_a_margin_that_a_plan_names_replaces_that_one_alone(tmp_path):
     root = make_project(tmp_path, plan="margins = { throughput_rps = 0.1 }\n" + PLAN)
-    assert plan.read(root, "tiny").margins == {"throughput_rps": 0.1, "service_demand_us": 0.03}
+    assert plans.read(root, "tiny").margins == {"throughput_rps": 0.1, "service_demand_us": 0.03}
 
 
 def test_rounds_that_are_to_be_settled_begin_with_a_pilot_and_have_a_budget(tmp_path):
     root = make_project(tmp_path, plan=PLAN.replace("rounds = 2", 'rounds = "auto"'))
-    chosen = plan.read(root, "tiny")
+    chosen = plans.read(root, "tiny")
     assert (chosen.rounds, chosen.budget_s) == (9, 600.0)
     fixed = narrowing.narrowed(chosen, rounds=4)
     assert (fixed.rounds, fixed.budget_s) == (4, None)
 
 
 def test_contenders_are_swept_over_together_where_they_serve_the_scenario(root):
-    hello, churn = groups_of(root, plan.read(root, "tiny"))
+    hello, churn = groups_of(root, plans.read(root, "tiny"))
     assert (hello.scenario, hello.contenders) == ("hello", ("floor", "one", "one-fast", "one~aa"))
     assert (churn.scenario, churn.contenders) == ("churn", ("one", "one-fast", "one~aa"))
 
 
 def test_a_block_may_have_a_reference_of_its_own(tmp_path):
     root = make_project(tmp_path, plan=f'{PLAN}reference = "one-fast"')
-    chosen = plan.read(root, "tiny")
+    chosen = plans.read(root, "tiny")
     assert chosen.reference == "one"
     assert {name: chosen.reference_of(name) for name in ("floor", "one", "one~aa")} == dict.fromkeys(
         ("floor", "one", "one~aa"), "one-fast"
@@ -54,33 +54,33 @@ def test_a_contender_has_one_reference(tmp_path):
     block = PLAN[PLAN.index("[[block]]") :]
     text = f'{PLAN}reference = "one-fast"\n{block}reference = "floor"'
     with pytest.raises(UsageError, match=r"block\.1\.reference: floor is relative to one-fast already"):
-        plan.read(make_project(tmp_path, plan=text), "tiny")
+        plans.read(make_project(tmp_path, plan=text), "tiny")
 
 
 def test_a_cell_that_two_blocks_ask_for_is_measured_once(tmp_path):
     block = PLAN[PLAN.index("[[block]]") :]
     root = make_project(tmp_path, plan=PLAN + block)
-    assert groups_of(root, plan.read(root, "tiny")) == groups_of(
-        make_project(tmp_path / "once"), plan.read(tmp_path / "once", "tiny")
+    assert groups_of(root, plans.read(root, "tiny")) == groups_of(
+        make_project(tmp_path / "once"), plans.read(tmp_path / "once", "tiny")
     )
 
 
 def test_narrowing_by_a_base_takes_every_name_of_it(root):
-    chosen = narrowing.narrowed(plan.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
+    chosen = narrowing.narrowed(plans.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
     (churn,) = groups_of(root, chosen)
     assert (churn.scenario, churn.contenders, chosen.rounds) == ("churn", ("one", "one~aa"), 7)
 
 
 def test_unknown_names_are_told_with_what_is_near(root):
-    chosen = plan.read(root, "tiny")
+    chosen = plans.read(root, "tiny")
     with pytest.raises(UsageError, match="unknown plan tny; did you mean tiny"):
-        plan.read(root, "tny")
+        plans.read(root, "tny")
     with pytest.raises(UsageError, match="plan tiny has no contender flor; did you mean floor"):
         narrowing.narrowed(chosen, contenders=["flor"])
     with pytest.raises(UsageError, match="plan tiny has no scenario helo; did you mean hello"):
         narrowing.narrowed(chosen, scenarios=["helo"])
     with pytest.raises(UsageError, match="plan tiny: unknown scenario churn; there is hello"):
-        plan.scenarios(chosen, {"hello": scenarios.declared(root)["hello"]})
+        plans.scenarios(chosen, {"hello": scenarios.declared(root)["hello"]})
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def test_a_mistake_is_told_by_file_and_key(tmp_path, before, after, words):
     assert before in PLAN
     root = make_project(tmp_path, plan=PLAN.replace(before, after, 1))
     with pytest.raises(UsageError, match=words):
-        plan.read(root, "tiny")
+        plans.read(root, "tiny")
 
 
 def test_windows_may_be_left_to_the_probe(tmp_path):
     auto = PLAN.replace("window_s = 0.2", 'window_s = "auto"')
-    made = plan.read(make_project(tmp_path / "auto", plan=auto), "tiny")
+    made = plans.read(make_project(tmp_path / "auto", plan=auto), "tiny")
     assert (made.window_s, made.lead_in_s, made.longest_window_s) == (0.12, 0.03, 30.0)
     grown = PLAN.replace("window_s = 0.2", "window_s = 0.2\nlongest_window_s = 8")
-    made = plan.read(make_project(tmp_path / "grown", plan=grown), "tiny")
+    made = plans.read(make_project(tmp_path / "grown", plan=grown), "tiny")
     assert (made.window_s, made.lead_in_s, made.longest_window_s) == (0.2, 0.1, 8)
 
 
@@ -143,4 +143,4 @@ def test_windows_may_be_left_to_the_probe(tmp_path):
 def test_windows_that_make_no_sense_are_refused(tmp_path, line, words):
     root = make_project(tmp_path / "project", plan=PLAN.replace("window_s = 0.2", line))
     with pytest.raises(UsageError, match=words):
-        plan.read(root, "tiny")
+        plans.read(root, "tiny")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import scenarios
 from bench.errors import UsageError
+from bench.project import scenarios
 from tests.support.projects import SCENARIOS, make_project
 
 OURS = Path(__file__).parents[2]

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from bench.errors import UsageError
-from bench.waivers import leftover, read_waivers
+from bench.project.waivers import leftover, read_waivers
 
 ONE = """
 [[waiver]]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import plan, store
+from bench import store
 from bench.analysis import analyse
 from bench.documents import to_json
+from bench.project import plans
 from bench.questions import Claim, ClaimedRatio
 from bench.report.claims import HEADINGS, audited, lines, notes
 from bench.report.markdown import report_text
@@ -19,7 +20,7 @@ from bench.report.tables import print_run
 from tests.support.synthetic import synthetic_run, with_records
 
 EXPECTED = Path(__file__).parents[1] / "expected" / "claims.md"
-ARTICLE = plan.read(Path(__file__).parents[2], "article").claims
+ARTICLE = plans.read(Path(__file__).parents[2], "article").claims
 SPEEDS = {
     "django": 2_100.0,
     "flask": 4_300.0,

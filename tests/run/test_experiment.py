@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import contenders, experiment, plan, scenarios, session, store
+from bench import experiment, session, store
 from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.instruments import Lab
+from bench.project import contenders, plans, scenarios
 from bench.records import SCHEMA, Run, Usage
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.support.projects import make_project
@@ -22,7 +23,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def journal(root, tmp_path):
-    chosen = plan.read(root, "tiny")
+    chosen = plans.read(root, "tiny")
     (tmp_path / "run").mkdir()
     begun = Run(
         schema=SCHEMA,
@@ -30,8 +31,8 @@ def journal(root, tmp_path):
         runtime="fake",
         started_at="2026-11-23T04:00:00+00:00",
         fingerprint={"commit": None},
-        contenders=tuple(plan.contenders(chosen, contenders.declared(root)).values()),
-        scenarios=tuple(plan.scenarios(chosen, scenarios.declared(root)).values()),
+        contenders=tuple(plans.contenders(chosen, contenders.declared(root)).values()),
+        scenarios=tuple(plans.scenarios(chosen, scenarios.declared(root)).values()),
     )
     return store.Journal(begun, tmp_path / "run")
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from bench import headroom, plan, session, store
+from bench import headroom, session, store
 from bench.errors import CannotMeasure
 from bench.headroom import Client, Room
 from bench.model import Block, Contender, Load, Plan
 from bench.observe import limits
 from bench.observe.ports import local_ports
 from bench.preview import preview
+from bench.project import plans
 from bench.runtime.placement import available_cores
 from tests.support.projects import PLAN, make_project
 from tests.support.synthetic import synthetic_run
@@ -204,7 +205,7 @@ def root(tmp_path):
 
 
 def begun(root, room):
-    run = session.begin(root, plan.read(root, "tiny"))
+    run = session.begin(root, plans.read(root, "tiny"))
     return session.begin_with(root, run.plan, "process", run.contenders, run.scenarios, room=room)
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench import plan, session, store
+from bench import session, store
 from bench.errors import UsageError
 from bench.model import Ready
 from bench.preview import preview
+from bench.project import plans
 from bench.records import Event, Start
 from tests.support.projects import make_project
 from tests.support.synthetic import synthetic_run
@@ -22,7 +23,7 @@ def root(tmp_path):
 def kept(root, folder, **changes):
     """Keep a run of the project's plan in *folder* that stopped after a while."""
     folder.mkdir(parents=True)
-    begun = session.begin(root, plan.read(root, "tiny"))
+    begun = session.begin(root, plans.read(root, "tiny"))
     stopped = Event(at_s=12.5, what="it stopped")
     store.Journal(replace(begun, events=(stopped,), **changes), folder).save()
     return folder
@@ -65,7 +66,7 @@ def test_a_run_of_a_server_that_is_not_ours_is_refused(root, tmp_path):
 
 
 def test_what_is_to_come_is_told_with_its_time_and_without_a_width_where_nothing_is_known(root, tmp_path):
-    said = preview(session.begin(root, plan.read(root, "tiny")), tmp_path / "results")
+    said = preview(session.begin(root, plans.read(root, "tiny")), tmp_path / "results")
     assert "hello, 4 connections: floor, one, one-fast, one~aa" in said
     assert "7 cells × 2 rounds × 2 sweeps = " in said
     assert said.endswith("no run of this machine has measured the same")
@@ -111,7 +112,7 @@ def test_a_start_that_took_long_counts_in_the_time_that_is_said(tmp_path):
 
 
 def test_a_start_that_may_take_long_is_said_where_nothing_is_known(root, tmp_path):
-    begun = session.begin(root, plan.read(root, "tiny"))
+    begun = session.begin(root, plans.read(root, "tiny"))
     patient = tuple(replace(one, ready=Ready(seconds=60)) for one in begun.contenders)
     assert "one may take 60 s to start, in each round" in preview(
         replace(begun, contenders=patient), tmp_path

@@ -2,9 +2,9 @@ import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from bench import contenders
 from bench.errors import CannotMeasure
 from bench.evidence import gather
+from bench.project import contenders
 from bench.questions import Inquiry
 from tests.support.fakes import FakeRuntime, FakeServer
 from tests.support.projects import make_project

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench import contenders, experiment, plan, scenarios, store
+from bench import experiment, store
 from bench.instruments import Lab
+from bench.project import contenders, plans, scenarios
 from bench.records import SCHEMA, Run
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.support.projects import PLAN, make_project
@@ -18,15 +19,15 @@ TWO = (
 
 def carried_out(tmp_path, changes=None, written=PLAN, **runtime):
     root = make_project(tmp_path / "project", plan=written)
-    chosen = replace(plan.read(root, "tiny"), **(changes or {}))
+    chosen = replace(plans.read(root, "tiny"), **(changes or {}))
     begun = Run(
         schema=SCHEMA,
         plan=chosen,
         runtime="fake",
         started_at="2026-11-23T04:00:00+00:00",
         fingerprint={"commit": None},
-        contenders=tuple(plan.contenders(chosen, contenders.declared(root)).values()),
-        scenarios=tuple(plan.scenarios(chosen, scenarios.declared(root)).values()),
+        contenders=tuple(plans.contenders(chosen, contenders.declared(root)).values()),
+        scenarios=tuple(plans.scenarios(chosen, scenarios.declared(root)).values()),
     )
     (tmp_path / "run").mkdir()
     journal = store.Journal(begun, tmp_path / "run")

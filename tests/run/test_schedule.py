@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import schedule, settled
-from bench.heats import Group
 from bench.histogram import Histogram
 from bench.model import Block, Load, Plan
+from bench.project.heats import Group
 from bench.records import Record, Sample, Start, Usage
 
 LOAD = Load(kind="closed", connections=8)

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bench import contenders, queries, scenarios
+from bench import queries
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
+from bench.project import contenders, scenarios
 from bench.records import Sample
 from bench.runtime.statements import StatementSource
 from tests.support.fakes import FakeServer

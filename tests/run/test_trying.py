@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bench import experiment, plan, scenarios, store
+from bench import experiment, store
 from bench.errors import Broken, CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.instruments import Lab
 from bench.model import SAME_AGAIN
+from bench.project import plans, scenarios
 from bench.records import SCHEMA, Run
 from bench.trying import prepared, tries
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
@@ -48,7 +49,7 @@ def root(tmp_path):
 
 
 def journal_of(root, folder, *names, baseline=None, changed=()):
-    chosen = plan.read(root, "tiny")
+    chosen = plans.read(root, "tiny")
     blocks = tuple(replace(chosen.blocks[0], contenders=pair) for pair in names)
     folder.mkdir(exist_ok=True)
     own = {name: replace(contender(name), app="one_app", root=str(root)) for pair in names for name in pair}
@@ -61,7 +62,7 @@ def journal_of(root, folder, *names, baseline=None, changed=()):
             started_at="2026-11-23T04:00:00+00:00",
             fingerprint={"commit": None},
             contenders=tuple(own.values()),
-            scenarios=tuple(plan.scenarios(made, scenarios.declared(root)).values()),
+            scenarios=tuple(plans.scenarios(made, scenarios.declared(root)).values()),
         ),
         folder,
     )

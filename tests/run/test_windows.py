@@ -14,9 +14,9 @@ from bench import schedule, store, windows
 from bench.analysis import analyse
 from bench.analysis.resolution import FEWEST, FEWEST_EACH, Pace, coarse, pace_of
 from bench.analysis.verdicts import verdict_of
-from bench.heats import Group
 from bench.histogram import Histogram
 from bench.model import Block, Cell, Load, Plan, Slice
+from bench.project.heats import Group
 from bench.records import SCHEMA, Record, Run, Sample, Usage
 from bench.settled import hopeless
 from tests.support.synthetic import contender, scenario

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench import contenders
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender, Ready
+from bench.project import contenders
 from bench.runtime import readiness, servers
 from bench.runtime.children import Children
 from bench.runtime.leftovers import Ledger

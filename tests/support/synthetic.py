@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from bench.histogram import Histogram
-from bench.loads import ceiling_load
 from bench.model import Block, Cell, Contender, Exchange, Load, Plan, Scenario, Slice
+from bench.project.loads import ceiling_load
 from bench.records import SCHEMA, Record, Run, Sample, Usage, Verification
 
 SPEEDS = {"stdlib": 12_000.0, "django": 2_100.0, "flask": 4_300.0, "fastapi": 10_400.0, "flask~aa": 4_300.0}

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.changed import digest, reach
 from bench.errors import UsageError
-from bench.git import repository
-from bench.leavings import is_left_behind, is_made
-from bench.snapshot import Snapshot
-from bench.sources import APPS, IMAGES, Ownership, Sources, ownership, sources, within
+from bench.project.changed import digest, reach
+from bench.project.git import repository
+from bench.project.ignored import is_left_behind, is_made
+from bench.project.snapshot import Snapshot
+from bench.project.sources import APPS, IMAGES, Ownership, Sources, ownership, sources, within
 
 LONG_BYTES = 8 * 2**20  # a file that git has no hash of is known by size and time beyond
 CHECKS = "apps/checks"

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 
 from bench.documents import STRICT, near_miss
 from bench.errors import UsageError
-from bench.inquiries import GroundForm, read_ground
 from bench.model import MARGINS, Block
+from bench.project.evidence import GroundForm, read_ground
 from bench.questions import WITHIN, Claim, ClaimedFigure, ClaimedRatio, Inquiry
 
 KINDS = ("figure", "ratio", "evidence", "needs")

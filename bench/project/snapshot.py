@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.git import Repository, repository
-from bench.leavings import is_left_behind, made
+from bench.project.git import Repository, repository
+from bench.project.ignored import is_left_behind, made
 
 LINK, MODULE, FILE, PROGRAM = "120000", "160000", "100644", "100755"
 MOST_LINKS = 40  # followed for one path, as the kernel does

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from bench.documents import STRICT
 from bench.errors import UsageError
-from bench.loads import LoadForm, read_load
 from bench.model import SAME_AGAIN, Block
+from bench.project.loads import LoadForm, read_load
 
 
 @with_config(STRICT)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.git import call
-from bench.snapshot import MODULE, PROGRAM, Entry, Part, Snapshot
+from bench.project.git import call
+from bench.project.snapshot import MODULE, PROGRAM, Entry, Part, Snapshot
 
 LAID_OUT_AT_S = 978_307_200  # 2001-01-01: the time of every file
 ATTRIBUTES = ".gitattributes"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.snapshot import FILE, LINK, PROGRAM
-from bench.sources import SCENARIOS, Ownership, within
+from bench.project.snapshot import FILE, LINK, PROGRAM
+from bench.project.sources import SCENARIOS, Ownership, within
 
 MENTIONS_BYTES = 256 * 1024  # a longer file is data: who it names is not looked up there
 DATABASE = b"SQLite format 3\0"

@@ -6,13 +6,13 @@ from pathlib import Path
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.blocks import BlockForm, read_blocks
-from bench.claims import ClaimForm, read_claims
-from bench.contenders import Declared, resolve
 from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
-from bench.inquiries import ChoiceForm, InquiryForm, read_choices, read_inquiries
 from bench.model import MARGINS, Contender, Plan, Scenario
+from bench.project.blocks import BlockForm, read_blocks
+from bench.project.claims import ClaimForm, read_claims
+from bench.project.contenders import Declared, resolve
+from bench.project.evidence import ChoiceForm, InquiryForm, read_choices, read_inquiries
 
 AUTO = "auto"  # rounds, as many as the spread of a pilot asks for; windows, as long as answers need
 AUTO_PILOT = 9

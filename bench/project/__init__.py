@@ -1,0 +1,1 @@
+"""Files that people write, and the tree that they lie in."""
