@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench.documents import near_miss
 from bench.errors import UsageError
+from bench.files import near_miss
 from bench.mixes import Common, common
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
 from bench.project import contenders, plans, scenarios

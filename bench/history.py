@@ -9,8 +9,8 @@ from typing import Any
 
 from bench import profiles
 from bench.analysis import Point, Track, Trend
-from bench.documents import write_atomically
 from bench.errors import UsageError
+from bench.files import write_atomically
 
 # Format history
 # 1  first

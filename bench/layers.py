@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bench.documents import near_miss, read_toml
 from bench.errors import UsageError
+from bench.files import near_miss, read_toml
 from bench.profiles import Files
 
 FILE = "layers.toml"

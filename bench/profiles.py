@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.documents import read_json, to_json, write_atomically
 from bench.errors import UsageError
+from bench.files import read_json, to_json, write_atomically
 from bench.model import Contender, Load
 
 # Format history

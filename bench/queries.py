@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure
+from bench.files import read_json, to_json, write_atomically
 from bench.load import LoadGenerator
 from bench.model import Cell, Contender, Exchange, Load, Scenario, Slice
 from bench.project.scenarios import PLACEHOLDER

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure, UsageError
+from bench.files import read_json, to_json, write_atomically
 from bench.model import Plan, Scenario
 from bench.records import (
     SCHEMA,

@@ -17,8 +17,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from bench.documents import read_json, to_json, write_atomically
 from bench.errors import CannotMeasure
+from bench.files import read_json, to_json, write_atomically
 from bench.model import Contender
 from bench.project.inventory import inventory
 from bench.records import Verification

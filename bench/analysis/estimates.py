@@ -22,9 +22,9 @@ from bench.analysis.stats import Estimate, estimate_of, medians_by_round
 from bench.analysis.steadiness import Steadiness, steadiness
 from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.workers import imbalance
+from bench.files import printable
 from bench.histogram import Histogram
 from bench.model import SAME_AGAIN, Cell, Contender
-from bench.printable import printable
 from bench.records import Record, Run, Sample
 
 LIMITED = "client-limited"

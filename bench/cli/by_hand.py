@@ -13,8 +13,8 @@ from bench.cli.waiting import machines_turn, wait_option
 from bench.doctor import examine, noise
 from bench.doctor.diagnosis import Diagnosis, check
 from bench.doctor.tables import print_diagnosis
-from bench.documents import to_json
 from bench.errors import CannotMeasure
+from bench.files import to_json
 from bench.load.driver import become_worker
 from bench.model import Plan
 from bench.observe import limits

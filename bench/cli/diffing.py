@@ -12,9 +12,9 @@ from bench.analysis import Analysis, analyse
 from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
-from bench.documents import to_json
 from bench.errors import BenchError, Broken, CannotMeasure
 from bench.explaining import explain, regressions
+from bench.files import to_json
 from bench.load.driver import Workers
 from bench.model import Plan
 from bench.observe.pyspy import PySpy

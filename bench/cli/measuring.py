@@ -9,9 +9,9 @@ from rich.console import Console
 from bench import experiment, lab, progress, session, trying, verification
 from bench.analysis import Row, analyse, wrong_answers
 from bench.cli.waiting import machines_turn, wait_option
-from bench.documents import to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.faults import sentence
+from bench.files import to_json
 from bench.load.once import requested
 from bench.model import Contender
 from bench.preview import preview

@@ -11,8 +11,8 @@ from rich.console import Console
 from bench import lab, profiles, profiling, progress
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.cli.waiting import machines_turn, wait_option
-from bench.documents import near_miss, to_json
 from bench.errors import UsageError
+from bench.files import near_miss, to_json
 from bench.load.driver import Workers
 from bench.model import Contender, Load, Scenario
 from bench.observe.cprofiler import CProfile

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench import profiles, store
 from bench.analysis import analyse
-from bench.documents import to_json
+from bench.files import to_json
 from bench.project import contenders, plans, scenarios
 from bench.report.formats import FORMATS, export
 from bench.report.page import write_report

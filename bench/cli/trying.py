@@ -8,9 +8,9 @@ import click
 
 from bench import lab, progress, trying, verification
 from bench.cli.measuring import RUNTIMES, say_runtime
-from bench.documents import near_miss, to_json
 from bench.errors import CannotMeasure, UsageError
 from bench.faults import answered
+from bench.files import near_miss, to_json
 from bench.load.once import requested
 from bench.model import Contender, Scenario
 from bench.project import contenders, scenarios

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from bench.documents import to_json
 from bench.errors import CannotMeasure
+from bench.files import to_json
 from bench.load.expected import answers
 from bench.model import Exchange, Expect, Scenario
 

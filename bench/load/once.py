@@ -10,11 +10,11 @@ from dataclasses import replace
 from random import Random
 from time import monotonic
 
+from bench.files import printable
 from bench.load.answers import check
 from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
 from bench.load.templates import Mix, Request, Saved, Template, compile_exchange
 from bench.model import Exchange, Scenario
-from bench.printable import printable
 from bench.records import Try
 
 LIMIT_S = 10.0  # for an answer, as under load

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
-from bench.documents import to_json
 from bench.errors import CannotMeasure
+from bench.files import to_json
 from bench.model import Scenario
 
 CONNECTIONS = 32

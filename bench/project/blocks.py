@@ -7,8 +7,8 @@ from typing import Required  # pydantic needs this one below Python 3.12
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.documents import STRICT
 from bench.errors import UsageError
+from bench.files import STRICT
 from bench.model import SAME_AGAIN, Block
 from bench.project.loads import LoadForm, read_load
 

@@ -8,8 +8,8 @@ from typing import Required  # pydantic needs this one below Python 3.12
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.documents import STRICT, near_miss
 from bench.errors import UsageError
+from bench.files import STRICT, near_miss
 from bench.model import MARGINS, Block
 from bench.project.evidence import GroundForm, read_ground
 from bench.questions import WITHIN, Claim, ClaimedFigure, ClaimedRatio, Inquiry

@@ -12,8 +12,8 @@ from typing import cast
 from pydantic import with_config
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
-from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
+from bench.files import STRICT, near_miss, read_toml
 from bench.model import Contender, Ready
 
 NAME = re.compile(

@@ -7,8 +7,8 @@ from typing import Literal, Required  # pydantic needs this one below Python 3.1
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.documents import STRICT, near_miss
 from bench.errors import UsageError
+from bench.files import STRICT, near_miss
 from bench.questions import Choice, Claim, Ground, Inquiry
 
 

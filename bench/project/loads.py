@@ -5,8 +5,8 @@ from typing import Required  # pydantic needs this one below Python 3.12
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.documents import STRICT
 from bench.errors import UsageError
+from bench.files import STRICT
 from bench.model import Load
 
 MOST_IN_FLIGHT = 256  # of an open load that does not say

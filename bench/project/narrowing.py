@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.documents import near_miss
 from bench.errors import UsageError
+from bench.files import near_miss
 from bench.model import Plan
 
 

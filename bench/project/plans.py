@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.documents import STRICT, near_miss, read_toml
 from bench.errors import UsageError
+from bench.files import STRICT, near_miss, read_toml
 from bench.model import MARGINS, Contender, Plan, Scenario
 from bench.project.blocks import BlockForm, read_blocks
 from bench.project.claims import ClaimForm, read_claims

@@ -9,8 +9,8 @@ from typing import Any, Required, cast
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.documents import STRICT, read_toml
 from bench.errors import UsageError
+from bench.files import STRICT, read_toml
 from bench.model import Exchange, Expect, Scenario
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?\}")

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from pydantic import with_config
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
-from bench.documents import STRICT, read_toml
 from bench.errors import UsageError
+from bench.files import STRICT, read_toml
 
 FILE = "bench.toml"
 APPS = "apps"

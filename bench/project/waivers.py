@@ -9,8 +9,8 @@ from typing import Required  # pydantic needs this one below Python 3.12
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bench.documents import STRICT, read_toml
 from bench.errors import UsageError
+from bench.files import STRICT, read_toml
 
 FILE = "waivers.toml"
 METRICS = ("throughput_rps", "service_demand_us", "statements", "response_bytes", "memory_bytes")

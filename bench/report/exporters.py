@@ -17,7 +17,7 @@ from bench.analysis import (
     told_ms,
     utilisation_of,
 )
-from bench.documents import write_atomically
+from bench.files import write_atomically
 from bench.histogram import Histogram
 from bench.records import Record, Run
 

@@ -11,7 +11,7 @@ from statistics import fmean, median, quantiles, stdev
 from typing import Any
 
 from bench.analysis import Analysis, Estimate, Row, rounds_of, unfit
-from bench.documents import to_json, write_atomically
+from bench.files import to_json, write_atomically
 from bench.project.loads import spoken
 from bench.report.plain import rounded
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.analysis import analyse
-from bench.documents import write_atomically
+from bench.files import write_atomically
 from bench.records import Run
 from bench.report import markdown, webpage
 from bench.report.looks import looks_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.documents import to_json, write_atomically
+from bench.files import to_json, write_atomically
 from bench.layers import LAYERS
 from bench.profiles import Profiling
 from bench.report import layer_bars, profile_words

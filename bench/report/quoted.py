@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bench.analysis import Analysis, analyse
-from bench.documents import write_atomically
 from bench.errors import UsageError
+from bench.files import write_atomically
 from bench.records import Run
 from bench.report.answer import abouts, answer
 from bench.report.columns import quoted_columns

@@ -17,7 +17,7 @@ from bench.analysis import (
     analyse,
     first_answers,
 )
-from bench.documents import write_atomically
+from bench.files import write_atomically
 from bench.records import Queries, Run
 from bench.report.claims import Audited, audited
 from bench.report.plain import finite, plain_estimate, plain_load, rounded

@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.documents import to_json, write_atomically
+from bench.files import to_json, write_atomically
 from bench.project.sources import listed, shown
 from bench.report.verdict import JSON, MARKDOWN, SCHEMA
 

@@ -6,8 +6,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from bench.analysis import Analysis, CountChange, TimeChange
-from bench.documents import to_json, write_atomically
 from bench.faults import Fault
+from bench.files import to_json, write_atomically
 from bench.records import Try
 from bench.report.changes import METRICS, WORDS
 from bench.report.explained import Wheres, Why, plain, wheres

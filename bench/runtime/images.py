@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.documents import text_of
 from bench.errors import CannotMeasure, UsageError
+from bench.files import text_of
 from bench.model import Contender
 from bench.project.ignored import is_left_behind
 from bench.runtime.containers import described

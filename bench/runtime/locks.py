@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.documents import text_of
 from bench.errors import CannotMeasure, UsageError
+from bench.files import text_of
 from bench.model import Contender
 from bench.project.sources import APPS
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import commands
-from bench.documents import to_json
+from bench.files import to_json
 from tests.support.synthetic import failing, synthetic_run, with_records
 
 SPEEDS = {"flask": 4300.0, "fastapi": 9000.0, "django": 2100.0}

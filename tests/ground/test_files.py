@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.documents import read_toml
 from bench.errors import UsageError
+from bench.files import read_toml
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfx = 1\n", b"x = 1\r\n", b"\xef\xbb\xbfx = 1\r\n"])

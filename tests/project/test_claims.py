@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.documents import read_json, to_json
 from bench.errors import UsageError
+from bench.files import read_json, to_json
 from bench.model import Plan
 from bench.project import narrowing, plans
 from tests.support.projects import PLAN, make_project

@@ -1,7 +1,7 @@
 import pytest
 
-from bench.documents import read_json, to_json, write_atomically
 from bench.errors import UsageError
+from bench.files import read_json, to_json, write_atomically
 from bench.model import Plan
 from bench.project import contenders, heats, narrowing, plans
 from bench.questions import Choice, Ground, Inquiry

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench import store
 from bench.analysis import analyse
-from bench.documents import to_json
+from bench.files import to_json
 from bench.project import plans
 from bench.questions import Claim, ClaimedRatio
 from bench.report.claims import HEADINGS, audited, lines, notes

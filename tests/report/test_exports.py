@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from bench.analysis import analyse
 from bench.cli import commands
-from bench.documents import STRICT
+from bench.files import STRICT
 from bench.report.formats import FORMATS, export
 from bench.store import Journal
 from tests.support.synthetic import failing, synthetic_run, with_records

@@ -1,4 +1,4 @@
-"""Files held to their types: TOML that people write, JSON that runs leave behind."""
+"""Files held to their types: TOML that people write, JSON that runs leave behind; text fit for a file."""
 
 import codecs
 import json
@@ -105,3 +105,13 @@ def _first_mistake(error: ValidationError) -> str:
         else mistake["msg"]
     )
     return f"{where}: {what}"
+
+
+LONGEST = 200  # characters
+
+
+def printable(data: bytes | str, longest: int = LONGEST) -> str:
+    """Return *data* in one line, at most so long, with nothing in it that a terminal would act on."""
+    text = data[: 4 * longest].decode(errors="replace") if isinstance(data, bytes) else data[: 4 * longest]
+    line = " ".join("".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text).split())
+    return line if len(line) <= longest else line[:longest] + "…"
