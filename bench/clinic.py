@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.doctor import Instruments, machine, supplies
 from bench.doctor.ceilings import Peers
 from bench.load.driver import LocustLoad
-from bench.load.null_server import null_server
+from bench.load.null.server import null_server
 from bench.load.peers import stock_users, wrk, wrk_is_installed
 from bench.observe.host import cores
 from bench.observe.observer import ProcessObserver

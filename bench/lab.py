@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.instruments import Lab
 from bench.load.driver import LocustLoad, Workers
-from bench.load.null_server import null_server
+from bench.load.null.server import null_server
 from bench.observe import limits
 from bench.observe.observer import ProcessObserver
 from bench.progress import Progress

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis import without_revision
-from bench.load.templates import compile_exchange
+from bench.load.requests import compile_exchange
 from bench.model import Exchange, Plan, Scenario
 
 

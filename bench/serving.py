@@ -21,7 +21,7 @@ LOOK_S = 0.2
 HOST = "127.0.0.1"
 START_S = 30.0
 STOP_S = 5.0
-LOCUSTFILE = Path(load.__file__).with_name("locustfile.py")
+LOCUSTFILE = Path(load.__file__).parent / "child" / "locustfile.py"
 
 
 def serve(

@@ -13,7 +13,7 @@ from bench.doctor.supplies import Supplies
 from bench.errors import CannotMeasure
 from bench.instruments import Observer
 from bench.load import LoadGenerator
-from bench.load.null_server import HELLO
+from bench.load.null.server import HELLO
 from bench.model import Scenario
 from bench.observe.host import Core, spent
 from bench.progress import Progress

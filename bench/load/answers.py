@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from bench.load.encodings import Undecodable, decoded
+from bench.load.requests import Request, Saved, filled, filled_text
 from bench.load.responses import Head
-from bench.load.templates import Request, Saved, filled, filled_text
 
 MISSING: Final = object()  # of a path in a body: there is nothing
 WHOLE_BYTES = 256_000  # of a body that is remembered as it is

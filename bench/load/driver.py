@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 
 from bench.addresses import spoken
 from bench.errors import CannotMeasure
-from bench.load.bookkeeping import imbalance
 from bench.load.descriptors import raise_open_files
+from bench.load.sums import imbalance
 from bench.model import Scenario, Slice
 from bench.records import Sample
 
@@ -43,7 +43,16 @@ class Workers:
 
 def become_worker(master: tuple[str, int], cores: str) -> NoReturn:
     """Replace this process by a load worker of the run whose master is at *master*, on *cores*, as in 0,2."""
-    command = [sys.executable, "-P", "-m", "bench.load.worker", "--master", spoken(master), "--cores", cores]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "bench.load.child.worker",
+        "--master",
+        spoken(master),
+        "--cores",
+        cores,
+    ]
     os.execv(sys.executable, command)
 
 
@@ -80,7 +89,7 @@ class LocustLoad:
             stack.enter_context(self._control)
             raise_open_files()  # and that of the servers, which inherit it
             with theirs:
-                command = [sys.executable, "-P", "-m", "bench.load.child", str(theirs.fileno())]
+                command = [sys.executable, "-P", "-m", "bench.load.child.process", str(theirs.fileno())]
                 command += ["--cores", ",".join(map(str, self._cores))] if self._cores else []
                 self._child = subprocess.Popen(
                     command,

@@ -12,8 +12,8 @@ from time import monotonic
 
 from bench.files import printable
 from bench.load.answers import check
+from bench.load.requests import Mix, Request, Saved, Template, compile_exchange
 from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
-from bench.load.templates import Mix, Request, Saved, Template, compile_exchange
 from bench.model import Exchange, Scenario
 from bench.records import Try
 

@@ -46,7 +46,7 @@ def stock_users(
 ) -> Iterator[Ask]:
     """Start 32 of Locust's own users, `fast` (FastHttpUser) or `http` (HttpUser). Raises CannotMeasure."""
     host, port = address
-    command = [sys.executable, "-P", "-m", "bench.load.rivals", kind, host, str(port)]
+    command = [sys.executable, "-P", "-m", "bench.load.child.stock_users", kind, host, str(port)]
     command += [to_json(scenario).decode(), "--users", str(CONNECTIONS)]
     command += ["--cores", ",".join(map(str, cores))] if cores else []
     pipe = subprocess.PIPE
@@ -55,7 +55,9 @@ def stock_users(
         def said() -> str:
             line = process.stdout.readline() if process.stdout else ""
             if not line:
-                raise CannotMeasure(f"Locust's {kind} users ended: `python -m bench.load.rivals` says why")
+                raise CannotMeasure(
+                    f"Locust's {kind} users ended: `python -m bench.load.child.stock_users` says why"
+                )
             return line
 
         def ask(seconds: float) -> Turn:

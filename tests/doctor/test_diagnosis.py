@@ -21,7 +21,7 @@ from bench.doctor.machine import Facts
 from bench.doctor.supplies import Supplies
 from bench.doctor.tables import print_diagnosis
 from bench.errors import CannotMeasure
-from bench.load.null_server import HELLO, null_server
+from bench.load.null.server import HELLO, null_server
 from bench.load.peers import Turn, stock_users, wrk, wrk_is_installed
 from bench.observe import limits
 from bench.observe.company import Company, look_around
@@ -487,7 +487,7 @@ def test_stock_users_ask_what_we_ask_and_are_answered(kind, asked):
 
 
 def test_stock_users_that_cannot_start_are_an_error_in_one_line():
-    said = r"Locust's slow users ended: `python -m bench\.load\.rivals` says why"
+    said = r"Locust's slow users ended: `python -m bench\.load\.child\.stock_users` says why"
     with pytest.raises(CannotMeasure, match=said), stock_users("slow", ("127.0.0.1", 9), HELLO):
         pass
 

@@ -16,7 +16,7 @@ import pytest
 
 from bench.errors import CannotMeasure
 from bench.load.driver import LocustLoad
-from bench.load.null_server import null_server
+from bench.load.null.server import null_server
 from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
 from tests.support.servers import CLOSING, GOOD, HELLO, HELLO_SCENARIO, Talk, always, server
 
@@ -348,7 +348,7 @@ def test_the_child_ends_with_its_parent_even_in_the_middle_of_a_slice():
     program = """
 import os, sys
 from bench.load.driver import LocustLoad
-from bench.load.null_server import null_server
+from bench.load.null.server import null_server
 sys.path.insert(0, sys.argv[1])
 from tests.load.test_engine import HELLO_SCENARIO, step
 with null_server(HELLO_SCENARIO) as null, LocustLoad() as load:

@@ -14,8 +14,8 @@ import pytest
 import zmq
 
 from bench.errors import CannotMeasure
+from bench.load.child.versions import unlike, versions
 from bench.load.driver import LocustLoad, Workers
-from bench.load.versions import unlike, versions
 from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
 from tests.support.waiting import waiting_server
 
@@ -322,7 +322,7 @@ def test_a_load_worker_says_in_one_line_what_is_wrong(master, exit_code, said):
 
 
 def test_a_load_worker_does_not_wait_for_ever(bind):
-    command = [sys.executable, "-P", "-m", "bench.load.worker", "--master", f"127.0.0.1:{bind[1]}"]
+    command = [sys.executable, "-P", "-m", "bench.load.child.worker", "--master", f"127.0.0.1:{bind[1]}"]
     told = subprocess.run(
         [*command, "--within", "0.5"], capture_output=True, text=True, check=False, timeout=60
     )

@@ -15,12 +15,12 @@ import pytest
 
 from bench.errors import CannotMeasure
 from bench.load.answers import check
-from bench.load.canned import responder
 from bench.load.driver import LocustLoad
-from bench.load.expected import answers
-from bench.load.null_server import HELLO, null_server
+from bench.load.null.canned import responder
+from bench.load.null.expected import answers
+from bench.load.null.server import HELLO, null_server
+from bench.load.requests import Mix
 from bench.load.responses import Heads, read_response
-from bench.load.templates import Mix
 from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
 from bench.project import scenarios
 
@@ -310,7 +310,7 @@ def test_one_that_does_not_start_says_why():
 def test_it_ends_with_its_parent():
     program = """
 import os
-from bench.load.null_server import HELLO, null_server
+from bench.load.null.server import HELLO, null_server
 with null_server(HELLO) as null:
     print(null.pids()[0], flush=True)
     os.kill(os.getpid(), 9)

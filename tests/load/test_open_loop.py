@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.load.arrivals import due_offsets
+from bench.load.child.arrivals import due_offsets
 from bench.load.driver import LocustLoad
 from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
 from bench.records import Sample

@@ -9,8 +9,8 @@ import pytest
 PROGRAM = """
 import json
 from locust.stats import RequestStats
-from bench.load.recorder import ClosedBooks, OpenBooks
-from bench.load.templates import compile_exchange
+from bench.load.child.recorder import ClosedBooks, OpenBooks
+from bench.load.requests import compile_exchange
 from bench.model import Exchange
 from random import Random
 

@@ -6,8 +6,8 @@ import pytest
 
 from bench.errors import UsageError
 from bench.load.answers import MISSING, KnownBodies, agrees, at_path, check
+from bench.load.requests import Mix, Request, Values, compile_exchange, filled
 from bench.load.responses import Head
-from bench.load.templates import Mix, Request, Values, compile_exchange, filled
 from bench.model import Exchange, Expect, Scenario
 
 READ = Exchange(

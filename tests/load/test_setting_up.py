@@ -207,10 +207,10 @@ def test_a_log_in_that_never_answers_is_waited_for_once_and_then_shows_in_the_sl
 PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from bench.load.connections import Connection
-from bench.load.setting_up import SettingUp
-from bench.load.targets import Target
-from bench.load.templates import Mix
+from bench.load.child.connections import Connection
+from bench.load.child.setting_up import SettingUp
+from bench.load.child.targets import Target
+from bench.load.requests import Mix
 from tests.support.servers import server
 from tests.load.test_setting_up import RARELY, Shop
 

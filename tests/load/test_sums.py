@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.histogram import Histogram
-from bench.load.bookkeeping import imbalance, merged
+from bench.load.sums import imbalance, merged
 from bench.model import Cell, Load, Slice
 from bench.records import Sample
 

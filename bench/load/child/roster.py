@@ -11,8 +11,8 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING
 
 from bench.errors import CannotMeasure
-from bench.load.generator import Message
-from bench.load.versions import unlike
+from bench.load.child.generator import Message
+from bench.load.child.versions import unlike
 
 CHANNEL = "bench"  # the type of our messages among Locust's own
 LOOK_S = 0.1  # how often it is looked whether a worker is lost

@@ -8,14 +8,14 @@ from pathlib import Path
 
 PACKAGES = {"bench": "webframework-bench", "Locust": "locust"}
 CODE = "bench's code"
-_ROOM = Path(__file__).parent
+_ROOM = Path(__file__).parents[1]
 
 
 @cache
 def versions() -> Mapping[str, str]:
     """Return the versions here of bench and Locust, and a hash of the code that asks: checkouts differ."""
     digest = hashlib.sha256()
-    for file in sorted([*_ROOM.glob("*.py"), *(_ROOM.parent / name for name in ("model.py", "records.py"))]):
+    for file in sorted([*_ROOM.rglob("*.py"), *(_ROOM.parent / name for name in ("model.py", "records.py"))]):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return {name: version(package) for name, package in PACKAGES.items()} | {CODE: digest.hexdigest()[:12]}
 

@@ -10,7 +10,7 @@ from locust.stats import RequestStats, StatsEntry
 
 from bench.histogram import Histogram, midpoint_ns
 from bench.load.answers import printable
-from bench.load.templates import Request, Template
+from bench.load.requests import Request, Template
 from bench.records import Sample
 
 _EXAMPLES = 5

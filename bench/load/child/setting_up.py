@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from random import Random
 from time import perf_counter_ns
 
-from bench.load.connections import Connection, Exhausted
-from bench.load.loop import TURN_NS, Traffic
+from bench.load.child.connections import Connection, Exhausted
+from bench.load.child.loop import TURN_NS, Traffic
+from bench.load.child.recorder import Books, Ledger
+from bench.load.child.targets import Target
 from bench.load.polling import IN, RDHUP
-from bench.load.recorder import Books, Ledger
-from bench.load.targets import Target
-from bench.load.templates import Mix, Saved
+from bench.load.requests import Mix, Saved
 
 LIMIT_S = 30.0  # for all connections together
 SHARED = 32  # connections of an open loop that fetch for all, where what they fetch can be shared

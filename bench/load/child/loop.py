@@ -9,12 +9,12 @@ from time import perf_counter_ns
 
 from gevent import idle
 
-from bench.load.connections import Connection, kind_of
+from bench.load.child.connections import Connection, kind_of
+from bench.load.child.recorder import Books, Ledger
+from bench.load.child.targets import Target
 from bench.load.polling import IN, OUT, RDHUP, new_poller
-from bench.load.recorder import Books, Ledger
+from bench.load.requests import Request
 from bench.load.responses import Incoming, Malformed, read_whole
-from bench.load.targets import Target
-from bench.load.templates import Request
 
 TURN_NS = 20_000_000  # how long Locust's own greenlets wait at most
 

@@ -1,6 +1,6 @@
 """A process that asks as one of several: Locust's worker around our loop.
 
-`python -m bench.load.worker --master HOST:PORT [--cores 0,1]` is what `bench load-worker` becomes. It ends
+`python -m bench.load.child.worker --master HOST:PORT [--cores 0,1]` is what `bench load-worker` becomes. It ends
 with the master, or when its master sends it home. Messages, in Locust's own between master and worker:
 
     {"is": "hello", "versions", "host", "pid"}
@@ -30,10 +30,18 @@ from locust.env import Environment
 
 from bench.addresses import address_of, spoken
 from bench.errors import BenchError, CannotMeasure, UsageError
-from bench.load.arrivals import Share
-from bench.load.generator import ConnectionUser, Generator, Message, settle, telling, understood, window_of
-from bench.load.roster import CHANNEL
-from bench.load.versions import versions
+from bench.load.child.arrivals import Share
+from bench.load.child.generator import (
+    ConnectionUser,
+    Generator,
+    Message,
+    settle,
+    telling,
+    understood,
+    window_of,
+)
+from bench.load.child.roster import CHANNEL
+from bench.load.child.versions import versions
 
 PATIENCE_S = 60.0  # for a master that is still to be started
 GREETING_S = 10.0

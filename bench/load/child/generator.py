@@ -1,6 +1,6 @@
 """What one process that asks has prepared, inside Locust: alone, or as one of several.
 
-Messages are dicts, JSON lines between `bench.load.driver` and `bench.load.child`, Locust's own messages
+Messages are dicts, JSON lines between `bench.load.driver` and `bench.load.child.process`, Locust's own messages
 between its master and its workers. What the user should know comes back as {"is": "error", "what"}.
 """
 
@@ -19,11 +19,11 @@ from pydantic import TypeAdapter
 
 from bench.addresses import spoken
 from bench.errors import BenchError, CannotMeasure, UsageError
-from bench.load.arrivals import Share
+from bench.load.child.arrivals import Share
+from bench.load.child.engine import Loop, loop_of
+from bench.load.child.targets import Target
 from bench.load.descriptors import raise_open_files
-from bench.load.engine import Loop, loop_of
-from bench.load.targets import Target
-from bench.load.templates import Mix
+from bench.load.requests import Mix
 from bench.model import Scenario, Slice
 
 Message = dict[str, Any]

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.load.answers import MISSING, at_path, check, place_of
-from bench.load.canned import Answer, responder
+from bench.load.null.canned import Answer, responder
+from bench.load.requests import RESERVED, Mix, Saved, Values, as_text, filled, text_of
 from bench.load.responses import LARGEST_BYTES, Heads, read_response
-from bench.load.templates import RESERVED, Mix, Saved, Values, as_text, filled, text_of
 from bench.model import Exchange, Scenario
 from bench.project.scenarios import PLACEHOLDER
 

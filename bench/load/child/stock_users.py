@@ -1,6 +1,6 @@
 """Locust's own clients, asked the same as our loop, to show what either can do.
 
-`python -m bench.load.rivals fast|http HOST PORT SCENARIO`, with the scenario as JSON. Each line on standard
+`python -m bench.load.child.stock_users fast|http HOST PORT SCENARIO`, with the scenario as JSON. Each line on standard
 input is a number of seconds; the answer is a line of JSON, `{"requests", "failures", "elapsed_s", "cpu_s"}`,
 counted once all users have begun. They send what our loop would send, without a pause, and verify nothing. It
 ends with standard input.
@@ -24,8 +24,8 @@ from locust.runners import LocalRunner
 from pydantic import TypeAdapter
 
 from bench.load.answers import check
+from bench.load.requests import Mix, Request, Saved
 from bench.load.responses import Head
-from bench.load.templates import Mix, Request, Saved
 from bench.model import Scenario
 
 STOCK: Mapping[str, Any] = {"fast": FastHttpUser, "http": HttpUser}
@@ -94,7 +94,7 @@ def asked(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:
 
 def main() -> None:
     """Ask whenever told to."""
-    parser = argparse.ArgumentParser(prog="bench.load.rivals", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bench.load.child.stock_users", description=__doc__)
     parser.add_argument("kind", choices=STOCK)
     parser.add_argument("host")
     parser.add_argument("port", type=int)

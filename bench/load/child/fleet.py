@@ -21,10 +21,10 @@ from pydantic import TypeAdapter
 
 from bench.addresses import spoken
 from bench.errors import CannotMeasure
-from bench.load.bookkeeping import merged
-from bench.load.generator import ConnectionUser, Message, window_of
-from bench.load.roster import Roster
-from bench.load.setting_up import LIMIT_S
+from bench.load.child.generator import ConnectionUser, Message, window_of
+from bench.load.child.roster import Roster
+from bench.load.child.setting_up import LIMIT_S
+from bench.load.sums import merged
 from bench.model import Scenario, Slice
 from bench.records import Sample
 
@@ -132,7 +132,7 @@ class Fleet:
             data |= {"stats": [], "errors": {}, "stats_total": nothing}
 
     def _start(self, port: int, cores: Sequence[int]) -> None:
-        command = [sys.executable, "-P", "-m", "bench.load.worker", "--master", f"{LOOPBACK}:{port}"]
+        command = [sys.executable, "-P", "-m", "bench.load.child.worker", "--master", f"{LOOPBACK}:{port}"]
         command += ["--cores", ",".join(map(str, cores))] if cores else []
         # A session of its own: Ctrl-C is for the parent to handle. It ends when this process does.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)

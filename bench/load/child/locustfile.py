@@ -1,6 +1,6 @@
 """The project's scenarios as Locust's own users: for its web interface, `bench serve CONTENDER --locust`.
 
-By hand, in a project: `locust -f …/bench/load/locustfile.py --host http://127.0.0.1:8000 --class-picker`.
+By hand, in a project: `locust -f …/bench/load/child/locustfile.py --host http://127.0.0.1:8000 --class-picker`.
 Each response is verified as in a run, but it is Locust's client that asks: to look at, not to compare.
 BENCH_PROJECT is where the project is, BENCH_SCENARIOS what of it is asked (names with commas; all if unset).
 """
@@ -14,8 +14,8 @@ from typing import Any
 from locust import FastHttpUser, task
 
 from bench.load.answers import check
+from bench.load.requests import Mix, Request, Saved
 from bench.load.responses import Head
-from bench.load.templates import Mix, Request, Saved
 from bench.model import Scenario
 from bench.project.contenders import find_project
 from bench.project.scenarios import declared

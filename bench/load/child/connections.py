@@ -10,8 +10,8 @@ from time import perf_counter_ns
 
 from gevent.monkey import get_original
 
+from bench.load.requests import Request, Saved
 from bench.load.responses import Incoming
-from bench.load.templates import Request, Saved
 
 READ_BYTES = 65_536
 _MOST_READS = 16

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from bench.load.answers import WHOLE_BYTES, KnownBodies, Mismatch, check
-from bench.load.connections import Connection
+from bench.load.child.connections import Connection
+from bench.load.requests import Request, Saved
 from bench.load.responses import Head, Heads
-from bench.load.templates import Request, Saved
 
 
 @dataclass(slots=True, kw_only=True)

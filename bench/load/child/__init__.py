@@ -1,0 +1,1 @@
+"""The processes that request: all that imports Locust and gevent."""

@@ -1,0 +1,1 @@
+"""The null server: right answers for hardly any CPU."""
