@@ -14,7 +14,7 @@ from bench.observe.host import cores
 from bench.observe.observer import ProcessObserver
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import available_cores, placed
-from bench.runtime.postgresql import PostgreSQL, postgresql
+from bench.runtime.services.postgresql import PostgreSQL, postgresql
 
 
 def instruments(root: Path) -> Instruments:

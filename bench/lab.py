@@ -11,10 +11,11 @@ from bench.load.null.server import null_server
 from bench.observe import limits
 from bench.observe.observer import ProcessObserver
 from bench.progress import Progress
-from bench.runtime import Runtime, compose, engine
-from bench.runtime.commands import Host, ThisMachine
+from bench.runtime import Runtime, compose
 from bench.runtime.compose import ComposeRuntime
-from bench.runtime.engine import NoEngine
+from bench.runtime.docker import engine
+from bench.runtime.docker.commands import Host, ThisMachine
+from bench.runtime.docker.engine import NoEngine
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.placement import Placement, available_cores, placed
 from bench.runtime.process import ProcessRuntime

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench.runtime.turns import turn
+from bench.runtime.machine_lock import turn
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 ANY_TIME = "always"  # --wait without a duration

@@ -10,8 +10,8 @@ from bench.observe import limits
 from bench.observe.containers import Engine, engine
 from bench.observe.disk import Disk, disk
 from bench.observe.ports import Ports, ports
-from bench.runtime.cache_programs import INSTEAD, missing
-from bench.runtime.caches import KINDS
+from bench.runtime.services.cache_programs import INSTEAD, missing
+from bench.runtime.services.caches import KINDS
 
 FILES = 1_024  # 256 connections, plan latency's most, to each of three contenders at once, and some more
 SERVERS = 16  # listening at once: twice as many as plan quick starts

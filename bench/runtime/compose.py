@@ -15,22 +15,23 @@ from typing import Self
 
 from bench.errors import UsageError
 from bench.model import Contender
-from bench.runtime import containers, images, leftovers, servers
-from bench.runtime.cache_images import cache_containers
-from bench.runtime.caches import Cache, Wanted
+from bench.runtime import leftovers, servers
 from bench.runtime.children import interrupts_held
-from bench.runtime.containers import Containers, as_this_user, on_cores
-from bench.runtime.copies import Copies
-from bench.runtime.engine import INSTEAD, Engine
-from bench.runtime.images import Image
+from bench.runtime.docker import containers, images
+from bench.runtime.docker.containers import Containers, as_this_user, on_cores
+from bench.runtime.docker.engine import INSTEAD, Engine
+from bench.runtime.docker.images import Image
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
-from bench.runtime.postgres_image import contained_postgresql
-from bench.runtime.postgresql import PostgreSQL
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services import OwnServices, Services, known_services
+from bench.runtime.services.cache_images import cache_containers
+from bench.runtime.services.caches import Cache, Wanted
+from bench.runtime.services.copies import Copies
+from bench.runtime.services.own import OwnServices, Services, known_services
+from bench.runtime.services.postgres_image import contained_postgresql
+from bench.runtime.services.postgresql import PostgreSQL
 
 FILE = "docker-compose.yml"
 UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"

@@ -18,7 +18,7 @@ import uv
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
-from bench.runtime.locks import Lock, advice, read_lock
+from bench.runtime.requirements import Lock, advice, read_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

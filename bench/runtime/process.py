@@ -13,18 +13,18 @@ from typing import Self
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime import environments, leftovers, servers
-from bench.runtime.cache_programs import cache_processes, lack
 from bench.runtime.children import Children, interrupts_held
-from bench.runtime.copies import Copies
 from bench.runtime.files import OwnFiles
 from bench.runtime.folders import Folders, OwnFolder
 from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
-from bench.runtime.postgresql import postgresql
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services import OwnServices, Services, known_services
+from bench.runtime.services.cache_programs import cache_processes, lack
+from bench.runtime.services.copies import Copies
+from bench.runtime.services.own import OwnServices, Services, known_services
+from bench.runtime.services.postgresql import postgresql
 from bench.runtime.statements import DriverStatements, driver_statements
 
 # Servers are asked to stop, then killed: what they do for longer (Python takes 0.5 s of CPU to take itself

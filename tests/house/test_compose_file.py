@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.runtime import images
-from bench.runtime.cache_images import SERVICES as CACHES
-from bench.runtime.caches import KINDS
+from bench.runtime.docker import images
+from bench.runtime.services.cache_images import SERVICES as CACHES
+from bench.runtime.services.caches import KINDS
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]

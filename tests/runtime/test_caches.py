@@ -12,14 +12,14 @@ import pytest
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
-from bench.runtime import engine
-from bench.runtime.cache_programs import cache_processes
-from bench.runtime.caches import MEMCACHED, VALKEY, Wanted
 from bench.runtime.compose import ComposeRuntime
+from bench.runtime.docker import engine
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import available_cores, placed
 from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
+from bench.runtime.services.cache_programs import cache_processes
+from bench.runtime.services.caches import MEMCACHED, VALKEY, Wanted
 from tests.runtime.test_process import SERVER, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine
 from tests.support.fake_memcached import PYTHON, path_with_memcached

@@ -7,9 +7,9 @@ import pytest
 
 from bench import lab
 from bench.errors import CannotMeasure
-from bench.runtime import engine
-from bench.runtime.commands import NOT_FOUND, Answer, ThisMachine
-from bench.runtime.memory_kills import memory_kills
+from bench.runtime.docker import engine
+from bench.runtime.docker.commands import NOT_FOUND, Answer, ThisMachine
+from bench.runtime.docker.memory_kills import memory_kills
 from tests.runtime.test_process import eventually, gone
 from tests.support.fake_engine import INFO, FakeEngine
 

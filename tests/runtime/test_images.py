@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.runtime.images import tag_of
+from bench.runtime.docker.images import tag_of
 from tests.runtime.test_environments import contender
 
 OURS = """

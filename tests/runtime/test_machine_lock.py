@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.runtime.turns import turn
+from bench.runtime.machine_lock import turn
 
 
 def test_only_one_measures_at_a_time_and_the_next_may_when_it_has_ended(tmp_path):
@@ -18,7 +18,7 @@ def test_only_one_measures_at_a_time_and_the_next_may_when_it_has_ended(tmp_path
 
 def test_a_killed_process_lets_its_turn_go(tmp_path):
     program = (
-        "import sys, pathlib; from bench.runtime.turns import turn\n"
+        "import sys, pathlib; from bench.runtime.machine_lock import turn\n"
         "with turn(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]

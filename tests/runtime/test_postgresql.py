@@ -10,8 +10,8 @@ from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
-from bench.runtime.postgresql import SETTINGS, postgresql
 from bench.runtime.process import ProcessRuntime
+from bench.runtime.services.postgresql import SETTINGS, postgresql
 
 SCHEMA = """
 CREATE TABLE users (

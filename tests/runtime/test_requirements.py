@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.runtime.locks import advice, read_lock
+from bench.runtime.requirements import advice, read_lock
 from tests.runtime.test_environments import contender
 
 PINNED = "tiny==1.5 --hash=sha256:00\n"

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench.runtime.containers import Containers, on_cores
-from bench.runtime.databases import MAINTENANCE, USER, Databases
+from bench.runtime.docker.containers import Containers, on_cores
 from bench.runtime.ports import free_ports
-from bench.runtime.postgresql import SETTINGS, PostgreSQL, wait_for
+from bench.runtime.services.databases import MAINTENANCE, USER, Databases
+from bench.runtime.services.postgresql import SETTINGS, PostgreSQL, wait_for
 
 SERVICE = "database"  # of docker-compose.yml
 # The image fills its cluster through a socket, by a server that has these settings, too.

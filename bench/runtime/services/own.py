@@ -9,10 +9,10 @@ from typing import Self
 
 from bench.errors import UsageError
 from bench.model import Contender
-from bench.runtime.caches import KINDS, Cache, Kind, Starts, Wanted
-from bench.runtime.copies import POSTGRES, Copies
-from bench.runtime.databases import Database
 from bench.runtime.ports import free_ports
+from bench.runtime.services.caches import KINDS, Cache, Kind, Starts, Wanted
+from bench.runtime.services.copies import POSTGRES, Copies
+from bench.runtime.services.databases import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

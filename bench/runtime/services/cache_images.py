@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.runtime.caches import KINDS, Cache, Wanted
-from bench.runtime.containers import Containers, as_this_user, on_cores
+from bench.runtime.docker.containers import Containers, as_this_user, on_cores
+from bench.runtime.services.caches import KINDS, Cache, Wanted
 
 SERVICES = {name: f"cache-{name}" for name in KINDS}  # of docker-compose.yml
 

@@ -13,9 +13,9 @@ from bench.errors import CannotMeasure, UsageError
 from bench.files import text_of
 from bench.model import Contender
 from bench.project.ignored import is_left_behind
-from bench.runtime.containers import described
-from bench.runtime.engine import Engine, reason
-from bench.runtime.locks import read_lock
+from bench.runtime.docker.containers import described
+from bench.runtime.docker.engine import Engine, reason
+from bench.runtime.requirements import read_lock
 
 SERVICE = "contender"  # of docker-compose.yml: how images of apps are built, and what their containers may do
 REPOSITORY = "webframework-bench"

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from bench.errors import CannotMeasure
-from bench.runtime.patience import patience
+from bench.runtime.services.patience import patience
 
 USER = "bench"
 PATIENCE_S = 60.0  # filling a template takes about a second, everything else less

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import CannotMeasure
-from bench.runtime.commands import NOT_FOUND, Answer, Host
+from bench.runtime.docker.commands import NOT_FOUND, Answer, Host
 
 ANSWER_TIMEOUT_S = 20.0  # for an engine to say who it is
 LOCAL = ("unix://", "fd://")

@@ -16,9 +16,9 @@ import psutil
 from bench.errors import CannotMeasure
 from bench.runtime import leftovers
 from bench.runtime.children import descendants, interrupts_held, runs
-from bench.runtime.engine import INSTEAD, Engine, reason
+from bench.runtime.docker.engine import INSTEAD, Engine, reason
+from bench.runtime.docker.memory_kills import memory_kills
 from bench.runtime.logs import tail_of, telling_line
-from bench.runtime.memory_kills import memory_kills
 
 LABEL = "webframework-bench.harness"  # on everything we start: who started it
 SIGNALLED = 128  # an init, like a shell, adds the signal's number to it

