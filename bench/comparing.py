@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from bench.analysis import Analysis, Change, Comparison, Row, analyse, change_of, judged_together, log_ratios
 from bench.errors import CannotMeasure, UsageError
-from bench.likeness import differences, facts_of
 from bench.model import SAME_AGAIN, Cell
+from bench.observe.comparable import differences, facts_of
 from bench.records import Run
 
 PLANNED = ("sweeps", "lead_in_s", "window_s", "warm_up_s", "load_workers", "margins")  # same, or said

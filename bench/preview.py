@@ -8,8 +8,8 @@ from pathlib import Path
 from bench import schedule, store, windows
 from bench.analysis import half_width
 from bench.errors import UsageError
-from bench.likeness import differences, facts_of
 from bench.model import Plan
+from bench.observe.comparable import differences, facts_of
 from bench.project.heats import Group, groups
 from bench.project.loads import spoken
 from bench.records import Run

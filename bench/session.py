@@ -10,10 +10,10 @@ from bench import experiment, headroom, lab, progress, store
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.headroom import Client, Room
-from bench.likeness import differences, facts_of
 from bench.load.driver import Workers
 from bench.model import Contender, Plan, Scenario
 from bench.observe import hyperthreads, limits
+from bench.observe.comparable import differences, facts_of
 from bench.observe.fingerprint import fingerprint
 from bench.progress import Progress
 from bench.project import contenders, narrowing, plans, scenarios

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.likeness import Difference, differences, facts_of
+from bench.observe.comparable import Difference, differences, facts_of
 from tests.support.synthetic import synthetic_run
 
 HASH = "adb44fa7ab53"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bench.likeness import differences
+from bench.observe.comparable import differences
 from bench.observe.content import content
 from bench.observe.fingerprint import cpu_model, fingerprint, machine_class
 from tests.support.projects import make_project
