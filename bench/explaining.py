@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from bench.analysis import TimeChange
-from bench.analysis.layers import Explained, spent
 from bench.instruments import Lab
-from bench.observe.profiler import Profiler
-from bench.profiling import Asked, Confine, in_turns, to_one_core
+from bench.profile.profiler import Profiler
+from bench.profile.split import Explained, spent
+from bench.profile.take import Asked, Confine, in_turns, to_one_core
 from bench.records import Run
 from bench.revised import Conclusion, place, worse_by
 

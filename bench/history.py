@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench import profiles
 from bench.analysis import Point, Track, Trend
 from bench.errors import UsageError
 from bench.files import write_atomically
+from bench.profile import record
 
 # Format history
 # 1  first
@@ -106,7 +106,7 @@ def _entries(place: Path) -> Iterator[dict[str, Any]]:
         files = [place] if place.suffix == ".json" else []
     elif (place / SUMMARY).is_file():
         files = [place / SUMMARY]
-    elif (place / profiles.FILE).is_file():
+    elif (place / record.FILE).is_file():
         files = []  # a profile lies among runs, and times nothing
     else:
         files = [*place.glob(f"*/{SUMMARY}")] or [*place.rglob("*.json")]

@@ -9,7 +9,6 @@ import click
 
 from bench import diffing, lab, progress, session
 from bench.analysis import Analysis, analyse
-from bench.analysis.layers import Explained
 from bench.cli.measuring import say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
 from bench.errors import BenchError, Broken, CannotMeasure
@@ -17,7 +16,8 @@ from bench.explaining import explain, regressions
 from bench.files import to_json
 from bench.load.driver import Workers
 from bench.model import Plan
-from bench.observe.pyspy import PySpy
+from bench.profile.pyspy import PySpy
+from bench.profile.split import Explained
 from bench.project import contenders
 from bench.project.waivers import Waiver, read_waivers
 from bench.records import Event

@@ -8,22 +8,23 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import lab, profiles, profiling, progress
+from bench import lab, progress
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.cli.waiting import machines_turn, wait_option
 from bench.errors import UsageError
 from bench.files import near_miss, to_json
 from bench.load.driver import Workers
 from bench.model import Contender, Load, Scenario
-from bench.observe.cprofiler import CProfile
 from bench.observe.fingerprint import fingerprint
-from bench.observe.profiler import Profiler
-from bench.observe.pyspy import PySpy
-from bench.profiles import Profiling
+from bench.profile import record, take
+from bench.profile.cprofile import CProfile
+from bench.profile.plain import document
+from bench.profile.profiler import Profiler
+from bench.profile.pyspy import PySpy
+from bench.profile.record import Profiling
+from bench.profile.tables import print_profiling
 from bench.project import contenders, scenarios
 from bench.project.contenders import Declared
-from bench.report.profile_json import document
-from bench.report.profile_tables import print_profiling
 from bench.runtime.process import ProcessRuntime
 from bench.store import folder_name, make_folder
 
@@ -60,7 +61,7 @@ def profile(
     """
     root = contenders.find_project(Path.cwd())
     chosen, asked = split(words, contenders.declared(root), scenarios.declared(root))
-    wanted = profiling.Asked(
+    wanted = take.Asked(
         contenders=chosen,
         scenarios=asked,
         load=Load(kind="closed", connections=connections),
@@ -105,9 +106,9 @@ def _profiler(how: str, rate: int, root: Path, runtime: str) -> Profiler:
     return PySpy(rate_hz=rate)
 
 
-def _begun(root: Path, wanted: profiling.Asked, profiler: Profiler, runtime: str) -> Profiling:
+def _begun(root: Path, wanted: take.Asked, profiler: Profiler, runtime: str) -> Profiling:
     return Profiling(
-        schema=profiles.SCHEMA,
+        schema=record.SCHEMA,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         profiler=profiler.name,
         version=profiler.version,
@@ -125,7 +126,7 @@ def _name(begun: Profiling) -> str:
 
 
 def _carried_out(
-    root: Path, folder: Path, begun: Profiling, wanted: profiling.Asked, profiler: Profiler
+    root: Path, folder: Path, begun: Profiling, wanted: take.Asked, profiler: Profiler
 ) -> Profiling:
     """Profile, keeping each profile as it comes; the report is drawn of what there is however that ends."""
     done = begun
@@ -134,14 +135,14 @@ def _carried_out(
             progress.shown() as shown,
             lab.opened(root, folder / "logs", shown, workers=Workers(), runtime=begun.runtime) as opened,
         ):
-            for one in profiling.profile(wanted, opened, profiler):
+            for one in take.profile(wanted, opened, profiler):
                 facts = {**done.fingerprint, **opened.runtime.facts()}
                 done = replace(done, profiles=(*done.profiles, one), fingerprint=facts)
-                profiles.save(done, folder)
+                record.save(done, folder)
     finally:
         if done.profiles:
             # Here because Matplotlib takes a second that no other command should wait for.
-            from bench.report.profile_page import write_profile_report
+            from bench.profile.page import write_profile_report
 
             click.echo(f"report: {write_profile_report(done, folder)}", err=True)
     return done

@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import profiles, store
+from bench import store
 from bench.analysis import analyse
 from bench.files import to_json
+from bench.profile import record
+from bench.profile.tables import print_profiling
 from bench.project import contenders, plans, scenarios
 from bench.report.formats import FORMATS, export
 from bench.report.page import write_report
-from bench.report.profile_tables import print_profiling
 from bench.report.quoted import BEGIN, END, quote
 from bench.report.tables import print_run
 
@@ -25,8 +26,8 @@ QUOTING = f"also quote its tables in this Markdown file, between {BEGIN} and {EN
 @click.option("--export", "formats", type=click.Choice([*FORMATS]), multiple=True, help="for another tool")
 def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, ...]) -> None:
     """Draw the report of the run (or of the profile) in folder RUN again."""
-    if (folder / profiles.FILE).is_file():
-        print_profiling(profiles.load(folder), Console())
+    if (folder / record.FILE).is_file():
+        print_profiling(record.load(folder), Console())
         click.echo(f"report: {_profile_page(folder)}", err=True)
         return
     kept = store.load(folder)
@@ -44,9 +45,9 @@ def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, 
 
 def _profile_page(folder: Path) -> Path:
     # Here because Matplotlib takes a second that no other command should wait for.
-    from bench.report.profile_page import write_profile_report
+    from bench.profile.page import write_profile_report
 
-    return write_profile_report(profiles.load(folder), folder)
+    return write_profile_report(record.load(folder), folder)
 
 
 @click.command("list")

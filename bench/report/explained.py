@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bench.analysis.layers import Explained
-from bench.layers import LAYERS
+from bench.profile.layers import LAYERS
+from bench.profile.split import Explained
 from bench.report.plain import rounded
 from bench.report.wording import figure
 

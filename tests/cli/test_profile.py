@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import commands
-from bench.profiles import save
+from bench.profile.record import save
 from tests.profile.test_page import profiled
 from tests.support.projects import make_project
 from tests.support.quiet import undisturbed

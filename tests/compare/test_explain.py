@@ -3,7 +3,7 @@
 import json
 
 from bench.explaining import explain, regressions
-from bench.profiling import TURNS
+from bench.profile.take import TURNS
 from bench.report.verdict import document, text
 from tests.compare.test_verdict import BASE, HEAD, analyse, conclude, measured, waiver
 from tests.profile.test_layers import explained

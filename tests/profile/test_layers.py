@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.layers import Explained, layer_of, moved, owner, spent
-from bench.layers import LAYERS
-from bench.profiles import Profile, Sampled, Window
+from bench.profile.layers import LAYERS
+from bench.profile.record import Profile, Sampled, Window
+from bench.profile.split import Explained, layer_of, moved, owner, spent
 from bench.report.explained import plain, where
 
 FILES = {

@@ -11,14 +11,14 @@ from rich.console import Console
 
 from bench.errors import UsageError
 from bench.history import trends
-from bench.layers import declared
 from bench.model import Load
-from bench.profiles import SCHEMA, Profiling, load, save
-from bench.report.flames import flame_graph
-from bench.report.profile_json import document
-from bench.report.profile_page import write_profile_report
-from bench.report.profile_tables import print_profiling
-from bench.report.speedscope import speedscope
+from bench.profile.flames import flame_graph
+from bench.profile.layers import declared
+from bench.profile.page import write_profile_report
+from bench.profile.plain import document
+from bench.profile.record import SCHEMA, Profiling, load, save
+from bench.profile.speedscope import speedscope
+from bench.profile.tables import print_profiling
 from tests.profile.test_layers import DUMPS, ENCODE, FRAMEWORK, SERVER, VIEW, profile, window
 from tests.support.pages import read
 from tests.support.synthetic import FINGERPRINT, contender

@@ -10,11 +10,11 @@ import pytest
 from bench.errors import CannotMeasure
 from bench.instruments import Lab
 from bench.model import Exchange, Load, Scenario
-from bench.observe.cprofiler import CProfile
-from bench.observe.frames import portable
-from bench.observe.pyspy import PySpy
-from bench.profiles import Sampled, Window, all_samples, one_window
-from bench.profiling import TURNS, Asked, in_turns, profile
+from bench.profile.cprofile import CProfile
+from bench.profile.frames import portable
+from bench.profile.pyspy import PySpy
+from bench.profile.record import Sampled, Window, all_samples, one_window
+from bench.profile.take import TURNS, Asked, in_turns, profile
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.support.synthetic import contender, scenario
 

@@ -19,13 +19,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from bench import profiles
 from bench.errors import CannotMeasure
 from bench.model import Contender
-from bench.observe.frames import folder_of, portable_frame
-from bench.observe.profiler import Pids
 from bench.observe.usage import cpu_readings, cpu_seconds
-from bench.profiles import Sampled
+from bench.profile import record
+from bench.profile.frames import folder_of, portable_frame
+from bench.profile.profiler import Pids
+from bench.profile.record import Sampled
 
 STOP_S = 20.0
 FOLLOWS = "CPython 3.3 to 3.15"  # py-spy 0.4.3
@@ -35,7 +35,7 @@ LEVEL = 1  # of real-time priority: the lowest is above all that has none
 class PySpy:
     """A Profiler from outside: the contender is served as it is."""
 
-    name: profiles.Profiler = "py-spy"
+    name: record.Profiler = "py-spy"
     version = version("py-spy")
 
     def __init__(self, *, rate_hz: int = 100, program: Path | None = None) -> None:

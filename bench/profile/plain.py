@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bench.analysis.layers import spent
-from bench.profiles import Profile, Profiling
+from bench.profile.record import Profile, Profiling
+from bench.profile.split import spent
 from bench.report.plain import rounded
 
 MOST = 20  # functions of a profile

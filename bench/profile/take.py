@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench import layers
 from bench.errors import CannotMeasure
 from bench.instruments import Lab
 from bench.model import Cell, Contender, Load, Scenario, Slice
-from bench.observe.profiler import Profiler
-from bench.profiles import Profile, Sampled, Window, all_samples, one_window
+from bench.profile import layers
+from bench.profile.profiler import Profiler
+from bench.profile.record import Profile, Sampled, Window, all_samples, one_window
 from bench.runtime import Server
 from bench.runtime.placement import pinned
 from bench.slices import ask

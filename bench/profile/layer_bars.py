@@ -8,11 +8,11 @@ from io import StringIO
 
 import matplotlib as mpl
 
-from bench.layers import LAYERS
-from bench.report.hues import LAYER_LOOKS
+from bench.profile.hues import LAYER_LOOKS
+from bench.profile.layers import LAYERS
+from bench.profile.words import Shown, used
 from bench.report.inline import Drawing, inlined
 from bench.report.looks import FAINT, GRID, INK, PAPER
-from bench.report.profile_words import Shown, used
 from bench.report.sheets import FILE, SCREEN, Sheet, headed
 from bench.report.wording import figure
 

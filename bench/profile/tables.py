@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from bench.layers import LAYERS
-from bench.profiles import Profiling
-from bench.report.profile_words import Shown, caveats, cell, lost, method, sentence, shown, used
+from bench.profile.layers import LAYERS
+from bench.profile.record import Profiling
+from bench.profile.words import Shown, caveats, cell, lost, method, sentence, shown, used
 from bench.report.terminal import WARNING, say, table_of
 from bench.report.wording import figure
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.layers import Spent, spent
-from bench.layers import LAYERS
-from bench.profiles import Profile, Profiling
+from bench.profile.layers import LAYERS
+from bench.profile.record import Profile, Profiling
+from bench.profile.split import Spent, spent
 from bench.report.wording import NOTHING, figure, percent
 
 FEW, MANY = 0.7, 1.1  # samples over CPU seconds: a system call is in none, who waits for a core in too many

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bench.analysis.layers import file_of
-from bench.profiles import Profile
+from bench.profile.record import Profile
+from bench.profile.split import file_of
 
 
 def speedscope(profile: Profile) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.files import near_miss, read_toml
-from bench.profiles import Files
+from bench.profile.record import Files
 
 FILE = "layers.toml"
 REST = "rest"

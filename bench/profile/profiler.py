@@ -4,9 +4,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from bench import profiles
 from bench.model import Contender
-from bench.profiles import Sampled
+from bench.profile import record
+from bench.profile.record import Sampled
 
 Pids = Callable[[], tuple[int, ...]]
 
@@ -21,7 +21,7 @@ class Attached(Protocol):
 class Profiler(Protocol):
     """Watches a server's stacks."""
 
-    name: profiles.Profiler
+    name: record.Profiler
     version: str
 
     def dressed(self, contender: Contender) -> Contender:

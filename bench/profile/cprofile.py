@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench import profiles
 from bench.errors import CannotMeasure
 from bench.model import Contender
-from bench.observe.frames import folder_of, portable_frame
-from bench.observe.profiler import Pids
-from bench.profiles import Sampled
+from bench.profile import record
+from bench.profile.frames import folder_of, portable_frame
+from bench.profile.profiler import Pids
+from bench.profile.record import Sampled
 
 INSERTED = Path(__file__).with_name("cprofiled")
 ONE_THREAD = (3, 12)  # since when a process has one profiler
@@ -25,7 +25,7 @@ MICROSECOND = 1e-6
 class CProfile:
     """A Profiler from inside: the contender is served a second time, with cProfile in it."""
 
-    name: profiles.Profiler = "cprofile"
+    name: record.Profiler = "cprofile"
     version = ".".join(map(str, sys.version_info[:3]))  # it is a part of Python
 
     def __init__(self, folder: Path) -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.files import to_json, write_atomically
-from bench.layers import LAYERS
-from bench.profiles import Profiling
-from bench.report import layer_bars, profile_words
+from bench.profile import layer_bars, words
+from bench.profile.flames import flame_graph
+from bench.profile.hues import LAYER_LOOKS
+from bench.profile.layers import LAYERS
+from bench.profile.record import Profiling
+from bench.profile.speedscope import speedscope
+from bench.profile.words import Shown, shown
 from bench.report.facts import facts
-from bench.report.flames import flame_graph
-from bench.report.hues import LAYER_LOOKS
 from bench.report.inline import css
 from bench.report.markdown import environment
-from bench.report.profile_words import Shown, shown
-from bench.report.speedscope import speedscope
 from bench.report.webpage import FILTERS
 from bench.report.wording import figure
 
@@ -40,10 +40,8 @@ def write_profile_report(profiling: Profiling, folder: Path) -> Path:
         "layers": LAYERS,
         "files": files,
         "charts": charts,
-        "words": profile_words,
-        "caveats": [
-            line for many in scenarios.values() for one in many for line in profile_words.caveats(one)
-        ],
+        "words": words,
+        "caveats": [line for many in scenarios.values() for one in many for line in words.caveats(one)],
         "fingerprint": facts(profiling.fingerprint),
         "figure": figure,
     }

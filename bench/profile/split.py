@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.layers import LAYERS, REST
-from bench.profiles import Files, Profile
+from bench.profile.layers import LAYERS, REST
+from bench.profile.record import Files, Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
