@@ -6,11 +6,11 @@ from typing import Literal
 
 from bench.errors import UsageError
 from bench.files import near_miss
-from bench.mixes import Common, common
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
 from bench.project import contenders, plans, scenarios
 from bench.project.contenders import Declared
 from bench.project.sources import SCENARIOS, listed
+from bench.run.mixes import Common, common
 from bench.sides import Sides
 
 NAME = "ci"  # the plan whose contenders, scenarios and windows it takes, where the project has it

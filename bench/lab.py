@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.instruments import Lab
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null.server import null_server
 from bench.observe import limits
 from bench.observe.observer import ProcessObserver
-from bench.progress import Progress
+from bench.run.instruments import Lab
+from bench.run.progress import Progress
 from bench.runtime import Runtime, compose
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import engine

@@ -17,7 +17,7 @@ from bench.analysis import (
     unfit,
     without_revision,
 )
-from bench.faults import Fault, of_checks, of_load, of_tries
+from bench.analysis.faults import Fault, of_checks, of_load, of_tries
 from bench.model import SAME_AGAIN
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import clinic, lab, progress, serving, session
+from bench import clinic, lab
 from bench.addresses import address_of
 from bench.cli.waiting import machines_turn, wait_option
 from bench.doctor import examine, noise
@@ -19,6 +19,7 @@ from bench.load.driver import become_worker
 from bench.model import Plan
 from bench.observe import limits
 from bench.project import contenders, scenarios
+from bench.run import lifecycle, progress, serving
 
 
 @click.command()
@@ -71,8 +72,8 @@ def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
 def _listened(root: Path, experiment: Plan, diagnosis: Diagnosis) -> Diagnosis:
     """Return *diagnosis* with what a contender against itself says; its run is kept below results/."""
     try:
-        journal = session.open_journal(session.begin(root, experiment), root / "results")
-        session.measure(root, journal)
+        journal = lifecycle.open_journal(lifecycle.begin(root, experiment), root / "results")
+        lifecycle.measure(root, journal)
         return replace(diagnosis, noise=noise.noise_of(journal.run))
     except CannotMeasure as error:
         unmeasured = check(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import diffing, lab, progress, session
+from bench import diffing, lab
 from bench.analysis import Analysis, analyse
 from bench.cli.measuring import say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
@@ -26,8 +26,9 @@ from bench.report.explained import Why
 from bench.report.page import write_report
 from bench.report.verdict import MARKDOWN, document, write_verdict
 from bench.revised import Conclusion, concluded, is_empty
+from bench.run import lifecycle, progress
+from bench.run.store import Journal
 from bench.sides import Sides, laid_out
-from bench.store import Journal
 
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130
@@ -94,8 +95,8 @@ def diff(
             return
         where, why = lab.chosen(runtime, root)
         say_runtime(where, why)
-        run = session.begin_with(root, made, where, diffing.served(sides, made), diffing.asked(sides, made))
-        journal = session.open_journal(run, root / "results", out)
+        run = lifecycle.begin_with(root, made, where, diffing.served(sides, made), diffing.asked(sides, made))
+        journal = lifecycle.open_journal(run, root / "results", out)
         unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
         judge = _Judge(
             journal=journal,
@@ -164,7 +165,7 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
     begun = replace(told, overall="INCONCLUSIVE", invalid=())
     write_verdict(analysis, begun, judge.journal.folder, judge.unsettled_code)
     try:
-        session.measure(root, judge.journal, plain=judge.plain)
+        lifecycle.measure(root, judge.journal, plain=judge.plain)
     except BenchError as error:
         judge.say(error.exit_code)
         raise

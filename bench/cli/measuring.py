@@ -6,22 +6,23 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import experiment, lab, progress, session, trying, verification
+from bench import lab
 from bench.analysis import Row, analyse, wrong_answers
+from bench.analysis.faults import sentence
 from bench.cli.waiting import machines_turn, wait_option
 from bench.errors import CannotMeasure, UsageError
-from bench.faults import sentence
 from bench.files import to_json
 from bench.load.once import requested
 from bench.model import Contender
-from bench.preview import preview
 from bench.project import contenders, narrowing, plans, scenarios
 from bench.project.loads import spoken
 from bench.records import Verification
 from bench.report.page import write_report
 from bench.report.tables import print_run
+from bench.run import experiment, lifecycle, progress, trying, verification
+from bench.run.preview import preview
+from bench.run.store import Journal
 from bench.runtime import Runtime, external
-from bench.store import Journal
 
 SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
@@ -58,40 +59,40 @@ def run(
 ) -> None:
     """Carry out a plan (quick by default): the table, and a folder with run.json and the report."""
     root = contenders.find_project(Path.cwd())
-    away = session.elsewhere(load_bind, load_expect, target)
+    away = lifecycle.elsewhere(load_bind, load_expect, target)
     if resume:
         if any((plan_name, only, asked, rounds, out, dry_run, target)):
             raise UsageError("--resume goes on with a run as it was begun: leave plan and options out")
         with machines_turn(wait):
-            _carry_out(root, session.take_up(root, resume), away)
+            _carry_out(root, lifecycle.take_up(root, resume), away)
         return
     if target and only:
         raise UsageError("--target takes the place of all contenders: leave --contender out")
     chosen = narrowing.narrowed(plans.read(root, plan_name or "quick"), only, asked, rounds)
     name, why = (external.ExternalRuntime.name, "") if target else lab.chosen(runtime, root)
-    begun = session.begin(root, chosen, away, name)
+    begun = lifecycle.begin(root, chosen, away, name)
     if dry_run:
         click.echo(preview(begun, root / "results"))
-        if refused := session.refusal(begun, away):
+        if refused := lifecycle.refusal(begun, away):
             click.echo(f"it cannot be measured here: {refused}")
         return
     with machines_turn(wait):
-        journal = session.open_journal(begun, root / "results", out)
+        journal = lifecycle.open_journal(begun, root / "results", out)
         if refused := begun.fingerprint["project"].get("refused"):
             click.echo(f"commit and age of locks are not known: {refused}", err=True)
         say_runtime(begun.runtime, why)
         _carry_out(root, journal, away)
 
 
-def _carry_out(root: Path, journal: Journal, away: session.Elsewhere) -> None:
+def _carry_out(root: Path, journal: Journal, away: lifecycle.Elsewhere) -> None:
     """Measure, and show what there is however that ends. Raises CannotMeasure where it is not to be used."""
     try:
-        session.measure(root, journal, away)
+        lifecycle.measure(root, journal, away)
     finally:
         if journal.run.records:
             print_run(journal.run, Console())
             _write_report(journal)
-        if journal.run.records and session.may_go_on(journal.run):
+        if journal.run.records and lifecycle.may_go_on(journal.run):
             click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
     analysis = analyse(journal.run)
     reasons = [f"no speed: {_told(row)}" for row in analysis.rows if row.withheld]

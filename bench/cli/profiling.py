@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import lab, progress
+from bench import lab
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.cli.waiting import machines_turn, wait_option
 from bench.errors import UsageError
@@ -25,8 +25,9 @@ from bench.profile.record import Profiling
 from bench.profile.tables import print_profiling
 from bench.project import contenders, scenarios
 from bench.project.contenders import Declared
+from bench.run import progress
+from bench.run.store import folder_name, make_folder
 from bench.runtime.process import ProcessRuntime
-from bench.store import folder_name, make_folder
 
 CONNECTIONS = 32  # as in the plans
 

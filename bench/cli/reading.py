@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import store
 from bench.analysis import analyse
 from bench.files import to_json
 from bench.profile import record
@@ -15,6 +14,7 @@ from bench.report.formats import FORMATS, export
 from bench.report.page import write_report
 from bench.report.quoted import BEGIN, END, quote
 from bench.report.tables import print_run
+from bench.run import store
 
 QUOTING = f"also quote its tables in this Markdown file, between {BEGIN} and {END}"
 

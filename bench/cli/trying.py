@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from bench import lab, progress, trying, verification
+from bench import lab
+from bench.analysis.faults import answered
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.errors import CannotMeasure, UsageError
-from bench.faults import answered
 from bench.files import near_miss, to_json
 from bench.load.once import requested
 from bench.model import Contender, Scenario
 from bench.project import contenders, scenarios
 from bench.records import Try
+from bench.run import progress, trying, verification
 from bench.runtime import external
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.placement import Placement

@@ -11,12 +11,12 @@ from bench.doctor.diagnosis import Check, Diagnosis, Readings, check
 from bench.doctor.machine import Facts
 from bench.doctor.supplies import Supplies
 from bench.errors import CannotMeasure
-from bench.instruments import Observer
 from bench.load import LoadGenerator
 from bench.load.null.server import HELLO
 from bench.model import Scenario
 from bench.observe.host import Core, spent
-from bench.progress import Progress
+from bench.run.instruments import Observer
+from bench.run.progress import Progress
 from bench.runtime.placement import Placement
 
 HELLO_TURNS, WRITING_TURNS = 5, 3  # a second each for every load generator: half a minute in all

@@ -10,11 +10,11 @@ from functools import partial
 from statistics import median
 
 from bench.doctor.diagnosis import LOAD_GENERATORS, Check, Reading, Readings, check
-from bench.instruments import Asked, Observer
 from bench.load import LoadGenerator
 from bench.load.peers import CONNECTIONS, Ask, Turn
 from bench.model import Cell, Load, Scenario, Slice
 from bench.observe.usage import cpu_readings, cpu_seconds
+from bench.run.instruments import Asked, Observer
 
 OURS = "engine"
 LEAD_IN_S, WINDOW_S = 0.2, 0.8

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import settled
 from bench.analysis import Comparison, Estimate, analyse, log_ratios, rounds_for, spread_of
 from bench.errors import CannotMeasure, UsageError
 from bench.model import SAME_AGAIN, Block, Contender, Plan, Scenario
 from bench.project import contenders, plans, scenarios
 from bench.project.loads import PILOT
 from bench.records import Run
+from bench.run import settled
 
 LIKE = "quick"  # the plan whose reference and scenarios are taken, where the project has it
 SCENARIOS = 2  # at most

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 
 from bench.errors import CannotMeasure
-from bench.instruments import Lab
 from bench.model import Cell, Contender, Load, Scenario, Slice
 from bench.profile import layers
 from bench.profile.profiler import Profiler
 from bench.profile.record import Profile, Sampled, Window, all_samples, one_window
+from bench.run.instruments import Lab
+from bench.run.slices import ask
+from bench.run.verification import reason, verify
 from bench.runtime import Server
 from bench.runtime.placement import pinned
-from bench.slices import ask
-from bench.verification import reason, verify
 
 WARM_UP_S = 2.0
 LEAD_IN_S = 0.1

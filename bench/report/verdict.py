@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from bench.analysis import Analysis, CountChange, TimeChange
-from bench.faults import Fault
+from bench.analysis.faults import Fault
 from bench.files import to_json, write_atomically
 from bench.records import Try
 from bench.report.changes import METRICS, WORDS

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.evidence import gather
 from bench.project import contenders, plans
+from bench.run.probes import gather
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 

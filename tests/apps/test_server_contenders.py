@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.project import contenders
+from bench.run.verification import verify
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
-from bench.verification import verify
 
 ROOT = Path(__file__).parents[2]
 TABLES = contenders.declared(ROOT)

@@ -13,9 +13,9 @@ import pytest
 
 from bench.errors import UsageError
 from bench.project import contenders
+from bench.run.verification import verify
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
-from bench.verification import verify
 
 ROOT = Path(__file__).parents[2]
 BASES = ("django", "django-drf", "flask", "fastapi", "fastapi-def")

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.instruments import Lab
 from bench.model import Exchange, Load, Scenario
 from bench.profile.cprofile import CProfile
 from bench.profile.frames import portable
 from bench.profile.pyspy import PySpy
 from bench.profile.record import Sampled, Window, all_samples, one_window
 from bench.profile.take import TURNS, Asked, in_turns, profile
+from bench.run.instruments import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.support.synthetic import contender, scenario
 

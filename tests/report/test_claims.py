@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import store
 from bench.analysis import analyse
 from bench.files import to_json
 from bench.project import plans
@@ -17,6 +16,7 @@ from bench.report.markdown import report_text
 from bench.report.page import write_report
 from bench.report.summary import summary
 from bench.report.tables import print_run
+from bench.run import store
 from tests.support.synthetic import synthetic_run, with_records
 
 EXPECTED = Path(__file__).parents[1] / "expected" / "claims.md"

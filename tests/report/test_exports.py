@@ -16,7 +16,7 @@ from bench.analysis import analyse
 from bench.cli import commands
 from bench.files import STRICT
 from bench.report.formats import FORMATS, export
-from bench.store import Journal
+from bench.run.store import Journal
 from tests.support.synthetic import failing, synthetic_run, with_records
 
 BIGGER, SMALLER = "github-action-benchmark-bigger.json", "github-action-benchmark-smaller.json"

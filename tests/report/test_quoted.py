@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import store
 from bench.analysis import analyse
 from bench.cli import commands
 from bench.errors import UsageError
 from bench.report.quoted import BEGIN, END, between_markers, quotation, quote
-from bench.store import Journal
+from bench.run import store
+from bench.run.store import Journal
 from tests.support.synthetic import synthetic_run
 
 ROOT = Path(__file__).parents[2]

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from bench import headroom, session, store
 from bench.errors import CannotMeasure
-from bench.headroom import Client, Room
 from bench.model import Block, Contender, Load, Plan
 from bench.observe import limits
 from bench.observe.ports import local_ports
-from bench.preview import preview
 from bench.project import plans
+from bench.run import headroom, lifecycle, store
+from bench.run.headroom import Client, Room
+from bench.run.preview import preview
 from bench.runtime.placement import available_cores
 from tests.support.projects import PLAN, make_project
 from tests.support.synthetic import synthetic_run
@@ -205,8 +205,8 @@ def root(tmp_path):
 
 
 def begun(root, room):
-    run = session.begin(root, plans.read(root, "tiny"))
-    return session.begin_with(root, run.plan, "process", run.contenders, run.scenarios, room=room)
+    run = lifecycle.begin(root, plans.read(root, "tiny"))
+    return lifecycle.begin_with(root, run.plan, "process", run.contenders, run.scenarios, room=room)
 
 
 def test_what_is_left_out_is_an_event_and_stands_in_the_preview(root, tmp_path):
@@ -231,12 +231,12 @@ def test_a_run_without_room_ends_before_anything_starts_and_its_file_says_why(ro
     (tmp_path / "run").mkdir()
     journal = store.Journal(begun(root, Room()), tmp_path / "run")
     with pytest.raises(CannotMeasure, match=said):
-        session.measure(root, journal, room=room)
+        lifecycle.measure(root, journal, room=room)
     kept = store.load(tmp_path / "run")
     assert kept.ended == "failed"
     assert kept.records == kept.starts == ()
     assert kept.events[-1].what.find(said) >= 0
-    assert not session.may_go_on(kept)
+    assert not lifecycle.may_go_on(kept)
     assert not (root / ".venvs").exists()
 
 
@@ -260,4 +260,4 @@ def test_going_on_is_offered_where_it_can_lead_further(ended, runtime, baseline,
     run = replace(
         run, ended=ended, runtime=runtime, plan=replace(run.plan, baseline=baseline), records=records
     )
-    assert session.may_go_on(run) is may
+    assert lifecycle.may_go_on(run) is may

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bench.mixes import common, narrowed, without
 from bench.model import Block, Exchange, Expect, Load, Scenario
+from bench.run.mixes import common, narrowed, without
 from tests.support.synthetic import synthetic_run
 
 

@@ -3,9 +3,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from bench.errors import CannotMeasure
-from bench.evidence import gather
 from bench.project import contenders
 from bench.questions import Inquiry
+from bench.run.probes import gather
 from tests.support.fakes import FakeRuntime, FakeServer
 from tests.support.projects import make_project
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench import experiment, store
-from bench.instruments import Lab
 from bench.project import contenders, plans, scenarios
 from bench.records import SCHEMA, Run
+from bench.run import experiment, store
+from bench.run.instruments import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.support.projects import PLAN, make_project
 

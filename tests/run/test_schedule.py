@@ -7,11 +7,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import schedule, settled
 from bench.histogram import Histogram
 from bench.model import Block, Load, Plan
 from bench.project.heats import Group
 from bench.records import Record, Sample, Start, Usage
+from bench.run import schedule, settled
 
 LOAD = Load(kind="closed", connections=8)
 PLAN = Plan(

@@ -5,9 +5,9 @@ import httpx
 import psutil
 import pytest
 
-from bench import serving
 from bench.errors import CannotMeasure
 from bench.project import contenders
+from bench.run import serving
 from tests.support.fakes import FakeRuntime, FakeServer
 from tests.support.projects import SCENARIOS, make_project
 from tests.support.waiting import waiting_server

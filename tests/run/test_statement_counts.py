@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bench import queries
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.project import contenders, scenarios
 from bench.records import Sample
+from bench.run import statement_counts
 from bench.runtime.statements import StatementSource
 from tests.support.fakes import FakeServer
 from tests.support.projects import CONTENDERS, make_project
@@ -94,7 +94,7 @@ def root(tmp_path):
 def counted(root, lab, *names):
     tables, known = contenders.declared(root), scenarios.declared(root)
     asked = [(contenders.resolve(name, tables), [known["hello"], known["churn"]]) for name in names]
-    return list(queries.count(asked, lab, lab, root / ".bench"))
+    return list(statement_counts.count(asked, lab, lab, root / ".bench"))
 
 
 def costs(found):
@@ -110,7 +110,7 @@ def test_each_exchange_costs_what_the_database_ran_for_it_alone(root):
 
 def test_what_it_needs_is_saved_first_and_not_counted_with_it(root):
     known = scenarios.declared(root)
-    probe = queries.probes([known["churn"]])[-1]
+    probe = statement_counts.probes([known["churn"]])[-1]
     assert (probe.exchange.name, [one.name for one in probe.savers]) == ("delete", ["create"])
     assert probe.asked(5) == {"create": 3, "delete": 2}
 

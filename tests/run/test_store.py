@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bench import store
 from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.model import Block, Cell, Load, Plan, Slice
 from bench.records import SCHEMA, Event, Record, Run, Sample, Start, Usage, Verification
+from bench.run import store
 
 LOAD = Load(kind="closed", connections=32)
 

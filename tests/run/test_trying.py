@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bench import experiment, store
 from bench.errors import Broken, CannotMeasure, UsageError
 from bench.histogram import Histogram
-from bench.instruments import Lab
 from bench.model import SAME_AGAIN
 from bench.project import plans, scenarios
 from bench.records import SCHEMA, Run
-from bench.trying import prepared, tries
+from bench.run import experiment, store
+from bench.run.instruments import Lab
+from bench.run.trying import prepared, tries
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.support.projects import make_project
 from tests.support.synthetic import contender

@@ -5,9 +5,9 @@ from threading import Thread
 import psutil
 import pytest
 
-from bench import verification
 from bench.errors import CannotMeasure
 from bench.project import contenders
+from bench.run import verification
 from tests.support.fakes import FakeRuntime
 from tests.support.projects import make_project
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import schedule, store, windows
 from bench.analysis import analyse
 from bench.analysis.resolution import FEWEST, FEWEST_EACH, Pace, coarse, pace_of
 from bench.analysis.verdicts import verdict_of
@@ -18,7 +17,8 @@ from bench.histogram import Histogram
 from bench.model import Block, Cell, Load, Plan, Slice
 from bench.project.heats import Group
 from bench.records import SCHEMA, Record, Run, Sample, Usage
-from bench.settled import hopeless
+from bench.run import schedule, store, windows
+from bench.run.settled import hopeless
 from tests.support.synthetic import contender, scenario
 
 LOAD = Load(kind="closed", connections=32)

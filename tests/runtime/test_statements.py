@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from bench import queries
 from bench.load.driver import LocustLoad
 from bench.model import Contender, Exchange, Scenario
+from bench.run import statement_counts
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.statements import HOOK
@@ -381,7 +381,9 @@ def test_one_statement_and_five_are_told_apart_by_what_each_request_has_run(runt
     every = [contender("one"), contender("five"), contender("stateless"), contender("broken_by_it")]
     runtime.prepare(every)
     with LocustLoad() as load:
-        found = list(queries.count([(one, [asked]) for one in every], runtime, load, tmp_path / "memory"))
+        found = list(
+            statement_counts.count([(one, [asked]) for one in every], runtime, load, tmp_path / "memory")
+        )
     told = {(one.contender, one.exchange): one for one in found}
     assert told["one", "things"].statements == {"SELECT name FROM things WHERE id = ?": 1.0}
     assert told["five", "things"].statements == {"SELECT name FROM things WHERE id = ?": 5.0}

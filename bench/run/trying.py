@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from bench.errors import BenchError, CannotMeasure
-from bench.instruments import Once
 from bench.model import Contender, Plan, Scenario
 from bench.project.heats import groups
 from bench.records import Try
+from bench.run.instruments import Once
 from bench.runtime import Runtime
 
 TOGETHER = 6  # contenders whose servers are up at once, as for the checks

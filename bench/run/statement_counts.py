@@ -19,8 +19,8 @@ from bench.load import LoadGenerator
 from bench.model import Cell, Contender, Exchange, Load, Scenario, Slice
 from bench.project.scenarios import PLACEHOLDER
 from bench.records import Queries, Sample
+from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
-from bench.verification import content_keys
 
 METHOD = 2  # part of what counts are remembered by: one more when they come to be made differently
 WINDOW_S = 0.06

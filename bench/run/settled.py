@@ -10,7 +10,7 @@ from bench.analysis.resolution import duration
 from bench.model import SAME_AGAIN, Plan
 from bench.project.heats import Group
 from bench.records import Record
-from bench.windows import Course
+from bench.run.windows import Course
 
 PILOT_SWEEPS = 3
 LOWEST_RPS = 1.0  # of an open load whose pilot had no right answer: it shows that there is none

@@ -6,23 +6,24 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 
-from bench import experiment, headroom, lab, progress, store
+from bench import lab
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, CannotMeasure, UsageError
-from bench.headroom import Client, Room
 from bench.load.driver import Workers
 from bench.model import Contender, Plan, Scenario
 from bench.observe import hyperthreads, limits
 from bench.observe.comparable import differences, facts_of
 from bench.observe.fingerprint import fingerprint
-from bench.progress import Progress
 from bench.project import contenders, narrowing, plans, scenarios
 from bench.project.heats import groups
 from bench.records import SCHEMA, Event, Run
+from bench.run import experiment, headroom, progress, store
+from bench.run.headroom import Client, Room
+from bench.run.progress import Progress
+from bench.run.store import Journal, folder_name, make_folder
 from bench.runtime import external
 from bench.runtime.placement import available_cores
 from bench.runtime.process import ProcessRuntime
-from bench.store import Journal, folder_name, make_folder
 
 TOLD = 3  # differences, in a line that refuses
 

@@ -3,24 +3,24 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench import schedule, windows
 from bench.analysis import analyse, half_width, wrong_answers
+from bench.analysis.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
 from bench.errors import Broken, CannotMeasure, UsageError
-from bench.evidence import gather
-from bench.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
-from bench.instruments import Lab
-from bench.mixes import narrowed, without
 from bench.model import SAME_AGAIN, Contender, Slice
 from bench.project.heats import Group, groups
-from bench.queries import count
 from bench.records import Event, Run, Start
-from bench.restoring import Restoring
+from bench.run import schedule, windows
+from bench.run.instruments import Lab
+from bench.run.mixes import narrowed, without
+from bench.run.probes import gather
+from bench.run.restoring import Restoring
+from bench.run.settled import hopeless
+from bench.run.slices import aim, look_after, take, take_ceiling
+from bench.run.statement_counts import count
+from bench.run.store import Journal
+from bench.run.trying import asked_of, not_served, prepared, tries
+from bench.run.verification import servable, verify
 from bench.runtime import Server
-from bench.settled import hopeless
-from bench.slices import aim, look_after, take, take_ceiling
-from bench.store import Journal
-from bench.trying import asked_of, not_served, prepared, tries
-from bench.verification import servable, verify
 
 EXTERNAL = "external"  # the runtime of servers that we did not start
 SEE = "; `bench try` shows every request and answer"

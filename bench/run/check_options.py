@@ -1,7 +1,7 @@
 """A pytest plugin for `apps/checks`: the options that checks are started with, and the fixture `url`.
 
 What the conftest.py beside the checks defines itself stays its own. This file is loaded by
-`bench.verification`, in a process of its own.
+`bench.run.verification`, in a process of its own.
 """
 
 from collections.abc import Iterator

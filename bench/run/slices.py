@@ -7,12 +7,12 @@ from bench.analysis import cores_of, void_of
 from bench.analysis.resolution import duration
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
-from bench.instruments import Asked, Lab
 from bench.model import Slice
 from bench.project.loads import spoken
 from bench.records import Event, Record, Sample, Usage
+from bench.run.instruments import Asked, Lab
+from bench.run.store import Journal
 from bench.runtime import Server
-from bench.store import Journal
 
 
 def aim(journal: Journal, lab: Lab, asked: Mapping[str, Asked]) -> None:

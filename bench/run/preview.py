@@ -5,7 +5,6 @@ from itertools import islice
 from math import sqrt
 from pathlib import Path
 
-from bench import schedule, store, windows
 from bench.analysis import half_width
 from bench.errors import UsageError
 from bench.model import Plan
@@ -13,6 +12,7 @@ from bench.observe.comparable import differences, facts_of
 from bench.project.heats import Group, groups
 from bench.project.loads import spoken
 from bench.records import Run
+from bench.run import schedule, store, windows
 
 LOOKED_AT = 5  # of the last runs of a folder that holds many
 

@@ -6,13 +6,13 @@ from itertools import count
 from random import Random
 from statistics import median
 
-from bench import settled, windows
 from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
 from bench.project.heats import Group, by_heat
 from bench.project.loads import PILOT, ceiling_load, slug
 from bench.records import Record, Start
-from bench.settled import Capacities
-from bench.windows import PER_SERVER_S, PER_SLICE_S, PROBE_ROUND, PROBE_WINDOWS_S, Timing
+from bench.run import settled, windows
+from bench.run.settled import Capacities
+from bench.run.windows import PER_SERVER_S, PER_SLICE_S, PROBE_ROUND, PROBE_WINDOWS_S, Timing
 
 WARM_UP_SWEEP = 0
 BEFORE_SWEEP = 0  # of the ceiling slice before the first counted one; the one at the end has the last sweep's
@@ -38,13 +38,13 @@ def schedule(
 ) -> Iterator[Slice]:
     """Yield every slice of *plan* from *first_round* on: heat by heat, its groups warmed up, then swept.
 
-    Where windows or a budget depend on it, round 0 is the probe, on servers of its own (`bench.windows`).
+    Where windows or a budget depend on it, round 0 is the probe, on servers of its own (`bench.run.windows`).
 
     The order of a heat's groups is fixed because a server's past shows: one that has read users before it
     says hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in
     random order, all with the same seed. A heat's first round begins with the pilots of open loads that are
     fractions of a capacity. The null server is asked before a scenario's first counted slice, and again when
-    all is done. What the plan leaves open is settled by *records* (`bench.settled`). Everything random comes
+    all is done. What the plan leaves open is settled by *records* (`bench.run.settled`). Everything random comes
     from the plan's seed, so a run can be taken up again where it stopped.
     """
     kept = list(records)

@@ -28,7 +28,7 @@ from bench.runtime.logs import telling_line
 TOGETHER = 6  # contenders whose servers are up, and whose checks run, at once: those of plan quick
 TIMEOUT_S = 300
 THOROUGH_TIMEOUT_S = 3600
-PLUGIN = "bench.check_options"  # by name: this process needs no pytest
+PLUGIN = "bench.run.check_options"  # by name: this process needs no pytest
 NO_TESTS = 5  # pytest's exit status where there was none
 SETTINGS = ("pytest.ini", "pytest.toml", ".pytest.ini")  # pytest's own, by their rank
 ENDED = "its server did not outlive the checks"

@@ -6,9 +6,9 @@ from dataclasses import replace
 from bench.analysis.data import WRITTEN_S
 from bench.model import Load, Slice
 from bench.records import Record, Written
+from bench.run.schedule import WARM_UP_SWEEP
+from bench.run.store import Journal
 from bench.runtime import Server
-from bench.schedule import WARM_UP_SWEEP
-from bench.store import Journal
 
 
 class Restoring:

@@ -9,8 +9,8 @@ from typing import Protocol
 from bench.load import LoadGenerator
 from bench.load.once import requested
 from bench.model import Scenario
-from bench.progress import Progress
 from bench.records import Try, Usage
+from bench.run.progress import Progress
 from bench.runtime import Runtime
 
 
