@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.analysis import TimeChange
+from bench.analysis.revisions import TimeChange
 from bench.profile.profiler import Profiler
 from bench.profile.split import Explained, spent
 from bench.profile.take import Asked, Confine, in_turns, to_one_core

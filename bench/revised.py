@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
-from bench.analysis import (
-    Analysis,
+from bench.analysis import Analysis
+from bench.analysis.estimates import unfit
+from bench.analysis.faults import Fault, of_checks, of_load, of_tries
+from bench.analysis.revisions import (
     CountChange,
     TimeChange,
-    Verdict,
     count_changes,
-    process_changes,
     time_changes,
     uncounted,
-    unfit,
     without_revision,
 )
-from bench.analysis.faults import Fault, of_checks, of_load, of_tries
+from bench.analysis.verdicts import Verdict
+from bench.analysis.workers import process_changes
 from bench.model import SAME_AGAIN
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run

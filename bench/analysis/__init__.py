@@ -1,112 +1,22 @@
-"""From a run to what can be said of it. Only this face of the room is known outside it."""
+"""From a run to what can be said of it."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
-from bench.analysis.caveats import ENDS, SAME_CORE, caveats_of, cut_off, same_core
-from bench.analysis.changes import Change, change_of, judged_together
+from bench.analysis.caveats import ENDS, caveats_of, cut_off
 from bench.analysis.choices import Grounded, grounded
-from bench.analysis.claims import Allowed, ClaimVerdict, Finding, findings
-from bench.analysis.comparisons import (
-    Comparison,
-    climbs,
-    comparisons,
-    half_width,
-    judged,
-    log_ratios,
-    noise_floors,
-    ranks,
-)
-from bench.analysis.estimates import MOST_WRONG, Arrivals, Row, rows, unfit
-from bench.analysis.measures import client_us, database_us, metrics_of, server_us
-from bench.analysis.percentiles import Latency, last_percent, told_ms
-from bench.analysis.revisions import (
-    CountChange,
-    TimeChange,
-    count_changes,
-    time_changes,
-    uncounted,
-    without_revision,
-)
-from bench.analysis.rounds import Round, rounds_of
-from bench.analysis.scaling import Scaled, Scaling, scalings
-from bench.analysis.sizing import half_width_at, rounds_for, spread_of
-from bench.analysis.stats import Estimate
-from bench.analysis.steadiness import Steadiness, first_answers
-from bench.analysis.trends import Point, Track, Trend
-from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
-from bench.analysis.verdicts import Verdict, more_rounds
-from bench.analysis.voids import LIMITS, evidence, void_of
-from bench.analysis.workers import UNEVEN, cores_told, process_changes, processes_of, server_cores
-from bench.analysis.wrong import counted, wrong_answers
+from bench.analysis.claims import Finding, findings
+from bench.analysis.comparisons import Comparison, climbs, comparisons, judged, noise_floors, ranks
+from bench.analysis.estimates import Row, rows, unfit
+from bench.analysis.scaling import Scaling, scalings
+from bench.analysis.voids import LIMITS
+from bench.analysis.workers import processes_of
+from bench.analysis.wrong import wrong_answers
 from bench.records import Run
 
 MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
-
-__all__ = [
-    "LIMITS",
-    "MOST_WRONG",
-    "SAME_CORE",
-    "UNEVEN",
-    "Allowed",
-    "Analysis",
-    "Arrivals",
-    "Capacity",
-    "Change",
-    "ClaimVerdict",
-    "Comparison",
-    "Cores",
-    "CountChange",
-    "Estimate",
-    "Finding",
-    "Grounded",
-    "Latency",
-    "Point",
-    "Round",
-    "Row",
-    "Scaled",
-    "Scaling",
-    "Steadiness",
-    "TimeChange",
-    "Track",
-    "Trend",
-    "Utilisation",
-    "Verdict",
-    "analyse",
-    "change_of",
-    "client_us",
-    "cores_of",
-    "cores_told",
-    "count_changes",
-    "counted",
-    "database_us",
-    "evidence",
-    "first_answers",
-    "half_width",
-    "half_width_at",
-    "judged_together",
-    "last_percent",
-    "log_ratios",
-    "metrics_of",
-    "more_rounds",
-    "process_changes",
-    "rounds_for",
-    "rounds_of",
-    "same_core",
-    "server_cores",
-    "server_us",
-    "spread_of",
-    "time_changes",
-    "told_ms",
-    "uncounted",
-    "unfit",
-    "utilisation_of",
-    "void_of",
-    "without_revision",
-    "wrong_answers",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from bench.analysis import MOST_WRONG, Analysis, Row, without_revision, wrong_answers
+from bench.analysis import Analysis
+from bench.analysis.estimates import MOST_WRONG, Row
+from bench.analysis.revisions import without_revision
+from bench.analysis.wrong import wrong_answers
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Run, Try, Verification
 

@@ -7,8 +7,10 @@ import click
 from rich.console import Console
 
 from bench import lab
-from bench.analysis import Row, analyse, wrong_answers
+from bench.analysis import analyse
+from bench.analysis.estimates import Row
 from bench.analysis.faults import sentence
+from bench.analysis.wrong import wrong_answers
 from bench.cli.waiting import machines_turn, wait_option
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bench.analysis import SAME_CORE, same_core
+from bench.analysis.caveats import SAME_CORE, same_core
 from bench.doctor.diagnosis import Check, check, graded
 from bench.observe import limits
 from bench.observe.company import Company, look_around

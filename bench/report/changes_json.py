@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from bench.analysis import Change, Comparison, Row
+from bench.analysis.changes import Change
+from bench.analysis.comparisons import Comparison
+from bench.analysis.estimates import Row
 from bench.comparing import TwoRuns
 from bench.report.changes import WORDS
 from bench.report.plain import plain_cell, plain_estimate, rounded

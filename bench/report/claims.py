@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from bench.analysis import Allowed, Analysis, ClaimVerdict, Estimate, Finding
+from bench.analysis import Analysis
+from bench.analysis.claims import Allowed, ClaimVerdict, Finding
+from bench.analysis.stats import Estimate
 from bench.questions import Claim, ClaimedRatio
 from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, plural
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.analysis import Analysis, Finding, Grounded
+from bench.analysis import Analysis
+from bench.analysis.choices import Grounded
+from bench.analysis.claims import Finding
 from bench.questions import Inquiry
 from bench.records import Evidence
 

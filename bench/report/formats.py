@@ -10,7 +10,10 @@ from pathlib import Path
 from statistics import fmean, median, quantiles, stdev
 from typing import Any
 
-from bench.analysis import Analysis, Estimate, Row, rounds_of, unfit
+from bench.analysis import Analysis
+from bench.analysis.estimates import Row, unfit
+from bench.analysis.rounds import rounds_of
+from bench.analysis.stats import Estimate
 from bench.files import to_json, write_atomically
 from bench.project.loads import spoken
 from bench.report.plain import rounded

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analysis import UNEVEN, Analysis, Scaled, Scaling, cores_told, server_cores
+from bench.analysis import Analysis
+from bench.analysis.scaling import Scaled, Scaling
+from bench.analysis.workers import UNEVEN, cores_told, server_cores
 from bench.project.loads import slug, spoken
 from bench.report.answer import abouts
 from bench.report.plain import plain_cell, plain_estimate

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.analysis import Capacity, Row
+from bench.analysis.capacities import Capacity
+from bench.analysis.estimates import Row
 from bench.model import Load
 from bench.project.loads import spoken
 from bench.report.panels import Panel

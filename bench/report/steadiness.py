@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from bench.analysis import first_answers
+from bench.analysis.steadiness import first_answers
 from bench.records import Run
 from bench.report.panels import Panel
 from bench.report.wording import both, change, figure, percent

@@ -6,17 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.analysis import (
-    Analysis,
-    Arrivals,
-    Capacity,
-    Comparison,
-    Latency,
-    Row,
-    Steadiness,
-    analyse,
-    first_answers,
-)
+from bench.analysis import Analysis, analyse
+from bench.analysis.capacities import Capacity
+from bench.analysis.comparisons import Comparison
+from bench.analysis.estimates import Arrivals, Row
+from bench.analysis.percentiles import Latency
+from bench.analysis.steadiness import Steadiness, first_answers
 from bench.files import write_atomically
 from bench.records import Queries, Run
 from bench.report.claims import Audited, audited

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from bench.analysis import Analysis, CountChange, TimeChange
+from bench.analysis import Analysis
 from bench.analysis.faults import Fault
+from bench.analysis.revisions import CountChange, TimeChange
 from bench.files import to_json, write_atomically
 from bench.records import Try
 from bench.report.changes import METRICS, WORDS

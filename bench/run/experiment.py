@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench.analysis import analyse, half_width, wrong_answers
+from bench.analysis import analyse
+from bench.analysis.comparisons import half_width
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
+from bench.analysis.wrong import wrong_answers
 from bench.errors import Broken, CannotMeasure, UsageError
 from bench.model import SAME_AGAIN, Contender, Slice
 from bench.project.heats import Group, groups

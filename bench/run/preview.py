@@ -5,7 +5,7 @@ from itertools import islice
 from math import sqrt
 from pathlib import Path
 
-from bench.analysis import half_width
+from bench.analysis.comparisons import half_width
 from bench.errors import UsageError
 from bench.model import Plan
 from bench.observe.comparable import differences, facts_of

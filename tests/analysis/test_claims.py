@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis import Allowed, Estimate, analyse
-from bench.analysis.claims import verdict_on
+from bench.analysis import analyse
+from bench.analysis.claims import Allowed, verdict_on
+from bench.analysis.stats import Estimate
 from bench.questions import Claim, ClaimedFigure, ClaimedRatio
 from bench.records import Verification
 from tests.support.synthetic import failing, synthetic_run, with_records

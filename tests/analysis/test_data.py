@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 
-from bench.analysis import analyse, count_changes
+from bench.analysis import analyse
+from bench.analysis.revisions import count_changes
 from bench.model import SAME_AGAIN, Exchange, Scenario
 from bench.records import Written
 from bench.report.verdict import document, text

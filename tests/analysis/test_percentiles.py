@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis import Latency, analyse, last_percent, told_ms
+from bench.analysis import analyse
+from bench.analysis.percentiles import Latency, last_percent, told_ms
 from bench.histogram import Histogram
 from bench.model import Load
 from tests.support.synthetic import rate, synthetic_run, with_records

@@ -3,7 +3,8 @@ from statistics import median
 
 import pytest
 
-from bench.analysis import analyse, rounds_of
+from bench.analysis import analyse
+from bench.analysis.rounds import rounds_of
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
 
 PAIR = {"flask": 4_000, "fastapi": 9_000}

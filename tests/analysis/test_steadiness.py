@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from bench.analysis import analyse, first_answers
+from bench.analysis import analyse
+from bench.analysis.steadiness import first_answers
 from bench.records import Start
 from tests.support.synthetic import rate, synthetic_run, with_records
 

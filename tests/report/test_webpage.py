@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.analysis import analyse, rounds_of
+from bench.analysis import analyse
+from bench.analysis.rounds import rounds_of
 from bench.model import Load
 from bench.questions import Claim, ClaimedRatio
 from bench.records import Event, Queries
