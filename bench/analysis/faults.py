@@ -7,8 +7,8 @@ from typing import Literal
 
 from bench.analysis import Analysis
 from bench.analysis.estimates import MOST_WRONG, Row
-from bench.analysis.revisions import without_revision
 from bench.analysis.wrong import wrong_answers
+from bench.compare.changes import without_revision
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Run, Try, Verification
 

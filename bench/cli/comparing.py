@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.comparing import compare as compare_runs
+from bench.compare.two_runs import compare as compare_runs
+from bench.compare.two_runs_plain import changes_document
+from bench.compare.two_runs_report import print_changes
 from bench.errors import Broken, CannotMeasure
 from bench.files import to_json
-from bench.report.changes import print_changes
-from bench.report.changes_json import changes_document
 from bench.run import store
 
 REGRESSION = 1

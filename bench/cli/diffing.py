@@ -7,12 +7,17 @@ from pathlib import Path
 
 import click
 
-from bench import diffing, lab
+from bench import lab
 from bench.analysis import Analysis, analyse
 from bench.cli.measuring import say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
+from bench.compare import diff, uncompared
+from bench.compare.explain import explain, regressions
+from bench.compare.explained import Why
+from bench.compare.sides import Sides, laid_out
+from bench.compare.verdict import Conclusion, concluded, is_empty
+from bench.compare.verdict_report import MARKDOWN, document, write_verdict
 from bench.errors import BenchError, Broken, CannotMeasure
-from bench.explaining import explain, regressions
 from bench.files import to_json
 from bench.load.driver import Workers
 from bench.model import Plan
@@ -21,14 +26,9 @@ from bench.profile.split import Explained
 from bench.project import contenders
 from bench.project.waivers import Waiver, read_waivers
 from bench.records import Event
-from bench.report import uncompared
-from bench.report.explained import Why
 from bench.report.page import write_report
-from bench.report.verdict import MARKDOWN, document, write_verdict
-from bench.revised import Conclusion, concluded, is_empty
 from bench.run import lifecycle, progress
 from bench.run.store import Journal
-from bench.sides import Sides, laid_out
 
 RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130
@@ -69,7 +69,7 @@ def diff(
     only: tuple[str, ...],
     asked: tuple[str, ...],
     budget: float,
-    aa: diffing.Twins,
+    aa: diff.Twins,
     explains: bool,
     unchanged: bool,
     runtime: str,
@@ -84,10 +84,10 @@ def diff(
     broke: the head answers wrongly, or does not start, where the base does.
     """
     root = contenders.find_project(Path.cwd())
-    wanted = diffing.Wanted(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
+    wanted = diff.Wanted(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
     waivers = read_waivers(root)
     with machines_turn(wait), laid_out(root, base, head) as sides:
-        made, notes = diffing.planned(sides, wanted)
+        made, notes = diff.planned(sides, wanted)
         for note in notes:
             click.echo(note, err=True)
         if not made.blocks:
@@ -95,7 +95,7 @@ def diff(
             return
         where, why = lab.chosen(runtime, root)
         say_runtime(where, why)
-        run = lifecycle.begin_with(root, made, where, diffing.served(sides, made), diffing.asked(sides, made))
+        run = lifecycle.begin_with(root, made, where, diff.served(sides, made), diff.asked(sides, made))
         journal = lifecycle.open_journal(run, root / "results", out)
         unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
         judge = _Judge(
@@ -195,8 +195,8 @@ def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
 
 def _nothing(sides: Sides, made: Plan, notes: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     """Print that nothing was compared, and why; in *out* as well."""
-    word, why = diffing.why_nothing(sides, made)
-    left_out = diffing.left_out(sides, made)
+    word, why = diff.why_nothing(sides, made)
+    left_out = diff.left_out(sides, made)
     document = uncompared.document(word, sides.base.label, why, left_out, notes)
     text = uncompared.text(word, why, left_out, notes)
     if out:

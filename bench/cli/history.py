@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bench.compare.history import keep, trends
 from bench.errors import UsageError
-from bench.history import keep, trends
 from bench.project import contenders
 
 
@@ -24,7 +24,7 @@ def history(runs: tuple[Path, ...], history_folder: Path | None, out: Path | Non
         return
     found = trends(runs)
     # Here because Matplotlib takes a second that no other command should wait for.
-    from bench.report.trends import print_trends, write_trend_charts
+    from bench.compare.history_report import print_trends, write_trend_charts
 
     print_trends(found, Console())
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis.revisions import without_revision
+from bench.compare.changes import without_revision
 from bench.load.requests import compile_exchange
 from bench.model import Exchange, Plan, Scenario
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.comparing import compare
+from bench.compare.two_runs import compare
 from bench.errors import UsageError
 from bench.report.blocks import besides
 from bench.report.looks import looks_of

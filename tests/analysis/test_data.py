@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.revisions import count_changes
+from bench.compare.changes import count_changes
+from bench.compare.verdict import concluded
+from bench.compare.verdict_report import document, text
 from bench.model import SAME_AGAIN, Exchange, Scenario
 from bench.records import Written
-from bench.report.verdict import document, text
-from bench.revised import concluded
 from tests.support.synthetic import synthetic_run, with_records
 
 BASE, HEAD = "fastapi@aaaaaaaa", "fastapi@worktree"

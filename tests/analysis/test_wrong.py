@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
+from bench.compare.history import entry_of
 from bench.histogram import Histogram
-from bench.history import entry_of
 from bench.report.answer import answer
 from bench.report.formats import FORMATS
 from bench.report.panels import panels

@@ -2,8 +2,8 @@ import subprocess
 
 import pytest
 
+from bench.compare.revisions import commit_of, lay_out, lay_out_worktree, where_it_left
 from bench.errors import UsageError
-from bench.revisions import commit_of, lay_out, lay_out_worktree, where_it_left
 from tests.support.repositories import commit, git, make_repository
 
 

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from bench.diffing import Wanted, asked, left_out, planned, served, why_nothing
+from bench.compare.diff import Wanted, asked, left_out, planned, served, why_nothing
+from bench.compare.sides import laid_out
 from bench.errors import CannotMeasure, UsageError
-from bench.sides import laid_out
 from tests.project.test_layout import change_core, with_submodule
 from tests.support.projects import CONTENDERS, PLAN
 from tests.support.repositories import commit, git, make_repository

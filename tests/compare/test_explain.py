@@ -2,9 +2,9 @@
 
 import json
 
-from bench.explaining import explain, regressions
+from bench.compare.explain import explain, regressions
+from bench.compare.verdict_report import document, text
 from bench.profile.take import TURNS
-from bench.report.verdict import document, text
 from tests.compare.test_verdict import BASE, HEAD, analyse, conclude, measured, waiver
 from tests.profile.test_layers import explained
 from tests.profile.test_take import FakeProfiler, laboratory

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from bench.analysis import analyse
 from bench.cli import commands
+from bench.compare.history import entry_of, keep, trends
 from bench.errors import UsageError
-from bench.history import entry_of, keep, trends
 from bench.report.summary import summary_of, write_summary
 from tests.support.synthetic import synthetic_run
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.changes import change_of, judged_together
 from bench.analysis.comparisons import Comparison
 from bench.analysis.stats import Estimate
+from bench.compare.run_changes import change_of, judged_together
 from bench.model import Cell, Load
 
 LOAD = Load(kind="closed", connections=32)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.comparing import compare
+from bench.compare.two_runs import compare
 from bench.errors import CannotMeasure, UsageError
 from bench.records import Verification
 from tests.support.synthetic import FINGERPRINT, failing, scenario, synthetic_run, with_records

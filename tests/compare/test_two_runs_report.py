@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.comparing import compare
-from bench.report.changes import print_changes
-from bench.report.changes_json import changes_document
+from bench.compare.two_runs import compare
+from bench.compare.two_runs_plain import changes_document
+from bench.compare.two_runs_report import print_changes
 from tests.support.synthetic import failing_some, synthetic_run, with_records
 
 EXPECTED = Path(__file__).parents[1] / "expected"

@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 import pytest
 
 from bench.analysis import analyse
+from bench.compare.verdict import concluded
+from bench.compare.verdict_report import JSON, JUNIT, MARKDOWN, document, text, write_verdict
 from bench.model import SAME_AGAIN
 from bench.project.waivers import Waiver
 from bench.records import Queries, Try, Verification
-from bench.report.verdict import JSON, JUNIT, MARKDOWN, document, text, write_verdict
-from bench.revised import concluded
 from tests.support.synthetic import failing, failing_some, synthetic_run, with_records
 
 BASE, HEAD = "fastapi@aaaaaaaa", "fastapi@worktree"

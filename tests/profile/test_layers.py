@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from bench.compare.explained import plain, where
 from bench.profile.layers import LAYERS
 from bench.profile.record import Profile, Sampled, Window
 from bench.profile.split import Explained, layer_of, moved, owner, spent
-from bench.report.explained import plain, where
 
 FILES = {
     "gunicorn": "server",

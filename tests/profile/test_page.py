@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from bench.compare.history import trends
 from bench.errors import UsageError
-from bench.history import trends
 from bench.model import Load
 from bench.profile.flames import flame_graph
 from bench.profile.layers import declared

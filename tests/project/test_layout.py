@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.compare.revisions import commit_of, ignored, lay_out, lay_out_worktree, untracked
 from bench.errors import UsageError
 from bench.project.changed import digests
 from bench.project.sources import Sources
-from bench.revisions import commit_of, ignored, lay_out, lay_out_worktree, untracked
 from tests.support.repositories import commit, git, make_repository
 
 LOCAL = ("-c", "protocol.file.allow=always")

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.analysis.families import FALSE_ALARMS, Member, adjusted_p
-from bench.analysis.shifts import holm, p_beyond
 from bench.analysis.stats import difference_of
+from bench.compare.families import FALSE_ALARMS, Member, adjusted_p
+from bench.compare.shifts import holm, p_beyond
 
 pytestmark = pytest.mark.slow
 

@@ -7,13 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import BenchError, UsageError
-from bench.project import contenders, scenarios
-from bench.project.changed import Changed, changed
-from bench.project.contenders import Declared
-from bench.project.layout import copy_tree, dead_links
-from bench.project.sources import APPS, Sources, listed, ownership, sources
-from bench.revisions import (
+from bench.compare.revisions import (
     WORKTREE,
     Tree,
     commit_of,
@@ -24,6 +18,12 @@ from bench.revisions import (
     untracked,
     where_it_left,
 )
+from bench.errors import BenchError, UsageError
+from bench.project import contenders, scenarios
+from bench.project.changed import Changed, changed
+from bench.project.contenders import Declared
+from bench.project.layout import copy_tree, dead_links
+from bench.project.sources import APPS, Sources, listed, ownership, sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

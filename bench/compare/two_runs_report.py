@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.analysis.changes import Change
 from bench.analysis.comparisons import Comparison
 from bench.analysis.estimates import Row
 from bench.analysis.stats import Estimate
-from bench.comparing import TwoRuns
+from bench.compare.run_changes import Change
+from bench.compare.two_runs import TwoRuns
 from bench.model import Cell, Load
 from bench.project.loads import spoken
 from bench.report.terminal import WARNING, say, table_of

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.analysis.revisions import TimeChange
+from bench.compare.changes import TimeChange
+from bench.compare.verdict import Conclusion, place, worse_by
 from bench.profile.profiler import Profiler
 from bench.profile.split import Explained, spent
 from bench.profile.take import Asked, Confine, in_turns, to_one_core
 from bench.records import Run
-from bench.revised import Conclusion, place, worse_by
 from bench.run.instruments import Lab
 
 MOST = 3  # regressions, the worst first: each takes a minute

@@ -7,15 +7,15 @@ from xml.etree import ElementTree
 
 from bench.analysis import Analysis
 from bench.analysis.faults import Fault
-from bench.analysis.revisions import CountChange, TimeChange
+from bench.compare.changes import CountChange, TimeChange
+from bench.compare.explained import Wheres, Why, plain, wheres
+from bench.compare.two_runs_report import METRICS, WORDS
+from bench.compare.verdict import Conclusion, is_empty, place
 from bench.files import to_json, write_atomically
 from bench.records import Try
-from bench.report.changes import METRICS, WORDS
-from bench.report.explained import Wheres, Why, plain, wheres
 from bench.report.markdown import cell
 from bench.report.plain import plain_estimate, rounded
 from bench.report.wording import both, change, mebibytes, plural
-from bench.revised import Conclusion, is_empty, place
 
 # Format history
 # 1  first

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.trends import Point, Track, Trend
+from bench.compare.trends import Point, Track, Trend
 from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.profile import record

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.analysis.comparisons import Comparison, noise_floor_of
-from bench.analysis.families import FALSE_ALARMS
 from bench.analysis.measures import Metric
-from bench.analysis.shifts import holm, p_beyond, shift_of
 from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
 from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
+from bench.compare.families import FALSE_ALARMS
+from bench.compare.shifts import holm, p_beyond, shift_of
 from bench.model import Cell
 
 Side = Literal["slower", "faster"]

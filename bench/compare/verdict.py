@@ -8,7 +8,9 @@ from typing import Literal
 from bench.analysis import Analysis
 from bench.analysis.estimates import unfit
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries
-from bench.analysis.revisions import (
+from bench.analysis.verdicts import Verdict
+from bench.analysis.workers import process_changes
+from bench.compare.changes import (
     CountChange,
     TimeChange,
     count_changes,
@@ -16,8 +18,6 @@ from bench.analysis.revisions import (
     uncounted,
     without_revision,
 )
-from bench.analysis.verdicts import Verdict
-from bench.analysis.workers import process_changes
 from bench.model import SAME_AGAIN
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run

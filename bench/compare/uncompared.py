@@ -5,9 +5,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.compare.verdict_report import JSON, MARKDOWN, SCHEMA
 from bench.files import to_json, write_atomically
 from bench.project.sources import listed, shown
-from bench.report.verdict import JSON, MARKDOWN, SCHEMA
 
 Word = Literal["EQUIVALENT", "NOT COMPARED"]
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from bench.analysis.changes import Change
 from bench.analysis.comparisons import Comparison
 from bench.analysis.estimates import Row
-from bench.comparing import TwoRuns
-from bench.report.changes import WORDS
+from bench.compare.run_changes import Change
+from bench.compare.two_runs import TwoRuns
+from bench.compare.two_runs_report import WORDS
 from bench.report.plain import plain_cell, plain_estimate, rounded
 
 # Format history

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bench.compare.sides import Sides
 from bench.errors import UsageError
 from bench.files import near_miss
 from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
@@ -11,7 +12,6 @@ from bench.project import contenders, plans, scenarios
 from bench.project.contenders import Declared
 from bench.project.sources import SCENARIOS, listed
 from bench.run.mixes import Common, common
-from bench.sides import Sides
 
 NAME = "ci"  # the plan whose contenders, scenarios and windows it takes, where the project has it
 # Where it has none: every contender that is `of` no other, in every scenario.
