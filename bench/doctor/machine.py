@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.analysis.caveats import SAME_CORE, same_core
+from bench.doctor.company import Company, look_around
 from bench.doctor.diagnosis import Check, check, graded
 from bench.observe import limits
-from bench.observe.company import Company, look_around
 from bench.observe.host import Core
 from bench.observe.hyperthreads import Neighbours, neighbours
 from bench.runtime.placement import Placement

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.doctor.diagnosis import Check, check
+from bench.doctor.disk import Disk, disk
 from bench.observe import limits
 from bench.observe.containers import Engine, engine
-from bench.observe.disk import Disk, disk
 from bench.observe.ports import Ports, ports
 from bench.runtime.services.cache_programs import INSTEAD, missing
 from bench.runtime.services.caches import KINDS
