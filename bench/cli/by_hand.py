@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import clinic, lab
+from bench import wiring
 from bench.addresses import address_of
 from bench.cli.waiting import machines_turn, wait_option
 from bench.doctor import examine, noise
@@ -30,7 +30,7 @@ def serve(name: str, locust: bool) -> None:
     root = contenders.find_project(Path.cwd())
     contender = contenders.resolve(name, contenders.declared(root))
     logs = root / ".bench" / "logs"
-    with suppress(KeyboardInterrupt), lab.runtime_of(root, logs) as runtime:
+    with suppress(KeyboardInterrupt), wiring.runtime_of(root, logs) as runtime:
         click.echo(f"logs: {logs}", err=True)
         serving.serve(contender, runtime, click.echo, locust_log=logs / "locust.log" if locust else None)
 
@@ -55,7 +55,7 @@ def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
     experiment = noise.planned(root) if with_noise else None
     with machines_turn(wait):
         with progress.shown() as shown:
-            diagnosis = examine(clinic.instruments(root), asked, shown)
+            diagnosis = examine(wiring.instruments(root), asked, shown)
         if experiment:
             diagnosis = _listened(root, experiment, diagnosis)
     if as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import lab
+from bench import wiring
 from bench.analysis import Analysis, analyse
 from bench.cli.measuring import say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
@@ -30,7 +30,7 @@ from bench.report.page import write_report
 from bench.run import lifecycle, progress
 from bench.run.store import Journal
 
-RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
+RUNTIMES = click.Choice([wiring.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130
 RATE_HZ = 200  # of --explain: nine seconds of base and of head have to do
 
@@ -54,7 +54,7 @@ RATE_HZ = 200  # of --explain: nine seconds of base and of head have to do
     "--explain", "explains", is_flag=True, help="profile what got slower: which layer and functions"
 )
 @click.option("--all", "unchanged", is_flag=True, help="compare contenders that did not change as well")
-@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
+@click.option("--runtime", type=RUNTIMES, default=wiring.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 @click.option(
@@ -93,7 +93,7 @@ def diff(
         if not made.blocks:
             _nothing(sides, made, notes, out, as_json)
             return
-        where, why = lab.chosen(runtime, root)
+        where, why = wiring.chosen(runtime, root)
         say_runtime(where, why)
         run = lifecycle.begin_with(root, made, where, diff.served(sides, made), diff.asked(sides, made))
         journal = lifecycle.open_journal(run, root / "results", out)
@@ -185,7 +185,7 @@ def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
         if slower:
             with (
                 progress.shown() as shown,
-                lab.opened(root, logs, shown, workers=Workers(), runtime=run.runtime) as opened,
+                wiring.opened(root, logs, shown, workers=Workers(), runtime=run.runtime) as opened,
             ):
                 found.extend(explain(run, slower, opened, PySpy(rate_hz=RATE_HZ)))
     except CannotMeasure as error:

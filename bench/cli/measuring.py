@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import lab
+from bench import wiring
 from bench.analysis import analyse
 from bench.analysis.estimates import Row
 from bench.analysis.faults import sentence
@@ -27,7 +27,7 @@ from bench.run.store import Journal
 from bench.runtime import Runtime, external
 
 SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
-RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
+RUNTIMES = click.Choice([wiring.AUTO, "process", "compose"])
 
 
 @click.command()
@@ -35,7 +35,7 @@ RUNTIMES = click.Choice([lab.AUTO, "process", "compose"])
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, or all of this base")
 @click.option("--scenario", "asked", multiple=True, metavar="NAME", help="only this scenario")
 @click.option("--rounds", type=click.IntRange(min=1), help="instead of the plan's")
-@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
+@click.option("--runtime", type=RUNTIMES, default=wiring.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
 @click.option(
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="go on with the run kept there"
@@ -71,7 +71,7 @@ def run(
     if target and only:
         raise UsageError("--target takes the place of all contenders: leave --contender out")
     chosen = narrowing.narrowed(plans.read(root, plan_name or "quick"), only, asked, rounds)
-    name, why = (external.ExternalRuntime.name, "") if target else lab.chosen(runtime, root)
+    name, why = (external.ExternalRuntime.name, "") if target else wiring.chosen(runtime, root)
     begun = lifecycle.begin(root, chosen, away, name)
     if dry_run:
         click.echo(preview(begun, root / "results"))
@@ -131,7 +131,7 @@ def _write_report(journal: Journal) -> None:
 
 @click.command()
 @click.argument("names", metavar="[CONTENDER]…", nargs=-1)
-@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
+@click.option("--runtime", type=RUNTIMES, default=wiring.AUTO, show_default=True)
 @click.option("--thorough", is_flag=True, help="thousands of generated requests as well")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) -> None:
@@ -140,13 +140,13 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
     tables = contenders.declared(root)
     chosen = [contenders.resolve(name, tables) for name in names or tables]
     outcomes = []
-    name, why = lab.chosen(runtime, root)
+    name, why = wiring.chosen(runtime, root)
     say_runtime(name, why)
-    with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs", name) as opened:
+    with progress.shown() as shown, wiring.runtime_of(root, root / ".bench" / "logs", name) as opened:
         shown.phase("preparing environments and services")
         opened.prepare(verification.servable(chosen, opened))
         _try_first(root, chosen, opened, shown)
-        memory = lab.memory_of(root, name)
+        memory = wiring.memory_of(root, name)
         for outcome in verification.verify(chosen, opened, memory, fresh=True, thorough=thorough):
             generated = f", {outcome.generated:,} generated requests" if thorough else ""
             held = f", {outcome.checks} checks{generated}" if outcome.checks else ""
@@ -183,4 +183,4 @@ def _try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown:
 
 def say_runtime(name: str, why: str) -> None:
     """Say first where contenders will run, and why where that was left open."""
-    click.echo(f"runtime: {name}{f' (asked for: {lab.AUTO}; {why})' if why else ''}", err=True)
+    click.echo(f"runtime: {name}{f' (asked for: {wiring.AUTO}; {why})' if why else ''}", err=True)

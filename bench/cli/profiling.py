@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import lab
+from bench import wiring
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.cli.waiting import machines_turn, wait_option
 from bench.errors import UsageError
@@ -40,7 +40,7 @@ CONNECTIONS = 32  # as in the plans
 @click.option(
     "--rate", type=click.IntRange(10, 1000), default=100, show_default=True, help="samples a second"
 )
-@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
+@click.option("--runtime", type=RUNTIMES, default=wiring.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the folder, instead of one in results/")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 @wait_option
@@ -68,7 +68,7 @@ def profile(
         load=Load(kind="closed", connections=connections),
         window_s=seconds,
     )
-    where, why = lab.chosen(runtime, root)
+    where, why = wiring.chosen(runtime, root)
     profiler = _profiler(how, rate, root, where)
     with machines_turn(wait):
         begun = _begun(root, wanted, profiler, where)
@@ -134,7 +134,7 @@ def _carried_out(
     try:
         with (
             progress.shown() as shown,
-            lab.opened(root, folder / "logs", shown, workers=Workers(), runtime=begun.runtime) as opened,
+            wiring.opened(root, folder / "logs", shown, workers=Workers(), runtime=begun.runtime) as opened,
         ):
             for one in take.profile(wanted, opened, profiler):
                 facts = {**done.fingerprint, **opened.runtime.facts()}

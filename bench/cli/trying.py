@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bench import lab
+from bench import wiring
 from bench.analysis.faults import answered
 from bench.cli.measuring import RUNTIMES, say_runtime
 from bench.errors import CannotMeasure, UsageError
@@ -24,7 +24,7 @@ from bench.runtime.placement import Placement
 @click.command("try")
 @click.argument("names", metavar="[SCENARIO]…", nargs=-1)
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one; all by default")
-@click.option("--runtime", type=RUNTIMES, default=lab.AUTO, show_default=True)
+@click.option("--runtime", type=RUNTIMES, default=wiring.AUTO, show_default=True)
 @click.option("--target", metavar="URL", help="request it of this server, which is not ours")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 def try_(
@@ -60,10 +60,10 @@ def try_(
 def _of_contenders(
     root: Path, everyone: Sequence[Contender], chosen: Sequence[Scenario], runtime: str, as_json: bool
 ) -> list[Try]:
-    name, why = lab.chosen(runtime, root)
+    name, why = wiring.chosen(runtime, root)
     say_runtime(name, why)
     found = []
-    with progress.shown() as shown, lab.runtime_of(root, root / ".bench" / "logs", name) as opened:
+    with progress.shown() as shown, wiring.runtime_of(root, root / ".bench" / "logs", name) as opened:
         shown.phase("preparing environments and services")
         able = verification.servable(everyone, opened)
         for one in everyone:

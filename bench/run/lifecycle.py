@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 
-from bench import lab
+from bench import wiring
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.driver import Workers
@@ -168,7 +168,7 @@ def measure(
                 shown.phase("timing a core with its neighbour idle, then busy")
                 journal.learned({"hyperthreads": hyperthreads.evidence(available_cores())})
             runtime = journal.run.runtime
-            with lab.opened(root, logs, shown, workers=workers, runtime=runtime) as opened:
+            with wiring.opened(root, logs, shown, workers=workers, runtime=runtime) as opened:
                 experiment.carry_out(journal, opened)
     except KeyboardInterrupt:
         journal.ended("interrupted")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench import lab
+from bench import wiring
 from bench.errors import CannotMeasure
 from bench.runtime.docker import engine
 from bench.runtime.docker.commands import NOT_FOUND, Answer, ThisMachine
@@ -81,14 +81,14 @@ def test_the_plugin_is_taken_before_the_older_program(tmp_path):
 
 
 def test_auto_is_compose_where_an_engine_answers_else_process_and_says_why(tmp_path):
-    assert lab.chosen("process", tmp_path) == ("process", "")
-    assert lab.chosen("auto", tmp_path, FakeEngine(tmp_path)) == (
+    assert wiring.chosen("process", tmp_path) == ("process", "")
+    assert wiring.chosen("auto", tmp_path, FakeEngine(tmp_path)) == (
         "process",
         "the project has no docker-compose.yml",
     )
     (tmp_path / "docker-compose.yml").touch()
-    assert lab.chosen("auto", tmp_path, FakeEngine(tmp_path)) == ("compose", "Docker 99.1 answers")
-    name, why = lab.chosen("auto", tmp_path, FakeEngine(tmp_path, refused("permission denied")))
+    assert wiring.chosen("auto", tmp_path, FakeEngine(tmp_path)) == ("compose", "Docker 99.1 answers")
+    name, why = wiring.chosen("auto", tmp_path, FakeEngine(tmp_path, refused("permission denied")))
     assert name == "process"
     assert why == "no permission to use the container engine"
 

@@ -1,13 +1,17 @@
-"""The laboratory: what an experiment needs from outside, and the one place where it is put together."""
+"""Where what is slow, or not ours, is put together: for an experiment and for the doctor."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from bench.doctor import Instruments, machine, supplies
+from bench.doctor.ceilings import Peers
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null.server import null_server
+from bench.load.peers import stock_users, wrk, wrk_is_installed
 from bench.observe import limits
+from bench.observe.host import cores
 from bench.observe.observer import ProcessObserver
 from bench.run.instruments import Lab
 from bench.run.progress import Progress
@@ -17,8 +21,10 @@ from bench.runtime.docker import engine
 from bench.runtime.docker.commands import Host, ThisMachine
 from bench.runtime.docker.engine import NoEngine
 from bench.runtime.external import ExternalRuntime
+from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import Placement, available_cores, placed
 from bench.runtime.process import ProcessRuntime
+from bench.runtime.services.postgresql import PostgreSQL, postgresql
 
 THIS_MACHINE = ThisMachine()
 AUTO = "auto"  # compose where an engine answers, else process
@@ -82,3 +88,38 @@ def _local(root: Path, logs: Path, placement: Placement, name: str) -> AbstractC
 
 def _placement(askers: int = 1) -> Placement:
     return placed(available_cores(), askers=askers)
+
+
+def instruments(root: Path) -> Instruments:
+    """Return what to examine this machine with, for the project at *root*; nothing is started by this."""
+    usable = available_cores()
+    placement = placed(usable)
+    client = placement.client or ()
+    peers: Peers = {
+        "fast": partial(stock_users, "fast", cores=client),
+        "http": partial(stock_users, "http", cores=client),
+        **({"wrk": partial(wrk, cores=client)} if wrk_is_installed() else {}),
+    }
+    return Instruments(
+        placement=placement,
+        look=partial(machine.look, usable),
+        take_stock=partial(supplies.take_stock, root / "results"),
+        cores=cores,
+        database=partial(_database, root, placement.database),
+        load=partial(LocustLoad, cores=client),
+        observer=ProcessObserver(),
+        null_server=partial(null_server, cores=(placement.server or ())[:1]),
+        peers=peers,
+    )
+
+
+@contextmanager
+def _database(root: Path, on: tuple[int, ...] | None) -> Iterator[PostgreSQL]:
+    scratch, logs = root / ".bench", root / ".bench" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(scratch)
+    try:
+        with postgresql(ledger, log=logs / "postgresql.log", cores=on) as server:
+            yield server
+    finally:
+        ledger.close()
