@@ -9,14 +9,18 @@ from typing import Any, NoReturn
 
 import click
 
-from bench.cli.by_hand import doctor, load_worker, serve
-from bench.cli.comparing import compare
-from bench.cli.diffing import diff
+from bench.cli.compare import compare
+from bench.cli.diff import diff
+from bench.cli.doctor import doctor
 from bench.cli.history import history
-from bench.cli.measuring import run, verify
-from bench.cli.profiling import profile
-from bench.cli.reading import list_, report
-from bench.cli.trying import try_
+from bench.cli.list import list_
+from bench.cli.load_worker import load_worker
+from bench.cli.profile import profile
+from bench.cli.report import report
+from bench.cli.run import run
+from bench.cli.serve import serve
+from bench.cli.try_ import try_
+from bench.cli.verify import verify
 from bench.errors import BenchError
 
 CRASHED = 2

@@ -8,7 +8,7 @@ import click
 
 from bench import wiring
 from bench.analysis.faults import answered
-from bench.cli.measuring import RUNTIMES, say_runtime
+from bench.cli.options import RUNTIMES, say_runtime
 from bench.errors import CannotMeasure, UsageError
 from bench.files import near_miss, to_json
 from bench.load.once import requested

@@ -9,7 +9,7 @@ import click
 
 from bench import wiring
 from bench.analysis import Analysis, analyse
-from bench.cli.measuring import say_runtime
+from bench.cli.options import RUNTIMES, say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
 from bench.compare import diff, uncompared
 from bench.compare.explain import explain, regressions
@@ -30,7 +30,6 @@ from bench.report.page import write_report
 from bench.run import lifecycle, progress
 from bench.run.store import Journal
 
-RUNTIMES = click.Choice([wiring.AUTO, "process", "compose"])
 INCONCLUSIVE, INTERRUPTED = 4, 130
 RATE_HZ = 200  # of --explain: nine seconds of base and of head have to do
 

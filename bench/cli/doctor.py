@@ -1,6 +1,5 @@
-"""`bench serve`, `bench load-worker` and `bench doctor`."""
+"""`bench doctor`."""
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,40 +7,15 @@ import click
 from rich.console import Console
 
 from bench import wiring
-from bench.addresses import address_of
 from bench.cli.waiting import machines_turn, wait_option
 from bench.doctor import examine, noise
 from bench.doctor.diagnosis import Diagnosis, check
 from bench.doctor.tables import print_diagnosis
 from bench.errors import CannotMeasure
 from bench.files import to_json
-from bench.load.driver import become_worker
 from bench.model import Plan
-from bench.observe import limits
 from bench.project import contenders, scenarios
-from bench.run import lifecycle, progress, serving
-
-
-@click.command()
-@click.argument("name", metavar="CONTENDER")
-@click.option("--locust", is_flag=True, help="open Locust's web interface as well")
-def serve(name: str, locust: bool) -> None:
-    """Serve one contender, with a copy of the files and a database of its own; Ctrl-C stops it."""
-    root = contenders.find_project(Path.cwd())
-    contender = contenders.resolve(name, contenders.declared(root))
-    logs = root / ".bench" / "logs"
-    with suppress(KeyboardInterrupt), wiring.runtime_of(root, logs) as runtime:
-        click.echo(f"logs: {logs}", err=True)
-        serving.serve(contender, runtime, click.echo, locust_log=logs / "locust.log" if locust else None)
-
-
-@click.command("load-worker")
-@click.option("--master", required=True, metavar="HOST:PORT", help="where `bench run --load-bind` listens")
-@click.option("--cores", default="", metavar="N,…", help="cores to stay on, as in 0,2")
-def load_worker(master: str, cores: str) -> None:
-    """Ask as a part of a run that was started elsewhere; ends with it, or at Ctrl-C."""
-    limits.raise_open_files()
-    become_worker(address_of(master, option="--master"), cores)
+from bench.run import lifecycle, progress
 
 
 @click.command()

@@ -1,6 +1,5 @@
-"""`bench run` and `bench verify`."""
+"""`bench run`."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,25 +8,19 @@ from rich.console import Console
 from bench import wiring
 from bench.analysis import analyse
 from bench.analysis.estimates import Row
-from bench.analysis.faults import sentence
 from bench.analysis.wrong import wrong_answers
+from bench.cli.options import RUNTIMES, say_runtime
+from bench.cli.reasons import by_reason
 from bench.cli.waiting import machines_turn, wait_option
 from bench.errors import CannotMeasure, UsageError
-from bench.files import to_json
-from bench.load.once import requested
-from bench.model import Contender
-from bench.project import contenders, narrowing, plans, scenarios
+from bench.project import contenders, narrowing, plans
 from bench.project.loads import spoken
-from bench.records import Verification
 from bench.report.page import write_report
 from bench.report.tables import print_run
-from bench.run import experiment, lifecycle, progress, trying, verification
+from bench.run import lifecycle
 from bench.run.preview import preview
 from bench.run.store import Journal
-from bench.runtime import Runtime, external
-
-SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
-RUNTIMES = click.Choice([wiring.AUTO, "process", "compose"])
+from bench.runtime import external
 
 
 @click.command()
@@ -101,17 +94,8 @@ def _carry_out(root: Path, journal: Journal, away: lifecycle.Elsewhere) -> None:
     reasons += [f"not valid: {analysis.invalid}"] if analysis.invalid else []
     if reasons:
         raise CannotMeasure(f"{'; '.join(reasons)}: see {journal.folder}")
-    if unequal := _by_reason(journal.run.verifications):
+    if unequal := by_reason(journal.run.verifications):
         raise CannotMeasure(f"not timed, {unequal}; `bench verify` says how")
-
-
-def _by_reason(outcomes: Sequence[Verification]) -> str:
-    """Return who failed, by in how far; nothing where nobody did."""
-    found: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.outcome == "failed":
-            found.setdefault(verification.reason(outcome), []).append(outcome.contender)
-    return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in found.items())
 
 
 def _told(row: Row) -> str:
@@ -127,60 +111,3 @@ def _write_report(journal: Journal) -> None:
             f"no report ({error.strerror}): make room, then `bench report {journal.folder}` draws it",
             err=True,
         )
-
-
-@click.command()
-@click.argument("names", metavar="[CONTENDER]…", nargs=-1)
-@click.option("--runtime", type=RUNTIMES, default=wiring.AUTO, show_default=True)
-@click.option("--thorough", is_flag=True, help="thousands of generated requests as well")
-@click.option("--json", "as_json", is_flag=True, help="for machines")
-def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) -> None:
-    """Hold contenders (all by default) against the contract in apps/checks."""
-    root = contenders.find_project(Path.cwd())
-    tables = contenders.declared(root)
-    chosen = [contenders.resolve(name, tables) for name in names or tables]
-    outcomes = []
-    name, why = wiring.chosen(runtime, root)
-    say_runtime(name, why)
-    with progress.shown() as shown, wiring.runtime_of(root, root / ".bench" / "logs", name) as opened:
-        shown.phase("preparing environments and services")
-        opened.prepare(verification.servable(chosen, opened))
-        _try_first(root, chosen, opened, shown)
-        memory = wiring.memory_of(root, name)
-        for outcome in verification.verify(chosen, opened, memory, fresh=True, thorough=thorough):
-            generated = f", {outcome.generated:,} generated requests" if thorough else ""
-            held = f", {outcome.checks} checks{generated}" if outcome.checks else ""
-            starts = "starts, " if outcome.outcome == "no checks" else ""
-            shown.note(f"{outcome.contender}: {starts}{outcome.outcome}{held}")
-            outcomes.append(outcome)
-    if as_json:
-        click.echo(to_json(outcomes))
-    else:
-        for outcome in outcomes:
-            skipped = "skipped: " if outcome.outcome == "skipped" else ""
-            for difference in outcome.differences[:SHOWN]:
-                click.echo(f"{outcome.contender}: {skipped}{difference}")
-            if (more := len(outcome.differences) - SHOWN) > 0:
-                click.echo(f"{outcome.contender}: … and {more} more; --json has all")
-    if failed := _by_reason(outcomes):
-        raise CannotMeasure(f"{failed}; what was found is above")
-    if all(outcome.outcome == "skipped" for outcome in outcomes):
-        raise CannotMeasure("nobody was held against the contract; the remedies are above")
-
-
-def _try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown: progress.Progress) -> None:
-    """Request each exchange once, where the project has scenarios. Raises CannotMeasure at a wrong answer."""
-    if not (root / "apps" / "scenarios.toml").is_file():
-        return
-    shown.phase("requesting each exchange once")
-    known = scenarios.declared(root)
-    able = verification.servable(chosen, runtime)
-    asked = [(one, [known[name] for name in one.scenarios or known if name in known]) for one in able]
-    for one in trying.tries(asked, runtime, requested):
-        if one.wrong and one.sent:
-            raise CannotMeasure(f"{one.contender} answers wrongly, {sentence(one)}{experiment.SEE}")
-
-
-def say_runtime(name: str, why: str) -> None:
-    """Say first where contenders will run, and why where that was left open."""
-    click.echo(f"runtime: {name}{f' (asked for: {wiring.AUTO}; {why})' if why else ''}", err=True)

@@ -1,4 +1,4 @@
-"""`bench report` and `bench list`."""
+"""`bench report`."""
 
 from pathlib import Path
 
@@ -6,10 +6,8 @@ import click
 from rich.console import Console
 
 from bench.analysis import analyse
-from bench.files import to_json
 from bench.profile import record
 from bench.profile.tables import print_profiling
-from bench.project import contenders, plans, scenarios
 from bench.report.formats import FORMATS, export
 from bench.report.page import write_report
 from bench.report.quoted import BEGIN, END, quote
@@ -48,36 +46,3 @@ def _profile_page(folder: Path) -> Path:
     from bench.profile.page import write_profile_report
 
     return write_profile_report(record.load(folder), folder)
-
-
-@click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="for machines")
-def list_(as_json: bool) -> None:
-    """List contenders, scenarios and plans of the project."""
-    root = contenders.find_project(Path.cwd())
-    tables = contenders.declared(root)
-    known = scenarios.declared(root)
-    everyone = [contenders.resolve(name, tables) for name in tables]
-    if as_json:
-        listing = {
-            "contenders": [
-                {
-                    "name": one.name,
-                    "app": one.app,
-                    "interface": one.interface,
-                    "server": one.server,
-                    "scenarios": list(one.scenarios or known),
-                }
-                for one in everyone
-            ],
-            "scenarios": [{"name": name} for name in known],
-            "plans": [{"name": name} for name in plans.names(root)],
-        }
-        click.echo(to_json(listing))
-        return
-    for one in everyone:
-        click.echo(f"contender  {one.name:14} {one.stack}")
-    for name, scenario in known.items():
-        click.echo(f"scenario   {name:14} {', '.join(exchange.name for exchange in scenario.exchanges)}")
-    for name in plans.names(root):
-        click.echo(f"plan       {name:14} {plans.read(root, name).about}")

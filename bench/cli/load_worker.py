@@ -1,0 +1,16 @@
+"""`bench load-worker`."""
+
+import click
+
+from bench.addresses import address_of
+from bench.load.driver import become_worker
+from bench.observe import limits
+
+
+@click.command("load-worker")
+@click.option("--master", required=True, metavar="HOST:PORT", help="where `bench run --load-bind` listens")
+@click.option("--cores", default="", metavar="N,…", help="cores to stay on, as in 0,2")
+def load_worker(master: str, cores: str) -> None:
+    """Ask as a part of a run that was started elsewhere; ends with it, or at Ctrl-C."""
+    limits.raise_open_files()
+    become_worker(address_of(master, option="--master"), cores)
