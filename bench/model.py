@@ -1,14 +1,80 @@
-"""What is compared and what is asked, as frozen facts. What was measured: `bench.records`.
-
-Units end a name (`_s`, `_ms`, `_bytes`). Nothing here reads, writes or computes a summary.
-"""
+"""What is compared, what is requested and what is claimed, as frozen facts. Measured: `bench.records`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from bench.questions import Choice, Claim, Inquiry
+WITHIN = 0.25  # what a claim may be off, where it does not say
+# `facts`: neither yes nor no, only what is told.
+Outcome = Literal["yes", "partly", "no", "facts", "not looked at"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """A topic of `apps/evidence/`, and the contenders that it is looked into for; they need not be timed."""
+
+    topic: str
+    asks: str
+    contenders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What is said to be found of a contender."""
+
+    topic: str
+    contender: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedFigure:
+    """What a contender is said to do in a closed loop; held against a run by its ratio to the reference's."""
+
+    contender: str
+    scenario: str
+    connections: int
+    throughput_rps: float
+    latency_ms: float | None = None
+    within: float = WITHIN  # of its ratio; 0.25: 25 %
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedRatio:
+    """What a contender is said to do relative to any other: *about* so much, or *at_least*, never both."""
+
+    contender: str
+    reference: str
+    scenario: str
+    connections: int  # closed
+    metric: Literal["throughput_rps", "service_demand_us"] = "throughput_rps"
+    about: float | None = None
+    within: float = WITHIN  # of *about*; 0.25: 25 %
+    at_least: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What somebody says: a figure, a ratio, what a probe would see, or what would *need* another plan."""
+
+    says: str
+    source: str
+    figure: ClaimedFigure | None = None
+    ratio: ClaimedRatio | None = None
+    evidence: Ground | None = None
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Advice, and everything that has to be found for it to be given: evidence, and claims by their words."""
+
+    choose: str
+    when: str
+    because: tuple[Ground, ...] = ()
+    claims: tuple[str, ...] = ()  # that have to be supported
+
 
 # capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server; probe: on
 # servers that are not timed, before round 1, it settles how long windows are.

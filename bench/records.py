@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bench.histogram import Histogram
-from bench.model import Contender, Plan, Scenario, Slice
-from bench.questions import Outcome
+from bench.model import Contender, Outcome, Plan, Scenario, Slice
 
 # Format history
 # 1  first

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis.claims import Finding, evidence_for
-from bench.questions import Choice, Ground
+from bench.model import Choice, Ground
 from bench.records import Evidence, Run
 
 

@@ -9,8 +9,7 @@ from bench.analysis.estimates import LIMITED, Row, unfit
 from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
 from bench.analysis.verdicts import verdict_of
 from bench.analysis.workers import cores_told, server_cores
-from bench.model import Cell, Load
-from bench.questions import Claim, ClaimedFigure, ClaimedRatio, Ground
+from bench.model import Cell, Claim, ClaimedFigure, ClaimedRatio, Ground, Load
 from bench.records import Evidence, Run
 
 ClaimVerdict = Literal["supported", "not supported", "cannot tell"]

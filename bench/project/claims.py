@@ -10,9 +10,8 @@ from typing_extensions import TypedDict
 
 from bench.errors import UsageError
 from bench.files import STRICT, near_miss
-from bench.model import MARGINS, Block
+from bench.model import MARGINS, WITHIN, Block, Claim, ClaimedFigure, ClaimedRatio, Inquiry
 from bench.project.evidence import GroundForm, read_ground
-from bench.questions import WITHIN, Claim, ClaimedFigure, ClaimedRatio, Inquiry
 
 KINDS = ("figure", "ratio", "evidence", "needs")
 

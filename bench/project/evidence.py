@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from bench.errors import UsageError
 from bench.files import STRICT, near_miss
-from bench.questions import Choice, Claim, Ground, Inquiry
+from bench.model import Choice, Claim, Ground, Inquiry
 
 
 @with_config(STRICT)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.analysis import Analysis
 from bench.analysis.choices import Grounded
 from bench.analysis.claims import Finding
-from bench.questions import Inquiry
+from bench.model import Inquiry
 from bench.records import Evidence
 
 TITLES = {"orm": "ORM", "api-docs": "API docs"}

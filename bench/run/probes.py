@@ -15,8 +15,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
-from bench.questions import Inquiry
+from bench.model import Contender, Inquiry
 from bench.records import Evidence
 from bench.runtime import Runtime, Server
 

@@ -2,9 +2,8 @@ import pytest
 
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
-from bench.model import Plan
+from bench.model import Choice, Ground, Inquiry, Plan
 from bench.project import contenders, heats, narrowing, plans
-from bench.questions import Choice, Ground, Inquiry
 from tests.support.projects import PLAN, make_project
 
 EVIDENCE = """

@@ -1,9 +1,8 @@
 import pytest
 
-from bench.model import Block, Load, Plan
+from bench.model import Block, Claim, ClaimedFigure, ClaimedRatio, Load, Plan
 from bench.project import contenders, plans
 from bench.project.heats import groups, heats
-from bench.questions import Claim, ClaimedFigure, ClaimedRatio
 from tests.support.projects import make_project
 
 LOAD = Load(kind="closed", connections=8)

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from bench.analysis import analyse
 from bench.files import to_json
+from bench.model import Claim, ClaimedRatio
 from bench.project import plans
-from bench.questions import Claim, ClaimedRatio
 from bench.report.claims import HEADINGS, audited, lines, notes
 from bench.report.markdown import report_text
 from bench.report.page import write_report

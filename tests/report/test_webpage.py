@@ -8,8 +8,7 @@ import pytest
 
 from bench.analysis import analyse
 from bench.analysis.rounds import rounds_of
-from bench.model import Load
-from bench.questions import Claim, ClaimedRatio
+from bench.model import Claim, ClaimedRatio, Load
 from bench.records import Event, Queries
 from bench.report import webpage
 from bench.report.charts import panel_drawings, series_drawings

@@ -3,8 +3,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from bench.errors import CannotMeasure
+from bench.model import Inquiry
 from bench.project import contenders
-from bench.questions import Inquiry
 from bench.run.probes import gather
 from tests.support.fakes import FakeRuntime, FakeServer
 from tests.support.projects import make_project
