@@ -6,8 +6,7 @@ import click
 from rich.console import Console
 
 from bench.compare.two_runs import compare as compare_runs
-from bench.compare.two_runs_plain import changes_document
-from bench.compare.two_runs_report import print_changes
+from bench.compare.two_runs_report import changes_document, print_changes
 from bench.errors import Broken, CannotMeasure
 from bench.files import to_json
 from bench.run import store

@@ -11,12 +11,11 @@ from bench import wiring
 from bench.analysis import Analysis, analyse
 from bench.cli.options import RUNTIMES, say_runtime
 from bench.cli.waiting import Duration, machines_turn, wait_option
-from bench.compare import diff, uncompared
+from bench.compare import diff, verdict_report
+from bench.compare.checkouts import Sides, laid_out
 from bench.compare.explain import explain, regressions
-from bench.compare.explained import Why
-from bench.compare.sides import Sides, laid_out
 from bench.compare.verdict import Conclusion, concluded, is_empty
-from bench.compare.verdict_report import MARKDOWN, document, write_verdict
+from bench.compare.verdict_report import MARKDOWN, Why, document, write_verdict
 from bench.errors import BenchError, Broken, CannotMeasure
 from bench.files import to_json
 from bench.load.driver import Workers
@@ -196,8 +195,8 @@ def _nothing(sides: Sides, made: Plan, notes: tuple[str, ...], out: Path | None,
     """Print that nothing was compared, and why; in *out* as well."""
     word, why = diff.why_nothing(sides, made)
     left_out = diff.left_out(sides, made)
-    document = uncompared.document(word, sides.base.label, why, left_out, notes)
-    text = uncompared.text(word, why, left_out, notes)
+    document = verdict_report.uncompared_document(word, sides.base.label, why, left_out, notes)
+    text = verdict_report.uncompared_text(word, why, left_out, notes)
     if out:
-        uncompared.write(out, text, document)
+        verdict_report.write_uncompared(out, text, document)
     click.echo(to_json(document) if as_json else text)

@@ -12,7 +12,7 @@ from bench.analysis.estimates import COARSE, LIMITED
 from bench.analysis.measures import by_cell
 from bench.analysis.stats import FEWEST_FOR_INTERVAL
 from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
-from bench.compare.families import FALSE_ALARMS, Member, adjusted_p
+from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Queries, Record, Run
 

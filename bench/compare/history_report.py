@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.compare.trends import Track, Trend
+from bench.compare.history import Track, Trend
 from bench.model import SAME_AGAIN
 from bench.report.looks import FAINT, GRID, INK, Look, looks_of
 from bench.report.sheets import FILE, headed

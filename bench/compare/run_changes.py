@@ -13,8 +13,7 @@ from bench.analysis.comparisons import Comparison, noise_floor_of
 from bench.analysis.measures import Metric
 from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
 from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
-from bench.compare.families import FALSE_ALARMS
-from bench.compare.shifts import holm, p_beyond, shift_of
+from bench.compare.significance import FALSE_ALARMS, holm, p_beyond, shift_of
 from bench.model import Cell
 
 Side = Literal["slower", "faster"]

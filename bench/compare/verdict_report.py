@@ -1,21 +1,75 @@
 """The verdict of `bench diff`: for people, for machines, and as test results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 from bench.analysis import Analysis
 from bench.analysis.faults import Fault
 from bench.compare.changes import CountChange, TimeChange
-from bench.compare.explained import Wheres, Why, plain, wheres
 from bench.compare.two_runs_report import METRICS, WORDS
 from bench.compare.verdict import Conclusion, is_empty, place
 from bench.files import to_json, write_atomically
+from bench.profile.layers import LAYERS
+from bench.profile.split import Explained
+from bench.project.sources import listed, shown
 from bench.records import Try
 from bench.report.markdown import cell
 from bench.report.plain import plain_estimate, rounded
-from bench.report.wording import both, change, mebibytes, plural
+from bench.report.wording import both, change, figure, mebibytes, plural
+
+Why = tuple[Explained, ...] | None  # None: nobody asked, and then nothing is said
+Wheres = Mapping[tuple[str, str], str]  # contender and scenario → where
+
+SMALL = 0.1  # of the change of all: a layer or a function that moved by less is not named
+MOST = 3  # layers
+
+
+def where(one: Explained) -> str:
+    """Return which layers take more for a request, and which functions of them."""
+    least_us = SMALL * abs(one.head.total_us - one.base.total_us)
+    named = [moved for moved in one.moved if moved.by_us > 0 and moved.by_us >= least_us]
+    parts = [
+        f"{_more(moved.by_us)} in {LAYERS[moved.layer]}{_in(moved.functions, least_us)}"
+        for moved in named[:MOST]
+    ]
+    told = "; ".join(parts) or "no layer takes more"
+    total = f"{figure(one.base.total_us)} → {figure(one.head.total_us)} µs of CPU per request"
+    return f"where, by profiles of both: {told} (all: {total})"
+
+
+def plain(one: Explained) -> dict[str, Any]:
+    """Return every layer of base and head, ready for JSON."""
+    return {
+        "contender": one.contender,
+        "scenario": one.scenario,
+        "layers": [
+            {
+                "layer": moved.layer,
+                "base_us": rounded(moved.base_us),
+                "head_us": rounded(moved.head_us),
+                "functions": {name: rounded(us) for name, us in moved.functions.items()},
+            }
+            for moved in one.moved
+        ],
+    }
+
+
+def wheres(explained: Why) -> Wheres:
+    """Return where each of *explained* takes more."""
+    return {(one.contender, one.scenario): where(one) for one in explained or ()}
+
+
+def _in(functions: Mapping[str, float], least_us: float) -> str:
+    told = ", ".join(f"`{name}` {_more(us)}" for name, us in functions.items() if us >= least_us)
+    return f" ({told})" if told else ""
+
+
+def _more(us: float) -> str:
+    return f"{'+' if us > 0 else '−'}{figure(abs(us))} µs"
+
 
 # Format history
 # 1  first
@@ -239,3 +293,36 @@ def junit(told: Conclusion) -> bytes:
         case = ElementTree.SubElement(suite, "testcase", classname="run", name="valid")
         ElementTree.SubElement(case, "error", message=why)
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+
+
+Word = Literal["EQUIVALENT", "NOT COMPARED"]
+
+
+def uncompared_document(
+    word: Word, base: str, why: str, left_out: Mapping[str, str], notes: Sequence[str]
+) -> dict[str, Any]:
+    """Return verdict.json, ready for JSON."""
+    return {
+        "schema": SCHEMA,
+        "verdict": word,
+        "exit_code": 0,
+        "base": base,
+        "notes": [why, *notes],
+        "left_out": [{"file": shown(path), "why": reason} for path, reason in left_out.items()],
+    }
+
+
+def uncompared_text(word: Word, why: str, left_out: Mapping[str, str], notes: Sequence[str]) -> str:
+    """Return verdict.md."""
+    bullets = list(notes)
+    by_reason = sorted(left_out, key=lambda path: (left_out[path], path))
+    for reason, paths in groupby(by_reason, key=lambda path: left_out[path]):
+        bullets.append(f"changed, and left out ({reason}): {listed(tuple(paths))}")
+    return "\n".join([f"**{word}**: {why}", *([""] if bullets else []), *(f"- {one}" for one in bullets)])
+
+
+def write_uncompared(folder: Path, written: str, told: Mapping[str, Any]) -> None:
+    """Write verdict.md and verdict.json into *folder*, where a workflow looks for them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / JSON, to_json(dict(told)))
+    write_atomically(folder / MARKDOWN, f"{written}\n".encode())

@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from bench.compare.revisions import commit_of, lay_out, lay_out_worktree, where_it_left
+from bench.compare.checkouts import commit_of, lay_out, lay_out_worktree, where_it_left
 from bench.errors import UsageError
 from tests.support.repositories import commit, git, make_repository
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.compare.families import FALSE_ALARMS, MOST, Member, adjusted_p
+from bench.compare.significance import FALSE_ALARMS, MOST, Member, adjusted_p
 
 
 def member(values, margin=0.0, towards=1):

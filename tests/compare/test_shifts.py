@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.compare.shifts import holm, p_beyond, shift_of
+from bench.compare.significance import holm, p_beyond, shift_of
 
 groups = st.lists(st.floats(min_value=-10, max_value=10), min_size=6, max_size=10)
 

@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from bench.compare.two_runs import compare
-from bench.compare.two_runs_plain import changes_document
-from bench.compare.two_runs_report import print_changes
+from bench.compare.two_runs_report import changes_document, print_changes
 from tests.support.synthetic import failing_some, synthetic_run, with_records
 
 EXPECTED = Path(__file__).parents[1] / "expected"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.compare.revisions import commit_of, ignored, lay_out, lay_out_worktree, untracked
+from bench.compare.checkouts import commit_of, ignored, lay_out, lay_out_worktree, untracked
 from bench.errors import UsageError
 from bench.project.changed import digests
 from bench.project.sources import Sources

@@ -15,8 +15,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from bench.analysis.stats import difference_of
-from bench.compare.families import FALSE_ALARMS, Member, adjusted_p
-from bench.compare.shifts import holm, p_beyond
+from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p, holm, p_beyond
 
 pytestmark = pytest.mark.slow
 
