@@ -1,17 +1,93 @@
 """What a run needs beside cores: descriptors, ports, disk, caches; and whether there could be containers."""
 
+import os
+import shutil
+import signal
+import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from bench.doctor.diagnosis import Check, check
-from bench.doctor.disk import Disk, disk
 from bench.observe import limits
-from bench.observe.containers import Engine, engine
 from bench.observe.ports import Ports, ports
 from bench.runtime.services.cache_programs import INSTEAD, missing
 from bench.runtime.services.caches import KINDS
+
+SYNCS = 5
+CONTENT = b"\0" * 64 * 1024  # as much as a small run file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """What a folder's file system has left, and the median time that an fsync of a small file takes."""
+
+    free_bytes: int
+    sync_s: float
+
+
+def disk(folder: Path) -> Disk:
+    """Write a few small files in *folder* and remove them; raises OSError where that cannot be done."""
+    return Disk(
+        free_bytes=shutil.disk_usage(folder).free, sync_s=median(_sync_s(folder) for _ in range(SYNCS))
+    )
+
+
+def _sync_s(folder: Path) -> float:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(CONTENT)
+        file.flush()
+        began = time.perf_counter()
+        os.fsync(file.fileno())
+        return time.perf_counter() - began
+
+
+TIMEOUT_S = 3.0  # an engine that is there answers in a tenth of that
+COMPOSE = (("docker", "compose"), ("docker-compose",))  # the second is version 1, and what stands in for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """One that answered."""
+
+    version: str
+    compose: str | None  # its version; None: there is none
+
+
+def engine(timeout_s: float = TIMEOUT_S, path: str | None = None) -> Engine | None:
+    """Return Docker's engine; None where there is none, or where it does not answer in time.
+
+    Its commands are looked for on *path*, by default on PATH.
+    """
+    version = _said(("docker", "version", "--format", "{{.Server.Version}}"), timeout_s, path)
+    if not version:
+        return None
+    composes = (_said((*command, "version", "--short"), timeout_s, path) for command in COMPOSE)
+    return Engine(version=version, compose=next(filter(None, composes), None))
+
+
+def _said(command: Sequence[str], timeout_s: float, path: str | None) -> str | None:
+    """Return what *command* says; None where it fails. It is ended with all it has started."""
+    program = shutil.which(command[0], path=path)
+    if program is None:
+        return None
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    asked = [program, *command[1:]]
+    with subprocess.Popen(asked, stdin=null, stdout=pipe, stderr=null, start_new_session=True) as process:
+        try:
+            told, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # What a command of Docker's has started (compose is such) would keep the pipe open.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return told.decode(errors="replace").strip() if process.returncode == 0 else None
+
 
 FILES = 1_024  # 256 connections, plan latency's most, to each of three contenders at once, and some more
 SERVERS = 16  # listening at once: twice as many as plan quick starts

@@ -1,18 +1,120 @@
 """What decides whether two runs may be compared: machine, system, versions, content, commit."""
 
+import hashlib
 import os
 import platform
 import re
 import subprocess
 import sysconfig
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from bench.observe import checkout, limits
-from bench.observe.content import content
+from bench.errors import UsageError
+from bench.observe import limits
+from bench.project.git import call, refusal
+from bench.project.ignored import is_left_behind
+from bench.project.inventory import inventory
+
+TIMEOUT_S = 10
+
+
+def commit(project: Path) -> dict[str, Any]:
+    """Return commit and whether something has changed since; None where the project is no checkout.
+
+    Where git refuses, why: with its own remedy.
+    """
+    found = _git(project, "rev-parse", "--verify", "HEAD")
+    refused = refusal(project) if found is None else ""
+    why = {"refused": f"git refuses the checkout: {refused}"} if refused else {}
+    return {"commit": found, "dirty": None if found is None else _is_changed(project), **why}
+
+
+def locks(project: Path) -> dict[str, dict[str, Any]]:
+    """Return, for each app, when its lock was committed last, how many days ago, and whether it is changed.
+
+    All are None where git cannot tell: the project is no checkout, the lock was never committed, or (of the
+    age) the checkout is a shallow one, whose only commit seems to have brought everything.
+    """
+    shallow = _git(project, "rev-parse", "--is-shallow-repository") != "false"
+    files = sorted(project.glob("apps/*/requirements.txt"))
+    return {file.parent.name: _lock(project, file, shallow) for file in files}
+
+
+def _lock(project: Path, file: Path, shallow: bool) -> dict[str, Any]:
+    committed_at = _git(project, "log", "-1", "--format=%cI", "--", str(file)) or None
+    known = committed_at is not None
+    age = datetime.now(UTC) - datetime.fromisoformat(committed_at) if committed_at else None
+    return {
+        "committed_at": None if shallow else committed_at,
+        "age_days": None if shallow or age is None else age.days,
+        "changed": _is_changed(project, file) if known else None,
+    }
+
+
+def _is_changed(project: Path, *files: Path) -> bool:
+    return bool(_git(project, "status", "--porcelain", "--", *map(str, files)))
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    """Return what git prints; None where it fails or is not installed."""
+    try:
+        done = call("-C", str(project), *arguments, timeout_s=TIMEOUT_S)
+    except (UsageError, OSError, subprocess.TimeoutExpired):
+        return None
+    return done.line if done.status == 0 else None
+
+
+BENCH = Path(__file__).parents[1]
+
+
+def content(project: Path, bench: Path = BENCH) -> dict[str, Any]:
+    """Return a hash for each part that can change by itself; None where the project has no such files."""
+    apps = project / "apps"
+    return {
+        "bench": _hash(bench, [bench]),
+        "data": _hash(apps, sorted(apps.glob("*.sql"))),
+        "scenarios": _hash(apps, [apps / "scenarios.toml"]),
+        "checks": _hash(apps, [apps / "checks", *sorted(apps.glob("*.yaml"))]),
+        "apps": {
+            table.parent.name: _hash(apps, [table.parent]) for table in sorted(apps.glob("*/contenders.toml"))
+        },
+        **({"shared": shared} if (shared := inventory(project).shared()) else {}),
+    }
+
+
+def _hash(above: Path, places: Iterable[Path]) -> str | None:
+    """Return a hash of names (below *above*) and bytes of all files at *places*; None where there is none."""
+    files = [file for place in places for file in _files(place)]
+    digest = hashlib.sha256()
+    for file in files:
+        name, held = os.fsencode(file.relative_to(above)), file.read_bytes()
+        digest.update(b"%d %b %d %b" % (len(name), name, len(held), held))
+    return digest.hexdigest()[:16] if files else None
+
+
+def _files(place: Path) -> list[Path]:
+    if not place.is_dir():
+        return [place] if place.is_file() else []
+    found = (file for file in _below(place, ()) if file.is_file())
+    return sorted(file for file in found if not is_left_behind(file.relative_to(place).parts))
+
+
+def _below(folder: Path, above: tuple[str, ...]) -> Iterable[Path]:
+    """Yield the files below *folder*, through links as well: none of them twice on one way."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    for entry in folder.iterdir():
+        if not entry.is_dir():
+            yield entry
+        elif not is_left_behind((entry.name, "in it")):
+            yield from _below(entry, (*above, here))
+
 
 HARNESS_PACKAGES = ("locust", "gevent", "psycopg", "uv")
 GIB = 2**30
@@ -33,8 +135,8 @@ def fingerprint(project: Path) -> dict[str, Any]:
         },
         "python": _python(),
         "harness": {name: _version(name) for name in HARNESS_PACKAGES},
-        "project": checkout.commit(project),
-        "locks": checkout.locks(project),
+        "project": commit(project),
+        "locks": locks(project),
         "content": content(project),
     }
 

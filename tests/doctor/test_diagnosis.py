@@ -16,17 +16,14 @@ from rich.console import Console
 from bench.cli import commands
 from bench.doctor import Instruments, examine, machine, supplies
 from bench.doctor.ceilings import BUSY, ceiling
-from bench.doctor.company import Company, look_around
 from bench.doctor.diagnosis import Reading
-from bench.doctor.disk import Disk, disk
-from bench.doctor.machine import Facts
-from bench.doctor.supplies import Supplies
+from bench.doctor.machine import Company, Facts, look_around
+from bench.doctor.supplies import Disk, Engine, Supplies, disk, engine
 from bench.doctor.tables import print_diagnosis
 from bench.errors import CannotMeasure
 from bench.load.null.server import HELLO, null_server
 from bench.load.peers import Turn, stock_users, wrk, wrk_is_installed
 from bench.observe import limits
-from bench.observe.containers import Engine, engine
 from bench.observe.host import Core
 from bench.observe.hyperthreads import Neighbours
 from bench.observe.ports import Ports, ports

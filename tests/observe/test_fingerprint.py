@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bench.observe.comparable import differences
-from bench.observe.content import content
-from bench.observe.fingerprint import cpu_model, fingerprint, machine_class
+from bench.observe.fingerprint import content, cpu_model, fingerprint, machine_class
 from tests.support.projects import make_project
 
 IDENTITY = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
