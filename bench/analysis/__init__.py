@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import ENDS, caveats_of, cut_off
-from bench.analysis.choices import Grounded, grounded
-from bench.analysis.claims import Finding, findings
+from bench.analysis.claims import Finding, Grounded, findings, grounded
 from bench.analysis.comparisons import Comparison, climbs, comparisons, judged, noise_floors, ranks
-from bench.analysis.estimates import Row, rows, unfit
+from bench.analysis.rows import Row, rows, unfit
 from bench.analysis.scaling import Scaling, scalings
 from bench.analysis.voids import LIMITS
 from bench.analysis.workers import processes_of

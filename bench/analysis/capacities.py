@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.estimates import Row
 from bench.analysis.measures import by_cell, rate_rps
-from bench.analysis.stats import Estimate, estimate_of
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate, estimate_of
 from bench.model import Cell
 from bench.records import Record, Run
 

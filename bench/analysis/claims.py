@@ -1,15 +1,14 @@
-"""What a run says of a plan's claims: supported, not supported, or cannot tell."""
+"""What a run says of a plan's claims, and whether what a choice stands on was found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.analysis.comparisons import Comparison, between, judged, noise_floor_of
-from bench.analysis.estimates import LIMITED, Row, unfit
-from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
-from bench.analysis.verdicts import verdict_of
+from bench.analysis.comparisons import Comparison, between, judged, noise_floor_of, verdict_of
+from bench.analysis.rows import LIMITED, Row, unfit
+from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
 from bench.analysis.workers import cores_told, server_cores
-from bench.model import Cell, Claim, ClaimedFigure, ClaimedRatio, Ground, Load
+from bench.model import Cell, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Load
 from bench.records import Evidence, Run
 
 ClaimVerdict = Literal["supported", "not supported", "cannot tell"]
@@ -189,3 +188,31 @@ def _place(figure: ClaimedFigure) -> tuple[str, str, int]:
 def _cell(said: ClaimedFigure | ClaimedRatio, contender: str | None = None) -> Cell:
     load = Load(kind="closed", connections=said.connections)
     return Cell(contender=contender or said.contender, scenario=said.scenario, load=load)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounded:
+    """A choice with what was seen for each of its grounds, and what became of its claims."""
+
+    choice: Choice
+    seen: tuple[tuple[Ground, Evidence | None], ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of it was found as it is said to be."""
+        return all(found and found.outcome == ground.outcome for ground, found in self.seen) and all(
+            finding.verdict == "supported" for finding in self.findings
+        )
+
+
+def grounded(run: Run, findings: Sequence[Finding]) -> tuple[Grounded, ...]:
+    """Return every choice of the plan of *run*, in its order, held against what was found."""
+    return tuple(
+        Grounded(
+            choice=choice,
+            seen=tuple((ground, evidence_for(run, ground)) for ground in choice.because),
+            findings=tuple(one for one in findings if one.claim.says in choice.claims),
+        )
+        for choice in run.plan.choices
+    )

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Literal
 
 from bench.analysis import Analysis
-from bench.analysis.estimates import MOST_WRONG, Row
+from bench.analysis.rows import MOST_WRONG, Row
 from bench.analysis.wrong import wrong_answers
 from bench.compare.changes import without_revision
 from bench.model import SAME_AGAIN, Cell

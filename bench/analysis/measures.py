@@ -1,10 +1,13 @@
-"""What one slice says, and the slices of a run by cell and by sweep."""
+"""What a slice measures, and what the slices of a round come to."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
-from bench.analysis.stats import Sweep
+from bench.analysis.statistics import Sweep, medians_by_round, paired_log_ratios
+from bench.histogram import Histogram
 from bench.model import Cell, Load
 from bench.project.heats import groups
 from bench.records import Record, Run
@@ -74,3 +77,102 @@ def by_sweep(records: Iterable[Record], measure: Measure) -> dict[Sweep, float]:
         (record.slice.round, record.slice.sweep): measure(record) for record in records if record.void is None
     }
     return {sweep: number for sweep, number in found.items() if number is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """A fresh start of everything, as one cell saw it; None where it has no value that counts."""
+
+    number: int
+    throughput_rps: float | None
+    ratio: float | None  # of the main metric to the reference
+    service_demand_us: float | None
+    memory_bytes: int | None
+    requests: int
+    failed: int
+    voids: int
+
+
+def rounds_of(run: Run) -> Mapping[Cell, tuple[Round, ...]]:
+    """Return the rounds of every cell, in their order: medians over sweeps, as the estimates are made of."""
+    measured = by_cell(run)
+    return {
+        cell: _rounds(
+            cell, records, measured.get(replace(cell, contender=run.plan.reference_of(cell.contender)), ())
+        )
+        for cell, records in measured.items()
+    }
+
+
+def _rounds(cell: Cell, records: Sequence[Record], references: Sequence[Record]) -> tuple[Round, ...]:
+    main = METRICS[metrics_of(cell.load)[0]]
+    rates = medians_by_round(by_sweep(records, throughput_rps))
+    demands = medians_by_round(by_sweep(records, server_us))
+    ratios = paired_log_ratios(by_sweep(records, main), by_sweep(references, main)).log_ratios
+    numbers = sorted({record.slice.round for record in records})
+    return tuple(
+        _round([record for record in records if record.slice.round == number], rates, demands, ratios)
+        for number in numbers
+    )
+
+
+def _round(
+    records: Sequence[Record],
+    rates: Mapping[int, float],
+    demands: Mapping[int, float],
+    log_ratios: Mapping[int, float],
+) -> Round:
+    number = records[0].slice.round
+    counted = [record for record in records if record.void is None]
+    kept = [size for record in counted if (size := record.usage.memory_bytes) is not None]
+    log_ratio = log_ratios.get(number)
+    return Round(
+        number=number,
+        throughput_rps=rates.get(number),
+        ratio=None if log_ratio is None else math.exp(log_ratio),
+        service_demand_us=demands.get(number),
+        memory_bytes=max(kept, default=None),
+        requests=sum(record.sample.requests for record in counted),
+        failed=sum(record.sample.failed for record in counted),
+        voids=len(records) - len(counted),
+    )
+
+
+FEWEST_BEYOND = 20  # observations above a percentile: with fewer it is the tale of a handful of requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """How long requests took; None where too few were seen to tell. Mean and maximum are of answers."""
+
+    mean_ms: float | None
+    p50_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    p99_9_ms: float | None
+    max_ms: float | None
+
+    @classmethod
+    def of(cls, seen: Histogram, unanswered: int = 0) -> "Latency":
+        """Return it for durations *seen*; *unanswered* requests took longer than any of them."""
+        return cls(
+            mean_ms=seen.mean_ms(),
+            p50_ms=told_ms(seen, 50, unanswered),
+            p90_ms=told_ms(seen, 90, unanswered),
+            p95_ms=told_ms(seen, 95, unanswered),
+            p99_ms=told_ms(seen, 99, unanswered),
+            p99_9_ms=told_ms(seen, 99.9, unanswered),
+            max_ms=seen.max_ns / 1e6 if seen.count else None,
+        )
+
+
+def told_ms(seen: Histogram, percent: float, unanswered: int = 0) -> float | None:
+    """Return a percentile in ms; None with fewer than 20 observations beyond it, and beyond all answers."""
+    beyond = round((seen.count + unanswered) * (100 - percent) / 100, 6)  # 99.9 has no exact binary form
+    return seen.percentile_ms(percent, unanswered) if beyond >= FEWEST_BEYOND else None
+
+
+def last_percent(count: int) -> float:
+    """Return the highest percentile that *count* observations can tell; 0 where none."""
+    return max(0.0, 100 * (1 - FEWEST_BEYOND / count)) if count else 0.0

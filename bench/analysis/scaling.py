@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.comparisons import between
-from bench.analysis.estimates import Row, unfit
-from bench.analysis.stats import Estimate
+from bench.analysis.rows import Row, unfit
+from bench.analysis.statistics import Estimate
 from bench.model import Contender, Load
 from bench.records import Run
 

@@ -7,10 +7,9 @@ from math import log
 from statistics import median
 from typing import Literal
 
-from bench.analysis.intervals import median_interval
+from bench.analysis.comparisons import MORE_IS_BETTER
 from bench.analysis.measures import METRICS, metrics_of
-from bench.analysis.stats import Estimate, estimate_of
-from bench.analysis.verdicts import MORE_IS_BETTER
+from bench.analysis.statistics import Estimate, estimate_of, median_interval
 from bench.model import Cell
 from bench.records import Record, Run
 

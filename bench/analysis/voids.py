@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.utilisation import Cores
+from bench.analysis.limits import Cores
 from bench.records import Sample, Usage
 
 LATE_MS = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.analysis.utilisation import cores_of
+from bench.analysis.limits import cores_of
 from bench.model import SAME_AGAIN, Contender
 from bench.records import ENDED, Record, Run
 

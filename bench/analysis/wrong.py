@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-from bench.analysis.estimates import Row
+from bench.analysis.rows import Row
 from bench.model import Cell
 from bench.records import Record, Run
 

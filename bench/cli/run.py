@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench import wiring
 from bench.analysis import analyse
-from bench.analysis.estimates import Row
+from bench.analysis.rows import Row
 from bench.analysis.wrong import wrong_answers
 from bench.cli.options import RUNTIMES, say_runtime
 from bench.cli.reasons import by_reason

@@ -6,12 +6,21 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
-from bench.analysis.comparisons import Comparison, comparisons, log_ratios, noise_floor_of, noise_floors
+from bench.analysis.comparisons import (
+    MORE_IS_BETTER,
+    Comparison,
+    Verdict,
+    blocked,
+    comparisons,
+    log_ratios,
+    noise_floor_of,
+    noise_floors,
+    verdict_of,
+)
 from bench.analysis.data import not_put_back, written_no_more, wrote
-from bench.analysis.estimates import COARSE, LIMITED
 from bench.analysis.measures import by_cell
-from bench.analysis.stats import FEWEST_FOR_INTERVAL
-from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
+from bench.analysis.rows import COARSE, LIMITED
+from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p
 from bench.model import SAME_AGAIN, Cell
 from bench.records import Queries, Record, Run

@@ -9,10 +9,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench.analysis.comparisons import Comparison, noise_floor_of
+from bench.analysis.comparisons import (
+    MORE_IS_BETTER,
+    Comparison,
+    Verdict,
+    blocked,
+    noise_floor_of,
+    verdict_of,
+)
 from bench.analysis.measures import Metric
-from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
-from bench.analysis.verdicts import MORE_IS_BETTER, Verdict, blocked, verdict_of
+from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
 from bench.compare.significance import FALSE_ALARMS, holm, p_beyond, shift_of
 from bench.model import Cell
 

@@ -16,8 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.intervals import narrowest
-from bench.analysis.stats import FEWEST_FOR_INTERVAL, Estimate
+from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate, narrowest
 
 FALSE_ALARMS = 0.05  # chance of one or more, over all that is judged together
 EXACT_ROUNDS = 12  # up to here all 2ⁿ flips are tried, 4096 at most

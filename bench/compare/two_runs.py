@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from bench.analysis import Analysis, analyse
 from bench.analysis.comparisons import Comparison, log_ratios
-from bench.analysis.estimates import Row
+from bench.analysis.rows import Row
 from bench.compare.run_changes import Change, change_of, judged_together
 from bench.errors import CannotMeasure, UsageError
 from bench.model import SAME_AGAIN, Cell

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.comparisons import Comparison
-from bench.analysis.estimates import Row
-from bench.analysis.stats import Estimate
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
 from bench.compare.run_changes import Change
 from bench.compare.two_runs import TwoRuns
 from bench.model import Cell, Load

@@ -6,9 +6,9 @@ from datetime import date
 from typing import Literal
 
 from bench.analysis import Analysis
-from bench.analysis.estimates import unfit
+from bench.analysis.comparisons import Verdict
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries
-from bench.analysis.verdicts import Verdict
+from bench.analysis.rows import unfit
 from bench.analysis.workers import process_changes
 from bench.compare.changes import (
     CountChange,

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from bench.analysis import analyse
 from bench.analysis.comparisons import Comparison, log_ratios
-from bench.analysis.sizing import rounds_for, spread_of
-from bench.analysis.stats import Estimate
+from bench.analysis.statistics import Estimate, rounds_for, spread_of
 from bench.errors import CannotMeasure, UsageError
 from bench.model import SAME_AGAIN, Block, Contender, Plan, Scenario
 from bench.project import contenders, plans, scenarios

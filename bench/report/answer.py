@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
-from bench.analysis.estimates import Row
-from bench.analysis.stats import Estimate
-from bench.analysis.utilisation import cores_of
+from bench.analysis.limits import cores_of
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
 from bench.records import Run
 from bench.report.panels import Panel, panels
 from bench.report.sentences import headline

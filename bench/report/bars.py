@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analysis.estimates import Row
-from bench.analysis.stats import Estimate
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
 from bench.project.loads import spoken
 from bench.report.looks import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
 from bench.report.panels import Panel

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
-from bench.analysis.estimates import Row
+from bench.analysis.rows import Row
 from bench.model import Block, Cell, Load
 from bench.project.loads import spoken
 from bench.report.answer import abouts

@@ -8,7 +8,7 @@ from typing import get_args
 
 from bench.analysis import Analysis
 from bench.analysis.claims import Allowed, ClaimVerdict, Finding
-from bench.analysis.stats import Estimate
+from bench.analysis.statistics import Estimate
 from bench.model import Claim, ClaimedRatio
 from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, plural
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bench.analysis.estimates import Arrivals, Row
-from bench.analysis.percentiles import Latency
-from bench.analysis.stats import Estimate
+from bench.analysis.measures import Latency
+from bench.analysis.rows import Arrivals, Row
+from bench.analysis.statistics import Estimate
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, at_least, figure, interval, mebibytes, percent, point, scaled
 

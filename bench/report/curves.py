@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from bench.analysis.estimates import Row
-from bench.analysis.percentiles import last_percent
+from bench.analysis.measures import last_percent
+from bench.analysis.rows import Row
 from bench.project.loads import spoken
 from bench.report.ends import LABEL_IN, LABEL_PT, LEADER, spread_out
 from bench.report.looks import FAINT, GRID, INK, PAPER, Look, family_of

@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.measures import client_us, database_us, server_us
-from bench.analysis.percentiles import told_ms
-from bench.analysis.utilisation import Cores, cores_of, utilisation_of
+from bench.analysis.limits import Cores, cores_of, utilisation_of
+from bench.analysis.measures import client_us, database_us, server_us, told_ms
 from bench.analysis.voids import LIMITS, evidence
 from bench.files import write_atomically
 from bench.histogram import Histogram

@@ -11,9 +11,9 @@ from statistics import fmean, median, quantiles, stdev
 from typing import Any
 
 from bench.analysis import Analysis
-from bench.analysis.estimates import Row, unfit
-from bench.analysis.rounds import rounds_of
-from bench.analysis.stats import Estimate
+from bench.analysis.measures import rounds_of
+from bench.analysis.rows import Row, unfit
+from bench.analysis.statistics import Estimate
 from bench.files import to_json, write_atomically
 from bench.project.loads import spoken
 from bench.report.plain import rounded

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from operator import mul
 
 from bench.analysis import Analysis
-from bench.analysis.comparisons import Comparison
-from bench.analysis.estimates import Row
-from bench.analysis.stats import Estimate
-from bench.analysis.verdicts import Verdict
+from bench.analysis.comparisons import Comparison, Verdict
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Cell
 from bench.report.answer import abouts
 from bench.report.statements import per_request

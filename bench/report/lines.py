@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from bench.analysis.estimates import Row
+from bench.analysis.rows import Row
 from bench.report.curves import ticks
 from bench.report.linework import Line, drawn, name_ends
 from bench.report.looks import FAINT, Look

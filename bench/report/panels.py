@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
-from bench.analysis.estimates import Row
 from bench.analysis.measures import metrics_of
-from bench.analysis.stats import Estimate
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, Load, Plan
 from bench.project.loads import slug, spoken
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis.stats import Estimate
+from bench.analysis.statistics import Estimate
 from bench.model import Cell, Load
 
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.analysis.comparisons import Comparison
-from bench.analysis.estimates import Row
-from bench.analysis.verdicts import more_rounds
+from bench.analysis.comparisons import Comparison, more_rounds
+from bench.analysis.rows import Row
 from bench.project.loads import spoken
 from bench.report.panels import Panel
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point

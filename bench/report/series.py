@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.analysis.capacities import Capacity
-from bench.analysis.estimates import Row
+from bench.analysis.rows import Row
 from bench.model import Load
 from bench.project.loads import spoken
 from bench.report.panels import Panel

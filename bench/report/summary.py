@@ -9,8 +9,8 @@ from typing import Any
 from bench.analysis import Analysis, analyse
 from bench.analysis.capacities import Capacity
 from bench.analysis.comparisons import Comparison
-from bench.analysis.estimates import Arrivals, Row
-from bench.analysis.percentiles import Latency
+from bench.analysis.measures import Latency
+from bench.analysis.rows import Arrivals, Row
 from bench.analysis.steadiness import Steadiness, first_answers
 from bench.files import write_atomically
 from bench.records import Queries, Run

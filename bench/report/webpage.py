@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis
-from bench.analysis.estimates import Row
-from bench.analysis.rounds import rounds_of
+from bench.analysis.measures import rounds_of
+from bench.analysis.rows import Row
 from bench.report import blocks, claims, evidence, gains, method, steadiness, wording
 from bench.report.answer import abouts, answer
 from bench.report.columns import Column, overview_columns, page_columns

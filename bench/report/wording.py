@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bench.analysis.stats import Estimate
+from bench.analysis.statistics import Estimate
 
 NOTHING = "–"
 MEBIBYTE = 2**20

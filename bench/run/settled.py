@@ -8,7 +8,7 @@ from statistics import median
 from bench.analysis.comparisons import log_ratios
 from bench.analysis.measures import metrics_of
 from bench.analysis.resolution import duration
-from bench.analysis.sizing import rounds_for, spread_of
+from bench.analysis.statistics import rounds_for, spread_of
 from bench.model import SAME_AGAIN, Plan
 from bench.project.heats import Group
 from bench.records import Record

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
+from bench.analysis.limits import cores_of
 from bench.analysis.resolution import duration
-from bench.analysis.utilisation import cores_of
 from bench.analysis.voids import void_of
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of, shortfall
-from bench.analysis.stats import FEWEST_FOR_INTERVAL
+from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.model import SAME_AGAIN, Cell, Plan
 from bench.project.heats import Group
 from bench.project.loads import spoken

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.analysis import analyse
 from bench.analysis.claims import Allowed, verdict_on
-from bench.analysis.stats import Estimate
+from bench.analysis.statistics import Estimate
 from bench.model import Claim, ClaimedFigure, ClaimedRatio
 from bench.records import Verification
 from tests.support.synthetic import failing, synthetic_run, with_records

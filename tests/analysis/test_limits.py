@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.bounds import bound_by, client_limit
-from bench.analysis.utilisation import Cores, Utilisation
+from bench.analysis.limits import Cores, Utilisation, bound_by, client_limit
 from bench.model import Load
 from tests.support.synthetic import rate, synthetic_run, with_records
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.percentiles import Latency, last_percent, told_ms
+from bench.analysis.measures import Latency, last_percent, told_ms
 from bench.histogram import Histogram
 from bench.model import Load
 from tests.support.synthetic import rate, synthetic_run, with_records

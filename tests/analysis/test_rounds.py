@@ -4,7 +4,7 @@ from statistics import median
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.rounds import rounds_of
+from bench.analysis.measures import rounds_of
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
 
 PAIR = {"flask": 4_000, "fastapi": 9_000}

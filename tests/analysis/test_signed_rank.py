@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.analysis.intervals import hodges_lehmann, signed_rank_interval, walsh_averages
+from bench.analysis.statistics import hodges_lehmann, signed_rank_interval, walsh_averages
 
 numbers = st.lists(st.floats(min_value=-10, max_value=10), min_size=6, max_size=20)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.analysis.sizing import half_width_at, rounds_for, spread_of
+from bench.analysis.statistics import half_width_at, rounds_for, spread_of
 
 
 @pytest.mark.parametrize("rounds", [6, 9, 12, 20, 200])

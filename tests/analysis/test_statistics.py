@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from bench.analysis.intervals import hodges_lehmann, median_interval
-from bench.analysis.stats import (
+from bench.analysis.statistics import (
     FEWEST_FOR_INTERVAL,
     Estimate,
     difference_of,
     estimate_of,
+    hodges_lehmann,
+    median_interval,
     medians_by_round,
     paired_log_ratios,
     ratio_of,

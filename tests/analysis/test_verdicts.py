@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bench.analysis import analyse
-from bench.analysis.stats import Estimate
-from bench.analysis.verdicts import blocked, more_rounds, proven_faster, verdict_of
+from bench.analysis.comparisons import blocked, more_rounds, proven_faster, verdict_of
+from bench.analysis.statistics import Estimate
 from tests.support.synthetic import synthetic_run
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.utilisation import Cores
+from bench.analysis.limits import Cores
 from bench.analysis.voids import void_of
 from bench.histogram import Histogram
 from bench.records import Sample, Usage

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis.comparisons import Comparison
-from bench.analysis.stats import Estimate
+from bench.analysis.statistics import Estimate
 from bench.compare.run_changes import change_of, judged_together
 from bench.model import Cell, Load
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analysis.sizing import rounds_for
+from bench.analysis.statistics import rounds_for
 from bench.doctor.diagnosis import Diagnosis
 from bench.doctor.noise import HALF_WIDTHS, noise_of, planned
 from bench.doctor.tables import noise_lines

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.rounds import rounds_of
+from bench.analysis.measures import rounds_of
 from bench.model import Claim, ClaimedRatio, Load
 from bench.records import Event, Queries
 from bench.report import webpage

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.analysis.stats import Estimate
+from bench.analysis.statistics import Estimate
 from bench.report.wording import both, figure, levels, ratio
 
 ESTIMATE = Estimate(estimate=101.4, low=99.2, high=1003.6, level=0.9609)

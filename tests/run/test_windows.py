@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.analysis import analyse
+from bench.analysis.comparisons import verdict_of
 from bench.analysis.resolution import FEWEST, FEWEST_EACH, Pace, coarse, pace_of
-from bench.analysis.verdicts import verdict_of
 from bench.histogram import Histogram
 from bench.model import Block, Cell, Load, Plan, Slice
 from bench.project.heats import Group

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.analysis.stats import difference_of
+from bench.analysis.statistics import difference_of
 from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p, holm, p_beyond
 
 pytestmark = pytest.mark.slow

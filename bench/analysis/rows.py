@@ -4,9 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.bounds import Bound, bound_by, client_limit
-from bench.analysis.ceilings import Ceiling, ceiling_of, ceilings
+from bench.analysis.limits import (
+    Bound,
+    Ceiling,
+    Cores,
+    Utilisation,
+    bound_by,
+    ceiling_of,
+    ceilings,
+    client_limit,
+    cores_of,
+    utilisation_of,
+)
 from bench.analysis.measures import (
+    Latency,
     Measure,
     by_cell,
     by_sweep,
@@ -16,11 +27,9 @@ from bench.analysis.measures import (
     server_us,
     throughput_rps,
 )
-from bench.analysis.percentiles import Latency
 from bench.analysis.resolution import coarse
-from bench.analysis.stats import Estimate, estimate_of, medians_by_round
+from bench.analysis.statistics import Estimate, estimate_of, medians_by_round
 from bench.analysis.steadiness import Steadiness, steadiness
-from bench.analysis.utilisation import Cores, Utilisation, cores_of, utilisation_of
 from bench.analysis.workers import imbalance
 from bench.files import printable
 from bench.histogram import Histogram
