@@ -209,7 +209,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from bench.load.child.connections import Connection
 from bench.load.child.setting_up import SettingUp
-from bench.load.child.targets import Target
+from bench.load.child.connections import Target
 from bench.load.requests import Mix
 from tests.support.servers import server
 from tests.load.test_setting_up import RARELY, Shop

@@ -11,10 +11,9 @@ from time import perf_counter_ns
 from gevent import idle
 
 from bench.load.answers import check
-from bench.load.child.connections import READ_BYTES, Connection, Exhausted
+from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Loop
 from bench.load.child.recorder import ClosedBooks, Ledger
-from bench.load.child.targets import Target
 from bench.load.polling import IN, RDHUP
 from bench.load.responses import Incoming, Malformed
 

@@ -6,11 +6,10 @@ from random import Random
 from bench.errors import UsageError
 from bench.load.child.arrivals import Share, due_offsets
 from bench.load.child.closed import ClosedLoop
-from bench.load.child.connections import Connection
+from bench.load.child.connections import Connection, Target
 from bench.load.child.loop import Loop
 from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
-from bench.load.child.targets import Target
 from bench.load.requests import Mix
 from bench.model import Slice
 

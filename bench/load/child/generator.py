@@ -20,8 +20,8 @@ from pydantic import TypeAdapter
 from bench.addresses import spoken
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.child.arrivals import Share
+from bench.load.child.connections import Target
 from bench.load.child.engine import Loop, loop_of
-from bench.load.child.targets import Target
 from bench.load.descriptors import raise_open_files
 from bench.load.requests import Mix
 from bench.model import Scenario, Slice

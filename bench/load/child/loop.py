@@ -9,9 +9,8 @@ from time import perf_counter_ns
 
 from gevent import idle
 
-from bench.load.child.connections import Connection, kind_of
+from bench.load.child.connections import Connection, Target, kind_of
 from bench.load.child.recorder import Books, Ledger
-from bench.load.child.targets import Target
 from bench.load.polling import IN, OUT, RDHUP, new_poller
 from bench.load.requests import Request
 from bench.load.responses import Incoming, Malformed, read_whole

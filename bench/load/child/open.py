@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
 
-from bench.load.child.connections import READ_BYTES, Connection, Exhausted
+from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Loop
 from bench.load.child.recorder import Ledger, OpenBooks
-from bench.load.child.targets import Target
 from bench.load.polling import IN, RDHUP, Alarm, new_alarm
 from bench.load.requests import Request, Saved
 

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from random import Random
 from time import perf_counter_ns
 
-from bench.load.child.connections import Connection, Exhausted
+from bench.load.child.connections import Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Traffic
 from bench.load.child.recorder import Books, Ledger
-from bench.load.child.targets import Target
 from bench.load.polling import IN, RDHUP
 from bench.load.requests import Mix, Saved
 

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Protocol
 
 from bench.load.descriptors import raise_open_files
-from bench.load.null.canned import GREETING, Answer, Respond, only_response, responder
+from bench.load.null.answers import GREETING, Answer, Respond, only_response, responder
 from bench.load.polling import IN, RDHUP, new_poller
 
 _READ_BYTES = 65_536

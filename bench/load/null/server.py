@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.errors import CannotMeasure
 from bench.files import to_json
-from bench.load.null.expected import answers
+from bench.load.null.answers import answers
 from bench.model import Exchange, Expect, Scenario
 
 HELLO = Scenario(
