@@ -18,8 +18,7 @@ from bench.run.progress import Progress
 from bench.runtime import Runtime, compose
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import engine
-from bench.runtime.docker.commands import Host, ThisMachine
-from bench.runtime.docker.engine import NoEngine
+from bench.runtime.docker.engine import Host, NoEngine, ThisMachine
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import Placement, available_cores, placed

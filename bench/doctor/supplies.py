@@ -15,8 +15,7 @@ from statistics import median
 from bench.doctor.diagnosis import Check, check
 from bench.observe import limits
 from bench.observe.ports import Ports, ports
-from bench.runtime.services.cache_programs import INSTEAD, missing
-from bench.runtime.services.caches import KINDS
+from bench.runtime.services.caches import INSTEAD, KINDS, missing
 
 SYNCS = 5
 CONTENT = b"\0" * 64 * 1024  # as much as a small run file

@@ -26,12 +26,9 @@ from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services.cache_images import cache_containers
-from bench.runtime.services.caches import Cache, Wanted
-from bench.runtime.services.copies import Copies
-from bench.runtime.services.own import OwnServices, Services, known_services
-from bench.runtime.services.postgres_image import contained_postgresql
-from bench.runtime.services.postgresql import PostgreSQL
+from bench.runtime.services.caches import Cache, Wanted, cache_containers
+from bench.runtime.services.copies import Copies, OwnServices, Services, known_services
+from bench.runtime.services.postgresql import PostgreSQL, contained_postgresql
 
 FILE = "docker-compose.yml"
 UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"

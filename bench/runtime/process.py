@@ -21,9 +21,8 @@ from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services.cache_programs import cache_processes, lack
-from bench.runtime.services.copies import Copies
-from bench.runtime.services.own import OwnServices, Services, known_services
+from bench.runtime.services.caches import cache_processes, lack
+from bench.runtime.services.copies import Copies, OwnServices, Services, known_services
 from bench.runtime.services.postgresql import postgresql
 from bench.runtime.statements import DriverStatements, driver_statements
 

@@ -12,7 +12,7 @@ from bench.runtime.children import Running
 from bench.runtime.files import Found, OwnFiles, open_databases
 from bench.runtime.folders import OwnFolder
 from bench.runtime.ports import HOST
-from bench.runtime.services.own import OwnServices
+from bench.runtime.services.copies import OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
 
 UNKNOWN = "bench knows none of them: no service of ours, no file that it wrote"

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from bench.runtime.docker import images
-from bench.runtime.services.cache_images import SERVICES as CACHES
 from bench.runtime.services.caches import KINDS
+from bench.runtime.services.caches import SERVICES as CACHES
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]

@@ -18,8 +18,7 @@ from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import available_cores, placed
 from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
-from bench.runtime.services.cache_programs import cache_processes
-from bench.runtime.services.caches import MEMCACHED, VALKEY, Wanted
+from bench.runtime.services.caches import MEMCACHED, VALKEY, Wanted, cache_processes
 from tests.runtime.test_process import SERVER, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine
 from tests.support.fake_memcached import PYTHON, path_with_memcached

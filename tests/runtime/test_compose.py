@@ -12,7 +12,7 @@ from bench.model import Contender, Ready
 from bench.runtime import leftovers
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine
-from bench.runtime.docker.commands import Answer
+from bench.runtime.docker.engine import Answer
 from bench.runtime.placement import available_cores, placed
 from tests.runtime.test_process import SCRIPTS, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine

@@ -16,7 +16,7 @@ from bench.model import Contender
 from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine
-from bench.runtime.docker.commands import ThisMachine
+from bench.runtime.docker.engine import ThisMachine
 from bench.runtime.placement import available_cores, placed
 from tests.runtime.test_caches import GET, GONE, PUT, THERE, said_by
 from tests.runtime.test_process import SERVER, answer, eventually

@@ -8,8 +8,8 @@ import pytest
 from bench import wiring
 from bench.errors import CannotMeasure
 from bench.runtime.docker import engine
-from bench.runtime.docker.commands import NOT_FOUND, Answer, ThisMachine
-from bench.runtime.docker.memory_kills import memory_kills
+from bench.runtime.docker.containers import memory_kills
+from bench.runtime.docker.engine import NOT_FOUND, Answer, ThisMachine
 from tests.runtime.test_process import eventually, gone
 from tests.support.fake_engine import INFO, FakeEngine
 

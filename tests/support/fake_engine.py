@@ -9,9 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.runtime.docker.commands import NOT_FOUND, Answer
-from bench.runtime.services.cache_programs import program
-from bench.runtime.services.caches import VALKEY
+from bench.runtime.docker.engine import NOT_FOUND, Answer
+from bench.runtime.services.caches import VALKEY, program
 
 INFO = {"ServerVersion": "99.1", "KernelVersion": platform.release(), "SecurityOptions": ["name=seccomp"]}
 # What `init: true` does: it passes on how the server ended.
@@ -45,7 +44,7 @@ class FakeContainer:
 
 @dataclass
 class FakeEngine:
-    """Implements `bench.runtime.docker.commands.Host`; *answers* come before its own, by words that were asked."""
+    """Implements `bench.runtime.docker.engine.Host`; *answers* come before its own, by words that were asked."""
 
     folder: Path
     answers: dict = field(default_factory=dict)

@@ -1,13 +1,17 @@
 """A database for every server that asks for one: templates of the project's SQL, and their copies."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.errors import UsageError
 from bench.model import Contender
+from bench.runtime.ports import free_ports
+from bench.runtime.services.caches import KINDS, Cache, Kind, Starts, Wanted
 from bench.runtime.services.databases import Database
 from bench.runtime.services.postgresql import PostgreSQL
 
@@ -66,3 +70,129 @@ class Copies:
     def facts(self) -> Mapping[str, object]:
         """Return the services, with version and settings."""
         return {POSTGRES: self._postgresql.facts()} if self._postgresql else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnServices:
+    """What one server has to itself."""
+
+    database: Database | None = None
+    caches: tuple[Cache, ...] = ()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that tell its app where they are."""
+        told = {"DATABASE_URL": self.database.url} if self.database else {}
+        for cache in self.caches:
+            told |= cache.environment()
+        return told
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything here that data are kept in."""
+        return bool(self.database or self.caches)
+
+    def keep(self) -> None:
+        """Keep what the database holds now, where its server has changed anything at its start."""
+        if self.database:
+            self.database.keep()
+
+    def version(self) -> object:
+        """Return what the database is at: unequal where something was written meanwhile."""
+        return self.database.version() if self.database else None
+
+    def reset(self) -> str | None:
+        """Put the database back as it was kept, then empty the caches; return why not, where it is not.
+
+        Raises CannotMeasure where a service does not answer.
+        """
+        left = self.database.reset() if self.database else None
+        for cache in self.caches:
+            cache.reset()
+        return left
+
+
+class Services:
+    """Gives every server its own of what its contender asks for; leaving its context stops them all."""
+
+    def __init__(self, copies: Copies, start_caches: Starts) -> None:
+        self._copies = copies
+        self._running = ExitStack()
+        self._start_caches = start_caches
+        self._up: list[Cache] = []
+        self._of_caches: dict[str, Mapping[str, object]] = {}
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        self._running.enter_context(self._copies)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def prepare(self, contender: Contender) -> None:
+        """Fill the template that it asks for, and see which cache answers. Raises CannotMeasure."""
+        self._copies.prepare(contender)
+        if {kind.name for kind in _kinds(contender)} - self._of_caches.keys():
+            with self._caches([contender]) as caches:
+                self._of_caches |= {cache.wanted.kind.name: cache.facts() for cache in caches}
+
+    @contextmanager
+    def given(self, contenders: Sequence[Contender]) -> Iterator[Iterator[OwnServices]]:
+        """Give a server of each of *contenders* its services, in their order; they are gone afterwards.
+
+        Caches are up from the beginning, empty; a database is copied when its contender's turn comes.
+        """
+        with self._caches(contenders) as caches, ExitStack() as copies:
+            yield (
+                OwnServices(
+                    database=copies.enter_context(self._copies.copied(one)),
+                    caches=tuple(cache for cache in caches if cache.wanted.contender == one),
+                )
+                for one in contenders
+            )
+
+    def check(self) -> None:
+        """Raise CannotMeasure where PostgreSQL or a cache has died."""
+        self._copies.check()
+        for cache in self._up:
+            cache.check()
+
+    def pids(self) -> tuple[int, ...]:
+        """Return every process of PostgreSQL and of caches now; empty where there are none."""
+        return (*self._copies.pids(), *(pid for cache in self._up for pid in cache.child.pids()))
+
+    def facts(self) -> Mapping[str, object]:
+        """Return the services, with version and settings."""
+        return {**self._copies.facts(), **self._of_caches}
+
+    @contextmanager
+    def _caches(self, contenders: Sequence[Contender]) -> Iterator[Sequence[Cache]]:
+        """Start the caches of *contenders* together, and wait for all of them."""
+        asked = [(one, kind) for one in contenders for kind in _kinds(one)]
+        if not asked:
+            yield ()
+            return
+        wanted = [
+            Wanted(kind=kind, contender=one, port=port, number=next(self._numbers))
+            for (one, kind), port in zip(asked, free_ports(len(asked)), strict=True)
+        ]
+        with self._start_caches(wanted) as started:
+            caches = [cache.answering() for cache in started]
+            self._up += caches
+            try:
+                yield caches
+            finally:
+                self._up = [cache for cache in self._up if cache not in caches]
+
+
+def known_services(contender: Contender) -> None:
+    """Raise UsageError where it asks for a service that is not there."""
+    known = (POSTGRES, *KINDS)
+    if unknown := [name for name in contender.services if name not in known]:
+        raise UsageError(f"{contender.name} wants {unknown[0]}: the services are {', '.join(known)}")
+
+
+def _kinds(contender: Contender) -> list[Kind]:
+    return [KINDS[name] for name in contender.services if name in KINDS]

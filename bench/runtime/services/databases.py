@@ -1,16 +1,42 @@
 """Databases on a PostgreSQL server: templates made once, a copy for each server, resets in place."""
 
 import hashlib
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
+from types import FrameType
+from typing import NoReturn
 
 import psycopg
 from psycopg.sql import SQL, Identifier
 
 from bench.errors import CannotMeasure
-from bench.runtime.services.patience import patience
+
+
+@contextmanager
+def patience(seconds: float, what: str) -> Iterator[None]:
+    """Raise CannotMeasure where the block takes longer than so many *seconds*: *what* did not answer.
+
+    It rests on a timer's signal, so only the main thread is held to it, and blocks do not nest.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def over(number: int, frame: FrameType | None) -> NoReturn:
+        raise CannotMeasure(f"{what} did not answer within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+
 
 USER = "bench"
 PATIENCE_S = 60.0  # filling a template takes about a second, everything else less
