@@ -14,9 +14,18 @@ from bench.compare.run_changes import Change
 from bench.compare.two_runs import TwoRuns
 from bench.model import Cell, Load
 from bench.project.loads import spoken
-from bench.report.plain import plain_cell, plain_estimate, rounded
 from bench.report.terminal import WARNING, say, table_of
-from bench.report.wording import at_least, change, interval, levels, plural, point
+from bench.report.wording import (
+    at_least,
+    change,
+    interval,
+    levels,
+    plain_cell,
+    plain_estimate,
+    plural,
+    point,
+    rounded,
+)
 
 WORDS = {
     "slower": "REGRESSED",

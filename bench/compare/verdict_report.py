@@ -17,8 +17,7 @@ from bench.profile.split import Explained
 from bench.project.sources import listed, shown
 from bench.records import Try
 from bench.report.markdown import cell
-from bench.report.plain import plain_estimate, rounded
-from bench.report.wording import both, change, figure, mebibytes, plural
+from bench.report.wording import both, change, figure, mebibytes, plain_estimate, plural, rounded
 
 Why = tuple[Explained, ...] | None  # None: nobody asked, and then nothing is said
 Wheres = Mapping[tuple[str, str], str]  # contender and scenario → where

@@ -14,7 +14,7 @@ from bench.profile.layers import LAYERS
 from bench.profile.record import Profiling
 from bench.profile.speedscope import speedscope
 from bench.profile.words import Shown, shown
-from bench.report.facts import facts
+from bench.report.details import facts
 from bench.report.inline import css
 from bench.report.markdown import environment
 from bench.report.webpage import FILTERS

@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.profile.record import Profile, Profiling
 from bench.profile.split import spent
-from bench.report.plain import rounded
+from bench.report.wording import rounded
 
 MOST = 20  # functions of a profile
 

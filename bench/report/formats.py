@@ -16,7 +16,7 @@ from bench.analysis.rows import Row, unfit
 from bench.analysis.statistics import Estimate
 from bench.files import to_json, write_atomically
 from bench.project.loads import spoken
-from bench.report.plain import rounded
+from bench.report.wording import rounded
 
 Files = Mapping[str, Any]  # name → content, ready for JSON
 

@@ -10,7 +10,7 @@ from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Cell
 from bench.report.answer import abouts
-from bench.report.statements import per_request
+from bench.report.details import per_request
 from bench.report.wording import NOTHING, at_least, both, point
 
 HEADINGS = (

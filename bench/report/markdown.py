@@ -5,14 +5,12 @@ from collections.abc import Callable, Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis
-from bench.report import blocks, claims, evidence, gains, method, steadiness, wording
-from bench.report.columns import page_columns
-from bench.report.facts import facts
-from bench.report.panels import caveats_everywhere, panels
+from bench.report import blocks, claims, details, evidence, gains, wording
+from bench.report.details import facts, per_request, statement_table
+from bench.report.panels import caveats_everywhere, page_columns, panels
 from bench.report.scaling import by_workers
 from bench.report.sentences import headline, notes
 from bench.report.series import apart, series_of
-from bench.report.statements import per_request, statement_table
 
 FILE = "report.md"
 
@@ -52,13 +50,13 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
         blocks=(beside := blocks.besides(analysis)),
         block_notes=tuple(blocks.notes(analysis, beside)),
         scaled=by_workers(analysis),
-        warnings=method.warnings(analysis),
+        warnings=details.warnings(analysis),
         caveats=caveats_everywhere(analysis),
-        method=method.method(run, shown),
+        method=details.method(run, shown),
         fingerprint=facts(run.fingerprint),
-        steadiness=steadiness.lines(shown),
-        steadiness_headings=steadiness.HEADINGS,
-        steadiness_notes=tuple(steadiness.notes(run)),
+        steadiness=details.lines(shown),
+        steadiness_headings=details.HEADINGS,
+        steadiness_notes=tuple(details.notes(run)),
         statements=statement_table(run),
         words=wording,
     )

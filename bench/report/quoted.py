@@ -7,11 +7,9 @@ from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.records import Run
 from bench.report.answer import abouts, answer
-from bench.report.columns import quoted_columns
-from bench.report.facts import facts
+from bench.report.details import facts, warnings
 from bench.report.markdown import environment
-from bench.report.method import warnings
-from bench.report.panels import caveats_everywhere, panels
+from bench.report.panels import caveats_everywhere, panels, quoted_columns
 from bench.report.series import apart
 
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"

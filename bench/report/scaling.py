@@ -9,8 +9,7 @@ from bench.analysis.scaling import Scaled, Scaling
 from bench.analysis.workers import UNEVEN, cores_told, server_cores
 from bench.project.loads import slug, spoken
 from bench.report.answer import abouts
-from bench.report.plain import plain_cell, plain_estimate
-from bench.report.wording import NOTHING, at_least, both, figure, plural, point
+from bench.report.wording import NOTHING, at_least, both, figure, plain_cell, plain_estimate, plural, point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

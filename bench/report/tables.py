@@ -9,8 +9,7 @@ from bench.project.loads import spoken
 from bench.records import Run
 from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims
-from bench.report.columns import terminal_columns
-from bench.report.panels import Panel, caveats_everywhere, panels
+from bench.report.panels import Panel, caveats_everywhere, panels, terminal_columns
 from bench.report.sentences import notes
 from bench.report.series import Series, apart, series_of
 from bench.report.terminal import WARNING, say, table_of

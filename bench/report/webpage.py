@@ -8,18 +8,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.analysis import Analysis
 from bench.analysis.measures import rounds_of
 from bench.analysis.rows import Row
-from bench.report import blocks, claims, evidence, gains, method, steadiness, wording
+from bench.report import blocks, claims, details, evidence, gains, wording
 from bench.report.answer import abouts, answer
-from bench.report.columns import Column, overview_columns, page_columns
-from bench.report.facts import facts
+from bench.report.details import facts, per_request, statement_table
 from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
 from bench.report.inline import Drawing, css, variable_of
 from bench.report.looks import MARKS, Look
-from bench.report.panels import Panel, caveats_everywhere, panels
+from bench.report.panels import Column, Panel, caveats_everywhere, overview_columns, page_columns, panels
 from bench.report.scaling import by_workers
 from bench.report.sentences import gist, notes
 from bench.report.series import apart, series_of
-from bench.report.statements import per_request, statement_table
 
 FILE = "report.html"
 
@@ -83,15 +81,15 @@ def report_html(
         scaled=by_workers(analysis),
         stacks={contender.name: contender.stack for contender in run.contenders},
         rounds=rounds_of(run),
-        warnings=tuple(method.warnings(analysis)),
+        warnings=tuple(details.warnings(analysis)),
         caveats=caveats_everywhere(analysis),
         void=tuple(record for record in run.records if record.void is not None),
-        steadiness=steadiness.lines(shown),
-        steadiness_headings=steadiness.HEADINGS,
-        steadiness_notes=tuple(steadiness.notes(run)),
+        steadiness=details.lines(shown),
+        steadiness_headings=details.HEADINGS,
+        steadiness_notes=tuple(details.notes(run)),
         statements=statement_table(run),
-        method=tuple(method.method(run, shown)),
-        scope=method.SCOPE,
+        method=tuple(details.method(run, shown)),
+        scope=details.SCOPE,
         fingerprint=facts(run.fingerprint),
         meanings=MEANINGS,
     )

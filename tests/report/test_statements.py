@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from bench.model import Expect
 from bench.records import Queries
-from bench.report.statements import statement_table
+from bench.report.details import statement_table
 from tests.support.synthetic import synthetic_run
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.analysis import analyse
 from bench.records import Verification
-from bench.report.method import method
+from bench.report.details import method
 from bench.report.panels import panels
 from bench.report.tables import print_run
 from bench.report.wording import figure, interval

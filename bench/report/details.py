@@ -1,0 +1,195 @@
+"""How a run was measured, how far it reaches, and what else a reader must know."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analysis import Analysis
+from bench.analysis.steadiness import first_answers
+from bench.model import SAME_AGAIN, Exchange
+from bench.project.loads import spoken
+from bench.records import Queries, Run
+from bench.report.panels import Panel
+from bench.report.wording import NOTHING, both, change, figure, percent, plural
+
+LISTED = ("packages", "settings", "harness")  # facts that are long, and read on one line
+
+
+def facts(fingerprint: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return a fingerprint as dotted names and plain text."""
+    return dict(_flat(fingerprint))
+
+
+def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield nested facts as dotted names and plain text."""
+    for name, value in facts.items():
+        if name in LISTED and isinstance(value, Mapping):
+            yield f"{above}{name}", ", ".join(f"{key} {held}" for key, held in value.items())
+        elif isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            listed = isinstance(value, list | tuple)
+            yield f"{above}{name}", ", ".join(map(str, value)) if listed else str(value)
+
+
+# What no run of ours tells: docs/methodology.md, "Threats to validity".
+SCOPE = (
+    "One machine: client, servers and database share its memory and caches; on two cores client and database "
+    "share a core.",
+    "Loopback: no TLS, no reverse proxy, no network; bodies are small.",
+    "Absolute numbers travel badly to other machines. Ratios travel better, and not everywhere.",
+    "A closed loop says how much a stack can do, not how it feels below that.",
+    "Medians do not see what is rare: a pause in fewer than half of the slices shows in p99 and the maximum.",
+    "Idiom is a judgement: each choice is cited beside the apps. Where yours differs, add it as a contender.",
+)
+
+
+def warnings(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """Yield what must be known before anything else: what is wrong, and what follows."""
+    if analysis.partial:
+        ended = analysis.run.ended or "still going, or killed"
+        yield f"Partial run: {ended}.", "Not all that was planned was measured."
+    if not analysis.valid:
+        yield f"Not valid: {analysis.invalid}.", "There is no number here to use."
+
+
+def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
+    """Yield how the numbers of *panels* came about."""
+    plan = run.plan
+    settled = f", {run.rounds} after their spread, nothing else, was known" if plan.budget_s else ""
+    yield (
+        f"{plural(plan.rounds, 'round')} planned{settled}: each starts every server afresh and is one value "
+        "of the statistics."
+    )
+    yield (
+        f"In a round {plural(plan.sweeps, 'sweep')} over the contenders, in random order (seed {plan.seed}); "
+        f"a slice is a lead-in of {plan.lead_in_s:g} s and a counted window of {plan.window_s:g} s."
+    )
+    yield from _chosen_windows(run)
+    yield f"Warm-up of {plan.warm_up_s:g} s per contender, scenario and round: not counted."
+    yield (
+        "A slice is void where others used our cores, the client had to wait for its own, the hypervisor or "
+        "a CPU limit took time: on nothing that looks at its result. Up to "
+        f"{plural(plan.spare_sweeps, 'spare sweep')} a round make up for it."
+    )
+    if not all(panel.is_open for panel in panels):
+        yield "Closed loop: a connection sends its next request when it has its answer."
+    if any(panel.is_open for panel in panels):
+        waits = "with no connection free it waits, and that counts"
+        yield f"Open loop: a request is sent when it is due; {waits}."
+    yield (
+        "Throughput counts verified responses. A value is the median over rounds of the median over sweeps; "
+        "its interval is exact and assumes no distribution."
+    )
+    yield '"≥": the client may have been the limit; such rows have no place in the order and no ratio.'
+    yield (
+        "Ratios come from slices of the same sweep, moments apart, paired; not from the throughputs above."
+    )
+    yield (
+        "Percentiles are of all counted windows together, told where at least 20 requests lie beyond them. "
+        "CPU is user and system time per verified response; memory is the highest seen."
+    )
+    yield f"Runtime {run.runtime}, started {run.started_at}."
+
+
+def _chosen_windows(run: Run) -> Iterator[str]:
+    """Yield the windows that the probe chose, where they are not the plan's."""
+    chosen = dict.fromkeys(
+        (step.cell.scenario, spoken(step.cell.load), step.window_s)
+        for record in run.records
+        if (step := record.slice).role in ("measure", "control") and step.window_s != run.plan.window_s
+    )
+    if chosen and run.plan.longest_window_s is not None:
+        each = "; ".join(f"{scenario}, {load}: {window_s:g} s" for scenario, load, window_s in chosen)
+        yield f"Where answers take long, a probe before round 1 chose longer windows, and fewer: {each}."
+
+
+BY_POSTGRESQL = "by PostgreSQL itself (pg_stat_statements)"
+ON_OTHERS = "transaction statements included, on servers that were not timed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementTable:
+    """Counts by contender and exchange; those of which no statement was seen, and controls, are not in it."""
+
+    exchanges: tuple[str, ...]
+    counts: dict[str, tuple[Queries | None, ...]]  # contender → one per exchange
+    notes: tuple[str, ...]
+    how: str  # who counted
+
+
+def statement_table(run: Run) -> StatementTable:
+    """Return what was counted for *run*, in the plan's order."""
+    every = [queries for queries in run.queries if not queries.contender.endswith(SAME_AGAIN)]
+    shown = [queries for queries in every if queries.counted_by and not queries.unseen]
+    uncounted = {queries.contender: queries.why for queries in every if not queries.counted_by}
+    counted = {(queries.contender, queries.exchange): queries for queries in shown}
+    asked = {exchange.name: exchange for scenario in run.scenarios for exchange in scenario.exchanges}
+    exchanges = tuple(name for name in asked if any(name == exchange for _, exchange in counted))
+    contenders = dict.fromkeys(queries.contender for queries in shown)
+    return StatementTable(
+        exchanges=exchanges,
+        counts={name: tuple(counted.get((name, asked)) for asked in exchanges) for name in contenders},
+        notes=(
+            *(f"{name}: not counted: {why}." for name, why in uncounted.items()),
+            *(note for queries in shown for note in _notes(queries, asked.get(queries.exchange))),
+        ),
+        how=f"Counted {' or '.join(_ways(shown))}, {ON_OTHERS}",
+    )
+
+
+def _ways(shown: Sequence[Queries]) -> Iterator[str]:
+    drivers = dict.fromkeys(driver for queries in shown for driver in queries.drivers)
+    if not drivers or any(queries.counted_by == "PostgreSQL" for queries in shown):
+        yield BY_POSTGRESQL
+    if drivers:
+        yield f"in the server as its driver runs them ({', '.join(drivers)})"
+
+
+def per_request(count: float | None) -> str:
+    """Return a count: a whole number where it is one for every request."""
+    if count is None:
+        return NOTHING
+    return f"{count:.0f}" if count.is_integer() else f"{count:.2f}"
+
+
+def _notes(queries: Queries, exchange: Exchange | None) -> Iterator[str]:
+    who, count = f"{queries.contender}, {queries.exchange}", queries.per_request
+    if queries.failed:
+        yield f"{who}: no count, as {queries.failed:,} requests failed meanwhile."
+    elif count is None:
+        yield f"{who}: no count, as no request was answered in time."
+    elif exchange and exchange.expect.items and count > exchange.expect.items:
+        items = exchange.expect.items
+        yield f"{who}: {per_request(count)} statements for a list of {items}: one for each of its items?"
+
+
+HEADINGS = ("contender", "scenario", "state", "change of speed", "within s", "slices' deviation")
+
+
+def lines(panels: Iterable[Panel]) -> tuple[tuple[str, ...], ...]:
+    """Return the lines of the table, in the order of *panels*; a row that knows nothing of it has none."""
+    return tuple(
+        (
+            row.cell.contender,
+            panel.title,
+            seen.state or "too few rounds to tell",
+            change(seen.change),
+            figure(seen.span_s),
+            percent(seen.deviation),
+        )
+        for panel in panels
+        for row in panel.rows
+        if (seen := row.steadiness)
+    )
+
+
+def notes(run: Run) -> Iterator[str]:
+    """Yield what the table is about, and how long servers took to their first answer."""
+    yield (
+        "Each server is compared with itself: the change is from its first slice of a scenario to its last, "
+        'over rounds. Anything but "flat" is a caveat of the row.'
+    )
+    if first := first_answers(run):
+        told = ", ".join(f"{name} {both(estimate)} s" for name, estimate in first.items())
+        yield f"From start to the first 200, on all cores and beside the others that start: {told}."
