@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bench.profile.layers import LAYERS, REST
-from bench.report.looks import DATABASE_GREY, Look
+from bench.report.charts.style import DATABASE_GREY, Look
 
 # Okabe & Ito, "Color Universal Design" (2008), lightened where text stands on them in both schemes.
 _HUES = {

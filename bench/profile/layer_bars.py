@@ -11,9 +11,8 @@ import matplotlib as mpl
 from bench.profile.hues import LAYER_LOOKS
 from bench.profile.layers import LAYERS
 from bench.profile.words import Shown, used
-from bench.report.inline import Drawing, inlined
-from bench.report.looks import FAINT, GRID, INK, PAPER
-from bench.report.sheets import FILE, SCREEN, Sheet, headed
+from bench.report.charts.style import FAINT, FILE, GRID, INK, PAPER, SCREEN, Sheet, headed
+from bench.report.charts.svg import Drawing, inlined
 from bench.report.wording import figure
 
 ROW_IN, BAR = 0.5, 0.42

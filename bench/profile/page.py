@@ -14,8 +14,8 @@ from bench.profile.layers import LAYERS
 from bench.profile.record import Profiling
 from bench.profile.speedscope import speedscope
 from bench.profile.words import Shown, shown
+from bench.report.charts.svg import css
 from bench.report.details import facts
-from bench.report.inline import css
 from bench.report.markdown import environment
 from bench.report.webpage import FILTERS
 from bench.report.wording import figure

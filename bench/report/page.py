@@ -6,7 +6,7 @@ from bench.analysis import analyse
 from bench.files import write_atomically
 from bench.records import Run
 from bench.report import markdown, webpage
-from bench.report.looks import looks_of
+from bench.report.charts.style import looks_of
 from bench.report.panels import panels
 from bench.report.scaling import by_workers
 from bench.report.series import apart, series_of
@@ -21,21 +21,21 @@ def write_report(run: Run, folder: Path) -> Path:
     Beside it: report.md with charts/, summary.json and trials.csv.
     """
     # Here because Matplotlib and pandas take a second that no other command should wait for.
-    from bench.report import charts
-    from bench.report.exporters import write_trials
+    from bench.report.charts import draw
+    from bench.report.trials import write_trials
 
     analysis = analyse(run)
     shown = panels(analysis)
     singles, series = apart(shown), series_of(shown)
     looks = looks_of(contender.name for contender in run.timed)
     (folder / CHARTS).mkdir(parents=True, exist_ok=True)
-    files = {one.title: charts.write_charts(one, looks, folder / CHARTS) for one in singles}
-    files |= {one.title: charts.write_series_charts(one, looks, folder / CHARTS) for one in series}
+    files = {one.title: draw.write_charts(one, looks, folder / CHARTS) for one in singles}
+    files |= {one.title: draw.write_series_charts(one, looks, folder / CHARTS) for one in series}
     scaled = by_workers(analysis)
-    files |= {one.title: charts.write_scaling_chart(one, looks, folder / CHARTS) for one in scaled}
-    drawings = {one.title: charts.panel_drawings(one, looks) for one in singles}
-    drawings |= {one.title: charts.series_drawings(one, looks) for one in series}
-    drawings |= {one.title: charts.scaling_drawings(one, looks) for one in scaled}
+    files |= {one.title: draw.write_scaling_chart(one, looks, folder / CHARTS) for one in scaled}
+    drawings = {one.title: draw.panel_drawings(one, looks) for one in singles}
+    drawings |= {one.title: draw.series_drawings(one, looks) for one in series}
+    drawings |= {one.title: draw.scaling_drawings(one, looks) for one in scaled}
     write_summary(analysis, folder)
     write_trials(run, folder)
     write_atomically(folder / markdown.FILE, markdown.report_text(analysis, files).encode())

@@ -8,7 +8,7 @@ from bench.analysis import analyse
 from bench.compare.two_runs import compare
 from bench.errors import UsageError
 from bench.report.blocks import besides
-from bench.report.looks import looks_of
+from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
 from bench.report.panels import panels
 from bench.report.sentences import notes

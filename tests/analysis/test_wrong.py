@@ -8,7 +8,7 @@ from bench.analysis import analyse
 from bench.compare.history import entry_of
 from bench.histogram import Histogram
 from bench.report.answer import answer
-from bench.report.formats import FORMATS
+from bench.report.exports import FORMATS
 from bench.report.panels import panels
 from bench.report.sentences import headline, notes
 from bench.report.summary import summary

@@ -6,15 +6,13 @@ import pytest
 
 from bench.analysis import analyse
 from bench.model import Load
-from bench.report.bars import demand_chart, throughput_chart
-from bench.report.charts import write_charts, write_series_charts
-from bench.report.curves import latency_chart, place_of
-from bench.report.ends import spread_out
-from bench.report.lines import latency_lines, throughput_lines
-from bench.report.looks import COLOURS, looks_of
+from bench.report.charts.bars import demand_chart, throughput_chart
+from bench.report.charts.draw import write_charts, write_series_charts
+from bench.report.charts.lines import latency_lines, throughput_lines
+from bench.report.charts.percentiles import latency_chart, place_of
+from bench.report.charts.style import COLOURS, SCREEN, looks_of, spread_out
 from bench.report.panels import panels
 from bench.report.series import series_of
-from bench.report.sheets import SCREEN
 from tests.support.synthetic import rate, synthetic_run, with_records
 
 

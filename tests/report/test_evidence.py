@@ -3,7 +3,7 @@ from dataclasses import replace
 from bench.analysis import analyse
 from bench.model import Choice, Claim, Ground, Inquiry
 from bench.records import Evidence
-from bench.report.looks import looks_of
+from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
 from bench.report.summary import summary
 from bench.report.webpage import report_html

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from bench.analysis import analyse
 from bench.cli import commands
 from bench.files import STRICT
-from bench.report.formats import FORMATS, export
+from bench.report.exports import FORMATS, export
 from bench.run.store import Journal
 from tests.support.synthetic import failing, synthetic_run, with_records
 

@@ -7,8 +7,8 @@ import pytest
 from bench.analysis import analyse
 from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Exchange, Scenario
 from bench.records import Queries
+from bench.report.charts.style import looks_of
 from bench.report.gains import gains, notes
-from bench.report.looks import looks_of
 from bench.report.markdown import report_text
 from bench.report.summary import summary
 from bench.report.webpage import report_html

@@ -11,10 +11,10 @@ from bench.analysis.measures import rounds_of
 from bench.model import Claim, ClaimedRatio, Load
 from bench.records import Event, Queries
 from bench.report import webpage
-from bench.report.charts import panel_drawings, series_drawings
+from bench.report.charts.draw import panel_drawings, series_drawings
+from bench.report.charts.style import looks_of
 from bench.report.claims import HEADINGS, UNTOLD_HEADINGS, audited
 from bench.report.glossary import MEANINGS, explained
-from bench.report.looks import looks_of
 from bench.report.page import write_report
 from bench.report.panels import panels
 from bench.report.series import apart, series_of

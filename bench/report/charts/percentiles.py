@@ -11,10 +11,22 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from bench.analysis.measures import last_percent
 from bench.analysis.rows import Row
 from bench.project.loads import spoken
-from bench.report.ends import LABEL_IN, LABEL_PT, LEADER, spread_out
-from bench.report.looks import FAINT, GRID, INK, PAPER, Look, family_of
+from bench.report.charts.style import (
+    FAINT,
+    FILE,
+    GRID,
+    INK,
+    LABEL_IN,
+    LABEL_PT,
+    LEADER,
+    PAPER,
+    Look,
+    Sheet,
+    family_of,
+    headed,
+    spread_out,
+)
 from bench.report.panels import Panel
-from bench.report.sheets import FILE, Sheet, headed
 from bench.report.wording import figure as number
 
 HEIGHT_IN, HEAD_IN, FOOT_IN = 4.6, 0.85, 0.42

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.report.looks import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
+from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
 
 COLOUR = re.compile(r"(?<=[: \"])#[0-9a-f]{6}(?=[;\"])")  # of a style or an attribute
 

@@ -1,9 +1,12 @@
-"""How a contender looks in every chart of a run: a colour per framework, told apart without colour too."""
+"""How charts look: a colour for each framework, told apart without colour too, and what they are drawn on."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
+
+from matplotlib.figure import Figure
 
 from bench.model import SAME_AGAIN
 
@@ -92,3 +95,64 @@ def _look(family: str, number: int) -> Look:
 def _tint(colour: str, white: float) -> str:
     parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
+
+
+LETTER = 0.6  # the width of a letter, of its size
+BESIDE_IN = 0.4  # between a chart and its labels, and beyond them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """How wide a chart is, and whether it tells by itself what it is about."""
+
+    width_in: float
+    whole: bool  # title, stacks and every number are in it; else the page around it tells them
+
+    def figure(self, height_in: float) -> Figure:
+        """Return an empty figure so high."""
+        return Figure(figsize=(self.width_in, height_in), facecolor=PAPER)
+
+    def head_in(self, height_in: float) -> float:
+        """Return what is left of *height_in*, the room for a title: little where there is none."""
+        return height_in if self.whole else 0.14
+
+    def room_in(self, letters: int, size_pt: float) -> float:
+        """Return the room beside a chart for labels of so many letters; half the width at most."""
+        return min(BESIDE_IN + letters * size_pt * LETTER / 72, self.width_in / 2)
+
+    def fitted(self, label: str, size_pt: float) -> str:
+        """Return *label*, without its middle where it has more letters than the most room takes."""
+        most = int((self.width_in / 2 - BESIDE_IN) * 72 / (size_pt * LETTER))
+        if len(label) <= most:
+            return label
+        begun = 3 * most // 5
+        return f"{label[:begun]}…{label[begun + 1 - most :]}"
+
+
+FILE = Sheet(width_in=8.0, whole=True)
+SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: type stays legible on a telephone
+
+
+def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
+    """Write above a chart what it is about, unless the page does."""
+    if not sheet.whole:
+        return
+    height_in = figure.get_size_inches()[1]
+    figure.text(0.02, 1 - 0.3 / height_in, title, size=14, weight="bold", color=INK)
+    figure.text(0.02, 1 - 0.55 / height_in, subtitle, size=9, color=FAINT)
+
+
+LABEL_IN, LABEL_PT = 0.21, 9.0  # from one label to the next; their size
+LEADER = {"arrowstyle": "-", "linestyle": ":", "linewidth": 1.2, "shrinkA": 4, "shrinkB": 0}
+
+
+def spread_out(heights: Mapping[str, float], gap: float) -> dict[str, float]:
+    """Return *heights* moved apart to at least *gap*, in their order, within 0 to 1 where that fits."""
+    placed: dict[str, float] = {}
+    below = -math.inf
+    for name, height in sorted(heights.items(), key=lambda item: item[1]):
+        below = placed[name] = max(height, below + gap)
+    above = max(1.0, (len(placed) - 1) * gap) + gap
+    for name in reversed(placed):
+        above = placed[name] = min(placed[name], above - gap)
+    return placed

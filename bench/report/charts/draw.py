@@ -15,13 +15,12 @@ from typing import Generic, TypeVar
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.report import bars, curves, lines, scaling_lines
-from bench.report.inline import Drawing, inlined
-from bench.report.looks import Look
+from bench.report.charts import bars, lines, percentiles
+from bench.report.charts.style import FILE, SCREEN, Look, Sheet
+from bench.report.charts.svg import Drawing, inlined
 from bench.report.panels import Panel
 from bench.report.scaling import Workers
 from bench.report.series import Series
-from bench.report.sheets import FILE, SCREEN, Sheet
 
 Shown = TypeVar("Shown", Panel, Series, Workers)
 
@@ -47,9 +46,9 @@ THROUGHPUT: Kind[Panel] = Kind(
 LATENCY: Kind[Panel] = Kind(
     what="Latency",
     ending="-latency",
-    draw=curves.latency_chart,
-    caption=curves.latency_caption,
-    told=lambda panel: (f"{curves.latency_label(row)} ms (p50 / p99)" for row in panel.contenders),
+    draw=percentiles.latency_chart,
+    caption=percentiles.latency_caption,
+    told=lambda panel: (f"{percentiles.latency_label(row)} ms (p50 / p99)" for row in panel.contenders),
 )
 DEMAND: Kind[Panel] = Kind(
     what="CPU per request",
@@ -75,8 +74,8 @@ LATENCIES: Kind[Series] = Kind(
 BY_WORKERS: Kind[Workers] = Kind(
     what="Throughput",
     ending="",
-    draw=scaling_lines.scaling_lines,
-    caption=scaling_lines.scaling_caption,
+    draw=lines.scaling_lines,
+    caption=lines.scaling_caption,
     told=lambda workers: (
         f"{name} {', '.join(f'{line[1]} req/s with {line[0]}' for line in told)}"
         for name, told in workers.lines.items()

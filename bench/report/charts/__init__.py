@@ -1,0 +1,1 @@
+"""Charts: as files of their own and as parts of a page."""
