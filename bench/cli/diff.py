@@ -20,8 +20,8 @@ from bench.errors import BenchError, Broken, CannotMeasure
 from bench.files import to_json
 from bench.load.driver import Workers
 from bench.model import Plan
+from bench.profile.layers import Explained
 from bench.profile.pyspy import PySpy
-from bench.profile.split import Explained
 from bench.project import contenders
 from bench.project.waivers import Waiver, read_waivers
 from bench.records import Event

@@ -18,11 +18,10 @@ from bench.model import Contender, Load, Scenario
 from bench.observe.fingerprint import fingerprint
 from bench.profile import record, take
 from bench.profile.cprofile import CProfile
-from bench.profile.plain import document
 from bench.profile.profiler import Profiler
 from bench.profile.pyspy import PySpy
 from bench.profile.record import Profiling
-from bench.profile.tables import print_profiling
+from bench.profile.words import document, print_profiling
 from bench.project import contenders, scenarios
 from bench.project.contenders import Declared
 from bench.run import progress

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench.analysis import analyse
 from bench.profile import record
-from bench.profile.tables import print_profiling
+from bench.profile.words import print_profiling
 from bench.report.exports import FORMATS, export
 from bench.report.page import write_report
 from bench.report.quoted import BEGIN, END, quote

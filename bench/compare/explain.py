@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from bench.compare.changes import TimeChange
 from bench.compare.verdict import Conclusion, place, worse_by
+from bench.profile.layers import Explained, spent
 from bench.profile.profiler import Profiler
-from bench.profile.split import Explained, spent
 from bench.profile.take import Asked, Confine, in_turns, to_one_core
 from bench.records import Run
 from bench.run.instruments import Lab

@@ -12,8 +12,7 @@ from bench.compare.changes import CountChange, TimeChange
 from bench.compare.two_runs_report import METRICS, WORDS
 from bench.compare.verdict import Conclusion, is_empty, place
 from bench.files import to_json, write_atomically
-from bench.profile.layers import LAYERS
-from bench.profile.split import Explained
+from bench.profile.layers import LAYERS, Explained
 from bench.project.sources import listed, shown
 from bench.records import Try
 from bench.report.markdown import cell

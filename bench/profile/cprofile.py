@@ -12,8 +12,7 @@ from pathlib import Path
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.profile import record
-from bench.profile.frames import folder_of, portable_frame
-from bench.profile.profiler import Pids
+from bench.profile.profiler import Pids, folder_of, portable_frame
 from bench.profile.record import Sampled
 
 INSERTED = Path(__file__).with_name("cprofiled")

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 
-from bench.profile.hues import LAYER_LOOKS
-from bench.profile.layers import LAYERS, REST
+from bench.profile.layer_bars import LAYER_LOOKS
+from bench.profile.layers import LAYERS, REST, file_of, layer_of
 from bench.profile.record import Files, Profile
-from bench.profile.split import file_of, layer_of
 from bench.report.wording import figure
 
 WIDTH, ROW, HEAD, EDGE = 1200.0, 17, 62, 10

@@ -1,19 +1,44 @@
-"""The layers of several contenders side by side: a bar each, stacked from zero in µs per request.
+"""How a layer looks in every chart: a colour, and a hatch for whoever does not see that."""
 
-Importing Matplotlib takes most of a second: import this module where a chart is drawn.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 
 import matplotlib as mpl
 
-from bench.profile.hues import LAYER_LOOKS
-from bench.profile.layers import LAYERS
+from bench.profile.layers import LAYERS, REST
 from bench.profile.words import Shown, used
-from bench.report.charts.style import FAINT, FILE, GRID, INK, PAPER, SCREEN, Sheet, headed
+from bench.report.charts.style import (
+    DATABASE_GREY,
+    FAINT,
+    FILE,
+    GRID,
+    INK,
+    PAPER,
+    SCREEN,
+    Look,
+    Sheet,
+    headed,
+)
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.wording import figure
+
+# Okabe & Ito, "Color Universal Design" (2008), lightened where text stands on them in both schemes.
+_HUES = {
+    "server": ("#56b4e9", ""),
+    "framework": ("#0072b2", "////"),
+    "validation": ("#e69f00", ""),
+    "orm": ("#009e73", "...."),
+    "driver": ("#cc79a7", ""),
+    "template": ("#a6761d", "||||"),
+    "handler": ("#d55e00", "xxxx"),
+    REST: (DATABASE_GREY, "\\\\\\\\"),
+}
+
+LAYER_LOOKS: Mapping[str, Look] = {
+    layer: Look(colour=_HUES[layer][0], white=0.35, hatch=_HUES[layer][1], line="-", marker="o", hollow=False)
+    for layer in LAYERS
+}
+
 
 ROW_IN, BAR = 0.5, 0.42
 HEAD_IN, FOOT_IN = 0.83, 0.42

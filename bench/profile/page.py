@@ -3,22 +3,57 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.files import to_json, write_atomically
 from bench.profile import layer_bars, words
 from bench.profile.flames import flame_graph
-from bench.profile.hues import LAYER_LOOKS
-from bench.profile.layers import LAYERS
-from bench.profile.record import Profiling
-from bench.profile.speedscope import speedscope
+from bench.profile.layer_bars import LAYER_LOOKS
+from bench.profile.layers import LAYERS, file_of
+from bench.profile.record import Profile, Profiling
 from bench.profile.words import Shown, shown
 from bench.report.charts.svg import css
 from bench.report.details import facts
 from bench.report.markdown import environment
 from bench.report.webpage import FILTERS
 from bench.report.wording import figure
+
+
+def speedscope(profile: Profile) -> dict[str, Any]:
+    """Return *profile* as one sampled profile, ready for JSON: weights are seconds of CPU."""
+    places: dict[str, int] = {}
+    samples = [
+        [places.setdefault(frame, len(places)) for frame in stack.split(";")]
+        for stack in profile.sampled.stacks
+    ]
+    weights = [count * profile.sampled.period_s for count in profile.sampled.stacks.values()]
+    name = f"{profile.contender}, {profile.scenario}"
+    return {
+        "$schema": "https://www.speedscope.app/file-format-schema.json",
+        "name": name,
+        "exporter": "bench profile",
+        "activeProfileIndex": 0,
+        "shared": {"frames": [_frame(frame) for frame in places]},
+        "profiles": [
+            {
+                "type": "sampled",
+                "name": name,
+                "unit": "seconds",
+                "startValue": 0,
+                "endValue": sum(weights),
+                "samples": samples,
+                "weights": weights,
+            }
+        ],
+    }
+
+
+def _frame(frame: str) -> dict[str, str]:
+    file = file_of(frame)
+    return {"name": frame.removesuffix(f" ({file})"), "file": file} if file else {"name": frame}
+
 
 PAGE, TEXT = "report.html", "report.md"
 

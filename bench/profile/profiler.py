@@ -1,5 +1,7 @@
-"""What watches the stacks of a server: from outside (`pyspy`) or from inside (`cprofiler`)."""
+"""Where the code of a stack lies, without where this machine keeps it."""
 
+import os
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -7,6 +9,42 @@ from typing import Protocol
 from bench.model import Contender
 from bench.profile import record
 from bench.profile.record import Sampled
+
+FRAME = re.compile(r"^(.*) \((.*)\)$")  # "function (file)"; what is of C has no file
+PACKAGE = re.compile(r"^.*/(?:site|dist)-packages/")
+STANDARD = re.compile(r"^.*/lib/python3\.\d+t?/")
+
+
+def portable(file: str, folder: str) -> str:
+    """Return the path of *file*: "./views.py" in the app's *folder*, "flask/app.py" of a package.
+
+    One of the standard library: "json/decoder.py". Every other file is told by its name.
+    """
+    if file.startswith("<"):
+        return file
+    if not file.startswith("/"):
+        return f"./{file.removeprefix('./')}"
+    if folder and file.startswith(f"{folder}/"):
+        return f".{file.removeprefix(folder)}"
+    for pattern in (PACKAGE, STANDARD):
+        if pattern.match(file):
+            return pattern.sub("", file)
+    return file.rpartition("/")[2]
+
+
+def portable_frame(frame: str, folder: str) -> str:
+    """Return "function (file)" with a portable file; what has none is left alone."""
+    found = FRAME.match(frame)
+    return f"{found[1]} ({portable(found[2], folder)})" if found else frame
+
+
+def folder_of(pid: int) -> str:
+    """Return the working directory of a server, as it sees it: its app's."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""
+
 
 Pids = Callable[[], tuple[int, ...]]
 

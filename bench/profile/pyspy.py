@@ -23,8 +23,7 @@ from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.observe.usage import cpu_readings, cpu_seconds
 from bench.profile import record
-from bench.profile.frames import folder_of, portable_frame
-from bench.profile.profiler import Pids
+from bench.profile.profiler import Pids, folder_of, portable_frame
 from bench.profile.record import Sampled
 
 STOP_S = 20.0

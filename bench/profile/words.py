@@ -1,12 +1,16 @@
-"""What is said of a profile, the same in every form of the report."""
+"""What a profile says: in words, as tables on the terminal, and for machines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bench.profile.layers import LAYERS
+from rich.console import Console
+from rich.text import Text
+
+from bench.profile.layers import LAYERS, Spent, spent
 from bench.profile.record import Profile, Profiling
-from bench.profile.split import Spent, spent
-from bench.report.wording import NOTHING, figure, percent
+from bench.report.terminal import WARNING, say, table_of
+from bench.report.wording import NOTHING, figure, percent, rounded
 
 FEW, MANY = 0.7, 1.1  # samples over CPU seconds: a system call is in none, who waits for a core in too many
 TORN = 0.05  # share of samples that could not be read
@@ -120,3 +124,71 @@ def caveats(one: Shown) -> Iterator[str]:
         yield f"{one.title}: {wrong:,} wrong answers"
     if not one.profile.files or set(one.profile.files) == {"./"}:
         yield f"{one.title}: its app has no layers.toml: all but its own files is the rest's"
+
+
+def print_profiling(profiling: Profiling, console: Console) -> None:
+    """Print the layers of *profiling* side by side, in µs per request, and what the profiler cost."""
+    for scenario, many in shown(profiling).items():
+        table = table_of(Text(f"{scenario}: CPU per request by layer, µs", style="bold"))
+        table.add_column("layer")
+        for one in many:
+            table.add_column(Text(one.profile.contender), justify="right")
+        for layer in used(many):
+            table.add_row(LAYERS[layer], *(" · ".join(filter(None, cell(one, layer))) for one in many))
+        table.add_section()
+        for heading, told in _measured(many):
+            table.add_row(heading, *told)
+        console.print(table)
+        for one in many:
+            say(console, sentence(one))
+        for one in many:
+            for caveat in caveats(one):
+                say(console, f"! {caveat}", style=WARNING)
+        console.print()
+    for line in method(profiling):
+        say(console, line, style="dim")
+
+
+def _measured(many: Sequence[Shown]) -> list[tuple[str, list[str]]]:
+    profiles = [one.profile for one in many]
+    return [
+        ("all", [figure(one.spent.total_us) for one in many]),
+        ("req/s without profiler", [figure(one.throughput_rps) for one in profiles]),
+        ("lost to profiling", [lost(one) for one in many]),
+        ("samples in s / CPU s", [figure(one.sampled.coverage) for one in profiles]),
+    ]
+
+
+MOST = 20  # functions of a profile
+
+
+def document(profiling: Profiling) -> dict[str, Any]:
+    """Return *profiling* in µs per request, ready for JSON."""
+    return {
+        "schema": profiling.schema,
+        "profiler": {"name": profiling.profiler, "version": profiling.version},
+        "runtime": profiling.runtime,
+        "connections": profiling.load.connections,
+        "profiles": [_profile(one) for one in profiling.profiles],
+    }
+
+
+def _profile(one: Profile) -> dict[str, Any]:
+    told = spent(one)
+    functions = list(told.functions.items())[:MOST]
+    return {
+        "contender": one.contender,
+        "scenario": one.scenario,
+        "throughput_rps": rounded(one.throughput_rps),
+        "service_demand_us": rounded(one.demand_us),
+        "lost": rounded(one.lost),
+        "samples": sum(one.sampled.stacks.values()),
+        "sampled_s": rounded(one.sampled.sampled_s),
+        "cpu_s": rounded(one.sampled.cpu_s),
+        "coverage": rounded(one.sampled.coverage),
+        "errors": one.sampled.errors,
+        "layers_us": {layer: rounded(us) for layer, us in told.layers.items()},
+        "functions": [
+            {"layer": layer, "function": function, "us": rounded(us)} for (layer, function), us in functions
+        ],
+    }

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench.compare.verdict_report import plain, where
-from bench.profile.layers import LAYERS
+from bench.profile.layers import LAYERS, Explained, layer_of, moved, owner, spent
 from bench.profile.record import Profile, Sampled, Window
-from bench.profile.split import Explained, layer_of, moved, owner, spent
 
 FILES = {
     "gunicorn": "server",

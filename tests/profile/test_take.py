@@ -10,7 +10,7 @@ import pytest
 from bench.errors import CannotMeasure
 from bench.model import Exchange, Load, Scenario
 from bench.profile.cprofile import CProfile
-from bench.profile.frames import portable
+from bench.profile.profiler import portable
 from bench.profile.pyspy import PySpy
 from bench.profile.record import Sampled, Window, all_samples, one_window
 from bench.profile.take import TURNS, Asked, in_turns, profile
