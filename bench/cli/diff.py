@@ -9,8 +9,7 @@ import click
 
 from bench import wiring
 from bench.analysis import Analysis, analyse
-from bench.cli.options import RUNTIMES, say_runtime
-from bench.cli.waiting import Duration, machines_turn, wait_option
+from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import diff, verdict_report
 from bench.compare.checkouts import Sides, laid_out
 from bench.compare.explain import explain, regressions

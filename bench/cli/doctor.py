@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from bench import wiring
-from bench.cli.waiting import machines_turn, wait_option
+from bench.cli.options import machines_turn, wait_option
 from bench.doctor import examine, noise
 from bench.doctor.diagnosis import Diagnosis, check
 from bench.doctor.tables import print_diagnosis

@@ -1,8 +1,60 @@
-"""Options that several commands have."""
+"""Options that several commands have: `--runtime`, `--wait`, and durations as people write them."""
+
+import re
+from contextlib import AbstractContextManager
+from typing import Any
 
 import click
 
 from bench import wiring
+from bench.runtime.machine_lock import turn
+
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+ANY_TIME = "always"  # --wait without a duration
+
+
+class Duration(click.ParamType[float]):
+    """ "90s", "10m", "1h": seconds."""
+
+    name = "duration"
+    examples = "90s, 10m, 1h"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; fails with what would do."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(value))
+        if not found or not float(found[1]):
+            self.fail(f"{value!r} is no duration: {self.examples}", param, ctx)
+        return float(found[1]) * SECONDS[found[2]]
+
+
+class Patience(Duration):
+    """A duration, or without one as long as it takes."""
+
+    examples = "90s, 10m, 1h; without one, --wait stands last"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; fails with what would do."""
+        if value == ANY_TIME:
+            return float("inf")
+        return super().convert(value, param, ctx)
+
+
+def wait_option(command: Any) -> Any:
+    """Add `--wait [DURATION]` to *command*: the argument `wait`, in seconds, None without it."""
+    return click.option(
+        "--wait",
+        type=Patience(),
+        is_flag=False,
+        flag_value=ANY_TIME,
+        metavar="[DURATION]",
+        help="wait (for so long at most) while another process measures on this machine",
+    )(command)
+
+
+def machines_turn(wait_s: float | None) -> AbstractContextManager[None]:
+    """Hold the machine's turn to measure, having waited for it up to *wait_s*; who has it is printed."""
+    return turn(wait_s=wait_s or 0.0, say=lambda what: click.echo(what, err=True))
+
 
 RUNTIMES = click.Choice([wiring.AUTO, "process", "compose"])
 

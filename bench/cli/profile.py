@@ -9,8 +9,7 @@ import click
 from rich.console import Console
 
 from bench import wiring
-from bench.cli.options import RUNTIMES, say_runtime
-from bench.cli.waiting import machines_turn, wait_option
+from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.errors import UsageError
 from bench.files import near_miss, to_json
 from bench.load.driver import Workers

@@ -11,7 +11,7 @@ from bench.profile.words import print_profiling
 from bench.report.exports import FORMATS, export
 from bench.report.page import write_report
 from bench.report.quoted import BEGIN, END, quote
-from bench.report.tables import print_run
+from bench.report.terminal import print_run
 from bench.run import store
 
 QUOTING = f"also quote its tables in this Markdown file, between {BEGIN} and {END}"

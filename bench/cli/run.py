@@ -9,14 +9,13 @@ from bench import wiring
 from bench.analysis import analyse
 from bench.analysis.rows import Row
 from bench.analysis.wrong import wrong_answers
-from bench.cli.options import RUNTIMES, say_runtime
+from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.cli.reasons import by_reason
-from bench.cli.waiting import machines_turn, wait_option
 from bench.errors import CannotMeasure, UsageError
 from bench.project import contenders, narrowing, plans
 from bench.project.loads import spoken
 from bench.report.page import write_report
-from bench.report.tables import print_run
+from bench.report.terminal import print_run
 from bench.run import lifecycle
 from bench.run.preview import preview
 from bench.run.store import Journal

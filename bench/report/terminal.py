@@ -1,9 +1,19 @@
-"""How things look on a terminal, whatever is told there."""
+"""Results on the terminal: a table per scenario and load, then what its reader must know."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from bench.analysis import Analysis, analyse
+from bench.project.loads import spoken
+from bench.records import Run
+from bench.report.claims import audited
+from bench.report.claims import notes as notes_on_claims
+from bench.report.panels import Panel, caveats_everywhere, panels, terminal_columns
+from bench.report.sentences import notes
+from bench.report.series import Series, apart, series_of
+from bench.report.wording import plural
 
 WARNING = "yellow"
 
@@ -23,3 +33,92 @@ def table_of(title: Text) -> Table:
 def say(console: Console, text: str, style: str = "") -> None:
     """Print *text* as it is: brackets in it are no markup."""
     console.print(Text(text, style=style))
+
+
+NARROW = 72  # columns; below it CPU and memory give way
+
+
+def print_run(run: Run, console: Console) -> None:
+    """Print the tables of *run* on *console*; plain text where that is not a terminal."""
+    analysis = analyse(run)
+    plan = run.plan
+    say(
+        console,
+        f"{plan.name}: {plural(run.rounds, 'round')} × {plural(plan.sweeps, 'sweep')} of {_windows(run)} s"
+        f", runtime {run.runtime}, {run.started_at}",
+        style="bold",
+    )
+    if not analysis.rows:
+        say(console, "Nothing was measured.", style=WARNING)
+    for panel in apart(panels(analysis)):
+        _print_panel(console, panel)
+    for series in series_of(panels(analysis)):
+        _print_series(console, series, analysis)
+    _print_claims(console, analysis)
+    console.print()
+    for caveat in caveats_everywhere(analysis):
+        say(console, f"! {caveat}", style=WARNING)
+    if analysis.invalid and not analysis.partial:
+        say(console, f"! not valid: {analysis.invalid}", style=WARNING)
+    for verification in run.verifications:
+        if not verification.may_be_timed:
+            differences = "; ".join(verification.differences[:1])
+            say(console, f"! {verification.contender} was not timed: {differences}", style=WARNING)
+
+
+def _windows(run: Run) -> str:
+    """Return how long counted windows were: the plan's, or what the probe chose."""
+    counted = (record.slice for record in run.records if record.slice.role in ("measure", "control"))
+    lengths = {step.window_s for step in counted if step.cell.load.kind == "closed"} or {run.plan.window_s}
+    shortest, longest = min(lengths), max(lengths)
+    return f"{shortest:g}" if shortest == longest else f"{shortest:g} to {longest:g}"
+
+
+def _print_panel(console: Console, panel: Panel) -> None:
+    console.print()
+    console.print(_panel_table(panel, narrow=console.width < NARROW))
+    for note in notes(panel):
+        say(console, note, style="dim")
+    for caveat in panel.caveats:
+        say(console, f"! {caveat}", style=WARNING)
+
+
+def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
+    console.print()
+    table = table_of(Text.assemble((series.scenario, "bold"), f" · {series.spoken}"))
+    table.add_column("contender")
+    for heading in series.headings:
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
+    for name, lines in series.lines.items():
+        for place, line in enumerate(lines):
+            table.add_row(Text(name if not place else "", style="bold"), *line)
+        table.add_section()
+    console.print(table)
+    for note in series.notes(analysis.capacities):
+        say(console, note, style="dim")
+    for caveat in series.caveats:
+        say(console, f"! {caveat}", style=WARNING)
+
+
+def _print_claims(console: Console, analysis: Analysis) -> None:
+    audits = audited(analysis)
+    if audits:
+        console.print()
+        say(console, next(notes_on_claims(audits)), style="bold")
+    for one in audits:
+        console.print(Text.assemble(f"{one.verdict}: ", (one.short, "dim")))
+
+
+def _panel_table(panel: Panel, *, narrow: bool) -> Table:
+    table = table_of(Text.assemble((panel.scenario, "bold"), f" · {spoken(panel.load)}"))
+    table.add_column("contender", overflow="fold")
+    columns = terminal_columns(panel, narrow=narrow)
+    for column in columns:
+        table.add_column(column.heading, justify="right", no_wrap=True)
+    for row in panel.rows:
+        place = f"{panel.rank_of(row)} ".lstrip()
+        name = Text.assemble(place, (row.cell.contender, "bold"), "\n", (row.stack, "dim"))
+        # Details stand below: side by side they would not fit 80 columns.
+        told = (column.cell(row) for column in columns)
+        table.add_row(name, *(Text.assemble(main, "\n", (detail, "dim")) for main, detail in told))
+    return table

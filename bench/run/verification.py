@@ -23,7 +23,7 @@ from bench.model import Contender
 from bench.project.inventory import inventory
 from bench.records import Verification
 from bench.runtime import Runtime, Server
-from bench.runtime.logs import telling_line
+from bench.runtime.children import telling_line
 
 TOGETHER = 6  # contenders whose servers are up, and whose checks run, at once: those of plan quick
 TIMEOUT_S = 300

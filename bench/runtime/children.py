@@ -1,6 +1,7 @@
-"""Processes that live longer than a call: started together, stopped together, never left behind."""
+"""Processes that live longer than a call, and their logs: started and stopped together, never left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -16,7 +17,28 @@ import psutil
 
 from bench.runtime.launch import launched
 from bench.runtime.leftovers import Ledger
-from bench.runtime.logs import tail_of, telling_line
+
+RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
+GRAVE = re.compile(r"\b(?:FATAL|PANIC|CRITICAL|ERROR)\b.*$", re.MULTILINE)
+WRITTEN = re.compile(r"^.*\S.*$", re.MULTILINE)
+NOT_LEGIBLE = re.compile(r"[^\w.@~=-]")  # in a file's name
+
+
+def log_name(name: str, number: int) -> str:
+    """Return what the log of a contender's server is called."""
+    return f"{NOT_LEGIBLE.sub('-', name)}-{number}.log"
+
+
+def tail_of(log: Path, lines: int) -> str:
+    """Return the last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def telling_line(text: str) -> str:
+    """Return the line of a log that says most about a failure: an exception before what follows it."""
+    lines: list[str] = RAISED.findall(text) or GRAVE.findall(text) or WRITTEN.findall(text)
+    return lines[-1].strip() if lines else "its log is empty"
+
 
 MARKS = frozenset({"HOST", "PORT", "HOME"})  # variables of a server that no other process has alike
 GRACE_S = 3.0  # gunicorn's gthread lingers for 2 s where keep-alive connections are open

@@ -16,12 +16,11 @@ from typing import Self
 from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime import leftovers, servers
-from bench.runtime.children import interrupts_held
+from bench.runtime.children import interrupts_held, log_name
 from bench.runtime.docker import containers, images
 from bench.runtime.docker.containers import Containers, as_this_user, on_cores
 from bench.runtime.docker.engine import INSTEAD, Engine
 from bench.runtime.docker.images import Image
-from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready

@@ -13,10 +13,9 @@ from typing import Self
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime import environments, leftovers, servers
-from bench.runtime.children import Children, interrupts_held
+from bench.runtime.children import Children, interrupts_held, log_name
 from bench.runtime.files import OwnFiles
 from bench.runtime.folders import Folders, OwnFolder
-from bench.runtime.logs import log_name
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready

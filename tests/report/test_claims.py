@@ -15,7 +15,7 @@ from bench.report.claims import HEADINGS, audited, lines, notes
 from bench.report.markdown import report_text
 from bench.report.page import write_report
 from bench.report.summary import summary
-from bench.report.tables import print_run
+from bench.report.terminal import print_run
 from bench.run import store
 from tests.support.synthetic import synthetic_run, with_records
 

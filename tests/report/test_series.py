@@ -8,7 +8,7 @@ from bench.analysis import analyse
 from bench.model import Load
 from bench.report.panels import panels
 from bench.report.series import apart, series_of
-from bench.report.tables import print_run
+from bench.report.terminal import print_run
 from tests.support.synthetic import rate, synthetic_run, with_records
 
 CONNECTIONS = [Load(kind="closed", connections=connections) for connections in (32, 1, 256)]

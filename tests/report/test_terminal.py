@@ -10,7 +10,7 @@ from bench.analysis import analyse
 from bench.records import Verification
 from bench.report.details import method
 from bench.report.panels import panels
-from bench.report.tables import print_run
+from bench.report.terminal import print_run
 from bench.report.wording import figure, interval
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
 
@@ -189,6 +189,6 @@ def test_a_run_without_records_says_so():
 
 def test_printing_needs_neither_matplotlib_nor_pandas():
     slow = "{'matplotlib', 'pandas'}"
-    code = f"import sys, bench.report.page, bench.report.tables; print(*{slow} & {{*sys.modules}})"
+    code = f"import sys, bench.report.page, bench.report.terminal; print(*{slow} & {{*sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []

@@ -1,11 +1,15 @@
 """Locust's master: it requests nothing itself, deals each slice out to its workers and adds up their results."""
 
+import hashlib
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -21,10 +25,32 @@ from bench.addresses import spoken
 from bench.errors import CannotMeasure
 from bench.load.child.generator import ConnectionUser, Message, window_of
 from bench.load.child.setting_up import LIMIT_S
-from bench.load.child.versions import unlike
 from bench.load.sums import merged
 from bench.model import Scenario, Slice
 from bench.records import Sample
+
+PACKAGES = {"bench": "webframework-bench", "Locust": "locust"}
+CODE = "bench's code"
+_ROOM = Path(__file__).parents[1]
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Return the versions here of bench and Locust, and a hash of the code that asks: checkouts differ."""
+    digest = hashlib.sha256()
+    for file in sorted([*_ROOM.rglob("*.py"), *(_ROOM.parent / name for name in ("model.py", "records.py"))]):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return {name: version(package) for name, package in PACKAGES.items()} | {CODE: digest.hexdigest()[:12]}
+
+
+def unlike(theirs: Mapping[str, str]) -> str | None:
+    """Return what is another version there than here, with the remedy; None where nothing is."""
+    for name, ours in versions().items():
+        if theirs.get(name) != ours:
+            there = theirs.get(name, "unknown")
+            return f"{name} is {there} there and {ours} at the master: install the same on both"
+    return None
+
 
 CHANNEL = "bench"  # the type of our messages among Locust's own
 LOOK_S = 0.1  # how often it is looked whether a worker is lost

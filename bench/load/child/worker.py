@@ -31,7 +31,7 @@ from locust.env import Environment
 from bench.addresses import address_of, spoken
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.child.arrivals import Share
-from bench.load.child.fleet import CHANNEL
+from bench.load.child.fleet import CHANNEL, versions
 from bench.load.child.generator import (
     ConnectionUser,
     Generator,
@@ -41,7 +41,6 @@ from bench.load.child.generator import (
     understood,
     window_of,
 )
-from bench.load.child.versions import versions
 
 PATIENCE_S = 60.0  # for a master that is still to be started
 GREETING_S = 10.0

@@ -16,9 +16,8 @@ import psutil
 
 from bench.errors import CannotMeasure
 from bench.runtime import leftovers
-from bench.runtime.children import descendants, interrupts_held, runs
+from bench.runtime.children import descendants, interrupts_held, runs, tail_of, telling_line
 from bench.runtime.docker.engine import INSTEAD, Engine, reason
-from bench.runtime.logs import tail_of, telling_line
 
 GROUPS = Path("/sys/fs/cgroup")
 PROCESSES = Path("/proc")

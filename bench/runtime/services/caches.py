@@ -16,10 +16,9 @@ from typing import Self
 
 from bench.errors import CannotMeasure
 from bench.model import Contender
-from bench.runtime.children import Children, Running
+from bench.runtime.children import Children, Running, log_name
 from bench.runtime.docker.containers import Containers, as_this_user, on_cores
 from bench.runtime.leftovers import Ledger
-from bench.runtime.logs import log_name
 from bench.runtime.ports import HOST, listens
 from bench.runtime.services.postgresql import UNPRIVILEGED
 
