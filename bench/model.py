@@ -280,3 +280,8 @@ class Plan:
             steps = next(ladder for ladder in self.ladders if name in ladder)
             return name if name != contender else steps[max(0, steps.index(name) - 1)]
         return self.reference
+
+
+def without_revision(name: str) -> str:
+    """Return the contender whatever its revision: `flask:workers=4` of `flask:workers=4@a1b2c3d4~aa`."""
+    return name.partition("@")[0]

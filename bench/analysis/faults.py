@@ -8,8 +8,7 @@ from typing import Literal
 from bench.analysis import Analysis
 from bench.analysis.rows import MOST_WRONG, Row
 from bench.analysis.wrong import wrong_answers
-from bench.compare.changes import without_revision
-from bench.model import SAME_AGAIN, Cell
+from bench.model import SAME_AGAIN, Cell, without_revision
 from bench.records import Run, Try, Verification
 
 Whose = Literal["head", "base", "both"]

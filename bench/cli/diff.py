@@ -162,7 +162,7 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
     begun = replace(told, overall="INCONCLUSIVE", invalid=())
     write_verdict(analysis, begun, judge.journal.folder, judge.unsettled_code)
     try:
-        lifecycle.measure(root, judge.journal, plain=judge.plain)
+        lifecycle.measure(root, judge.journal, wiring.opened, plain=judge.plain)
     except BenchError as error:
         judge.say(error.exit_code)
         raise

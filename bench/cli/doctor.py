@@ -47,7 +47,7 @@ def _listened(root: Path, experiment: Plan, diagnosis: Diagnosis) -> Diagnosis:
     """Return *diagnosis* with what a contender against itself says; its run is kept below results/."""
     try:
         journal = lifecycle.open_journal(lifecycle.begin(root, experiment), root / "results")
-        lifecycle.measure(root, journal)
+        lifecycle.measure(root, journal, wiring.opened)
         return replace(diagnosis, noise=noise.noise_of(journal.run))
     except CannotMeasure as error:
         unmeasured = check(

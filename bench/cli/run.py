@@ -81,7 +81,7 @@ def run(
 def _carry_out(root: Path, journal: Journal, away: lifecycle.Elsewhere) -> None:
     """Measure, and show what there is however that ends. Raises CannotMeasure where it is not to be used."""
     try:
-        lifecycle.measure(root, journal, away)
+        lifecycle.measure(root, journal, wiring.opened, away)
     finally:
         if journal.run.records:
             print_run(journal.run, Console())

@@ -22,7 +22,7 @@ from bench.analysis.measures import by_cell
 from bench.analysis.rows import COARSE, LIMITED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p
-from bench.model import SAME_AGAIN, Cell
+from bench.model import SAME_AGAIN, Cell, without_revision
 from bench.records import Queries, Record, Run
 
 Side = Literal["slower", "faster"]
@@ -62,11 +62,6 @@ class CountChange:
     appeared: Mapping[str, float]  # statement → how many more per request; of statements only
     gone: Mapping[str, float]
     why: str = ""  # of an inconclusive one
-
-
-def without_revision(name: str) -> str:
-    """Return the contender whatever its revision: `flask:workers=4` of `flask:workers=4@a1b2c3d4~aa`."""
-    return name.partition("@")[0]
 
 
 def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:

@@ -16,9 +16,8 @@ from bench.compare.changes import (
     count_changes,
     time_changes,
     uncounted,
-    without_revision,
 )
-from bench.model import SAME_AGAIN
+from bench.model import SAME_AGAIN, without_revision
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run
 

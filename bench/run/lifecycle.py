@@ -1,12 +1,13 @@
 """One run, from the plan that was asked for to the folder it leaves: begin, measure, end."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
+from typing import Protocol
 
-from bench import wiring
 from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.driver import Workers
@@ -19,6 +20,7 @@ from bench.project.heats import groups
 from bench.records import SCHEMA, Event, Run
 from bench.run import experiment, headroom, progress, store
 from bench.run.headroom import Client, Room
+from bench.run.instruments import Lab
 from bench.run.progress import Progress
 from bench.run.store import Journal, folder_name, make_folder
 from bench.runtime import external
@@ -143,9 +145,18 @@ def take_up(root: Path, folder: Path) -> Journal:
     return journal
 
 
+class Opening(Protocol):
+    """Opens the laboratory of a project: `bench.wiring.opened`."""
+
+    def __call__(
+        self, root: Path, logs: Path, progress: Progress, *, workers: Workers, runtime: str
+    ) -> AbstractContextManager[Lab]: ...
+
+
 def measure(
     root: Path,
     journal: Journal,
+    opened_by: Opening,
     away: Elsewhere = Elsewhere(),
     *,
     room: Room | None = None,
@@ -168,7 +179,7 @@ def measure(
                 shown.phase("timing a core with its neighbour idle, then busy")
                 journal.learned({"hyperthreads": hyperthreads.evidence(available_cores())})
             runtime = journal.run.runtime
-            with wiring.opened(root, logs, shown, workers=workers, runtime=runtime) as opened:
+            with opened_by(root, logs, shown, workers=workers, runtime=runtime) as opened:
                 experiment.carry_out(journal, opened)
     except KeyboardInterrupt:
         journal.ended("interrupted")

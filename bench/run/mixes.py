@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.compare.changes import without_revision
 from bench.load.requests import compile_exchange
-from bench.model import Exchange, Plan, Scenario
+from bench.model import Exchange, Plan, Scenario, without_revision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench import wiring
 from bench.errors import CannotMeasure
 from bench.model import Block, Contender, Load, Plan
 from bench.observe import limits
@@ -231,7 +232,7 @@ def test_a_run_without_room_ends_before_anything_starts_and_its_file_says_why(ro
     (tmp_path / "run").mkdir()
     journal = store.Journal(begun(root, Room()), tmp_path / "run")
     with pytest.raises(CannotMeasure, match=said):
-        lifecycle.measure(root, journal, room=room)
+        lifecycle.measure(root, journal, wiring.opened, room=room)
     kept = store.load(tmp_path / "run")
     assert kept.ended == "failed"
     assert kept.records == kept.starts == ()
