@@ -1,7 +1,8 @@
 """What is compared, what is requested and what is claimed, as frozen facts. Measured: `bench.records`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -86,6 +87,44 @@ MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "servic
 ITSELF = "itself"  # for a plan's reference: each contender without its switches
 PREVIOUS = "previous"  # likewise: the contender of the same base before it in its block
 SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A contender's name, taken apart: base[:switch=value,…][@revision][~aa]."""
+
+    base: str
+    switches: tuple[str, ...] = ()  # each as it is written: workers=4
+    revision: str = ""
+    is_twin: bool = False  # the same contender once more, to show what noise does
+
+    def __str__(self) -> str:
+        """Return the name as it is written."""
+        return f"{self.unrevised}{f'@{self.revision}' if self.revision else ''}{SAME_AGAIN * self.is_twin}"
+
+    @property
+    def unrevised(self) -> str:
+        """The contender whatever its revision: `flask:workers=4` of `flask:workers=4@a1b2c3d4~aa`."""
+        return f"{self.base}{':' if self.switches else ''}{','.join(self.switches)}"
+
+    @property
+    def original(self) -> str:
+        """What it is the twin of, or itself."""
+        return str(replace(self, is_twin=False))
+
+    @property
+    def twin(self) -> str:
+        """The same contender once more."""
+        return str(replace(self, is_twin=True))
+
+
+@cache
+def name_of(text: str) -> Name:
+    """Return the parts of a contender's name; whether there may be such a one: `contenders.resolve`."""
+    original = text.removesuffix(SAME_AGAIN)
+    unrevised, _, revision = original.partition("@")
+    base, _, switches = unrevised.partition(":")
+    return Name(base, tuple(filter(None, switches.split(","))), revision, original != text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,8 +296,8 @@ class Plan:
         found: dict[tuple[int, str], list[str]] = {}
         for number, block in enumerate(self.blocks):
             for name in block.contenders:
-                if not name.endswith(SAME_AGAIN):
-                    found.setdefault((number, name.partition(":")[0]), []).append(name)
+                if not name_of(name).is_twin:
+                    found.setdefault((number, name_of(name).base), []).append(name)
         return tuple(map(tuple, found.values()))
 
     def reference_of(self, contender: str) -> str:
@@ -267,21 +306,15 @@ class Plan:
         That is the reference of its block, or the plan's; with a baseline, itself there; of a plan whose
         reference is `itself`, itself without switches; where it is `previous`, the step below on its ladder.
         """
-        name, _, revision = contender.partition("@")
-        if self.baseline and revision:
-            return f"{name}@{self.baseline}"
+        name = name_of(contender)
+        if self.baseline and name.revision:
+            return f"{name.unrevised}@{self.baseline}"
         for block in self.blocks:
             if block.reference and contender in block.contenders:
                 return block.reference
-        name = name.removesuffix(SAME_AGAIN)
         if self.reference == ITSELF:
-            return name.partition(":")[0]
+            return name.base
         if self.reference == PREVIOUS:
-            steps = next(ladder for ladder in self.ladders if name in ladder)
-            return name if name != contender else steps[max(0, steps.index(name) - 1)]
+            steps = next(ladder for ladder in self.ladders if name.original in ladder)
+            return name.original if name.is_twin else steps[max(0, steps.index(contender) - 1)]
         return self.reference
-
-
-def without_revision(name: str) -> str:
-    """Return the contender whatever its revision: `flask:workers=4` of `flask:workers=4@a1b2c3d4~aa`."""
-    return name.partition("@")[0]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench.analysis.measures import METRICS, Metric, by_cell, by_sweep, metrics_of
 from bench.analysis.statistics import Estimate, paired_log_ratios, ratio_of
-from bench.model import SAME_AGAIN, Cell
+from bench.model import Cell, name_of
 from bench.records import Record, Run
 
 Verdict = Literal["faster", "slower", "equivalent", "inconclusive", "invalid"]
@@ -103,9 +103,9 @@ def noise_floors(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison
     """Return each contender that ran twice relative to itself, in every metric; not of *unfit* cells."""
     measured = by_cell(run)
     twice = [
-        (cell, _beside(cell, name))
+        (cell, _beside(cell, name_of(cell.contender).original))
         for cell in measured
-        if (name := cell.contender.removesuffix(SAME_AGAIN)) != cell.contender
+        if name_of(cell.contender).is_twin
     ]
     return tuple(
         _compared(measured, cell, original.contender, metric)

@@ -8,7 +8,7 @@ from typing import Literal
 from bench.analysis import Analysis
 from bench.analysis.rows import MOST_WRONG, Row
 from bench.analysis.wrong import wrong_answers
-from bench.model import SAME_AGAIN, Cell, without_revision
+from bench.model import Cell, name_of
 from bench.records import Run, Try, Verification
 
 Whose = Literal["head", "base", "both"]
@@ -108,7 +108,7 @@ def of_load(analysis: Analysis) -> tuple[Fault, ...]:
 def pairs(run: Run) -> Iterator[tuple[str, str]]:
     """Yield the contenders of a diff with what each is relative to: base, then head."""
     for one in run.contenders:
-        if run.plan.baseline and not one.name.endswith(SAME_AGAIN):
+        if run.plan.baseline and not name_of(one.name).is_twin:
             base = run.plan.reference_of(one.name)
             if base != one.name:
                 yield base, one.name
@@ -132,7 +132,7 @@ def _behind(got: str) -> str:
 
 def _of_try(one: Try, whose: Whose) -> Fault:
     return Fault(
-        contender=without_revision(one.contender),
+        contender=name_of(one.contender).unrevised,
         name=one.contender,
         whose=whose,
         where="try" if one.exchange else "start",
@@ -146,7 +146,7 @@ def _of_try(one: Try, whose: Whose) -> Fault:
 
 def _of_checks(one: Verification, whose: Whose) -> Fault:
     return Fault(
-        contender=without_revision(one.contender),
+        contender=name_of(one.contender).unrevised,
         name=one.contender,
         whose=whose,
         where="checks",
@@ -160,7 +160,7 @@ def _of_load(analysis: Analysis, row: Row, beside: Row) -> Fault:
     request, _, rest = (at_fault.examples[0] if at_fault.examples else "").partition(": expected ")
     expected, _, got = rest.partition(", got ")
     return Fault(
-        contender=without_revision(at_fault.cell.contender),
+        contender=name_of(at_fault.cell.contender).unrevised,
         name=at_fault.cell.contender,
         whose=whose,
         where="load",

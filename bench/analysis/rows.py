@@ -33,7 +33,7 @@ from bench.analysis.steadiness import Steadiness, steadiness
 from bench.analysis.workers import imbalance
 from bench.files import printable
 from bench.histogram import Histogram
-from bench.model import SAME_AGAIN, Cell, Contender
+from bench.model import Cell, Contender, name_of
 from bench.records import Record, Run, Sample
 
 LIMITED = "client-limited"
@@ -121,7 +121,7 @@ class Row:
     @property
     def is_control(self) -> bool:
         """Whether it repeats another contender, to show what noise alone does."""
-        return self.cell.contender.endswith(SAME_AGAIN)
+        return name_of(self.cell.contender).is_twin
 
     @property
     def unanswered(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.analysis.limits import cores_of
-from bench.model import SAME_AGAIN, Contender
+from bench.model import Contender, name_of
 from bench.records import ENDED, Record, Run
 
 UNEVEN = 1.5  # times the CPU of the least busy worker: beyond it a row has a caveat
@@ -83,12 +83,12 @@ def process_changes(run: Run) -> Iterator[str]:
     known = {one.name: one for one in run.contenders}
     for name, contender in known.items():
         reference = known.get(run.plan.reference_of(name))
-        if reference is None or reference.name == name or name.endswith(SAME_AGAIN):
+        if reference is None or reference.name == name or name_of(name).is_twin:
             continue
         base, head = processes_of(run, reference), processes_of(run, contender)
         if base is None or head is None:
             continue
-        which = name.partition("@")[0]
+        which = name_of(name).unrevised
         if base.come_and_go != head.come_and_go:
             side, other = ("head", "base") if head.come_and_go else ("base", "head")
             yield (

@@ -22,7 +22,7 @@ from bench.analysis.measures import by_cell
 from bench.analysis.rows import COARSE, LIMITED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p
-from bench.model import SAME_AGAIN, Cell, without_revision
+from bench.model import Cell, name_of
 from bench.records import Queries, Record, Run
 
 Side = Literal["slower", "faster"]
@@ -70,7 +70,7 @@ def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
     Slower holds for all of them together: sign-flips of whole rounds (`families`), with a chance of a false
     alarm of 5 % at most; so does faster. Equivalent: the cell's own interval lies within its margin.
     """
-    compared = [one for one in comparisons(run, unfit) if not one.cell.contender.endswith(SAME_AGAIN)]
+    compared = [one for one in comparisons(run, unfit) if not name_of(one.cell.contender).is_twin]
     floors = noise_floors(run, unfit)
     told = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
     levels = {side: adjusted_p([_member(run, one, side) for one in told]) for side in SIDES} if told else {}
@@ -139,13 +139,13 @@ def _statements(run: Run) -> Iterator[CountChange]:
     for (name, exchange), head in counted.items():
         reference = run.plan.reference_of(name)
         base = counted.get((reference, exchange))
-        if base is None or reference == name or name.endswith(SAME_AGAIN):
+        if base is None or reference == name or name_of(name).is_twin:
             continue
         if base.per_request is None or head.per_request is None or not seen & {name, reference}:
             continue
         if base.counted_by == head.counted_by:
             yield CountChange(
-                contender=without_revision(name),
+                contender=name_of(name).unrevised,
                 counted="statements",
                 of=exchange,
                 base=base.per_request,
@@ -164,9 +164,9 @@ def uncounted(run: Run) -> Iterator[str]:
     for name, head in by_name.items():
         reference = run.plan.reference_of(name)
         base = by_name.get(reference, [])
-        if not base or reference == name or name.endswith(SAME_AGAIN):
+        if not base or reference == name or name_of(name).is_twin:
             continue
-        which = without_revision(name)
+        which = name_of(name).unrevised
         ways = {one.counted_by for one in (*base, *head)}
         if None in ways:
             sides = (("base", base), ("head", head))
@@ -196,14 +196,14 @@ def _per_cell(
     measured = by_cell(run)
     for cell, records in measured.items():
         reference = replace(cell, contender=run.plan.reference_of(cell.contender))
-        if reference == cell or cell.contender.endswith(SAME_AGAIN) or reference not in measured:
+        if reference == cell or name_of(cell.contender).is_twin or reference not in measured:
             continue
         if cell in wrong or reference in wrong:
             continue
         base, head = measure(measured[reference]), measure(records)
         if base and head:
             change = CountChange(
-                contender=without_revision(cell.contender),
+                contender=name_of(cell.contender).unrevised,
                 counted=counted,
                 of=cell.scenario,
                 base=base,

@@ -7,7 +7,7 @@ from typing import Literal
 from bench.compare.checkouts import Sides
 from bench.errors import UsageError
 from bench.files import near_miss
-from bench.model import SAME_AGAIN, Block, Contender, Load, Plan, Scenario
+from bench.model import Block, Contender, Load, Plan, Scenario, name_of
 from bench.project import contenders, plans, scenarios
 from bench.project.contenders import Declared
 from bench.project.sources import SCENARIOS, listed
@@ -97,7 +97,11 @@ def _blocks(sides: Sides, pattern: Plan, compared: Sequence[str], sought: Sequen
 def _measuring(pattern: Plan, name: str) -> Sequence[Block]:
     """Return the blocks that a contender is measured in: those that name it, or its base, or else all."""
     named = [block for block in pattern.blocks if name in block.contenders]
-    of_its_base = [block for block in pattern.blocks if _base(name) in map(_base, block.contenders)]
+    of_its_base = [
+        block
+        for block in pattern.blocks
+        if name_of(name).base in {name_of(one).base for one in block.contenders}
+    ]
     return named or of_its_base or pattern.blocks
 
 
@@ -106,13 +110,13 @@ def _twins(sides: Sides, blocks: Sequence[Block], wanted: Wanted) -> Iterator[Bl
     if wanted.twins == "all":
         for block in blocks:
             original = block.contenders[0]
-            yield replace(block, contenders=(original, f"{original}{SAME_AGAIN}"))
+            yield replace(block, contenders=(original, name_of(original).twin))
     elif blocks:
         block = min(blocks, key=lambda one: _closed_first(one.loads)[0].kind != "closed")
         original = block.contenders[0]
         yield Block(
-            contenders=(original, f"{original}{SAME_AGAIN}"),
-            scenarios=_served(sides, original.partition("@")[0], block.scenarios)[:1],
+            contenders=(original, name_of(original).twin),
+            scenarios=_served(sides, name_of(original).unrevised, block.scenarios)[:1],
             loads=_closed_first(block.loads)[:1],
         )
 
@@ -138,9 +142,9 @@ def _common(sides: Sides) -> Common:
 
 
 def _resolved(sides: Sides, name: str) -> Contender:
-    label = name.partition("@")[2].removesuffix(SAME_AGAIN)
-    found = contenders.resolve(name, sides.tables[label], revised=True)
-    return replace(found, root=str(sides.again.folder)) if name.endswith(SAME_AGAIN) else found
+    parts = name_of(name)
+    found = contenders.resolve(name, sides.tables[parts.revision], revised=True)
+    return replace(found, root=str(sides.again.folder)) if parts.is_twin else found
 
 
 def _pattern(sides: Sides) -> Plan:
@@ -157,7 +161,7 @@ def _named(sides: Sides, pattern: Plan, wanted: Wanted) -> tuple[list[str], tupl
     """Return the contenders that may be compared, there in both and asked for, and a note of the others."""
     head, base = sides.tables[sides.head.label], sides.tables[sides.base.label]
     every = dict.fromkeys(name for block in pattern.blocks for name in block.contenders)
-    names = list(wanted.contenders) or [name for name in every if not name.endswith(SAME_AGAIN)]
+    names = list(wanted.contenders) or [name for name in every if not name_of(name).is_twin]
     for name in names:
         if not _has(base, name):
             contenders.resolve(name, head)  # neither has it: tells what it should have been
@@ -224,7 +228,7 @@ def left_out(sides: Sides, made: Plan) -> Mapping[str, str]:
 
 def _apps(sides: Sides, made: Plan) -> set[str]:
     """Return the apps of the contenders that the plan *made* compares, on either side."""
-    bases = {_base(name.partition("@")[0]) for block in made.blocks for name in block.contenders}
+    bases = {name_of(name).base for block in made.blocks for name in block.contenders}
     return {table[base].app.name for table in sides.tables.values() for base in bases if base in table}
 
 
@@ -245,7 +249,7 @@ def _differing(sides: Sides) -> Iterator[str]:
 
 def _is_changed(sides: Sides, name: str) -> bool:
     """Return whether what differs could matter to a contender's app, or that is another folder by now."""
-    before, now = (sides.tables[tree.label][_base(name)].app.name for tree in (sides.base, sides.head))
+    before, now = (sides.tables[tree.label][name_of(name).base].app.name for tree in (sides.base, sides.head))
     return before != now or sides.changed.concern(now)
 
 
@@ -253,7 +257,3 @@ def _gone(sides: Sides) -> Iterator[str]:
     base, head = sides.tables[sides.base.label], sides.tables[sides.head.label]
     if gone := sorted(base.keys() - head.keys()):
         yield f"not there any more: {', '.join(gone)}"
-
-
-def _base(name: str) -> str:
-    return name.partition(":")[0]

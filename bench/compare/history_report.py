@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.compare.history import Track, Trend
-from bench.model import SAME_AGAIN
+from bench.model import name_of
 from bench.report.charts.style import FAINT, FILE, GRID, INK, Look, headed, looks_of
 from bench.report.terminal import table_of
 from bench.report.wording import NOTHING, figure, plural, ratio
@@ -108,7 +108,7 @@ def _grouped(trends: Iterable[Trend]) -> Mapping[str, list[Trend]]:
     """Return the trends of each machine, plan and scenario under a title; A/A twins left out."""
     groups: dict[str, list[Trend]] = {}
     for trend in trends:
-        if not trend.track.contender.endswith(SAME_AGAIN):
+        if not name_of(trend.track.contender).is_twin:
             groups.setdefault(_title(trend.track), []).append(trend)
     return groups
 

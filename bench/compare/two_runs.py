@@ -8,7 +8,7 @@ from bench.analysis.comparisons import Comparison, log_ratios
 from bench.analysis.rows import Row
 from bench.compare.run_changes import Change, change_of, judged_together
 from bench.errors import CannotMeasure, UsageError
-from bench.model import SAME_AGAIN, Cell
+from bench.model import Cell, name_of
 from bench.observe.comparable import differences, facts_of
 from bench.records import Run
 
@@ -122,7 +122,7 @@ def _refuse_unlike(baseline: Run, candidate: Run) -> None:
 
 def _is_asked(pair: tuple[Comparison, Comparison]) -> bool:
     """Return whether a comparison is of a contender, and one that the system tells anything of."""
-    return not pair[0].cell.contender.endswith(SAME_AGAIN) and any(one.pairs or one.dropped for one in pair)
+    return not name_of(pair[0].cell.contender).is_twin and any(one.pairs or one.dropped for one in pair)
 
 
 def _change(baseline: Run, candidate: Run, one: Comparison, other: Comparison) -> Change:

@@ -17,7 +17,7 @@ from bench.compare.changes import (
     time_changes,
     uncounted,
 )
-from bench.model import SAME_AGAIN, without_revision
+from bench.model import name_of
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run
 
@@ -122,7 +122,7 @@ def place(change: AnyChange) -> tuple[str, str, str]:
     if isinstance(change, CountChange):
         return change.contender, change.of, change.counted
     one = change.comparison
-    return without_revision(one.cell.contender), one.cell.scenario, one.metric
+    return name_of(one.cell.contender).unrevised, one.cell.scenario, one.metric
 
 
 def _waived(
@@ -136,7 +136,7 @@ def _waived(
 
 def _apart(change: TimeChange, wrong: Collection[str]) -> TimeChange:
     """Return *change* without a verdict where its contender answers wrongly anywhere, unless it is slower."""
-    name = without_revision(change.comparison.cell.contender)
+    name = name_of(change.comparison.cell.contender).unrevised
     if name not in wrong or change.verdict in ("slower", "invalid"):
         return change
     return replace(change, verdict="invalid", why=f"{name} answers wrongly")
@@ -196,5 +196,5 @@ def _not_put_back(run: Run) -> Iterator[str]:
 
 
 def _sided(run: Run, name: str) -> str:
-    side = "base" if name.removesuffix(SAME_AGAIN).endswith(f"@{run.plan.baseline}") else "head"
+    side = "base" if name_of(name).revision == run.plan.baseline else "head"
     return f"{name} (the {side})"

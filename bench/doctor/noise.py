@@ -9,7 +9,7 @@ from bench.analysis import analyse
 from bench.analysis.comparisons import Comparison, log_ratios
 from bench.analysis.statistics import Estimate, rounds_for, spread_of
 from bench.errors import CannotMeasure, UsageError
-from bench.model import SAME_AGAIN, Block, Contender, Plan, Scenario
+from bench.model import Block, Contender, Plan, Scenario, name_of
 from bench.project import contenders, plans, scenarios
 from bench.project.loads import PILOT
 from bench.records import Run
@@ -63,7 +63,7 @@ def planned(root: Path) -> Plan:
         raise UsageError(f"{root} declares no contender: there is nobody to measure against itself")
     contender = contenders.resolve(name, tables)
     block = Block(
-        contenders=(name, f"{name}{SAME_AGAIN}"),
+        contenders=(name, name_of(name).twin),
         scenarios=_chosen(contender, plans.scenarios(like, known) if like else known),
         loads=(PILOT,),
     )

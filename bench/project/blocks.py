@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from bench.errors import UsageError
 from bench.files import STRICT
-from bench.model import SAME_AGAIN, Block
+from bench.model import Block, name_of
 from bench.project.loads import LoadForm, read_load
 
 
@@ -47,7 +47,7 @@ def _block(where: str, form: BlockForm) -> Block:
         raise UsageError(f"{where}.controls: {strange[0]} is none of the block's contenders")
     if reference is not None and reference not in form["contenders"]:
         raise UsageError(f"{where}.reference: {reference} is none of the block's contenders")
-    twins = (f"{control}{SAME_AGAIN}" for control in controls)
+    twins = (name_of(control).twin for control in controls)
     return Block(
         contenders=(*form["contenders"], *twins),
         scenarios=tuple(form["scenarios"]),

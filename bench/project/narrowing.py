@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bench.errors import UsageError
 from bench.files import near_miss
-from bench.model import Plan
+from bench.model import Plan, name_of
 
 
 def narrowed(
@@ -16,9 +16,9 @@ def narrowed(
     Raises UsageError where nothing of the plan bears a name.
     """
     there = {name for block in plan.blocks for name in block.contenders}
-    kept = {name for name in there if not contenders or {name, _base(name)} & set(contenders)}
+    kept = {name for name in there if not contenders or {name, name_of(name).base} & set(contenders)}
     for asked in contenders:
-        if not any(asked in (name, _base(name)) for name in there):
+        if not any(asked in (name, name_of(name).base) for name in there):
             raise UsageError(f"plan {plan.name} has no contender {asked}{near_miss(asked, sorted(there))}")
     asked_for = {name for block in plan.blocks for name in block.scenarios}
     for asked in scenarios:
@@ -45,7 +45,3 @@ def aimed(plan: Plan, contender: str) -> Plan:
     """Return *plan* with *contender* in place of all of its own; it claims nothing of that one."""
     blocks = tuple(replace(block, contenders=(contender,), reference=None) for block in plan.blocks)
     return replace(plan, blocks=blocks, reference=contender, claims=(), inquiries=(), choices=())
-
-
-def _base(name: str) -> str:
-    return name.partition(":")[0].partition("@")[0].partition("~")[0]

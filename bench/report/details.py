@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis import Analysis
 from bench.analysis.steadiness import first_answers
-from bench.model import SAME_AGAIN, Exchange
+from bench.model import Exchange, name_of
 from bench.project.loads import spoken
 from bench.records import Queries, Run
 from bench.report.panels import Panel
@@ -120,7 +120,7 @@ class StatementTable:
 
 def statement_table(run: Run) -> StatementTable:
     """Return what was counted for *run*, in the plan's order."""
-    every = [queries for queries in run.queries if not queries.contender.endswith(SAME_AGAIN)]
+    every = [queries for queries in run.queries if not name_of(queries.contender).is_twin]
     shown = [queries for queries in every if queries.counted_by and not queries.unseen]
     uncounted = {queries.contender: queries.why for queries in every if not queries.counted_by}
     counted = {(queries.contender, queries.exchange): queries for queries in shown}

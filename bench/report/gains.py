@@ -8,7 +8,7 @@ from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison, Verdict
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Cell
+from bench.model import ITSELF, PREVIOUS, Cell, name_of
 from bench.report.answer import abouts
 from bench.report.details import per_request
 from bench.report.wording import NOTHING, at_least, both, point
@@ -68,7 +68,7 @@ def gains(analysis: Analysis) -> tuple[Gain, ...]:
     switched = [
         one
         for one in analysis.comparisons
-        if one.metric == "throughput_rps" and not one.cell.contender.endswith(SAME_AGAIN)
+        if one.metric == "throughput_rps" and not name_of(one.cell.contender).is_twin
     ]
     steps = [_gain(analysis, one) for one in switched]
     if plan.reference == ITSELF:
@@ -98,7 +98,7 @@ def _gain(analysis: Analysis, comparison: Comparison) -> Gain:
     run, cell = analysis.run, comparison.cell
     rows = {row.cell: row for row in analysis.rows}
     other = Cell(contender=comparison.reference, scenario=cell.scenario, load=cell.load)
-    own, others = _switches(cell.contender), _switches(other.contender)
+    own, others = name_of(cell.contender).switches, name_of(other.contender).switches
     differ = [switch for switch in (*others, *own) if (switch in own) != (switch in others)]
     takes = all(switch in own and switch.endswith(OFF) for switch in differ)
     verdict = OPPOSITE.get(comparison.verdict, comparison.verdict) if takes else comparison.verdict
@@ -107,17 +107,13 @@ def _gain(analysis: Analysis, comparison: Comparison) -> Gain:
         switch=", ".join(switch.removesuffix(OFF).removesuffix("=on") for switch in differ),
         about=abouts(run).get(cell.scenario, cell.scenario),
         stack=" → ".join(dict.fromkeys((rows[without].stack, rows[having].stack))),
-        contender=cell.contender.partition(":")[0],
+        contender=name_of(cell.contender).base,
         without=_told(rows[without]),
         with_it=_told(rows[having]),
         ratio=_inverse(comparison.ratio) if takes else comparison.ratio,
         statements=f"{_statements(analysis, without)} → {_statements(analysis, having)}",
         worth=WORTH["invalid" if analysis.invalid else verdict],
     )
-
-
-def _switches(contender: str) -> list[str]:
-    return list(filter(None, contender.partition(":")[2].split(",")))
 
 
 def _told(row: Row) -> str:

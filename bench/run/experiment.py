@@ -8,7 +8,7 @@ from bench.analysis.comparisons import half_width
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
 from bench.analysis.wrong import wrong_answers
 from bench.errors import Broken, CannotMeasure, UsageError
-from bench.model import SAME_AGAIN, Contender, Slice
+from bench.model import Contender, Slice, name_of
 from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
 from bench.run import schedule, windows
@@ -80,7 +80,7 @@ def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
     able = [one for one in servable(run.timed, lab.runtime) if one.name not in unserved]
     if run.runtime == EXTERNAL and (written := [one.name for one in run.scenarios if one.writes]):
         lab.progress.note(f"it is written to, and nothing puts that back: {', '.join(written)}")
-    asked = asked_of(run.plan, [one for one in able if not one.name.endswith(SAME_AGAIN)], run.scenarios)
+    asked = asked_of(run.plan, [one for one in able if not name_of(one.name).is_twin], run.scenarios)
     for one in tries(asked, lab.runtime, lab.once, apart=run.plan.baseline is not None):
         journal.tried(one)
     if run.plan.baseline is not None:
@@ -150,7 +150,7 @@ def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
             lab.progress.note(reasons[-1])
     for base, head in pairs(run):
         if not {base, head} <= equal.keys():  # the base's twin is for nothing then
-            equal = {name: equal[name] for name in equal if name.removesuffix(SAME_AGAIN) not in (base, head)}
+            equal = {name: equal[name] for name in equal if name_of(name).original not in (base, head)}
     if not any(one.name in equal for one in run.timed):
         faults = of_checks(journal.run)
         _raise(faults)

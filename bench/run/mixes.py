@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.load.requests import compile_exchange
-from bench.model import Exchange, Plan, Scenario, without_revision
+from bench.model import Exchange, Plan, Scenario, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def narrowed(plan: Plan, scenarios: Sequence[Scenario], left_out: Mapping[str, C
                 name
                 for name in block.scenarios
                 if name not in empty
-                and not any(name in left_out.get(without_revision(one), ()) for one in block.contenders)
+                and not any(name in left_out.get(name_of(one).unrevised, ()) for one in block.contenders)
             ),
         )
         for block in plan.blocks

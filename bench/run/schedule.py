@@ -6,7 +6,7 @@ from itertools import count
 from random import Random
 from statistics import median
 
-from bench.model import SAME_AGAIN, Cell, Plan, Role, Slice
+from bench.model import Cell, Plan, Role, Slice, name_of
 from bench.project.heats import Group, by_heat
 from bench.project.loads import PILOT, ceiling_load, slug
 from bench.records import Record, Start
@@ -191,7 +191,7 @@ def _sweep(
         yield _slice(
             plan,
             group.cell(contender),
-            "warm-up" if warming else "control" if contender.endswith(SAME_AGAIN) else "measure",
+            "warm-up" if warming else "control" if name_of(contender).is_twin else "measure",
             number,
             sweep,
             _seed(*key),

@@ -9,7 +9,7 @@ from bench.analysis.comparisons import log_ratios
 from bench.analysis.measures import metrics_of
 from bench.analysis.resolution import duration
 from bench.analysis.statistics import rounds_for, spread_of
-from bench.model import SAME_AGAIN, Plan
+from bench.model import Plan, name_of
 from bench.project.heats import Group
 from bench.records import Record
 from bench.run.windows import Course
@@ -45,7 +45,7 @@ def rate_rps(group: Group, contender: str, known: Capacities) -> float | None:
 
 def piloted(group: Group, contender: str) -> str:
     """Return whose capacity *contender* has: that of its original for a twin."""
-    original = contender.removesuffix(SAME_AGAIN)
+    original = name_of(contender).original
     return original if original in group.contenders else contender
 
 

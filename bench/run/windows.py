@@ -10,7 +10,7 @@ from math import ceil
 
 from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of, shortfall
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
-from bench.model import SAME_AGAIN, Cell, Plan
+from bench.model import Cell, Plan, name_of
 from bench.project.heats import Group
 from bench.project.loads import spoken
 from bench.records import Record
@@ -280,8 +280,7 @@ def _needs_more(plan: Plan, pace: Pace | None, number: int) -> bool:
 
 def _is_twin(name: str, group: Group) -> bool:
     """Whether *name* is another of *group* once more, which has been probed with that one."""
-    original = name.removesuffix(SAME_AGAIN)
-    return original != name and original in group.contenders
+    return name_of(name).is_twin and name_of(name).original in group.contenders
 
 
 def _probes(records: Iterable[Record]) -> dict[tuple[Cell, int], Record]:

@@ -1,14 +1,13 @@
 """How charts look: a colour for each framework, told apart without colour too, and what they are drawn on."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
 from matplotlib.figure import Figure
 
-from bench.model import SAME_AGAIN
+from bench.model import name_of
 
 INK, FAINT, GRID, PAPER = "#222222", "#6a6a6a", "#e4e4e4", "#ffffff"
 DATABASE_GREY = "#c9c9c9"
@@ -68,14 +67,14 @@ def looks_of(contenders: Iterable[str]) -> Mapping[str, Look]:
     for name in contenders:
         family = family_of(name)
         number = seen.setdefault(family, 0)
-        seen[family] += not name.endswith(SAME_AGAIN)
+        seen[family] += not name_of(name).is_twin
         looks[name] = _look(family, number)
     return looks
 
 
 def family_of(contender: str) -> str:
     """Return the framework that a contender's name begins with."""
-    return re.split(r"[-:@~]", contender, maxsplit=1)[0]
+    return name_of(contender).base.partition("-")[0]
 
 
 def _look(family: str, number: int) -> Look:
