@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+import os
+import tempfile
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +13,16 @@ from bench.load.driver import LocustLoad
 # No test fails for being slow: machines pause.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker of pytest-xdist a machine-wide lock of its own: it lies in the temporary folder."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        own = os.path.join(tempfile.gettempdir(), f"bench-{os.getppid()}-{worker}")
+        os.makedirs(own, exist_ok=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = own
 
 
 @pytest.fixture(scope="module")

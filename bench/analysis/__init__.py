@@ -44,7 +44,7 @@ class Analysis:
         if self.run.ended == "failed":
             last = [event.what for event in self.run.events[-1:] if event.contender is None]
             return ": ".join(["the run failed", *last])
-        ended = _ended(self.run)
+        ended = self.ended
         if (wrong := [row for row in self.rows if row.failed]) and not any(row.right for row in self.rows):
             return "; ".join([*ended, f"nobody gave a right answer: {wrong_answers(wrong[0])}"])
         broken = {record.sample.broken for record in self.run.records} - {""}  # that concerns its cell alone
@@ -73,6 +73,12 @@ class Analysis:
         return findings(self.run, self.rows, self.noise_floors, self.invalid)
 
     @property
+    def ended(self) -> list[str]:
+        """Which servers ended, and how: more may follow from that than from the machine."""
+        ends = (event for event in self.run.events if event.contender and ENDS.match(event.what))
+        return [f"{event.contender}: its server ended ({event.what})" for event in ends]
+
+    @property
     def scalings(self) -> tuple[Scaling, ...]:
         """What more workers bring, where a contender was measured with several numbers of them."""
         return scalings(self.run, self.rows)
@@ -81,12 +87,6 @@ class Analysis:
     def choices(self) -> tuple[Grounded, ...]:
         """Its plan's choices, held against what was found."""
         return grounded(self.run, self.findings)
-
-
-def _ended(run: Run) -> list[str]:
-    """Return which servers ended, and how: more may follow from that than from the machine."""
-    ends = (event for event in run.events if event.contender and ENDS.match(event.what))
-    return [f"{event.contender}: its server ended ({event.what})" for event in ends]
 
 
 def _voided_by(run: Run, rows: Sequence[Row]) -> str:

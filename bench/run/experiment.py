@@ -173,7 +173,8 @@ def _stop_after_the_first(run: Run) -> None:
     wrong = next((row for row in told.rows if row.failed), None)
     if wrong and not any(row.right for row in told.rows):
         what = f"{wrong.cell.contender}, {wrong.cell.scenario}: {wrong_answers(wrong)}"
-        raise CannotMeasure(f"nobody gave a right answer in the first round: {what}")
+        wrong_all = f"nobody gave a right answer in the first round: {what}"
+        raise CannotMeasure("; ".join([*told.ended, wrong_all]))
     heads = [row for row in told.rows if row.cell.contender in {head for _, head in pairs(run)}]
     faults = [one for one in of_load(told) if one.is_broken and (one.share or 0.0) > MOSTLY]
     if heads and len(faults) == len(heads):

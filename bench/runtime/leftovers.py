@@ -64,7 +64,10 @@ class Ledger:
 def clear(scratch: Path) -> None:
     """End what runs that are no more have left running, and remove their temporary folders."""
     for file in scratch.glob("run-*.json"):
-        content = json.loads(file.read_text())
+        try:
+            content = json.loads(file.read_text())
+        except FileNotFoundError:  # its run has just put everything away
+            continue
         if _alive(content["harness"]):
             continue
         for entry in content["processes"]:

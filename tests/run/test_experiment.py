@@ -182,6 +182,20 @@ def test_a_server_that_dies_is_told_once_and_the_others_go_on(journal, tmp_path)
     assert len(timed(journal)) == 2 * (4 + 3) * 3
 
 
+class Dead(FakeLoad):
+    """Every connection is refused."""
+
+    def finish(self):
+        return replace(super().finish(), latency=Histogram(), failures={"refused": 900})
+
+
+def test_where_nobody_answers_as_a_server_ended_that_is_named_first(journal, tmp_path):
+    died = {contender.name: 2 for contender in journal.run.contenders}
+    lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, dying=died), load=Dead)
+    with pytest.raises(CannotMeasure, match=r"^one: its server ended \(killed by signal 9\); .*refused × "):
+        experiment.carry_out(journal, lab)
+
+
 def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_path):
     lab, diary = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, database_dies_in=3))
     with pytest.raises(CannotMeasure, match="PostgreSQL ended"):
