@@ -181,6 +181,7 @@ def test_the_ten_lines_are_ten(shop):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_an_app_of_ones_own_that_got_slower_is_found(shop, tmp_path):
     (shop / "apps/shop_app/app.py").write_text(APP.replace("BURNT_S = 0.0", "BURNT_S = 100e-6"))
     folder, code, out, err = undisturbed(lambda folder: diff(shop, folder, "--budget", "60s"), tmp_path)
@@ -252,9 +253,10 @@ def slow_shop(shop):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_answers_as_long_as_a_window_get_longer_windows_and_a_verdict(slow_shop, tmp_path):
     (slow_shop / "apps/shop_app/app.py").write_text(waiting(0.14))
-    folder, code, out, err = undisturbed(lambda folder: diff(slow_shop, folder, "--budget", "3m"), tmp_path)
+    folder, code, out, err = undisturbed(lambda folder: diff(slow_shop, folder, "--budget", "90s"), tmp_path)
     assert "an answer takes up to " in err
     assert code == 1, err
     assert out.startswith("**REGRESSED**")
@@ -265,6 +267,7 @@ def test_answers_as_long_as_a_window_get_longer_windows_and_a_verdict(slow_shop,
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_budget_that_is_too_short_is_refused_in_one_line_with_one_that_would_do(slow_shop, tmp_path):
     (slow_shop / "apps/shop_app/app.py").write_text(waiting(0.5))
     code, _, err = diff(slow_shop, tmp_path / "run", "--budget", "20s")

@@ -115,6 +115,7 @@ def run(*words, cwd=ROOT):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["py-spy", "cprofile"])
 def test_flask_reading_users_has_its_layers_and_samples_that_speak_for_its_cpu(tmp_path, how):
     done = run("profile", "flask", "users-read", "--seconds", 2, "--with", how, "--out", tmp_path / "profile")
@@ -154,6 +155,7 @@ def shop(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_regression_is_explained_by_its_layer_and_function(shop, tmp_path):
     # 80 % of the CPU, found in any minute: what is tested is where it is seen, not how small it may be.
     (shop / "apps/one_app/schemas.py").write_text(SCHEMAS.replace("TURNS = 1", "TURNS = 100"))

@@ -501,6 +501,7 @@ def test_wrk_asks_too():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_command_has_a_form_for_machines_and_an_exit_code_that_agrees(tmp_path, monkeypatch):
     monkeypatch.chdir(make_project(tmp_path))
     told = CliRunner().invoke(commands, ["doctor", "--json"])
@@ -520,6 +521,7 @@ command = "python -c pass"
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_machine_whose_noise_cannot_be_measured_is_not_fit_and_says_why(tmp_path, monkeypatch):
     project = make_project(tmp_path, contenders=DYING)
     (project / "apps" / "one_app" / "requirements.txt").touch()

@@ -52,6 +52,7 @@ def test_the_steps_leave_five_files_and_bench_lists_what_is_in_them(project):
     assert listed["plans"] == [{"name": "tiny"}]
 
 
+@pytest.mark.alone
 def test_the_new_contender_is_measured_and_nothing_says_that_it_does_the_same_work(project, tmp_path):
     folder, code, out, err = undisturbed(
         lambda folder: bench(project, "run", "tiny", "--out", folder), tmp_path / "runs"

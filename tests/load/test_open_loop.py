@@ -263,6 +263,7 @@ def test_a_stall_shows_in_all_that_came_during_it_and_hardly_in_a_closed_loop(lo
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_percentiles_of_a_server_that_blocks_at_times_are_those_of_arithmetic(load):
     """Known answers: 500/s, 5 ms each, and every 1,000th request blocks the server for 200 ms."""
     server_does = {"wait_ms": 5, "stall_ms": 200}

@@ -225,6 +225,7 @@ def test_a_build_that_fails_leaves_no_container(runtime, contender, docker, proj
     assert docker.docker("ps", "--all", "--quiet") == everything
 
 
+@pytest.mark.alone
 def test_a_short_run_in_containers_measures_what_one_of_processes_does(tmp_path):
     words = ("--contender", "stdlib", "--contender", "flask", "--rounds", "1", "--runtime", "compose")
     folder, code, out, err = undisturbed(
@@ -242,6 +243,7 @@ def test_a_short_run_in_containers_measures_what_one_of_processes_does(tmp_path)
     assert {"postgresql.log"} < {file.name for file in (folder / "logs").iterdir()}
 
 
+@pytest.mark.alone
 def test_ctrl_c_twice_leaves_a_partial_run_and_no_container(tmp_path, docker):
     process = bench("run", "quick", "--contender", "flask", "--runtime", "compose", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -256,6 +258,7 @@ def test_ctrl_c_twice_leaves_a_partial_run_and_no_container(tmp_path, docker):
     assert ours(docker) == []
 
 
+@pytest.mark.alone
 def test_what_a_killed_harness_left_is_removed_by_the_next_run(tmp_path, docker):
     process = bench("run", "smoke", "--contender", "flask", "--runtime", "compose", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -268,10 +271,16 @@ def test_what_a_killed_harness_left_is_removed_by_the_next_run(tmp_path, docker)
     assert ours(docker) == []
 
 
-def test_every_contender_keeps_the_contract_in_containers():
-    code, out, err = finished(bench("verify", "--json", "--runtime", "compose"), timeout=900)
+def test_every_app_keeps_the_contract_in_containers():
+    apps = ("stdlib", "django", "django-drf", "flask", "fastapi")
+    code, out, err = finished(bench("verify", *apps, "--json", "--runtime", "compose"), timeout=900)
     assert code == 0, out + err
     assert {outcome["outcome"] for outcome in json.loads(out)} == {"passed"}
+
+
+def test_every_contender_answers_rightly_in_containers():
+    code, out, err = finished(bench("try", "--runtime", "compose"), timeout=900)
+    assert code == 0, out + err
 
 
 def test_compose_up_by_hand_serves_every_app(docker):

@@ -55,6 +55,7 @@ def left_running(folder):
     return found
 
 
+@pytest.mark.alone
 def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
     words = ("--contender", "stdlib", "--contender", "flask", "--rounds", "1")
     folder, code, out, err = undisturbed(
@@ -93,6 +94,7 @@ def started_measuring(process, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
     process = bench("run", "quick", *PROCESS, "--contender", "flask", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -108,6 +110,7 @@ def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_kill_9_of_the_harness_leaves_nothing_running(tmp_path):
     process = bench("run", "quick", *PROCESS, "--contender", "fastapi", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -129,6 +132,7 @@ def identities(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_run_that_was_killed_three_times_goes_on_each_time_and_is_complete(tmp_path):
     words = ("--contender", "flask", "--contender", "fastapi", "--out", tmp_path)
     process = bench("run", "smoke", *PROCESS, *words)
@@ -158,6 +162,7 @@ def test_a_run_that_was_killed_three_times_goes_on_each_time_and_is_complete(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_second_run_is_refused_while_one_measures(tmp_path):
     process = bench("run", "smoke", *PROCESS, "--contender", "stdlib", "--out", tmp_path / "one")
     started_measuring(process, tmp_path / "one")
@@ -171,6 +176,7 @@ def test_a_second_run_is_refused_while_one_measures(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_load_child_that_hangs_ends_the_run_with_exit_3(tmp_path):
     process = bench("run", "smoke", *PROCESS, "--contender", "stdlib", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -187,6 +193,7 @@ def test_a_load_child_that_hangs_ends_the_run_with_exit_3(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
     process = bench(
         "run", "smoke", *PROCESS, "--contender", "flask", "--contender", "django", "--out", tmp_path
@@ -204,6 +211,7 @@ def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(tmp_path):
     process = bench(
         "run", "smoke", *PROCESS, "--contender", "flask", "--scenario", "users-crud", "--out", tmp_path
