@@ -9,7 +9,7 @@ from bench.records import Run
 Kind = Literal["machine", "code", "versions"]
 
 # Facts by their paths in a fingerprint; each stands for all facts below it. Other facts do not count, such as
-# the exact bytes of memory, the time a lock was committed, and what was measured anew.
+# the exact bytes of memory, the time a lock was committed, and what was measured again.
 KINDS: Mapping[str, Kind] = {
     "machine.class": "machine",
     "machine.virtual": "machine",

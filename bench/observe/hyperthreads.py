@@ -40,7 +40,7 @@ def neighbours(cores: Collection[int] | None, cpu: Path = CPU) -> Neighbours | N
     if cores is None or len(cores) < 2:
         return None
     pair = (min(cores), neighbour_of(min(cores), cores, cpu))
-    # If a core is switched off meanwhile, there is no answer and the pipe is closed.
+    # If a core is switched off during this, there is no answer and the pipe is closed.
     with suppress(OSError, ValueError), _spinner(pair[0]) as timed, _spinner(pair[1]) as other:
         timed.spun(WINDOW_S)  # wakes it up
         kept = median(_speed_kept(timed, other) for _ in range(PAIRS))

@@ -90,7 +90,7 @@ class Journal:
         try:
             write_atomically(self.folder / FILE, to_json(_portable(self.run)))
         except OSError as error:
-            # Sides of a diff are laid out anew, and nothing shows whether a target is the same.
+            # Sides of a diff are laid out again, and nothing shows whether a target is the same.
             alone = self.run.plan.baseline or self.run.runtime == "external"
             then = "start again" if alone else f"go on with --resume {self.folder}"
             raise CannotMeasure(f"{self.folder / FILE}: {error.strerror}: make room, then {then}") from error

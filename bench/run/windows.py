@@ -46,13 +46,13 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """A plan as it is carried out: what it says, and what the probe settled."""
+    """A plan as it is carried out: as written, and as the probe settled it."""
 
     timings: Mapping[Group, Timing]
     rounds: int  # with a budget: the fewest
     round_s: float
     probe_s: float  # taken by the probe
-    refusal: str | None = None  # why it is not begun
+    refusal: str | None = None  # why the plan is not measured
 
     def of(self, group: Group) -> Timing:
         return self.timings[group]
@@ -183,7 +183,7 @@ def _course(
 def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, sweeps: int) -> Timing:
     """Return the timing of *group*: the plan's, or what the slowest of its contenders needs.
 
-    If windows are longer, there are fewer sweeps, so that the counted time is as the plan says. A contender
+    If windows are longer, there are fewer sweeps, so that the counted time stays as planned. A contender
     for which no window is long enough does not count: the others need not wait for what is not compared.
     """
     found = [paces[cell] for name in group.contenders if (cell := group.cell(name)) in paces]

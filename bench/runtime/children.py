@@ -196,7 +196,7 @@ def _wait_while(condition: Callable[[], bool], timeout_s: float) -> None:
 
 
 def runs(process: psutil.Process) -> bool:
-    """Return whether it is running. A zombie, whose exit status nobody has read, is not."""
+    """Return whether it is running. A zombie (its exit status is unread) is not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -1,4 +1,4 @@
-"""Contenders as containers of this machine's engine: docker-compose.yml says what each may do."""
+"""Contenders as containers of this machine's engine: docker-compose.yml sets what each may do."""
 
 import itertools
 import os

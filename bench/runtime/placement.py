@@ -55,7 +55,7 @@ def pinned(pids: Callable[[], Iterable[int]], cores: Iterable[int]) -> bool:
     """Pin every thread of a tree of processes to *cores*. Return whether all stay there (Linux only).
 
     A new thread or process starts on its maker's cores. So once none is elsewhere, no new one is. But a list
-    may be cut short if a thread ends meanwhile: hence two looks.
+    may be cut short if a thread ends at that moment: hence two looks.
     """
     wanted = set(cores)
     calm = 0

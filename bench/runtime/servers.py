@@ -36,7 +36,7 @@ class ProcessServer:
         return self.child.pids()
 
     def keep_data(self) -> None:
-        """Keep its data as they are once it is ready. A reset restores also what it wrote at its start."""
+        """Keep its data as they are once it is ready. A reset also restores what it wrote at its start."""
         self.services.keep()
         if self.files:
             self.files.keep()

@@ -44,7 +44,7 @@ class Kind:
     program: str
     settings: Mapping[str, str]  # the same for every contender, as on its command line
     port_option: str
-    variable: str  # of the environment, tells its app the address
+    variable: str  # of the environment: the address for its app
     address: str
     version: Question
     flush: Question
