@@ -1,1 +1,1 @@
-"""What a run costs the machine, and what machine it is."""
+"""What a run costs the machine, and which machine it is."""

@@ -1,4 +1,4 @@
-"""Whether two runs may stand side by side: what their fingerprints say differently. Pure."""
+"""Whether two runs may be compared: where their fingerprints differ. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from bench.records import Run
 
 Kind = Literal["machine", "code", "versions"]
 
-# Facts by their paths in a fingerprint: each stands for all below it. What is not named here does not count:
-# exact bytes of memory, when a lock was committed, what was measured anew.
+# Facts by their paths in a fingerprint; each stands for all facts below it. Other facts do not count, such as
+# the exact bytes of memory, the time a lock was committed, and what was measured again.
 KINDS: Mapping[str, Kind] = {
     "machine.class": "machine",
     "machine.virtual": "machine",
@@ -32,36 +32,34 @@ KINDS: Mapping[str, Kind] = {
     "services.memcached.version": "versions",
     "environments": "versions",
 }
-COMMIT: Mapping[str, Kind] = {"project": "code"}  # told by content, where both have hashes of it
+COMMIT: Mapping[str, Kind] = {"project": "code"}  # compared by content if both have hashes of it
 BY_APP = ("environments", "content.apps")  # runs need not have the same apps
 _UNKNOWN = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A fact that two fingerprints tell differently. "machine": their numbers do not compare."""
+    """A fact that differs in two fingerprints. Kind "machine": the numbers of the runs do not compare."""
 
     fact: str  # its path: "machine.class", "environments.flask_app-py313.flask"
-    here: Any  # plain JSON; None: not there
+    here: Any  # plain JSON; None: absent
     there: Any
     kind: Kind
 
     @property
     def spoken(self) -> str:
-        """It in words, to end a message."""
         return f"{self.fact}: {_spoken(self.here)} here, {_spoken(self.there)} there"
 
 
 def facts_of(run: Run) -> dict[str, Any]:
-    """Return the fingerprint of *run* with what else decides whether it compares: its runtime."""
     return {**run.fingerprint, "runtime": run.runtime}
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Return what *one* ("here") and *other* ("there") tell differently, machine first, then code, versions.
+    """Return how *one* ("here") and *other* ("there") differ: machine first, then code, then versions.
 
-    A fact that only one of them knows is none: a run that has not begun lacks what the runtime will add, and
-    an environment that only one of them has belongs to a contender that the other did not measure.
+    A fact that only one of them knows is no difference. A run that has not begun lacks what the runtime adds
+    later. An environment that only one of them has belongs to a contender that the other did not measure.
     """
     here, there = _readable(one), _readable(other)
     kinds = dict(KINDS) if "content" in here and "content" in there else {**KINDS, **COMMIT}
@@ -75,7 +73,6 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[Diffe
 
 
 def _unlike(path: str, mine: Any, yours: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield every leaf at or below *path* that differs; below a known fact, what is missing differs."""
     if mine is _UNKNOWN or yours is _UNKNOWN:
         return
     if isinstance(mine, Mapping) and isinstance(yours, Mapping):
@@ -95,9 +92,10 @@ def _at(facts: Any, path: str) -> Any:
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *facts* as they are once written and read, with one entry for each app's environment.
+    """Return *facts* as they are after saving and loading, with one entry for each app's environment.
 
-    The folder of an environment ends with the hash of its lock, so equal names would be equal versions.
+    An environment's folder name ends with the hash of its lock, so folders with equal names always have equal
+    versions.
     """
     plain = {key: _plain(value) for key, value in facts.items()}
     if "environments" in plain:

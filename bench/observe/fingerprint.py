@@ -24,9 +24,9 @@ TIMEOUT_S = 10
 
 
 def commit(project: Path) -> dict[str, Any]:
-    """Return commit and whether something has changed since; None where the project is no checkout.
+    """Return the commit, and whether the files differ from it. Both are None if the project is no checkout.
 
-    Where git refuses, why: with its own remedy.
+    If git refuses the checkout, the result has git's reason and remedy.
     """
     found = _git(project, "rev-parse", "--verify", "HEAD")
     refused = refusal(project) if found is None else ""
@@ -35,10 +35,10 @@ def commit(project: Path) -> dict[str, Any]:
 
 
 def locks(project: Path) -> dict[str, dict[str, Any]]:
-    """Return, for each app, when its lock was committed last, how many days ago, and whether it is changed.
+    """Return for each app when its lock was last committed, its age in days, and whether it has changed.
 
-    All are None where git cannot tell: the project is no checkout, the lock was never committed, or (of the
-    age) the checkout is a shallow one, whose only commit seems to have brought everything.
+    All are None if git does not know: the project is no checkout, or the lock was never committed. Time and
+    age are also None in a shallow checkout, whose only commit seems to have added every file.
     """
     shallow = _git(project, "rev-parse", "--is-shallow-repository") != "false"
     files = sorted(project.glob("apps/*/requirements.txt"))
@@ -61,7 +61,6 @@ def _is_changed(project: Path, *files: Path) -> bool:
 
 
 def _git(project: Path, *arguments: str) -> str | None:
-    """Return what git prints; None where it fails or is not installed."""
     try:
         done = call("-C", str(project), *arguments, timeout_s=TIMEOUT_S)
     except (UsageError, OSError, subprocess.TimeoutExpired):
@@ -73,7 +72,6 @@ BENCH = Path(__file__).parents[1]
 
 
 def content(project: Path, bench: Path = BENCH) -> dict[str, Any]:
-    """Return a hash for each part that can change by itself; None where the project has no such files."""
     apps = project / "apps"
     return {
         "bench": _hash(bench, [bench]),
@@ -88,7 +86,7 @@ def content(project: Path, bench: Path = BENCH) -> dict[str, Any]:
 
 
 def _hash(above: Path, places: Iterable[Path]) -> str | None:
-    """Return a hash of names (below *above*) and bytes of all files at *places*; None where there is none."""
+    """Return a hash of names (below *above*) and bytes of all files at *places*; None if there is none."""
     files = [file for place in places for file in _files(place)]
     digest = hashlib.sha256()
     for file in files:
@@ -105,7 +103,10 @@ def _files(place: Path) -> list[Path]:
 
 
 def _below(folder: Path, above: tuple[str, ...]) -> Iterable[Path]:
-    """Yield the files below *folder*, through links as well: none of them twice on one way."""
+    """Yield the files below *folder*.
+
+    Links are followed, but a folder that contains itself is not repeated.
+    """
     here = os.path.realpath(folder)
     if here in above:
         return
@@ -121,7 +122,7 @@ GIB = 2**30
 
 
 def fingerprint(project: Path) -> dict[str, Any]:
-    """Return machine, system, Python, harness and the project's content and commit, ready for JSON.
+    """Return machine, system, Python, harness, and the project's content and commit, ready for JSON.
 
     The runtime adds what it knows: placement, services, environments.
     """
@@ -142,14 +143,14 @@ def fingerprint(project: Path) -> dict[str, Any]:
 
 
 def machine_class(architecture: str, cpu: str | None, cores: int | None, memory_bytes: int) -> str:
-    """Return what must be equal for numbers to compare, in one line, of facts that do not move."""
+    """Return in one line what must be equal for numbers to compare, from facts that do not vary."""
     # Some models have a nominal frequency in their name.
     model = " ".join(re.sub(r"@ [\d.]+ ?[GM]Hz", "", cpu or "unknown CPU").split())
     return f"{architecture}, {model}, {cores} cores, {round(memory_bytes / GIB)} GiB"
 
 
 def cpu_model(cpuinfo: str) -> str | None:
-    """Return the model that /proc/cpuinfo tells: by name or, on ARM, by the numbers of maker and part."""
+    """Return the CPU model in /proc/cpuinfo: its name or, on ARM, the numbers of maker and part."""
     told = dict(re.findall(r"^([\w ]+?)\s*: (.+)$", cpuinfo, re.MULTILINE))
     if "model name" in told or "CPU part" not in told:
         return told.get("model name")
@@ -171,21 +172,19 @@ def _machine() -> dict[str, Any]:
 
 
 def _virtual(cpuinfo: str) -> str | None:
-    """Return what a virtual machine calls itself, or "virtual"; None where the CPU does not tell of one."""
     if not re.search(r"^flags\s*:.*\bhypervisor\b", cpuinfo, re.MULTILINE):
         return None
     return _read("/sys/class/dmi/id/product_name").strip() or "virtual"
 
 
 def _python() -> dict[str, Any]:
-    """Return the harness's Python, which is the apps' as well where they do not name another."""
     options = sysconfig.get_config_var("CONFIG_ARGS")
     return {
         "version": platform.python_version(),
         "implementation": platform.python_implementation(),
         "compiler": platform.python_compiler(),
         "build": {
-            # As it was configured; None where the build does not tell.
+            # As configured; None if the build does not record it.
             "pgo": None if options is None else "--enable-optimizations" in options,
             "lto": None if options is None else "--with-lto" in options,
             "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),

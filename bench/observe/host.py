@@ -1,4 +1,4 @@
-"""What the machine's cores did, whoever made them: the evidence that is not about us alone."""
+"""CPU times of the machine's cores, for all programs and not only for ours."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -10,15 +10,15 @@ STAT = Path("/proc/stat")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """Seconds that a core has spent since the system started, in steps of 10 ms as a rule."""
+    """Seconds that a core has spent since the system started, usually in steps of 10 ms."""
 
-    busy_s: float  # not idle, and ours to use: without what the hypervisor took
+    busy_s: float  # not idle, and without what the hypervisor took
     softirq_s: float  # of that, in soft interrupts
     steal_s: float
 
 
 def cores(stat: Path = STAT) -> dict[str, Core]:
-    """Return every core's times by its number (proc_stat(5)); nothing where the system does not tell."""
+    """Return the times of every core by its number (proc_stat(5)); empty if the system reports none."""
     try:
         lines = stat.read_text().splitlines()
     except OSError:
@@ -28,7 +28,6 @@ def cores(stat: Path = STAT) -> dict[str, Core]:
 
 
 def spent(before: Mapping[str, Core], after: Mapping[str, Core]) -> dict[str, Core]:
-    """Return what each core spent between two readings; one that was switched on or off is left out."""
     return {
         name: Core(
             busy_s=after[name].busy_s - before[name].busy_s,
@@ -41,10 +40,10 @@ def spent(before: Mapping[str, Core], after: Mapping[str, Core]) -> dict[str, Co
 
 
 def run_delay_s(pids: Iterable[int]) -> float | None:
-    """Return how long the main threads of *pids* have waited for a core while they could have run.
+    """Return the seconds that the main threads of *pids* were ready to run but waited for a core.
 
-    It is the second number of /proc/PID/schedstat, in nanoseconds (Documentation/scheduler/sched-stats.rst);
-    None where the system does not tell.
+    It is the second number of /proc/PID/schedstat, in nanoseconds (Documentation/scheduler/sched-stats.rst).
+    None if the system does not report it.
     """
     try:
         delays = [int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) for pid in pids]

@@ -1,7 +1,7 @@
 """Whether two cores are one: how much slower a core is while its neighbour is busy.
 
-A virtual machine may be given two hyperthreads of one core and call them two cores, so what its kernel says
-of siblings is not enough.
+A virtual machine may have two hyperthreads of one core as its two cores. So what its kernel reports of
+siblings is not enough.
 """
 
 import re
@@ -17,11 +17,11 @@ from typing import Any
 from bench.observe.limits import CPU
 
 SPINNER = Path(__file__).with_name("spinner.py")
-# Short windows in pairs, idle then busy. With 2.5 other programs running on two cores, 25 pairs of 10 ms said
-# −1 to 2 % (12 times), 8 pairs of 40 ms −2 to 4 %, and medians of each kind by themselves −5 to 30 %.
+# Short windows in pairs, idle then busy. With 2.5 other programs running on two cores, 25 pairs of 10 ms gave
+# −1 to 2 % (12 times), 8 pairs of 40 ms gave −2 to 4 %, and separate medians of each kind −5 to 30 %.
 PAIRS = 25
 WINDOW_S = 0.01
-MARGIN_S = 0.003  # for so long the neighbour is busy before a window and after it
+MARGIN_S = 0.003  # the neighbour is busy for so long before a window and after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +33,14 @@ class Neighbours:
 
 
 def neighbours(cores: Collection[int] | None, cpu: Path = CPU) -> Neighbours | None:
-    """Time the first of *cores* with its neighbour idle, then busy; it takes less than a second.
+    """Time the first of *cores* with its neighbour idle, then busy. It takes less than a second.
 
-    None with fewer than two cores, and where processes cannot be pinned.
+    None with fewer than two cores, or if processes cannot be pinned.
     """
     if cores is None or len(cores) < 2:
         return None
     pair = (min(cores), neighbour_of(min(cores), cores, cpu))
-    # A core may be switched off meanwhile; then there is no answer, and no pipe to ask through.
+    # If a core is switched off during this, there is no answer and the pipe is closed.
     with suppress(OSError, ValueError), _spinner(pair[0]) as timed, _spinner(pair[1]) as other:
         timed.spun(WINDOW_S)  # wakes it up
         kept = median(_speed_kept(timed, other) for _ in range(PAIRS))
@@ -49,13 +49,12 @@ def neighbours(cores: Collection[int] | None, cpu: Path = CPU) -> Neighbours | N
 
 
 def evidence(cores: Collection[int] | None) -> dict[str, Any] | None:
-    """Return what `neighbours` finds as plain data, for the fingerprint; ask before servers are up."""
     found = neighbours(cores)
     return None if found is None else asdict(found)
 
 
 def neighbour_of(core: int, cores: Collection[int], cpu: Path = CPU) -> int:
-    """Return who of *cores* is most likely a hyperthread beside *core*: as the kernel says, else the next."""
+    """Return which of *cores* is most likely a hyperthread beside *core*: the kernel's, else the next one."""
     try:
         listed = (cpu / f"cpu{core}" / "topology" / "thread_siblings_list").read_text()
     except OSError:
@@ -79,13 +78,12 @@ def _speed_kept(timed: "_Spinner", other: "_Spinner") -> float:
 
 
 class _Spinner:
-    """A process on a core of its own that is busy when it is told to."""
+    """A process on its own core that is busy on request."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def spun(self, seconds: float) -> float:
-        """Return how fast it was over so long."""
         self.begin(seconds)
         return self.finish()
 
@@ -95,7 +93,7 @@ class _Spinner:
         self._process.stdin.flush()
 
     def finish(self) -> float:
-        """Raises ValueError where the process has ended."""
+        """Raises ValueError if the process has ended."""
         assert self._process.stdout
         return float(self._process.stdout.readline())
 

@@ -17,21 +17,19 @@ CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 
 
 def cpu_quota(own: Path = OWN_CGROUP, groups: Path = CGROUP) -> float | None:
-    """Return how many cores' worth of CPU time the cgroups of this process allow it; None: no limit.
+    """Return how many cores' worth of CPU time the cgroups of this process allow; None: no limit.
 
-    The smallest on the way to the root holds. Version 2 has it in cpu.max, version 1 in cpu.cfs_quota_us
-    (Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst).
+    The smallest limit on the path to the root counts. Version 2 has it in cpu.max, version 1 in
+    cpu.cfs_quota_us (Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst).
     """
     return min(_quotas(own, groups), default=None)
 
 
 def governors(cpu: Path = CPU) -> frozenset[str]:
-    """Return how frequencies of cores are chosen; nothing where the system does not tell."""
     return frozenset(filter(None, map(_read, cpu.glob("cpu[0-9]*/cpufreq/scaling_governor"))))
 
 
 def turbo(cpu: Path = CPU) -> bool | None:
-    """Return whether cores may run above their nominal frequency; None where the system does not tell."""
     if forbidden := _read(cpu / "intel_pstate" / "no_turbo"):
         return forbidden == "0"
     allowed = _read(cpu / "cpufreq" / "boost")
@@ -39,31 +37,28 @@ def turbo(cpu: Path = CPU) -> bool | None:
 
 
 def open_files() -> int | None:
-    """Return how many descriptors a process may have; None: any number."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft
 
 
 def most_open_files() -> int | None:
-    """Return how many descriptors a process may have once its limit is raised; None: any number."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if hard == resource.RLIM_INFINITY else hard
 
 
 def raise_open_files(to: int = ENOUGH_FILES) -> None:
-    """Raise the limit of descriptors to *to*, or as far as the hard limit lets it; children have it, too.
+    """Raise the limit of descriptors to *to*, or to the hard limit if that is lower. Children inherit it.
 
-    Not to the hard limit itself: some programs go through all descriptors that they might have.
+    *to* is below most hard limits on purpose: some programs go through all descriptors that they might have.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = to if hard == resource.RLIM_INFINITY else min(to, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):  # macOS has a lower limit of its own
+        with suppress(OSError, ValueError):  # macOS has a separate, lower limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def load_average() -> float | None:
-    """Return how many programs wanted to run on average over the last minute; None: it is not told."""
     try:
         return os.getloadavg()[0]
     except OSError:
@@ -71,18 +66,17 @@ def load_average() -> float | None:
 
 
 def clock_source(file: Path = CLOCK) -> str | None:
-    """Return what the kernel's clock reads ("tsc", "hpet", …); None where the system does not tell."""
     return _read(file) or None
 
 
 def clock_step_ns(readings: int = 1_000) -> float:
-    """Return the median time between two readings of `perf_counter_ns`: resolution and price together."""
+    """Return the median time between two readings of `perf_counter_ns`: resolution and cost together."""
     seen = [time.perf_counter_ns() for _ in range(readings)]
     return median(later - earlier for earlier, later in pairwise(seen))
 
 
 def wake_up_late_s(asked_s: float = 0.001, times: int = 50) -> float:
-    """Return by how much a sleep of *asked_s* is too long, in the median."""
+    """Return the median of how much longer a sleep of *asked_s* takes, in seconds."""
 
     def overslept_s() -> float:
         began = time.perf_counter()
@@ -93,9 +87,10 @@ def wake_up_late_s(asked_s: float = 0.001, times: int = 50) -> float:
 
 
 def throttled_s(own: Path = OWN_CGROUP, groups: Path = CGROUP) -> float | None:
-    """Return how long the cgroups of this process have kept it from running so far; None: not told.
+    """Return the seconds that the cgroups of this process have kept it from running so far; None: unknown.
 
-    A limit on any way to the root stops it. cpu.stat has microseconds in version 2, nanoseconds in version 1.
+    A limit on any cgroup of the path to the root stops it. cpu.stat has microseconds in version 2,
+    nanoseconds in version 1.
     """
     told = [time_s for folder in _folders(own, groups) for time_s in _throttled(_read(folder / "cpu.stat"))]
     return sum(told) if told else None
@@ -119,12 +114,12 @@ def _quotas(own: Path, groups: Path) -> Iterator[float]:
 
 
 def _folders(own: Path, groups: Path) -> Iterator[Path]:
-    """Yield the cgroup that limits this process's CPU, and those above it."""
     for line in _read(own).splitlines():
         _, controllers, path = line.split(":", 2)
         here = Path(path.lstrip("/"))
         if not controllers or "cpu" in controllers.split(","):
-            # Version 1 has a link from each controller to where several are mounted together, as a rule.
+            # In version 1 each controller usually has a link to the folder where several are mounted
+            # together.
             tops = dict.fromkeys([groups / "cpu", groups / controllers]) if controllers else [groups]
             top = next((one for one in tops if one.is_dir()), groups / "cpu")
             yield from (top / folder for folder in (here, *here.parents) if ".." not in folder.parts)

@@ -1,4 +1,4 @@
-"""Watching a window from beside it: readings at its two edges, memory once it has closed."""
+"""Observation of a window: readings at its start and end, and memory after the end."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from bench.observe.usage import (
 )
 from bench.records import Usage
 
-# Before a window the tree is listed once more: one process with 17 threads takes 0.2 ms.
+# Before a window the tree is listed once more. A process with 17 threads takes 0.2 ms.
 LISTING_NS, LISTING_NS_PER_PROCESS = 1_000_000, 500_000
 
 
@@ -25,7 +25,7 @@ class ProcessObserver:
     """Reads the clocks of processes and cores while the load generator works."""
 
     def __init__(self) -> None:
-        self._losing: set[int] = set()  # processes that ignore their children, and have had some that ended
+        self._losing: set[int] = set()  # processes that ignore their children, and had some that ended
 
     def watch(
         self,
@@ -35,10 +35,10 @@ class ProcessObserver:
         opens_ns: int,
         closes_ns: int,
     ) -> Usage:
-        """Wait out the two moments (`perf_counter_ns`); return what was used between them.
+        """Wait for both times (`perf_counter_ns`), and return what was used between them.
 
-        This process may wake late, as it shares a core with the load generator: `elapsed_s` is what lay
-        between the readings, and what every other number of seconds is to be divided by.
+        This process may wake late, as it shares a core with the load generator. `elapsed_s` is the time
+        between the readings; divide every other number of seconds by it.
         """
         _sleep_until(opens_ns - LISTING_NS - LISTING_NS_PER_PROCESS * len(server))
         listed = (*server, *below(server))
@@ -62,7 +62,6 @@ class ProcessObserver:
         )
 
     def _whole(self, before: Clocks, after: Clocks, by_process: Mapping[str, float]) -> float | None:
-        """Return what all processes used; None where none is left, or what some used is in no clock."""
         if gone(before, after) or after.live.keys() - before.live.keys():
             parents = [pid for pid in after.live if pid == next(iter(before.live), None) or below([pid])]
             self._losing.update(filter(ignores_children, parents))
@@ -92,7 +91,7 @@ class _Reading:
         return cls(
             at_s=time.perf_counter(),
             server=Clocks.of(server, with_new=with_new),
-            # A backend may live for one request alone.
+            # A backend may live for only one request.
             database_s=tree_seconds(database) if database else None,
             client_wait_s=run_delay_s(client),
             throttled_s=throttled_s(),

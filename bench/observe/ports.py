@@ -1,4 +1,4 @@
-"""Ports: how many connections can be made at once, and whether servers find theirs."""
+"""Ports: how many connections are possible at once, and whether servers find theirs."""
 
 import socket
 from contextlib import ExitStack
@@ -11,16 +11,15 @@ TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What there is for the client's ends of connections, and for servers; None where it is not told."""
+    """Ports for the client's ends of connections, and for servers. None: unknown."""
 
     ephemeral: int | None = None
-    taken: int | None = None  # of those, connections that have ended and still linger included
+    taken: int | None = None  # of those, with ended connections that still linger
     asked: int = 0  # for servers, on loopback, all at once
     opened: int = 0
 
 
 def ports(asked: int, *, limits: Path = RANGE, tables: tuple[Path, ...] = TABLES) -> Ports:
-    """Count the system's ephemeral ports, and try to open as many as *asked* for servers."""
     opened = _open(asked)
     try:
         first, last = _range(limits)
@@ -34,7 +33,6 @@ def ports(asked: int, *, limits: Path = RANGE, tables: tuple[Path, ...] = TABLES
 
 
 def local_ports(limits: Path = RANGE) -> int | None:
-    """Return how many ports there are for the client's ends of connections; None where it is not known."""
     try:
         first, last = _range(limits)
     except (OSError, ValueError):

@@ -1,14 +1,14 @@
-"""A program that keeps one core busy for as long as each line of stdin says, and tells how fast that went."""
+"""A program that keeps one core busy for the seconds on each line of stdin, and prints its speed."""
 
 import os
 import sys
 import time
 
-LOOPS = 10_000  # between two looks at the clock: half a millisecond or less
+LOOPS = 10_000  # between two readings of the clock: half a millisecond or less
 
 
 def spin(seconds: float) -> float:
-    """Return how many loops a second of CPU was good for; what others took of the core does not count."""
+    """Return loops per second of CPU time. What other programs took of the core does not count."""
     loops = 0
     began_s, ends_s = time.process_time(), time.perf_counter() + seconds
     while time.perf_counter() < ends_s:

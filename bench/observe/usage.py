@@ -1,4 +1,4 @@
-"""CPU time and memory of processes, cheap enough to read at the edges of every window."""
+"""CPU time and memory of processes, cheap enough to read at the start and end of every window."""
 
 import os
 import re
@@ -15,11 +15,10 @@ from bench.records import ENDED
 
 PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 IGNORED = re.compile(r"^SigIgn:\s*([0-9a-f]+)", re.MULTILINE)  # proc_pid_status(5)
-STEPS_S = 0.02  # what two times, both cut off to 10 ms, may lack
+STEPS_S = 0.02  # the most that the difference of two times, both cut off to 10 ms, may lack
 
 
 def cpu_readings(pids: Iterable[int]) -> dict[int, float]:
-    """Return the CPU seconds each process has used so far; those that are gone are left out."""
     readings = {pid: _cpu_s(pid) for pid in pids}
     return {pid: reading for pid, reading in readings.items() if reading is not None}
 
@@ -27,14 +26,13 @@ def cpu_readings(pids: Iterable[int]) -> dict[int, float]:
 def cpu_by_process(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int, float]:
     """Return the CPU seconds that each process of a tree used between two readings.
 
-    A process that ended in between takes its share along, and one that began counts from zero, as does one
-    that got a used id: so no share is below zero.
+    The share of a process that ended in between is lost. A new process counts from zero, and so does one with
+    a reused id: no share is below zero.
     """
     return {pid: now - (then if (then := before.get(pid, 0.0)) <= now else 0.0) for pid, now in after.items()}
 
 
 def cpu_seconds(before: Mapping[int, float], after: Mapping[int, float]) -> float | None:
-    """Return the CPU seconds used between two readings of a tree; None where the later one is empty."""
     return sum(cpu_by_process(before, after).values()) if after else None
 
 
@@ -47,7 +45,7 @@ class Clocks:
 
     @classmethod
     def of(cls, pids: Sequence[int], *, with_new: bool = False) -> "Clocks":
-        """Read *pids* now; *with_new*: then the processes that have come below them since."""
+        """Read *pids* now. *with_new*: also read the processes that have started below them since."""
         live = cpu_readings(pids)
         if with_new:
             live |= cpu_readings(below(pids))
@@ -57,8 +55,8 @@ class Clocks:
 def used_between(before: Clocks, after: Clocks) -> dict[str, float]:
     """Return the CPU seconds of each process of a tree between two readings, by its id.
 
-    What was used by processes that ended in between is under `ENDED`, which steps of 10 ms may put a little
-    below zero. Without any, no number comes from that coarse clock.
+    `ENDED` holds what processes that ended in between used. Steps of 10 ms may put it a little below zero. If
+    no process ended, no number comes from that coarse clock.
     """
     used = {str(pid): used_s for pid, used_s in cpu_by_process(before.live, after.live).items()}
     ended = gone(before, after)
@@ -70,12 +68,12 @@ def used_between(before: Clocks, after: Clocks) -> dict[str, float]:
 
 
 def gone(before: Clocks, after: Clocks) -> list[int]:
-    """Return the processes that ended between two readings, those whose id came back included."""
+    """Return the processes that ended between two readings, also if another process has their id now."""
     return [pid for pid, then_s in before.live.items() if after.live.get(pid, -1.0) < then_s]
 
 
 def below(pids: Sequence[int]) -> list[int]:
-    """Return the processes below *pids* as they are now, *pids* left out; none off Linux."""
+    """Return the processes below *pids* at this moment, without *pids*; none off Linux."""
     found, due = set(pids), list(pids)
     while due:
         new = [child for child in _children(due.pop()) if child not in found]
@@ -94,26 +92,25 @@ def ignores_children(pid: int) -> bool:
 
 
 def tree_seconds(pids: Sequence[int]) -> float | None:
-    """Return the CPU seconds that a tree of processes has used so far, children of its first included.
+    """Return the CPU seconds that a tree of processes has used so far, with children of the first one.
 
-    That is those that came after *pids* were listed, and those that have ended: these are told by their
-    parent, in steps of 10 ms (on Linux). None: all are gone.
+    These include children that started after *pids* were listed, and children that have ended. Their parent
+    reports the latter, in steps of 10 ms (on Linux). None: all are gone.
     """
     readings = cpu_readings({*pids, *_children(pids[0])})
     return sum(readings.values()) + _ended_s(pids[0]) if readings else None
 
 
 def memory_bytes(pids: Iterable[int]) -> int | None:
-    """Return the proportional set size of processes together (off Linux: the unique set size).
+    """Return the proportional set size of all processes together (off Linux: the unique set size).
 
-    Pages that workers share count once. None where nothing can be read.
+    Pages that workers share count once. None if nothing can be read.
     """
     sizes = [size for pid in pids if (size := _memory_bytes(pid)) is not None]
     return sum(sizes) if sizes else None
 
 
 def _children(pid: int) -> list[int]:
-    """Return the children of a process, whichever of its threads made them; none off Linux."""
     found: list[int] = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -123,7 +120,6 @@ def _children(pid: int) -> list[int]:
 
 
 def _ended_s(pid: int) -> float:
-    """Return the CPU seconds of the children of *pid* that have ended; 0 where the system does not tell."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -134,7 +130,7 @@ def _ended_s(pid: int) -> float:
 
 def _cpu_s(pid: int) -> float | None:
     try:
-        # The clock of another process, as clock_getcpuclockid(3) makes it on Linux: nanoseconds, where
+        # The clock of another process, as clock_getcpuclockid(3) makes it on Linux. It has nanoseconds;
         # /proc/PID/stat counts in steps of 10 ms.
         return time.clock_gettime((~pid << 3) | 2)
     except OSError:

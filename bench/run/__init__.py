@@ -1,1 +1,1 @@
-"""Carrying out a plan, from its first second to the folder that it leaves."""
+"""Run a plan, from its first second to the finished run folder."""

@@ -1,7 +1,7 @@
-"""A pytest plugin for `apps/checks`: the options that checks are started with, and the fixture `url`.
+"""A pytest plugin for `apps/checks`: the command-line options of the checks, and the fixture `url`.
 
-What the conftest.py beside the checks defines itself stays its own. This file is loaded by
-`bench.run.verification`, in a process of its own.
+A conftest.py beside the checks may define the same options; its own definitions stay.
+`bench.run.verification` loads this file in a separate process.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Iterator[None]:
-    """Add each option that no conftest has."""
     yield
     known = vars(parser.parse_known_args(args))
     group = parser.getgroup("bench", "started by bench")
@@ -27,5 +26,5 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Ite
 
 @pytest.fixture(scope="session")
 def url(request: pytest.FixtureRequest) -> str:
-    """Return where the server answers: http://HOST:PORT, without a slash at its end."""
+    """Return the server's URL, `http://HOST:PORT`, without a slash at the end."""
     return str(request.config.getoption("url"))

@@ -1,4 +1,4 @@
-"""The experiment: verify, then rounds of heats: fresh servers side by side, swept over in short slices."""
+"""The experiment: verify the contenders, then measure rounds of heats on fresh servers, in short slices."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,15 +26,15 @@ from bench.runtime import Server
 
 EXTERNAL = "external"  # the runtime of servers that we did not start
 SEE = "; `bench try` shows every request and answer"
-MOSTLY = 0.5  # of a head's answers in the first round: wrong so often, it will not be measured
+MOSTLY = 0.5  # a head with a larger share of wrong answers in the first round is not measured further
 
 
 def carry_out(journal: Journal, lab: Lab) -> None:
-    """Carry out the journal's plan, keeping everything measured in it as it goes.
+    """Carry out the journal's plan. The journal keeps every measurement as it is made.
 
-    Raises CannotMeasure where an exchange is answered wrongly before anything is timed, no contender is left,
-    or a service or the load generator dies; Broken where that is the doing of a diff's head. What was
-    measured until then is in the journal.
+    Raises CannotMeasure if an exchange gets a wrong answer before anything is timed, if no contender is left,
+    or if a service or the load generator dies. Raises Broken if a diff's head causes it. The journal keeps
+    what was measured until then.
     """
     lab.progress.phase("preparing environments and services")
     unserved = _prepare(journal, lab)
@@ -58,11 +58,11 @@ def carry_out(journal: Journal, lab: Lab) -> None:
         starting = [equal[name] for name in schedule.start_order(plan, heat, step.round)]
         with lab.runtime.serve(starting, hash_seed=schedule.hash_seed(plan, step.round)) as servers:
             _heat(journal, lab, swept, servers, step.round)
-            lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
+            lab.load.prepare({}, ())  # closes its connections: gunicorn lingers 2 s while some are open
 
 
 def _prepare(journal: Journal, lab: Lab) -> set[str]:
-    """Prepare all that can be served; return the contenders of a diff of which that fails."""
+    """Prepare all contenders that can be served. Return those of a diff that cannot be prepared."""
     able = servable(journal.run.contenders, lab.runtime)
     if journal.run.plan.baseline is None:
         lab.runtime.prepare(able)
@@ -90,7 +90,7 @@ def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
 
 
 def _weigh(journal: Journal, lab: Lab) -> None:
-    """Leave out of a diff what its base answers wrongly and its head does not; raise at any other fault."""
+    """Leave out of a diff what its base answers wrongly and its head does not. Raise at any other fault."""
     run = journal.run
     for one in run.tries:
         if one.right_again:
@@ -119,7 +119,7 @@ def _weigh(journal: Journal, lab: Lab) -> None:
 
 
 def _raise(found: Iterable[Fault]) -> None:
-    """Raise Broken where the head alone is at fault, CannotMeasure where the base is likewise."""
+    """Raise Broken if only the head is at fault, CannotMeasure if the base has the same fault."""
     faults = [one for one in found if one.whose != "base"]
     broken = [one for one in faults if one.is_broken]
     for first, *others in filter(None, (broken, faults)):
@@ -135,7 +135,7 @@ def _remark(journal: Journal, lab: Lab, what: str) -> None:
 
 
 def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
-    """Hold every contender against the checks; return those that may be timed, of a diff only pairs."""
+    """Run the checks on every contender. Return those that may be timed; of a diff, only complete pairs."""
     run = journal.run
     looked_at = {name for inquiry in run.plan.inquiries for name in inquiry.contenders}
     named = {one.name for one in run.timed} | looked_at
@@ -149,7 +149,7 @@ def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
             reasons.append(f"{verification.contender}: not timed: {verification.differences[0]}")
             lab.progress.note(reasons[-1])
     for base, head in pairs(run):
-        if not {base, head} <= equal.keys():  # the base's twin is for nothing then
+        if not {base, head} <= equal.keys():  # the base's twin is useless then
             equal = {name: equal[name] for name in equal if name_of(name).original not in (base, head)}
     if not any(one.name in equal for one in run.timed):
         faults = of_checks(journal.run)
@@ -161,7 +161,7 @@ def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
 
 
 def _stop_where_all_is_wrong(run: Run, swept: Sequence[Group], number: int) -> None:
-    """Raise where the round before *number* has shown that there is nothing to measure."""
+    """Raise if the round before *number* shows that there is nothing to measure."""
     if number == 2 and all(record.slice.round < number for record in run.records):
         _stop_after_the_first(run)
     if reason := hopeless(run.plan, swept, run.records, number - 1):
@@ -184,7 +184,6 @@ def _stop_after_the_first(run: Run) -> None:
 def _count_queries(
     journal: Journal, lab: Lab, swept: Sequence[Group], equal: Mapping[str, Contender]
 ) -> None:
-    """Have the database count what each contender asks of it, on servers that are not timed."""
     lab.progress.phase("counting SQL statements per request")
     scenarios = {scenario.name: scenario for scenario in journal.run.scenarios}
     asked = {
@@ -196,7 +195,6 @@ def _count_queries(
 
 
 def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender]) -> None:
-    """Have the probes beside the apps look at what the plan asks of them."""
     if journal.run.plan.inquiries:
         lab.progress.phase("looking for evidence of what each framework brings")
         skipped = {one.contender for one in journal.run.verifications if one.outcome == "skipped"}
@@ -205,7 +203,7 @@ def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender
 
 
 def _settle(journal: Journal, lab: Lab, swept: Sequence[Group]) -> None:
-    """Record what the probe changed of the plan; raises UsageError where that does not fit."""
+    """Record what the probe changed in the plan. Raises UsageError if the plan does not fit."""
     plan, records = journal.run.plan, journal.run.records
     course = windows.course(plan, swept, records)
     if course.refusal:
@@ -226,7 +224,6 @@ def _settle(journal: Journal, lab: Lab, swept: Sequence[Group]) -> None:
 def _heat(
     journal: Journal, lab: Lab, swept: Sequence[Group], servers: Mapping[str, Server], number: int
 ) -> None:
-    """Measure what is left of a heat of round *number* on its *servers*, one slice after another."""
     for name, server in servers.items() if number != windows.PROBE_ROUND else ():
         journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
     aim(journal, lab, servers)
@@ -252,7 +249,6 @@ def _heat(
 
 
 def _warn_of_windows(journal: Journal, lab: Lab, swept: Sequence[Group], warmed_up: Slice) -> None:
-    """Note before a group's first sweep that its windows are too short, where no probe did."""
     plan = journal.run.plan
     (group,) = [known for known in swept if warmed_up.cell in map(known.cell, known.contenders)]
     if not windows.is_probed(plan):
@@ -263,9 +259,9 @@ def _warn_of_windows(journal: Journal, lab: Lab, swept: Sequence[Group], warmed_
 def _steps_on(
     journal: Journal, lab: Lab, swept: Sequence[Group], servers: Mapping[str, Server], number: int
 ) -> Iterator[Slice]:
-    """Yield the slices of round *number* that are for *servers*, telling progress of each.
+    """Yield the slices of round *number* that are for *servers*, and report progress of each.
 
-    They are fresh: where a heat is taken up again in the middle, they are warmed up first.
+    The servers are fresh: if a heat is resumed in the middle, warm-ups come first.
     """
     plan, records = journal.run.plan, journal.run.records
     starts = journal.run.starts
@@ -277,7 +273,7 @@ def _steps_on(
         if step.round != number or servers.keys() != set(schedule.heat_of(step, swept)):
             return
         step_s = step.lead_in_s + step.window_s + windows.PER_SLICE_S
-        left_s = max(left_s, step_s)  # spare sweeps come on top
+        left_s = max(left_s, step_s)  # spare sweeps are not in the planned time
         lab.progress.measuring(step, planned_s=max(planned_s, left_s), left_s=left_s, half_width=width)
         yield step
         left_s -= step_s

@@ -1,4 +1,4 @@
-"""Whether a plan fits this machine: descriptors, local ports, cores and CPU time, before anything starts."""
+"""Whether a plan fits this machine's descriptors, local ports, cores and CPU time, before anything starts."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -13,19 +13,19 @@ from bench.project.heats import Group, groups
 from bench.project.loads import ceiling_load
 from bench.runtime.placement import available_cores
 
-OWN_FILES = 64  # descriptors of a process beside its connections: log, poller, libraries, database
-FEW_PORTS = 4_096  # 256 connections to each of eight contenders, and those that have ended and linger
+OWN_FILES = 64  # descriptors of a process besides its connections: log, poller, libraries, database
+FEW_PORTS = 4_096  # 256 connections to each of eight contenders, and closed ones that linger
 WIDEN = "widen the range: sysctl -w net.ipv4.ip_local_port_range='16384 60999'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What this machine allows; None: no limit, or it is not known."""
+    """What this machine allows. None means no limit, or an unknown one."""
 
-    open_files: int | None = None  # descriptors of a process, at most
+    open_files: int | None = None  # the most descriptors that a process may have
     local_ports: int | None = None  # for the client's ends of connections to one server
     cores: int | None = None
-    cpu_quota: float | None = None  # cores' worth of CPU time
+    cpu_quota: float | None = None  # in cores' worth of CPU time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,10 @@ class Client:
 
     @property
     def cores_needed(self) -> int:
-        """How many cores servers and client need on this machine at least: one each."""
         return max(1, self.is_here + self.serves_here)
 
 
 def look() -> Room:
-    """Return what this machine allows now."""
     cores = available_cores()
     return Room(
         open_files=limits.most_open_files(),
@@ -56,9 +54,9 @@ def look() -> Room:
 def fitting(
     plan: Plan, served: Mapping[str, Contender], room: Room, client: Client
 ) -> tuple[Plan, tuple[str, ...]]:
-    """Return *plan* without loads that need more than there is, and a line for each that is left out.
+    """Return *plan* without loads that need more than this machine has, and a line for each that is left out.
 
-    A plan of which nothing would be left is returned whole.
+    If nothing of the plan would be left, it is returned whole.
     """
     too_large: dict[tuple[str, Load], str] = {}
     for group in groups(plan, served):
@@ -73,7 +71,7 @@ def fitting(
 
 
 def refusal(plan: Plan, served: Mapping[str, Contender], room: Room, client: Client) -> str | None:
-    """Return why *plan* cannot be measured here, with the remedy; None where it can."""
+    """Return why *plan* cannot be measured here, with the remedy; None if it can."""
     needed = client.cores_needed
     if room.cores is not None and room.cores < needed:
         return (
@@ -91,7 +89,6 @@ def refusal(plan: Plan, served: Mapping[str, Contender], room: Room, client: Cli
 
 
 def warnings(plan: Plan, served: Mapping[str, Contender], room: Room) -> Iterator[str]:
-    """Yield what may get scarce while *plan* is measured, with the remedy."""
     named = {name for block in plan.blocks for name in block.contenders}
     closing = [name for name in named if name in served and not served[name].keep_alive]
     if room.local_ports is not None and room.local_ports < FEW_PORTS and closing:
@@ -103,14 +100,13 @@ def warnings(plan: Plan, served: Mapping[str, Contender], room: Room) -> Iterato
 
 
 def held_cores(room: Room, cores: frozenset[int] | None) -> frozenset[int] | None:
-    """Return the cores to keep to where a quota allows less than all *cores*; None: all of them."""
+    """Return the cores to keep to if a quota allows less than all *cores*. None: use all of them."""
     if cores is None or room.cpu_quota is None or room.cpu_quota >= len(cores):
         return None
     return frozenset(sorted(cores)[: max(1, int(room.cpu_quota))])
 
 
 def held_caveat(room: Room, cores: int, of: int) -> str:
-    """Return what it means that only *cores* are used *of* so many."""
     return (
         f"{room.cpu_quota:g} cores' worth of CPU time are allowed: all is held to {cores} of {of} cores, "
         "so that the limit stops nobody"
@@ -119,7 +115,7 @@ def held_caveat(room: Room, cores: int, of: int) -> str:
 
 @contextmanager
 def kept_to(cores: frozenset[int] | None) -> Iterator[None]:
-    """Keep this thread, and all that it starts, on *cores*; None: where it may run already."""
+    """Keep this thread, and all processes that it starts, on *cores*. None changes nothing."""
     before = available_cores() if cores else None
     if not cores or before is None:
         yield
@@ -133,7 +129,6 @@ def kept_to(cores: frozenset[int] | None) -> Iterator[None]:
 
 
 def _too_large(group: Group, room: Room, client: Client) -> str | None:
-    """Return why the load of *group* cannot be had here; None where it can."""
     connections, needed = group.load.connections, files_needed(group, client)
     if room.open_files is not None and needed > room.open_files:
         servers = len(group.heat)
@@ -152,9 +147,9 @@ def _too_large(group: Group, room: Room, client: Client) -> str | None:
 
 
 def files_needed(group: Group, client: Client) -> int:
-    """Return how many descriptors the process needs that needs most for the load of *group*.
+    """Return the largest number of descriptors that one process needs for the load of *group*.
 
-    A load worker keeps its connections to every server of the heat, and opens those to the null server; a
+    A load worker keeps its connections to every server of the heat, and also connects to the null server. A
     server may have all connections in one process.
     """
     connections = group.load.connections

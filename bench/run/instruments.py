@@ -25,18 +25,17 @@ class Observer(Protocol):
         opens_ns: int,
         closes_ns: int,
     ) -> Usage:
-        """Wait out the two moments (`perf_counter_ns`); return what the processes used between them."""
+        """Wait for both times (`perf_counter_ns`), and return what the processes used between them."""
 
 
 class Asked(Protocol):
-    """What a slice is aimed at: a contender's server, or the null server."""
+    """The target of a slice: a contender's server, or the null server."""
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
+    def address(self) -> tuple[str, int]: ...
 
     def pids(self) -> tuple[int, ...]:
-        """Return every process of it as it is now."""
+        """Return the ids of all its processes at this moment."""
 
 
 class Once(Protocol):
@@ -45,7 +44,7 @@ class Once(Protocol):
     def __call__(
         self, contender: str, address: tuple[str, int], scenarios: Sequence[Scenario], /
     ) -> Iterator[Try]:
-        """Yield what became of each exchange of *scenarios*, those that save values first."""
+        """Yield the result of each exchange of *scenarios*. Exchanges that save values come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +54,8 @@ class Lab:
     runtime: Runtime
     load: LoadGenerator
     observer: Observer
-    # Serves what a scenario expects, in so many bytes a response, and does nothing else.
+    # Answers what a scenario expects, with responses of the given number of bytes, and does nothing else.
     null_server: Callable[[Scenario, int], AbstractContextManager[Asked]]
     progress: Progress
     once: Once = requested
-    memory: Path  # folder of remembered verifications, and of counts of SQL statements
+    memory: Path  # folder of cached verifications and counts of SQL statements

@@ -1,4 +1,4 @@
-"""One run, from the plan that was asked for to the folder it leaves: begin, measure, end."""
+"""One run, from the requested plan to its finished folder: begin, measure, end."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -27,24 +27,23 @@ from bench.runtime import external
 from bench.runtime.placement import available_cores
 from bench.runtime.process import ProcessRuntime
 
-TOLD = 3  # differences, in a line that refuses
+TOLD = 3  # how many differences the refusal lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """What a run has to do with that it does not start itself."""
+    """The parts of a run that the run does not start itself."""
 
-    bind: tuple[str, int] | None = None  # where load workers come to
-    expect: int | None = None  # so many of them
-    target: Contender | None = None  # asked in place of all contenders
+    bind: tuple[str, int] | None = None  # the address that load workers connect to
+    expect: int | None = None  # the number of those workers
+    target: Contender | None = None  # requested in place of all contenders
 
     def client(self, workers: int) -> Client:
-        """Return where the load of so many *workers* comes from, and where it goes."""
         return Client(is_here=self.bind is None, serves_here=self.target is None, processes=workers)
 
 
 def elsewhere(bind: str | None, expect: int | None, target: str | None) -> Elsewhere:
-    """Return what was said on the command line about other machines; raises UsageError."""
+    """Return the command line's options about other machines. Raises UsageError."""
     if (bind is None) != (expect is None):
         raise UsageError("--load-bind and --load-expect go together: where workers come to, and how many")
     where = None if bind is None else address_of(bind, option="--load-bind")
@@ -61,9 +60,9 @@ def elsewhere(bind: str | None, expect: int | None, target: str | None) -> Elsew
 
 
 def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str = ProcessRuntime.name) -> Run:
-    """Return the run that is about to be: every name is resolved, nothing is started.
+    """Return the run that is about to begin. Every name is resolved, nothing is started.
 
-    Raises UsageError where a name or a file of the project at *root* is wrong.
+    Raises UsageError if a name or a file of the project at *root* is wrong.
     """
     chosen = replace(chosen, load_workers=away.expect or chosen.load_workers)
     if away.target:
@@ -86,7 +85,7 @@ def begin_with(
     away: Elsewhere = Elsewhere(),
     room: Room | None = None,
 ) -> Run:
-    """Return the run that is about to be, of contenders and scenarios that are resolved already.
+    """Return the run that is about to begin, for contenders and scenarios that are already resolved.
 
     Loads that need more than this machine has *room* for are left out, each with an event.
     """
@@ -107,9 +106,9 @@ def begin_with(
 
 
 def open_journal(begun: Run, results: Path, out: Path | None = None) -> Journal:
-    """Return the journal of a new run, in *out* or in a folder of its own below *results*.
+    """Return the journal of a new run, in *out* or in its own folder below *results*.
 
-    Raises UsageError where that cannot be written.
+    Raises UsageError if the folder cannot be written.
     """
     name = folder_name(
         datetime.fromisoformat(begun.started_at),
@@ -121,10 +120,10 @@ def open_journal(begun: Run, results: Path, out: Path | None = None) -> Journal:
 
 
 def take_up(root: Path, folder: Path) -> Journal:
-    """Return the journal of the run in *folder*, to go on where it stopped: nothing kept is measured again.
+    """Return the journal of the run in *folder*, to continue where it stopped. Nothing is measured twice.
 
-    Raises UsageError where it is complete or damaged, and where code, versions or the machine have changed:
-    what comes would not be of the same experiment.
+    Raises UsageError if the run is complete or damaged, or if code, versions or the machine have changed: new
+    measurements would not belong to the same experiment.
     """
     kept = store.load(folder)
     if kept.ended == "complete":
@@ -137,7 +136,7 @@ def take_up(root: Path, folder: Path) -> Journal:
     if changed := differences(facts_of(kept), now):
         what = "; ".join(f"{one.fact} was {one.here}, is {one.there}" for one in changed[:TOLD])
         raise UsageError(f"{folder} cannot be resumed, start a new run: {what}")
-    # These are made again, or remembered; a run of yore must not speak for today's.
+    # Repeat these, or take them from the cache: old results must not stand for today's code.
     again = replace(kept, ended=None, tries=(), verifications=(), queries=(), evidence=())
     served = tuple(replace(one, root=str(root)) for one in kept.contenders)
     journal = Journal(replace(again, contenders=served), folder)
@@ -162,11 +161,10 @@ def measure(
     room: Room | None = None,
     plain: Callable[[str], str] = str,
 ) -> None:
-    """Carry the journal's plan out; however that ends, the journal says so and is saved.
+    """Carry out the journal's plan. However it ends, the journal records the ending and is saved.
 
-    *plain* makes a message fit for the run's file: folders that are gone by then have another name.
-
-    Raises what stopped it: CannotMeasure, also where this machine has no *room* for it, or KeyboardInterrupt.
+    *plain* rewrites a message for the run's file: it renames folders that do not outlive the run. Raises what
+    stopped it: KeyboardInterrupt, or CannotMeasure, also if this machine has no *room* for the plan.
     """
     logs = _unused(journal.folder / "logs")
     workers = Workers(count=journal.run.plan.load_workers, bind=away.bind)
@@ -192,16 +190,15 @@ def measure(
 
 
 def refusal(run: Run, away: Elsewhere = Elsewhere(), room: Room | None = None) -> str | None:
-    """Return why this machine has no *room* for *run*, with the remedy; None where it has."""
     served = {one.name: one for one in run.contenders}
     return headroom.refusal(run.plan, served, room or headroom.look(), away.client(run.plan.load_workers))
 
 
 def may_go_on(run: Run) -> bool:
-    """Whether taking *run* up again may lead further than it came.
+    """Return whether a resumed *run* may get further than before.
 
-    A run that was interrupted may. One that failed may where a whole round went well before: what fails in
-    the first fails again.
+    An interrupted run may. A failed run may only if a whole round succeeded before: what fails in the first
+    round fails again.
     """
     if run.plan.baseline or run.runtime == external.ExternalRuntime.name or run.ended == "complete":
         return False
@@ -209,7 +206,10 @@ def may_go_on(run: Run) -> bool:
 
 
 def _make_room(journal: Journal, room: Room, away: Elsewhere, shown: Progress) -> None:
-    """Raise what can be raised, name the limits that hold; raises CannotMeasure where they are too low."""
+    """Raise the limits that can be raised and report those that stay.
+
+    Raises CannotMeasure if they are too low.
+    """
     if why := refusal(journal.run, away, room):
         raise CannotMeasure(why)
     for event in journal.run.events:
@@ -231,6 +231,6 @@ def _make_room(journal: Journal, room: Room, away: Elsewhere, shown: Progress) -
 
 
 def _unused(folder: Path) -> Path:
-    """Return *folder*, with a number behind its name where there is one already: a run taken up again."""
+    """Return *folder*, with a number after its name if it exists already, as in a resumed run."""
     names = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
     return next(name for name in chain([folder], names) if not name.exists())

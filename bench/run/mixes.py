@@ -1,4 +1,4 @@
-"""What two sides can both be requested: the head's scenarios, without what the base cannot know."""
+"""What both sides of a diff can answer: the head's scenarios, without what the base cannot know."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +11,12 @@ from bench.model import Exchange, Plan, Scenario, name_of
 class Common:
     """The scenarios of a head by name, without exchanges that are new to the base."""
 
-    scenarios: Mapping[str, Scenario]  # those of which nothing is left apart
+    scenarios: Mapping[str, Scenario]  # without those that have no exchange left
     changed: tuple[str, ...]  # exchanges of which the base has another version
     notes: tuple[str, ...]
 
 
 def common(base: Mapping[str, Scenario], head: Mapping[str, Scenario]) -> Common:
-    """Return what the scenarios of *head* that *base* has, too, come to for both."""
     known = _exchanges(base.values())
     shapes = [replace(one, name="") for one in known.values()]
     shared = [scenario for name, scenario in head.items() if name in base]
@@ -37,7 +36,7 @@ def common(base: Mapping[str, Scenario], head: Mapping[str, Scenario]) -> Common
 
 
 def without(scenario: Scenario, left_out: Collection[str]) -> Scenario:
-    """Return *scenario* without the exchanges *left_out*, nor those for which nothing saves any more."""
+    """Return *scenario* without exchanges *left_out* and those whose values no exchange saves any more."""
     pairs = list(zip(scenario.exchanges, scenario.weights, strict=True))
     while True:
         saved = {variable for one, _ in pairs for variable in one.save}
@@ -54,7 +53,7 @@ def without(scenario: Scenario, left_out: Collection[str]) -> Scenario:
 def narrowed(plan: Plan, scenarios: Sequence[Scenario], left_out: Mapping[str, Collection[str]]) -> Plan:
     """Return *plan* without *scenarios* that are empty, and without those *left_out* of a contender.
 
-    Contenders are named without a revision there.
+    Contenders in *left_out* are named without a revision.
     """
     empty = {one.name for one in scenarios if not one.exchanges}
     blocks = [

@@ -1,4 +1,4 @@
-"""What a run would measure, how long that would take and how sure it would be: before it is begun."""
+"""What a run would measure, how long that takes and how precise it is, before it begins."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -14,14 +14,14 @@ from bench.project.loads import spoken
 from bench.records import Run
 from bench.run import schedule, store, windows
 
-LOOKED_AT = 5  # of the last runs of a folder that holds many
+LOOKED_AT = 5  # how many of the last runs in a folder are considered
 
 
 def preview(begun: Run, results: Path) -> str:
-    """Return what *begun* would measure and about how long that takes, in words.
+    """Return what *begun* would measure, and about how long that takes, as text.
 
-    How wide its intervals may be is told from the last complete run of this machine below *results* that
-    swept over the same groups.
+    The expected width of intervals comes from the last complete run of this machine below *results* with the
+    same groups.
     """
     swept = groups(begun.plan, {contender.name: contender for contender in begun.contenders})
     steps = list(schedule.schedule(begun.plan, swept))
@@ -53,7 +53,6 @@ def _after_the_probe(plan: Plan) -> str:
 
 
 def _slow_to_start(begun: Run, known: Mapping[str, float]) -> Iterator[str]:
-    """Yield what comes on top of the time for contenders that may start slowly, and never did so here."""
     for contender in begun.timed:
         limit_s = contender.ready.seconds
         if limit_s and contender.name not in known:
@@ -82,7 +81,6 @@ def _widths(
 
 
 def _latest(begun: Run, results: Path) -> Iterator[tuple[str, Run]]:
-    """Yield the last runs of this machine below *results* with their names, the latest first."""
     files = sorted(results.glob(f"*/{store.FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in islice(files, LOOKED_AT):
         try:

@@ -1,7 +1,7 @@
-"""Evidence: probes beside the apps, run against contenders that answer, outside every window.
+"""Evidence: probes beside the apps, run on contenders that answer, outside every window.
 
-A probe is a program of `apps/evidence/` that prints what it saw as JSON; here it is started, its database's
-statements are counted meanwhile, and whatever keeps it from seeing is told in its place.
+A probe is a program of `apps/evidence/` that prints its findings as JSON. This module starts it, counts the
+statements of its database meanwhile, and reports why if a probe cannot run.
 """
 
 import subprocess
@@ -23,8 +23,6 @@ TIMEOUT_S = 60
 
 
 class Seen(TypedDict):
-    """What a probe prints."""
-
     outcome: Literal["yes", "partly", "no", "facts"]
     shows: str
     output: str
@@ -40,10 +38,10 @@ def gather(
     *,
     skipped: Collection[str] = (),
 ) -> tuple[Evidence, ...]:
-    """Return what each of *inquiries* finds of its contenders.
+    """Return the evidence that each of *inquiries* finds of its contenders.
 
-    Those not in *contenders* were *skipped*, or failed their checks. Nothing that goes wrong here keeps
-    anything from being measured: it is told as evidence not looked at.
+    Contenders not in *contenders* were *skipped*, or failed their checks. A failure here stops no
+    measurement: it becomes evidence with the outcome "not looked at".
     """
     pairs = [(inquiry.topic, name) for inquiry in inquiries for name in inquiry.contenders]
     asked = {name: contenders[name] for _, name in pairs if name in contenders}
@@ -79,7 +77,7 @@ def _looked(topic: str, server: Server) -> Evidence:
 
 
 def _probed(topic: str, server: Server) -> Seen:
-    """Return what the probe printed; raises CalledProcessError, TimeoutExpired, ValueError."""
+    """Return the output of the probe. Raises CalledProcessError, TimeoutExpired or ValueError."""
     contender = server.contender
     apps = Path(contender.root) / "apps"
     host, port = server.address
@@ -94,7 +92,7 @@ def _probed(topic: str, server: Server) -> Seen:
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
         raise ValueError(f"the probe ended with {done.returncode}: {said[-1]}")
-    return SEEN.validate_json(done.stdout)  # what it raises is a ValueError
+    return SEEN.validate_json(done.stdout)  # pydantic's ValidationError is a ValueError
 
 
 def _unseen(contender: str, topic: str, why: str) -> Evidence:

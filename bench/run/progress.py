@@ -1,4 +1,4 @@
-"""What someone waiting sees, on stderr: a bar on a terminal, plain lines elsewhere."""
+"""Progress on stderr: a bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -13,19 +13,17 @@ from bench.model import Slice
 
 
 class Progress(Protocol):
-    """Told of each step; never shows a result, so that nobody stops when it looks good."""
+    """Reports each step. It never shows a result, so that nobody stops a run when it looks good."""
 
-    def phase(self, what: str) -> None:
-        """Say what is going on now, for steps of unknown length."""
+    def phase(self, what: str) -> None: ...
 
-    def note(self, what: str) -> None:
-        """Say something that must stay readable."""
+    def note(self, what: str) -> None: ...
 
     def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
-        """Say what is measured.
+        """Report the slice that is measured.
 
-        *planned_s* and *left_s* are seconds, of all and of what is still to come; *half_width* is that of the
-        ratios' intervals so far, in the median (0.05: 5 %), None while there is none.
+        *planned_s* and *left_s* are seconds, of the whole run and of what remains. *half_width* is the median
+        half-width of the ratios' intervals so far (0.05: 5 %); None while there is none.
         """
 
 
@@ -38,15 +36,12 @@ class PlainLines:
         self._round = 0
 
     def phase(self, what: str) -> None:
-        """Print *what*."""
         self.note(what)
 
     def note(self, what: str) -> None:
-        """Print *what*."""
         self._console.print(what, highlight=False, markup=False, soft_wrap=True)
 
     def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
-        """Print where the run is when a round begins."""
         done, eta_s = self._pace.of(planned_s, left_s)
         if step.round != self._round and step.role != "probe":
             self._round = step.round
@@ -54,7 +49,7 @@ class PlainLines:
 
 
 class LiveBar:
-    """A bar with the step, the time gone and the time left."""
+    """A bar with the step, the elapsed time and the remaining time."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
@@ -62,15 +57,12 @@ class LiveBar:
         self._task = bar.add_task("starting", total=1.0, left="")
 
     def phase(self, what: str) -> None:
-        """Show *what* in place of the step."""
         self._bar.update(self._task, description=what)
 
     def note(self, what: str) -> None:
-        """Print *what* above the bar."""
         self._bar.console.print(what, highlight=False, markup=False, soft_wrap=True)
 
     def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
-        """Move the bar."""
         done, eta_s = self._pace.of(planned_s, left_s)
         left = f"about {_spoken(eta_s)} left{_sure(half_width)}"
         where = "probe" if step.role == "probe" else f"round {step.round}"
@@ -79,15 +71,15 @@ class LiveBar:
 
 
 class Pace:
-    """Tells the time left from how fast the schedule has gone since its first slice."""
+    """Estimates the remaining time from the pace of the schedule since its first slice."""
 
     def __init__(self) -> None:
         self._began: float | None = None
 
     def of(self, planned_s: float, left_s: float) -> tuple[float, float]:
-        """Return the share done (0 to 1) and the time left, in seconds.
+        """Return the share done (0 to 1) and the remaining time in seconds.
 
-        Until a twentieth is done they are what the plan takes elsewhere.
+        Until a twentieth is done, both come from the planned durations.
         """
         self._began = time.monotonic() if self._began is None else self._began
         done = 1 - left_s / planned_s if planned_s else 1.0
@@ -98,7 +90,6 @@ class Pace:
 
 @contextmanager
 def shown() -> Iterator[Progress]:
-    """Show progress on stderr in the form that suits it."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield PlainLines(console)

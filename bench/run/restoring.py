@@ -1,4 +1,4 @@
-"""Data put back between slices, so that all contenders of a sweep start it from the same (docs/adr/0012)."""
+"""Data reset between slices, so that all contenders start a sweep with the same data (docs/adr/0012)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,29 +14,28 @@ from bench.runtime import Server
 class Restoring:
     """The data of *servers* in one round, and what was written to them.
 
-    They are put back before anything else is requested than what wrote, before the first counted sweep, and
-    after each half second of load that wrote; decided when a sweep begins, for all of its contenders alike.
-    What scenarios declare is not relied on: where data have changed, they were written to.
+    Data are reset before other requests than those that wrote, before the first counted sweep, and after each
+    half second of load that wrote. The decision is made when a sweep begins, for all its contenders alike. It
+    does not rely on what scenarios declare: changed data have been written to.
     """
 
     def __init__(
         self, journal: Journal, servers: Mapping[str, Server], forget: Callable[[str], None]
     ) -> None:
-        """*forget* has connections to a server set up anew: a session may be gone with its data."""
+        """*forget* sets up connections to a server again: a session may be lost with its data."""
         self._journal = journal
         self._servers = servers
         self._forget = forget
         self._declared = {scenario.name for scenario in journal.run.scenarios if scenario.writes}
         self._versions = {name: server.data_version() for name, server in servers.items()}
-        self._written: dict[str, float] = {}  # contender → seconds of load that wrote, since it was put back
-        self._since: dict[str, Written] = {}  # contender → the first of it that is not put back
+        self._written: dict[str, float] = {}  # contender → seconds of load that wrote since the last reset
+        self._since: dict[str, Written] = {}  # contender → the first write since the last reset
         self._due: set[str] = set()
         self._given_up: set[str] = set()
-        self._tried: set[str] = set()  # to put its data back, at least once
+        self._tried: set[str] = set()  # contenders whose data were reset at least once, or where that failed
         self._last: Slice | None = None
 
     def before(self, step: Slice) -> None:
-        """Put the data back where that is due before *step*."""
         last, self._last = self._last, step
         if last is None or _sweep(last) != _sweep(step):
             all_again = last is None or last.sweep == WARM_UP_SWEEP or _group(last) != _group(step)
@@ -48,7 +47,6 @@ class Restoring:
         self._due.discard(name)
 
     def after(self, record: Record) -> None:
-        """Note whether data were written to in what was measured last."""
         step = record.slice
         name, scenario = step.cell.contender, step.cell.scenario
         if scenario not in self._declared:
@@ -64,7 +62,6 @@ class Restoring:
             self._journal.wrote(written)
 
     def finish(self) -> None:
-        """Learn of every server that was written to whether its data can be put back."""
         for name in [one for one in self._written if one not in self._tried]:
             if self._servers[name].ended() is None:
                 self._put_back(name)
@@ -76,7 +73,7 @@ class Restoring:
             return
         self._tried.add(name)
         if left := self._servers[name].reset_data():
-            self._given_up.add(name)  # it would wait for the same lock, each time
+            self._given_up.add(name)  # another reset would wait for the same lock each time
             self._journal.wrote(replace(since, left=left))
         self._forget(name)
         self._versions[name] = self._servers[name].data_version()

@@ -1,4 +1,4 @@
-"""The one scheduler: from a plan and what has been measured to what is measured next. Pure."""
+"""The one scheduler: from a plan and the records so far to the next slice. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -15,17 +15,17 @@ from bench.run.settled import Capacities
 from bench.run.windows import PER_SERVER_S, PER_SLICE_S, PROBE_ROUND, PROBE_WINDOWS_S, Timing
 
 WARM_UP_SWEEP = 0
-BEFORE_SWEEP = 0  # of the ceiling slice before the first counted one; the one at the end has the last sweep's
+# Sweep of the ceiling slice before the first counted one; the one at the end has the last sweep's number.
+BEFORE_SWEEP = 0
 NULL_SERVER = "null-server"  # the contender of ceiling slices
 
 
 def upcoming(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Slice | None:
-    """Return the first slice of the schedule that has no record yet; None when all is measured."""
     return next(remaining(plan, groups, records), None)
 
 
 def remaining(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Iterator[Slice]:
-    """Yield what is still to be measured, in order. Rounds before the last one begun are complete."""
+    """Yield the slices that remain, in order. Rounds before the last one begun count as complete."""
     kept = list(records)
     begun = max((record.slice.round for record in kept), default=_first_round(plan))
     done = {_identity(record.slice) for record in kept if record.slice.round == begun}
@@ -36,16 +36,16 @@ def remaining(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) ->
 def schedule(
     plan: Plan, groups: Sequence[Group], records: Iterable[Record] = (), *, first_round: int | None = None
 ) -> Iterator[Slice]:
-    """Yield every slice of *plan* from *first_round* on: heat by heat, its groups warmed up, then swept.
+    """Yield every slice of *plan* from *first_round* on: each heat's groups are warmed up, then swept.
 
-    Where windows or a budget depend on it, round 0 is the probe, on servers of its own (`bench.run.windows`).
+    If windows or a budget depend on it, round 0 is the probe, on separate servers (`bench.run.windows`).
 
-    The order of a heat's groups is fixed because a server's past shows: one that has read users before it
-    says hello has a fuller heap than its A/A twin that has not. A sweep visits a group's contenders in
-    random order, all with the same seed. A heat's first round begins with the pilots of open loads that are
-    fractions of a capacity. The null server is asked before a scenario's first counted slice, and again when
-    all is done. What the plan leaves open is settled by *records* (`bench.run.settled`). Everything random comes
-    from the plan's seed, so a run can be taken up again where it stopped.
+    Groups run in the same order on every server, because earlier work changes later results: a server that
+    has read users has a larger heap. A sweep visits a group's contenders in random order, all with the same
+    seed. A heat's first round begins with the pilots of open loads that are fractions of a capacity. The null
+    server is requested before a scenario's first counted slice, and again at the very end. *records* settle
+    what the plan leaves open (`bench.run.settled`). All randomness comes from the plan's seed, so a run can
+    be resumed where it stopped.
     """
     kept = list(records)
     capacities = settled.capacities(kept)
@@ -79,7 +79,7 @@ def schedule(
 
 
 def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Iterator[Slice]:
-    """Yield warm-ups that have records already: where a round is taken up again, servers are fresh."""
+    """Yield warm-ups again that have records already: when a round is resumed, servers are fresh."""
     kept = list(records)
     done = {_identity(record.slice) for record in kept}
     rest = (step for step in remaining(plan, groups, kept) if step.role in ("warm-up", "measure", "control"))
@@ -91,7 +91,7 @@ def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]
 
 
 def heat_of(step: Slice, groups: Sequence[Group]) -> tuple[str, ...]:
-    """Return whose servers are up while *step* of the schedule is carried out."""
+    """Return the contenders whose servers run during *step* of the schedule."""
     if step.role != "ceiling":
         return next(group.heat for group in groups if step.cell.contender in group.heat)
     begins = (group.heat for group in groups if _ceiling_cell(group) == step.cell)
@@ -99,10 +99,10 @@ def heat_of(step: Slice, groups: Sequence[Group]) -> tuple[str, ...]:
 
 
 def duration_s(steps: Iterable[Slice], groups: Sequence[Group] = (), starts: Iterable[Start] = ()) -> float:
-    """Return how long *steps* take with what comes on top of the load, about, in seconds.
+    """Return about how long *steps* take in seconds, with all time besides the load.
 
-    Servers of a heat start together. The time that each needs is its median of *starts*; where there is none,
-    it is one of the fast ones.
+    Servers of a heat start together. The start time of each is the median of its *starts*. Without any, it is
+    that of a fast server.
     """
     taken = list(steps)
     heats = {name: group.heat for group in groups for name in group.contenders}
@@ -118,7 +118,6 @@ def duration_s(steps: Iterable[Slice], groups: Sequence[Group] = (), starts: Ite
 
 
 def ready_s(starts: Iterable[Start]) -> dict[str, float]:
-    """Return how long each contender took to start, the median of its *starts*."""
     found: dict[str, list[float]] = {}
     for start in starts:
         found.setdefault(start.contender, []).append(start.ready_s)
@@ -131,10 +130,10 @@ def hash_seed(plan: Plan, number: int) -> int:
 
 
 def start_order(plan: Plan, contenders: Sequence[str], number: int) -> tuple[str, ...]:
-    """Return the order in which the servers of round *number* start: drawn, and turned round in the next.
+    """Return the order in which the servers of round *number* start: random, then reversed in the next round.
 
-    A server that starts later is a little faster all its life (docs/adr/0009): so of any two each starts
-    first as often as the other.
+    A server that starts later stays a little faster (docs/adr/0009). So of any two contenders each starts
+    first equally often.
     """
     pair, is_second = divmod(number - 1, 2)
     order = _shuffled(tuple(contenders), plan.seed, pair, "start")
@@ -146,7 +145,6 @@ def _first_round(plan: Plan) -> int:
 
 
 def _probes(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> Iterator[Slice]:
-    """Yield the slices that tell how long answers take: longer ones where shorter ones did not."""
     for heat in by_heat(groups, 1):
         for group in heat:
             for number, names in windows.probes_due(plan, group, records):
@@ -165,7 +163,6 @@ def _probes(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> I
 
 
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
-    """Yield the slices that capacity is told from."""
     piloted: dict[str, dict[str, None]] = {}
     for group in groups:
         if group.load.fraction is not None:
@@ -176,7 +173,7 @@ def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
             key = (plan.seed, "pilot", scenario, sweep)
             for contender in _shuffled(tuple(members), *key):
                 cell = Cell(contender=contender, scenario=scenario, load=PILOT)
-                # A warm-up of its own: warm-up slices are counted per cell and round.
+                # The lead-in includes a warm-up, because warm-up slices are counted per cell and round.
                 lead_in_s = plan.lead_in_s + plan.warm_up_s
                 yield _slice(plan, cell, "capacity", 1, sweep, _seed(*key), lead_in_s=lead_in_s)
 
@@ -235,10 +232,10 @@ def _slice(
 
 @cache
 def _lead_in_s(shortest_s: float, *key: object) -> float:
-    """Return the lead-in of a sweep, in whole milliseconds: once to twice the plan's.
+    """Return the lead-in of a sweep, in whole milliseconds: one to two times the plan's.
 
-    Every connection asks anew when a slice begins, and a server that answers in bursts goes on in step with
-    that: windows that opened at one moment of it would count a burst more or less, always the same way.
+    Every connection sends a new request when a slice begins. A server that answers in bursts keeps step with
+    that: windows that always open at the same moment count one burst more or less, always with the same sign.
     """
     return round(shortest_s * Random("/".join(map(str, ("lead-in", *key)))).uniform(1, 2), 3)
 

@@ -1,4 +1,4 @@
-"""One contender and its database, to poke by hand; with Locust's own web interface, if that is wanted."""
+"""Serve one contender and its database for requests by hand, with Locust's web interface if requested."""
 
 import os
 import signal
@@ -27,10 +27,10 @@ LOCUSTFILE = Path(load.__file__).parent / "child" / "locustfile.py"
 def serve(
     contender: Contender, runtime: Runtime, say: Callable[[str], None], *, locust_log: Path | None = None
 ) -> None:
-    """Serve *contender* as it would be measured until interrupted.
+    """Serve *contender* as it would be measured, until interrupted.
 
-    With Locust's web interface where its log has a place. Raises CannotMeasure where something does not
-    start or ends by itself, and KeyboardInterrupt when someone has had enough.
+    Locust's web interface is open if *locust_log* is given. Raises CannotMeasure if something does not start
+    or ends by itself, and KeyboardInterrupt if the user stops it.
     """
     runtime.prepare([contender])
     with runtime.serve([contender], hash_seed=0) as servers, ExitStack() as stack:
@@ -49,8 +49,6 @@ def serve(
 
 
 class _Locust:
-    """A running web interface."""
-
     def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         self._process = process
         self._port = port
@@ -58,12 +56,12 @@ class _Locust:
         self.url = f"http://{HOST}:{port}/"
 
     def check(self) -> None:
-        """Raise CannotMeasure where it has ended."""
+        """Raise CannotMeasure if Locust has ended."""
         if self._process.poll() is not None:
             raise CannotMeasure(f"Locust ended with exit status {self._process.returncode}: see {self._log}")
 
     def wait_until_open(self) -> None:
-        """Wait until it can be reached. Raises CannotMeasure."""
+        """Wait until the web interface can be reached. Raises CannotMeasure."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             self.check()
@@ -78,7 +76,7 @@ class _Locust:
 
 @contextmanager
 def _locust(contender: Contender, url: str, log: Path) -> Iterator[_Locust]:
-    """Open Locust's web interface on loopback, aimed at *url*; nothing of it is left on exit."""
+    """Open Locust's web interface on loopback, aimed at *url*, and remove all of it on exit."""
     with socket.create_server((HOST, 0)) as probe:
         port = probe.getsockname()[1]
     options = ["--host", url, "--web-host", HOST, "--web-port", str(port), "--class-picker"]
@@ -94,7 +92,7 @@ def _locust(contender: Contender, url: str, log: Path) -> Iterator[_Locust]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C is for us to handle
+            start_new_session=True,  # this process handles Ctrl-C
         )
     try:
         locust = _Locust(process, port, log)

@@ -1,4 +1,4 @@
-"""What a plan leaves open and records settle: rates of open loads, spare sweeps, how many rounds. Pure."""
+"""What a plan leaves open and records settle: rates of open loads, spare sweeps, number of rounds. Pure."""
 
 import math
 from collections import Counter
@@ -21,7 +21,6 @@ Capacities = Mapping[tuple[str, str], float]  # contender and scenario → verif
 
 
 def capacities(records: Iterable[Record]) -> Capacities:
-    """Return the capacity of each contender in each scenario whose pilots are complete."""
     pilots: dict[tuple[str, str], list[float]] = {}
     for record in records:
         if record.slice.role == "capacity":
@@ -31,7 +30,10 @@ def capacities(records: Iterable[Record]) -> Capacities:
 
 
 def rate_rps(group: Group, contender: str, known: Capacities) -> float | None:
-    """Return the rate of an open load for *contender*; None while its pilots are still to come, or closed."""
+    """Return the rate of an open load for *contender*.
+
+    None if its pilots are incomplete, or the load is closed.
+    """
     if group.load.fraction is None:
         return group.load.rate
     asked = group.contenders if group.load.of == "slowest" else (contender,)
@@ -39,28 +41,27 @@ def rate_rps(group: Group, contender: str, known: Capacities) -> float | None:
     reached = [capacity for capacity in found if capacity is not None]
     if len(reached) < len(found):
         return None
-    # One that answers nothing must not take all others down with it.
+    # One that answers nothing must not stop all others.
     return max(LOWEST_RPS, group.load.fraction * min(filter(None, reached), default=0.0))
 
 
 def piloted(group: Group, contender: str) -> str:
-    """Return whose capacity *contender* has: that of its original for a twin."""
+    """Return the contender whose capacity *contender* uses: its original, if it is a twin."""
     original = name_of(contender).original
     return original if original in group.contenders else contender
 
 
 def spares(plan: Plan, group: Group, number: int, records: Iterable[Record]) -> int:
-    """Return how many spare sweeps *group* has in round *number*: so many as its worst lost slices.
+    """Return how many spare sweeps *group* has in round *number*: the most slices lost by one contender.
 
-    All contenders take part, so that there is a partner for each; a slice that is lost in a spare sweep
-    counts, too.
+    All contenders take part, so that each slice has a partner. A slice lost in a spare sweep counts, too.
     """
     members = {group.cell(contender) for contender in group.contenders}
     lost = Counter(
         record.slice.cell
         for record in records
         if record.void is not None
-        and not record.sample.broken  # it would be again
+        and not record.sample.broken  # it would fail again
         and record.slice.round == number
         and record.slice.role in ("measure", "control")
         and record.slice.cell in members
@@ -69,12 +70,12 @@ def spares(plan: Plan, group: Group, number: int, records: Iterable[Record]) -> 
 
 
 def rounds(plan: Plan, groups: Sequence[Group], records: Iterable[Record], settled: Course) -> int:
-    """Return how many rounds the plan has, as far as *records* can tell.
+    """Return how many rounds the plan has, as far as *records* show.
 
-    With a budget its first rounds are a pilot. From their spread alone, not from what they say of anyone, and
-    from nothing that comes later, it is settled how many there are in all: as many as every interval needs
-    to be as wide as its margin at most, and as the budget has room for. It is a pilot in Stein's sense, so
-    the level of the intervals holds; looking at effects and going on until one is proven would break it.
+    With a budget, the first rounds are a pilot. The number of rounds depends on the pilot's spread alone, not
+    on its effects and not on later rounds. It is as many as every interval needs to be no wider than its
+    margin, and no more than fit the budget. This is a pilot in Stein's sense, so the level of the intervals
+    holds. Looking at effects and going on until one is proven would break it.
     """
     pilot = [record for record in records if 0 < record.slice.round <= settled.rounds]
     begun = {record.slice.round for record in pilot}
@@ -86,7 +87,7 @@ def rounds(plan: Plan, groups: Sequence[Group], records: Iterable[Record], settl
 
 
 def round_s(records: Iterable[Record]) -> float | None:
-    """Return how long a round takes, fresh servers included; None where *records* are of fewer than two."""
+    """Return the seconds of a round, fresh servers included; None if *records* cover fewer than two."""
     starts: dict[int, float] = {}
     for record in records:
         starts.setdefault(record.slice.round, record.started_s)
@@ -109,9 +110,10 @@ def _needed(plan: Plan, groups: Sequence[Group], pilot: Sequence[Record]) -> int
 
 
 def hopeless(plan: Plan, groups: Sequence[Group], records: Iterable[Record], number: int) -> str | None:
-    """Return why nothing more is worth measuring after round *number*; None where something is.
+    """Return why measuring more after round *number* is useless; None if it is not.
 
-    That is so where nobody gave a right answer in it; of two revisions, where neither side did in a scenario.
+    It is useless if no contender gave a right answer in the round. For two revisions, it is enough that
+    neither side gave one in some scenario.
     """
     taken = [
         record
@@ -130,7 +132,6 @@ def hopeless(plan: Plan, groups: Sequence[Group], records: Iterable[Record], num
 
 
 def _instead(records: Sequence[Record]) -> str:
-    """Return what came instead of right answers in *records*: the first failure, or how many were cut off."""
     if example := next((one for record in records for one in record.sample.examples), None):
         return example
     kinds = Counter(kind for record in records for kind in record.sample.failures)

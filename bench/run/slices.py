@@ -1,4 +1,4 @@
-"""One slice at a time: a server under load with its CPU watched, the null server likewise."""
+"""One slice at a time: load on a server, or on the null server, while its CPU is watched."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -17,12 +17,10 @@ from bench.runtime import Server
 
 
 def aim(journal: Journal, lab: Lab, asked: Mapping[str, Asked]) -> None:
-    """Tell the load generator where those *asked* are."""
     lab.load.prepare({name: one.address for name, one in asked.items()}, journal.run.scenarios)
 
 
 def take(journal: Journal, lab: Lab, server: Asked, step: Slice) -> Record:
-    """Load one server for a lead-in and a counted window, watching CPU while the window is open."""
     started_s = journal.elapsed_s()
     sample, usage = ask(lab, server, step)
     for who in sample.lost_workers:
@@ -32,8 +30,7 @@ def take(journal: Journal, lab: Lab, server: Asked, step: Slice) -> Record:
 
 
 def ask(lab: Lab, server: Asked, step: Slice) -> tuple[Sample, Usage]:
-    """Carry out one slice on *server*; return what came, and what CPU and memory did meanwhile."""
-    # Before it begins: to list a thousand processes takes a tenth of a second, of the client's core.
+    # List processes before the slice begins: a thousand take a tenth of a second of the client's core.
     watched = server.pids(), lab.runtime.database_pids(), lab.load.pids()
     opens_ns, closes_ns = lab.load.begin(step)
     usage = lab.observer.watch(*watched, opens_ns, closes_ns)
@@ -41,13 +38,13 @@ def ask(lab: Lab, server: Asked, step: Slice) -> tuple[Sample, Usage]:
 
 
 def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step: Slice) -> Record:
-    """Load the null server as contenders are loaded; they idle beside it, as beside each other."""
+    """Load the null server as contenders are loaded. They idle meanwhile, as they do beside each other."""
     (scenario,) = [known for known in journal.run.scenarios if known.name == step.cell.scenario]
     response_bytes = _response_bytes(journal.run.records, scenario.name)
     with ExitStack() as stack:
         try:
             null = stack.enter_context(lab.null_server(scenario, response_bytes))
-        except CannotMeasure as error:  # no port is left, for one: only the ceiling is not known then
+        except CannotMeasure as error:  # for example, no free port: then only the ceiling is unknown
             return _without_a_ceiling(journal, step, str(error))
         aim(journal, lab, {**servers, step.cell.contender: null})
         record = take(journal, lab, null, step)
@@ -63,7 +60,7 @@ def _without_a_ceiling(journal: Journal, step: Slice, why: str) -> Record:
 
 
 def _response_bytes(records: Iterable[Record], scenario: str) -> int:
-    """Return how long responses of contenders have been so far, head and body."""
+    """Return the mean length of contenders' responses so far in bytes, head and body."""
     samples = [
         record.sample
         for record in records
@@ -74,9 +71,9 @@ def _response_bytes(records: Iterable[Record], scenario: str) -> int:
 
 
 def look_after(journal: Journal, lab: Lab, server: Server, record: Record) -> None:
-    """Note a server that has died, or answered nothing in *record*, once; check the services.
+    """Record once that a server died, or answered nothing in *record*. Check the services.
 
-    Its slices go on to fail: that is a result. Raises CannotMeasure where a service has died.
+    Later slices of such a server fail, and that is a result. Raises CannotMeasure if a service has died.
     """
     name, how, example = server.contender.name, server.ended(), ""
     if how is None and record.sample.broken:
@@ -101,7 +98,6 @@ def _named(step: Slice) -> str:
 
 
 def _nothing_right(record: Record) -> str | None:
-    """Return what is remarkable about *record*, without a right answer; a probe may be too short for one."""
     if record.sample.failed or not record.sample.unfinished:
         return "no right answer in a whole slice"
     if record.slice.role == "probe":

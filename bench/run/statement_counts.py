@@ -1,8 +1,8 @@
-"""SQL statements per request: counted outside every window, on servers that are not timed.
+"""SQL statements per request, counted outside every window, on servers that are not timed.
 
-One connection requests one exchange for a moment; what its server's database ran meanwhile, transaction
-statements included, is divided by the requests. PostgreSQL of ours counts by itself; elsewhere the drivers of
-sqlite and MySQL in the server do. Remembered by content, as a pass of the checks is.
+One connection requests one exchange for a moment. The statements that its server's database ran meanwhile,
+transaction statements included, are divided by the requests. Our own PostgreSQL counts by itself. Elsewhere
+the drivers of SQLite and MySQL in the server count. Counts are cached by content, as passed checks are.
 """
 
 import hashlib
@@ -22,31 +22,29 @@ from bench.records import Queries, Sample
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
 
-METHOD = 2  # part of what counts are remembered by: one more when they come to be made differently
+METHOD = 2  # part of the cache key of counts: add one when the way of counting changes
 WINDOW_S = 0.06
-# Before anything is counted every thread of a server has asked something, or opens its connection later.
+# Every thread of a server sends a query before counting starts. Otherwise it opens its connection later.
 WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
 ATTEMPTS = 3
-SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long nothing is asked, and how long that is waited for
+SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long a server must be quiet, and how long to wait for that
 OURS = "postgres"  # a service that counts by itself
-RARELY = 10**9  # to one: a request that needs nothing is drawn only where it is needed
+RARELY = 10**9  # to one: a request that needs nothing is drawn only when it is needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """An exchange to count, with those that save what it needs; their cost is known by then."""
+    """An exchange to count, with those that save what it needs. Their cost is known by then."""
 
     exchange: Exchange
     savers: tuple[Exchange, ...] = ()
 
     @property
     def scenario(self) -> Scenario:
-        """The exchange as often as what it needs is there, a saver wherever it is not."""
         weights = (*(1 for _ in self.savers), RARELY)
         return Scenario(name=self.exchange.name, exchanges=(*self.savers, self.exchange), weights=weights)
 
     def asked(self, requests: int) -> Counter[str]:
-        """Return how many of so many *requests* of one connection each exchange has."""
         by_variable = _by_variable(self.savers)
         asked: Counter[str] = Counter()
         held: Counter[str] = Counter()
@@ -64,10 +62,10 @@ class Probe:
 def count(
     asked: Sequence[tuple[Contender, Sequence[Scenario]]], runtime: Runtime, load: LoadGenerator, memory: Path
 ) -> Iterator[Queries]:
-    """Yield what each exchange of those *asked* of a contender asks of its database, or why nobody knows.
+    """Yield the statements of each contender's exchanges in *asked*, or why they are unknown.
 
-    *memory* is the folder of remembered counts. Raises CannotMeasure where a server with a database of ours
-    does not start.
+    *memory* is the folder of cached counts. Raises CannotMeasure if a server with our own database does not
+    start.
     """
     keys = content_keys([one for one, _ in asked])
     files = {one.name: memory / f"{_key(keys[one.name], scenarios)}.json" for one, scenarios in asked}
@@ -83,7 +81,6 @@ def count(
 
 
 def probes(scenarios: Sequence[Scenario]) -> list[Probe]:
-    """Return a probe for each exchange of *scenarios*, after those of its savers."""
     found: dict[str, Probe] = {}
     for scenario in scenarios:
         by_variable = _by_variable(scenario.exchanges)
@@ -114,15 +111,15 @@ def _fresh(
                 file.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(file, to_json(counts))
             yield file, counts
-        load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
+        load.prepare({}, ())  # closes its connections: gunicorn lingers 2 s while some are open
 
 
 def _apart(
     unknown: Unknown, runtime: Runtime, load: LoadGenerator, error: CannotMeasure
 ) -> Iterator[tuple[Path, tuple[Queries, ...]]]:
-    """Count in smaller groups where not all start: it may be that one does not while its drivers are counted.
+    """Count in smaller groups if not all start: one of them may not start while its drivers are counted.
 
-    *error* is what one of them said.
+    *error* is the message of one of them.
     """
     if len(unknown) == 1:
         ((file, (contender, scenarios)),) = unknown.items()
@@ -144,10 +141,10 @@ def _uncounted(contender: Contender, probes: Sequence[Probe], why: str) -> Itera
 
 
 def _counts(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Iterator[Queries]:
-    """Yield what the server's own processes, or its database, counted of each probe."""
     source = server.statement_source()
     found = tuple(_probed(server, probes, load)) if source.by else ()
-    source = server.statement_source() if source.by else source  # a driver may be loaded when it is needed
+    # A driver may be loaded only when it is needed.
+    source = server.statement_source() if source.by else source
     if source.by is None:
         yield from _uncounted(server.contender, probes, source.why)
         return
@@ -166,13 +163,13 @@ def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Ite
     before = _settled(server)
     for probe in probes:
         for attempt in range(ATTEMPTS):
-            seed += 1  # never the same request twice: an e-mail would be taken
+            seed += 1  # never the same request twice: an e-mail address would be taken
             window_s = WINDOW_S * 2**attempt
             sample = _ask(server, load, probe.exchange.name, seed=seed, connections=1, window_s=window_s)
             after = _settled(server)
             queries = _cost(server, probe, sample, Counter(after) - Counter(before), costs)
             before = after
-            # A connection set up under way shows as a fraction: not again the next time.
+            # A connection that is set up during the window shows as a fraction. The next attempt has none.
             if queries.requests and all(calls.is_integer() for calls in queries.statements.values()):
                 break
         costs[probe.exchange.name] = queries
@@ -182,7 +179,7 @@ def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Ite
 def _ask(
     server: Server, load: LoadGenerator, scenario: str, *, seed: int, connections: int, window_s: float
 ) -> Sample:
-    load.forget(server.contender.name)  # what savers save is part of what is counted
+    load.forget(server.contender.name)  # what savers save is part of the count
     cell = Cell(
         contender=server.contender.name,
         scenario=scenario,
@@ -195,7 +192,7 @@ def _ask(
 
 
 def _settled(server: Server) -> Mapping[str, int]:
-    """Return the statements so far once there are no more: a transaction may end after its response."""
+    """Return the statements so far once no more come: a transaction may end after its response."""
     seen = server.statements()
     for _ in range(round(UNSETTLED_S / SETTLED_S)):
         time.sleep(SETTLED_S)
@@ -209,7 +206,6 @@ def _settled(server: Server) -> Mapping[str, int]:
 def _cost(
     server: Server, probe: Probe, sample: Sample, ran: Counter[str], costs: Mapping[str, Queries]
 ) -> Queries:
-    """Return what the probe's own exchange has part in of the statements that *ran*."""
     asked = probe.asked(sample.setup_requests + sample.slice_requests + sample.unfinished)
     own = asked[probe.exchange.name]
     statements = {}
@@ -240,7 +236,7 @@ def _by_variable(exchanges: Sequence[Exchange]) -> dict[str, Exchange]:
 
 
 def _needs(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> list[str]:
-    """Return the saved variables without which *exchange* cannot be sent."""
+    """Return the saved variables that *exchange* needs before it can be sent."""
     sent = (exchange.path, exchange.headers, exchange.body, exchange.form, exchange.text)
     text = repr((sent, exchange.expect.json, exchange.expect.contains))
     used = {name for name, _ in PLACEHOLDER.findall(text)} | {exchange.consumes}

@@ -1,4 +1,4 @@
-"""The first second of a run: every exchange once of every contender, on servers that are not timed."""
+"""The first second of a run: each exchange once of each contender, on servers that are not timed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,9 +11,9 @@ from bench.records import Try
 from bench.run.instruments import Once
 from bench.runtime import Runtime
 
-TOGETHER = 6  # contenders whose servers are up at once, as for the checks
-Asking = Sequence[tuple[Contender, Sequence[Scenario]]]  # what each contender serves
-# Of a package index that cannot be reached: then nothing is known of who is at fault.
+TOGETHER = 6  # contenders whose servers run at the same time, as for the checks
+Asking = Sequence[tuple[Contender, Sequence[Scenario]]]  # the scenarios that each contender serves
+# Messages of a package index that cannot be reached: then the cause of the failure is unknown.
 UNREACHABLE = (
     "dns error",
     "error sending request",
@@ -25,10 +25,10 @@ UNREACHABLE = (
 
 
 def tries(asked: Asking, runtime: Runtime, once: Once, *, apart: bool = False) -> Iterator[Try]:
-    """Yield what became of each exchange of each contender, in the order of *asked*.
+    """Yield the result of each exchange of each contender, in the order of *asked*.
 
-    *apart*: a contender whose server does not start is one that is wrong, and the others go on. Raises
-    CannotMeasure where one does not start otherwise, or a service dies.
+    *apart*: a contender whose server does not start counts as wrong, and the others go on. Without it, raises
+    CannotMeasure if a server does not start. Raises CannotMeasure if a service dies.
     """
     for first in range(0, len(asked), TOGETHER):
         together = [one for one in asked[first : first + TOGETHER] if one[1]]
@@ -42,7 +42,6 @@ def tries(asked: Asking, runtime: Runtime, once: Once, *, apart: bool = False) -
 
 
 def asked_of(plan: Plan, contenders: Sequence[Contender], scenarios: Sequence[Scenario]) -> Asking:
-    """Return *contenders* with those of the *scenarios* that *plan* has for each."""
     swept = groups(plan, {one.name: one for one in contenders})
     there = {
         one.name: {group.scenario for group in swept if one.name in group.contenders} for one in contenders
@@ -51,9 +50,9 @@ def asked_of(plan: Plan, contenders: Sequence[Contender], scenarios: Sequence[Sc
 
 
 def prepared(contenders: Sequence[Contender], runtime: Runtime) -> Mapping[str, str]:
-    """Prepare *contenders*, each by itself where all together fail; return by name why one cannot be.
+    """Prepare *contenders*, one by one if all together fail. Return by name why one cannot be prepared.
 
-    Raises what went wrong where that is nobody's own doing.
+    Raises the error if it is not the fault of single contenders.
     """
     try:
         runtime.prepare(contenders)
@@ -72,7 +71,6 @@ def prepared(contenders: Sequence[Contender], runtime: Runtime) -> Mapping[str, 
 
 
 def not_served(contender: str, why: str) -> Try:
-    """Return that *contender* cannot be served."""
     return Try(contender=contender, exchange="", wrong=why)
 
 

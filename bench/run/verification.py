@@ -1,6 +1,6 @@
-"""Holding contenders against the contract: pytest files beside the apps, run against a URL.
+"""Contenders checked against the contract: pytest files beside the apps, run against a URL.
 
-A pass is remembered under everything that decides it: all that the server can read, command, checks, Python.
+A pass is cached under everything that decides it: all that the server can read, command, checks, Python.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from bench.records import Verification
 from bench.runtime import Runtime, Server
 from bench.runtime.children import telling_line
 
-TOGETHER = 6  # contenders whose servers are up, and whose checks run, at once: those of plan quick
+TOGETHER = 6  # contenders whose servers and checks run at the same time: those of plan quick
 TIMEOUT_S = 300
 THOROUGH_TIMEOUT_S = 3600
 PLUGIN = "bench.run.check_options"  # by name: this process needs no pytest
-NO_TESTS = 5  # pytest's exit status where there was none
-SETTINGS = ("pytest.ini", "pytest.toml", ".pytest.ini")  # pytest's own, by their rank
+NO_TESTS = 5  # pytest's exit status if there was no test
+SETTINGS = ("pytest.ini", "pytest.toml", ".pytest.ini")  # pytest's own, in its order of precedence
 ENDED = "its server did not outlive the checks"
-OUTPUT, REPORT = "output.txt", "checks.xml"  # in the folder of each
+OUTPUT, REPORT = "output.txt", "checks.xml"  # in the folder of each contender
 
 
 def verify(
@@ -43,12 +43,12 @@ def verify(
     fresh: bool = False,
     thorough: bool = False,
 ) -> Iterator[Verification]:
-    """Yield the outcome for each of *contenders* in their order, several of them being held at a time.
+    """Yield the outcome of each of *contenders* in their order. Several are checked at the same time.
 
-    One that *runtime* lacks something for is skipped. Each other has a server of its own; one that has the
-    content of another held with it shares the outcome. *memory* is the folder of remembered passes; *fresh*
-    does not look there, and starts those without checks, too; *thorough* sends generated requests as well.
-    Raises CannotMeasure where a server does not start, a service dies or the checks themselves are broken.
+    A contender that *runtime* lacks something for is skipped. Each other has its own server. Contenders with
+    the same content share one outcome. *memory* is the folder of cached passes. *fresh* ignores that folder,
+    and also starts contenders without checks. *thorough* sends generated requests as well. Raises
+    CannotMeasure if a server does not start, a service dies, or the checks themselves are broken.
     """
     held = [one for one in servable(contenders, runtime) if _checks(one).is_dir()]
     keys = content_keys(held, thorough=thorough)
@@ -69,12 +69,11 @@ def verify(
 
 
 def servable(contenders: Sequence[Contender], runtime: Runtime) -> list[Contender]:
-    """Return those of *contenders* that *runtime* lacks nothing for."""
     return [one for one in contenders if not runtime.lacks(one)]
 
 
 def content_keys(contenders: Sequence[Contender], *, thorough: bool = False) -> dict[str, str]:
-    """Return, by name, a hash of everything that decides whether each passes, its name apart.
+    """Return by name a hash of everything, except the name, that decides whether a contender passes.
 
     That is all that its server can read of its project.
     """
@@ -114,9 +113,9 @@ def _outcome(contender: Contender, file: Path | None, found: Mapping[Path, Verif
 def _hold(
     contenders: Sequence[Contender], bare: Sequence[Contender], runtime: Runtime, *, thorough: bool
 ) -> list[Verification]:
-    """Hold *contenders* against their checks, all at once: a check mostly waits for its server.
+    """Run the checks of *contenders*, all at once: a check mostly waits for its server.
 
-    Those that are *bare* have none; they only have to start.
+    Contenders in *bare* have no checks. They only have to start.
     """
     timeout_s = THOROUGH_TIMEOUT_S if thorough else TIMEOUT_S
     with (
@@ -133,17 +132,19 @@ def _hold(
             command = _command(contender, f"http://{host}:{port}", folder, thorough=thorough)
             asked.append((contender, folder, running.enter_context(_running(command, folder))))
         outcomes = [_finished(*one, deadline=deadline, timeout_s=timeout_s) for one in asked]
-        runtime.check()  # a service that has died makes a contender fail that is not to blame
+        runtime.check()  # a service that has died makes a contender fail without its fault
         return [_with_end(outcome, servers[outcome.contender]) for outcome in outcomes]
 
 
 def reason(failed: Verification) -> str:
-    """Return in how far a contender *failed*, for a line that names it."""
     return ENDED if failed.differences[0].startswith(ENDED) else "unlike the contract"
 
 
 def _with_end(outcome: Verification, server: Server) -> Verification:
-    """Return *outcome*, failed and with that first where the *server* has ended: the rest follows from it."""
+    """Return *outcome*.
+
+    If the *server* has ended, it is failed, with that first: the rest follows from it.
+    """
     if not (how := server.ended()):
         return outcome
     why = f"{ENDED}: {how} ({telling_line(server.log_tail())})"
@@ -152,7 +153,7 @@ def _with_end(outcome: Verification, server: Server) -> Verification:
 
 @contextmanager
 def _running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run *command*, what it says going to a file in *folder*; end it on exit, with all it has started."""
+    """Run *command* with its output in a file in *folder*. On exit, end it and all that it started."""
     with (folder / OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
@@ -168,7 +169,6 @@ def _running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[
 def _finished(
     contender: Contender, folder: Path, process: subprocess.Popen[bytes], *, deadline: float, timeout_s: int
 ) -> Verification:
-    """Wait for the checks of *contender* and return what they found."""
     try:
         status = process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
@@ -199,7 +199,7 @@ def _command(contender: Contender, url: str, folder: Path, *, thorough: bool) ->
 
 
 def _settings(checks: Path, folder: Path) -> Path:
-    """Return the settings of *checks*, or of ours in *folder*: never those of a project around them."""
+    """Return the settings of *checks*, or our own in *folder*; never those of a project around them."""
     own = [name for name in SETTINGS if (checks / name).is_file()]
     if own:
         return checks / own[0]
@@ -227,7 +227,6 @@ def _read_report(contender: Contender, report: Path) -> Verification:
 
 
 def _complaint(output: str) -> str:
-    """Return the line in which pytest says what is wrong."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     raised = (line.removeprefix("E ").strip() for line in lines if line.startswith("E "))
     told = (line for line in lines if "rror" in line)

@@ -1,7 +1,8 @@
-"""How long windows are, how many sweeps and rounds fit a budget: settled by the probe before round 1. Pure.
+"""How long windows are, and how many sweeps and rounds fit a budget: the probe before round 1 decides. Pure.
 
-Each cell of a closed load is loaded for a moment on servers that are not timed. From the slowest of a group
-follow window, lead-in and warm-up of all its contenders alike; who is faster is not looked at.
+Each cell of a closed load is loaded for a moment on servers that are not timed. The slowest contender of a
+group decides the window, lead-in and warm-up of all its contenders alike. Which one is faster has no
+influence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,12 +17,13 @@ from bench.project.loads import spoken
 from bench.records import Record
 
 PROBE_ROUND = 0
-PROBE_WINDOWS_S = (0.5, 1.0, 3.0, 8.0)  # the next where a cell's answers are not known by the one before
+# The next one is used if the one before does not show how long a cell's answers take.
+PROBE_WINDOWS_S = (0.5, 1.0, 3.0, 8.0)
 BARELY = 1.25  # times the fewest answers, in windows that are shortened to fit a budget
 MEAN_LEAD_IN = 1.5  # times the shortest: lead-ins are drawn between once and twice as long
 LATE = 1.1  # of a budget: nothing begins that would end later
-# What comes on top of the load, measured on plan quick (2 cores): the Locust users, readings and resets of a
-# slice; each of the six fresh servers of a round.
+# Time besides the load, measured on plan quick (2 cores): the Locust users, readings and resets of a slice;
+# and each of the six fresh servers of a round.
 PER_SLICE_S, PER_SERVER_S = 0.03, 0.5
 BUDGETS_S = (30, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2700, 3600)
 
@@ -34,10 +36,9 @@ class Timing:
     lead_in_s: float  # the shortest
     warm_up_s: float
     sweeps: int
-    answer_s: float = 0.0  # the slowest one's, that a slice may have to wait for when its window has closed
+    answer_s: float = 0.0  # of the slowest contender: a slice may wait for it after its window has closed
 
     def round_s(self, contenders: int) -> float:
-        """Return how long a round of so many *contenders* takes, without their start."""
         slice_s = MEAN_LEAD_IN * self.lead_in_s + self.window_s + max(PER_SLICE_S, self.answer_s)
         warm_up_s = self.warm_up_s and self.warm_up_s + max(PER_SLICE_S, self.answer_s)
         return contenders * (warm_up_s + self.sweeps * slice_s)
@@ -45,31 +46,28 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """A plan as it is carried out: what it says, and what the probe settled."""
+    """A plan as it is carried out: as written, and as the probe settled it."""
 
     timings: Mapping[Group, Timing]
     rounds: int  # with a budget: the fewest
     round_s: float
     probe_s: float  # taken by the probe
-    refusal: str | None = None  # why it is not begun
+    refusal: str | None = None  # why the plan is not measured
 
     def of(self, group: Group) -> Timing:
-        """Return the timing of *group*."""
         return self.timings[group]
 
     @property
     def total_s(self) -> float:
-        """How long probe and rounds take, about."""
         return self.probe_s + self.rounds * self.round_s
 
 
 def is_probed(plan: Plan) -> bool:
-    """Whether something of *plan* depends on a probe: its windows, or what fits its budget."""
     return plan.longest_window_s is not None or plan.budget_s is not None
 
 
 def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the number of each probe (1, 2, …) that *group* needs as far as *records* tell, with for whom."""
+    """Yield the number of each probe (1, 2, …) that *group* needs by *records*, with its contenders."""
     if group.load.kind != "closed":
         return
     taken = _probes(records)
@@ -85,10 +83,10 @@ def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[
 
 
 def course(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Course:
-    """Return how *plan* is carried out, as far as the probes among *records* tell; without any, as written.
+    """Return how *plan* is carried out by the probes among *records*; as written if there are none.
 
-    With a budget: as many sweeps as fit with all rounds of the pilot, then as few as six rounds of one sweep,
-    then windows that barely hold enough answers.
+    With a budget: first as many sweeps as fit with all rounds of the pilot. Then fewer rounds, down to six of
+    one sweep. Then windows that barely hold enough answers.
     """
     kept = [record for record in records if record.slice.role == "probe"]
     paces = _paces(kept)
@@ -109,7 +107,6 @@ def course(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Co
 
 
 def remarks(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Iterator[str]:
-    """Yield what the probes among *records* changed of *plan*, or would have to be changed in it."""
     kept = [record for record in records if record.slice.role == "probe"]
     paces, settled = _paces(kept), course(plan, groups, kept)
     for group in groups:
@@ -131,16 +128,15 @@ def remarks(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> I
 
 
 def too_short(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[str]:
-    """Yield how the windows of *group* are too short, from the warm-ups of round 1 among *records*."""
     kept = list(records)
     warm_ups = [one for one in kept if one.slice.role == "warm-up" and one.slice.round == 1]
     yield from _too_short(group, course(plan, [group], kept).of(group), _paces(warm_ups))
 
 
 def is_last_round(plan: Plan, settled: Course, records: Sequence[Record], number: int, wanted: int) -> bool:
-    """Whether round *number* is the last: of a plan with a budget, *wanted* are as many as it asks for.
+    """Return whether round *number* is the last. *wanted* rounds are needed in a plan with a budget.
 
-    Looks at the clock and at rounds up to *number* alone: it comes out the same when a run is taken up again.
+    It depends only on recorded times and on rounds up to *number*, so a resumed run gives the same result.
     """
     if plan.budget_s is None:
         return number >= plan.rounds
@@ -155,14 +151,13 @@ def is_last_round(plan: Plan, settled: Course, records: Sequence[Record], number
 
 
 def has_time_for_spares(plan: Plan, settled: Course, records: Sequence[Record], number: int) -> bool:
-    """Whether the rounds after round *number* fit the budget of *plan* if it takes longer."""
     if plan.budget_s is None:
         return True
     return elapsed_s(records) + (settled.rounds - number) * settled.round_s <= plan.budget_s
 
 
 def elapsed_s(records: Sequence[Record]) -> float:
-    """Return the seconds from when the first server began to start to the end of the last of *records*."""
+    """Return the seconds from the start of the first server to the end of the last of *records*."""
     if not records:
         return 0.0
     first = records[0]
@@ -188,7 +183,7 @@ def _course(
 def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, sweeps: int) -> Timing:
     """Return the timing of *group*: the plan's, or what the slowest of its contenders needs.
 
-    Where windows are longer there are fewer sweeps, so that as much time is counted as the plan counts. One
+    If windows are longer, there are fewer sweeps, so that the counted time stays as planned. A contender
     for which no window is long enough does not count: the others need not wait for what is not compared.
     """
     found = [paces[cell] for name in group.contenders if (cell := group.cell(name)) in paces]
@@ -213,7 +208,6 @@ def _suffices(pace: Pace, window_s: float, lead_in_s: float) -> bool:
 
 
 def _refused(plan: Plan, groups: Sequence[Group], paces: Mapping[Cell, Pace], found: Course) -> Course:
-    """Return *found* with why it is not begun, if it is not."""
     return replace(found, refusal=next(_reasons(plan, groups, paces, found), None))
 
 
@@ -258,7 +252,6 @@ def _fewer_connections(plan: Plan) -> str:
 
 
 def _too_short(group: Group, timing: Timing, paces: Mapping[Cell, Pace]) -> Iterator[str]:
-    """Yield how far the windows of *group* are too short for the slowest of its contenders, if they are."""
     found = {name: paces[cell] for name in group.contenders if (cell := group.cell(name)) in paces}
     poor = {
         name: pace
@@ -271,7 +264,6 @@ def _too_short(group: Group, timing: Timing, paces: Mapping[Cell, Pace]) -> Iter
 
 
 def _needs_more(plan: Plan, pace: Pace | None, number: int) -> bool:
-    """Whether a cell is to be probed for longer; where windows would be longer, that is looked at twice."""
     if pace is None:
         return False
     doubtful = plan.longest_window_s is not None and number == 1
@@ -279,7 +271,7 @@ def _needs_more(plan: Plan, pace: Pace | None, number: int) -> bool:
 
 
 def _is_twin(name: str, group: Group) -> bool:
-    """Whether *name* is another of *group* once more, which has been probed with that one."""
+    """Return whether *name* is a twin in *group*. The probe of its original covers it."""
     return name_of(name).is_twin and name_of(name).original in group.contenders
 
 
@@ -290,16 +282,15 @@ def _probes(records: Iterable[Record]) -> dict[tuple[Cell, int], Record]:
 
 
 def _paces(records: Iterable[Record]) -> dict[Cell, Pace]:
-    """Return the pace of each cell in the last of its *records*."""
     last = {record.slice.cell: record for record in records}
     return {cell: pace for cell, record in last.items() if (pace := pace_of([record]))}
 
 
 def _starts_s(groups: Sequence[Group], probes: Sequence[Record], answer_s: float) -> float:
-    """Return what a round takes beside its slices: as long as the probe had to wait, else about.
+    """Return the seconds of a round besides its slices: the probe's waits, or an estimate without a probe.
 
-    That is until servers had started, and until what a scenario sets up was there. A wait for the answers
-    that the slice before it left, *answer_s* at most, is a part of that slice.
+    These are the starts of servers and the set-up of scenarios. Waiting for the answers that the slice before
+    left, *answer_s* at most, is a part of that slice.
     """
     heats = dict.fromkeys(group.heat for group in groups)
     first: dict[tuple[str, ...], Record] = {}

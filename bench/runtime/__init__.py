@@ -1,4 +1,4 @@
-"""Where contenders run. Only this face of the room is known outside it."""
+"""Where contenders run. Other rooms import only what is in this file."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,11 +10,10 @@ from bench.runtime.statements import StatementSource
 
 
 class Server(Protocol):
-    """One contender, up: its readiness path has answered 200."""
+    """One contender's running server: its readiness path has answered 200."""
 
     @property
-    def contender(self) -> Contender:
-        """What is being served."""
+    def contender(self) -> Contender: ...
 
     @property
     def address(self) -> tuple[str, int]:
@@ -26,28 +25,26 @@ class Server(Protocol):
 
     @property
     def packages(self) -> Path | None:
-        """Where what its app needs is installed; None where that is in an image, or not known."""
+        """The folder of its app's installed packages; None if they are in an image, or unknown."""
 
     def pids(self) -> tuple[int, ...]:
-        """Return every process of the server's tree as it is now; empty once it has ended."""
+        """Return every process of the server's tree at this moment; empty once it has ended."""
 
     def reset_data(self) -> str | None:
-        """Put its data back as they were when it was ready; return why not, where they are not."""
+        """Reset its data to their state when it was ready. Return why not, if that fails."""
 
     def data_version(self) -> object:
-        """Return what its data are at: unequal where something was written meanwhile, as far as is known."""
+        """Return the state of its data: unequal if something was written meanwhile, as far as is known."""
 
     def statements(self) -> Mapping[str, int]:
-        """Return how often it has had each SQL statement run so far; nothing where nobody counts."""
+        """Return how often it has run each SQL statement so far; empty if nothing counts them."""
 
-    def statement_source(self) -> StatementSource:
-        """Return who counts its statements, or why nobody does."""
+    def statement_source(self) -> StatementSource: ...
 
     def ended(self) -> str | None:
         """Return how it ended ("killed by signal 9"), or None while it runs."""
 
-    def log_tail(self) -> str:
-        """Return the last lines of its log."""
+    def log_tail(self) -> str: ...
 
 
 class Runtime(Protocol):
@@ -56,12 +53,12 @@ class Runtime(Protocol):
     name: str
 
     def lacks(self, contender: Contender) -> str | None:
-        """Return why *contender* cannot be served here, with the remedy; None where it can."""
+        """Return why *contender* cannot be served here, with the remedy; None if it can."""
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Make environments, start services, fill templates; raises CannotMeasure. Done once per run.
+        """Make environments, start services, fill templates, once per run. Raises CannotMeasure.
 
-        Not for a contender that it lacks something for.
+        Do not call it for a contender that the runtime lacks something for.
         """
 
     def serve(
@@ -72,17 +69,17 @@ class Runtime(Protocol):
         timed: bool = True,
         counting: bool = False,
     ) -> AbstractContextManager[Mapping[str, Server]]:
-        """Start each contender afresh, all up together; stop them all on exit. Raises CannotMeasure.
+        """Start a fresh server for each contender, all at the same time, and stop all on exit.
 
-        Where nothing is *timed* they may use every core. *counting*: where no database of ours counts the
-        statements of a server, the drivers in it do, which costs it time.
+        Raises CannotMeasure. If nothing is *timed*, servers may use every core. *counting*: drivers in a
+        server count its statements if no database of ours does. That costs the server time.
         """
 
     def check(self) -> None:
-        """Raise CannotMeasure where a service that contenders need has died."""
+        """Raise CannotMeasure if a service that contenders need has died."""
 
     def database_pids(self) -> tuple[int, ...]:
-        """Return every process of the database, and of caches, now; empty where there is none."""
+        """Return every process of the database and of caches at this moment; empty if there is none."""
 
     def facts(self) -> Mapping[str, object]:
-        """What the fingerprint should know: cores, services with version and settings, resolved packages."""
+        """Return facts for the fingerprint: cores, services with version and settings, resolved packages."""

@@ -1,4 +1,4 @@
-"""Processes that live longer than a call, and their logs: started and stopped together, never left behind."""
+"""Processes that outlive a call, and their logs: started and stopped together, never left behind."""
 
 import os
 import re
@@ -25,92 +25,86 @@ NOT_LEGIBLE = re.compile(r"[^\w.@~=-]")  # in a file's name
 
 
 def log_name(name: str, number: int) -> str:
-    """Return what the log of a contender's server is called."""
     return f"{NOT_LEGIBLE.sub('-', name)}-{number}.log"
 
 
 def tail_of(log: Path, lines: int) -> str:
-    """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
 def telling_line(text: str) -> str:
-    """Return the line of a log that says most about a failure: an exception before what follows it."""
+    """Return the line of a log that shows most about a failure: an exception before the lines after it."""
     lines: list[str] = RAISED.findall(text) or GRAVE.findall(text) or WRITTEN.findall(text)
     return lines[-1].strip() if lines else "its log is empty"
 
 
-MARKS = frozenset({"HOST", "PORT", "HOME"})  # variables of a server that no other process has alike
-GRACE_S = 3.0  # gunicorn's gthread lingers for 2 s where keep-alive connections are open
+MARKS = frozenset({"HOST", "PORT", "HOME"})  # variables that have these values in one server only
+GRACE_S = 3.0  # gunicorn's gthread lingers for 2 s while keep-alive connections are open
 
 
 class Running(Protocol):
-    """A tree of processes that was started, and the log that they share."""
+    """A tree of started processes, and the log that they share."""
 
     @property
     def log(self) -> Path:
-        """Where the log is, at the latest when all is over."""
+        """The path of the log. The file is complete when everything has ended."""
 
     @property
     def started(self) -> float:
-        """When it was started: perf_counter."""
+        """Its start, by perf_counter."""
 
     def pids(self) -> tuple[int, ...]:
-        """Return the whole tree as it is now; empty once it has ended."""
+        """Return the whole tree at this moment; empty once it has ended."""
 
-    def ended(self) -> str | None:
-        """Return how it ended ("killed by signal 9"), or None while it runs."""
+    def ended(self) -> str | None: ...
 
     def left(self) -> tuple[int, ...]:
-        """Return what runs on though its first process has ended, as a daemon does."""
+        """Return the processes that go on after its first process has ended, as a daemon does."""
 
-    def log_tail(self) -> str:
-        """Return the last lines of its log."""
+    def log_tail(self) -> str: ...
 
-    def telling_line(self) -> str:
-        """Return the line of its log that says most about a failure."""
+    def telling_line(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """One process with its descendants, as `Running` has it."""
+    """One process with its descendants; implements `Running`."""
 
     process: subprocess.Popen[bytes]
     log: Path
     stop_signal: signal.Signals
     started: float  # perf_counter
-    marks: Mapping[str, str]  # of its environment: what it and all that it starts have, and nobody else
+    marks: Mapping[str, str]  # of its environment: only it and its descendants have them
 
     def pids(self) -> tuple[int, ...]:
-        """Return the whole tree as it is now; empty once its first process has ended."""
         if self.process.poll() is not None:
             return ()
         return (self.process.pid, *descendants(self.process.pid))
 
     def ended(self) -> str | None:
-        """Return how it ended ("killed by signal 9"), or None while it runs."""
         status = self.process.poll()
         if status is None:
             return None
         return f"killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
 
     def left(self) -> tuple[int, ...]:
-        """Return what runs on though its first process has ended, as a daemon does: known by its marks."""
+        """Return the processes that go on after the first has ended, as a daemon does.
+
+        Their marks show them.
+        """
         if self.process.poll() is None or not self.marks:
             return ()
         return tuple(process.pid for process in psutil.process_iter() if _has(process, self.marks))
 
     def log_tail(self, lines: int = 20) -> str:
-        """Return the last lines of its log."""
         return tail_of(self.log, lines)
 
     def telling_line(self) -> str:
-        """Return the line of its log that says most about a failure."""
         return telling_line(self.log_tail(200))
 
 
 class Children:
-    """A group of children; leaving its context stops them all, whatever happened inside."""
+    """A group of children. Leaving its context stops them all, whatever happened inside."""
 
     def __init__(self, ledger: Ledger, *, grace_s: float = GRACE_S) -> None:
         self._ledger = ledger
@@ -139,7 +133,7 @@ class Children:
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> Child:
-        """Start `argv` in `folder`; a command that is not there shows in its log and exit status."""
+        """Start `argv` in `folder`. A missing command shows in the log and the exit status."""
         command = launched(argv, cores=cores, user=user, death_signal=stop_signal)
         with log.open("wb") as output, interrupts_held():
             started = time.perf_counter()
@@ -161,7 +155,7 @@ class Children:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is done."""
+    """Delay Ctrl-C until the block is done."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is ever interrupted
         return
@@ -176,7 +170,7 @@ def interrupts_held() -> Iterator[None]:
 
 
 def _stop(children: Sequence[Child], grace_s: float) -> None:
-    """Ask all at once, wait for the slowest, then kill whatever any of them left."""
+    """Send the stop signal to all at once, wait for the slowest, then kill what any of them left."""
     family = [process for child in children for process in _family((*child.pids(), *child.left()))]
     for child in children:
         _signal_group(child, child.stop_signal)
@@ -191,7 +185,7 @@ def _stop(children: Sequence[Child], grace_s: float) -> None:
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
+    with suppress(ProcessLookupError, PermissionError):  # macOS refuses if only zombies are left
         os.killpg(child.process.pid, number)
 
 
@@ -202,7 +196,7 @@ def _wait_while(condition: Callable[[], bool], timeout_s: float) -> None:
 
 
 def runs(process: psutil.Process) -> bool:
-    """Tell whether it is there, and more than the exit status that nobody has asked for."""
+    """Return whether it is running. A zombie (its exit status is unread) is not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -210,7 +204,6 @@ def runs(process: psutil.Process) -> bool:
 
 
 def _has(process: psutil.Process, marks: Mapping[str, str]) -> bool:
-    """Return whether *marks* are in the environment of a process that runs."""
     try:
         return marks.items() <= process.environ().items() and runs(process)
     except (psutil.Error, OSError):
@@ -224,9 +217,8 @@ def _family(pids: Iterable[int]) -> Iterator[psutil.Process]:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Yield every process below *pid* as it is now."""
     try:
-        # Linux tells children directly; psutil would read the whole process table.
+        # Linux lists children directly; psutil would read the whole process table.
         listed = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:
         listed = []

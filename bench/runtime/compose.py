@@ -1,4 +1,4 @@
-"""Contenders as containers of this machine's engine: docker-compose.yml says what each may do."""
+"""Contenders as containers of this machine's engine: docker-compose.yml sets what each may do."""
 
 import itertools
 import os
@@ -34,10 +34,10 @@ UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` count
 
 
 class ComposeRuntime:
-    """Implements `bench.runtime.Runtime`. Use it as a context: leaving it removes all it has started.
+    """Implements `bench.runtime.Runtime`. Leaving its context removes all that it has started.
 
-    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and service. Images
-    stay: their names say what is in them.
+    `scratch` holds what lives as long as a run, `logs` keeps a log of each server and service. Images stay:
+    their names show what is in them.
     """
 
     name = "compose"
@@ -56,7 +56,7 @@ class ComposeRuntime:
         self._placement = placement
         self._scratch = scratch
         self._logs = logs
-        self._name = f"bench-{os.getpid()}-{secrets.token_hex(3)}"  # compose's project: this run's alone
+        self._name = f"bench-{os.getpid()}-{secrets.token_hex(3)}"  # compose's project: only this run has it
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._services = Services(Copies(self._postgresql), self._caches)
@@ -81,13 +81,13 @@ class ComposeRuntime:
             self._running.close()
 
     def lacks(self, contender: Contender) -> str | None:
-        """Return None: there is an image of every service."""
         return None
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Build images, start PostgreSQL where one asks for it, fill its templates, try caches.
+        """Build images, start PostgreSQL if a contender needs it, fill its templates, try caches.
 
-        Raises UsageError where the project lacks what containers are made from, CannotMeasure on failure.
+        Raises UsageError if the project lacks what containers are made from, CannotMeasure if something
+        fails.
         """
         if not self._source.is_file():
             raise UsageError(f"there is no {self._source}: copy the one of webframework-bench, {INSTEAD}")
@@ -112,10 +112,10 @@ class ComposeRuntime:
         timed: bool = True,
         counting: bool = False,
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start each contender afresh, all up together; on exit remove them all, and their services.
+        """Start a fresh container for each contender, all at once. On exit remove them and their services.
 
-        Where nothing is *timed* they may use every core. *counting* needs a database of ours: drivers in
-        images are not counted.
+        If nothing is *timed*, they may use every core. *counting* needs a database of ours: drivers in images
+        are not counted.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
@@ -125,7 +125,7 @@ class ComposeRuntime:
             started = self._start(contenders, hash_seed, [*given], group)
             answers = [waiting.submit(ready, server) for server in started]
             for answer in as_completed(answers):
-                answer.result()  # whichever fails first is told at once
+                answer.result()  # the first failure is raised at once
             up = [answer.result() for answer in answers]
             for server in up:
                 server.keep_data()
@@ -134,15 +134,12 @@ class ComposeRuntime:
             yield {server.contender.name: server for server in up}
 
     def check(self) -> None:
-        """Raise CannotMeasure where PostgreSQL or a cache has died."""
         self._services.check()
 
     def database_pids(self) -> tuple[int, ...]:
-        """Return every process of PostgreSQL and of caches now; empty where there are none."""
         return self._services.pids()
 
     def facts(self) -> Mapping[str, object]:
-        """Return placement, services with version and settings, and what each image holds."""
         return {
             "placement": asdict(self._placement),
             "services": self._services.facts(),
@@ -168,7 +165,6 @@ class ComposeRuntime:
         given: Sequence[OwnServices],
         group: Containers,
     ) -> list[ProcessServer]:
-        """Start a container for each, on all cores until it is ready."""
         ports = free_ports(len(contenders))
         said: dict[str, Mapping[str, object]] = {}
         logs: dict[str, Path] = {}
@@ -188,7 +184,7 @@ class ComposeRuntime:
     def _said(
         self, contender: Contender, port: int, hash_seed: int, services: OwnServices
     ) -> dict[str, object]:
-        """Return what compose is told of a contender; all else stands in docker-compose.yml."""
+        """Return compose's settings of a contender; all others are in docker-compose.yml."""
         environment = servers.environment(
             contender,
             port=port,

@@ -23,31 +23,28 @@ from bench.runtime.requirements import Lock, advice, read_lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """An environment that is complete."""
+    """A complete environment."""
 
     folder: Path
     python: str  # full version
 
     @property
     def programs(self) -> Path:
-        """The folder of its interpreter and scripts."""
         return self.folder / "bin"
 
     @property
     def libraries(self) -> Path:
-        """The folder of its packages."""
         return next(self.folder.glob("lib/python*/site-packages"))
 
     def packages(self) -> dict[str, str]:
-        """Return what is installed in it, name to version."""
         installed = distributions(path=[str(self.libraries)])
         return dict(sorted((package.name.lower(), package.version) for package in installed))
 
 
 def environment(contender: Contender, venvs: Path) -> Environment:
-    """Return the environment of a contender's app, made where it is not there yet.
+    """Return the environment of a contender's app, and make it first if it is missing.
 
-    Raises UsageError without its interpreter or lock, CannotMeasure where uv fails.
+    Raises UsageError without its interpreter or lock, CannotMeasure if uv fails.
     """
     lock = read_lock(contender)
     python, version = _interpreter(contender)
@@ -61,7 +58,6 @@ def environment(contender: Contender, venvs: Path) -> Environment:
 
 
 def missing_python(contender: Contender) -> str | None:
-    """Return why the Python that *contender* asks for cannot be had, with the remedy; None where it can."""
     if contender.python is None or _found(contender.python):
         return None
     return (
@@ -71,7 +67,6 @@ def missing_python(contender: Contender) -> str | None:
 
 
 def _interpreter(contender: Contender) -> tuple[str, str]:
-    """Return an interpreter and its full version."""
     if contender.python is None:
         return sys.executable, platform.python_version()
     if found := _found(contender.python):
@@ -80,11 +75,10 @@ def _interpreter(contender: Contender) -> tuple[str, str]:
 
 
 def _found(python: str) -> tuple[str, str] | None:
-    """Return an interpreter of that version which runs, and its full version."""
     name = f"python{python}"
     candidates = [shutil.which(name), *map(str, sorted(_pyenv().glob(f"versions/{python}*/bin/{name}")))]
     for candidate in filter(None, candidates):
-        # A shim of pyenv is on PATH but only runs where that version is switched on.
+        # A shim of pyenv is on PATH, but runs only if that version is switched on.
         asked = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)
         if asked.returncode == 0:
             return candidate, asked.stdout.split()[-1]
@@ -97,15 +91,15 @@ def _pyenv() -> Path:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep two runs from making the same environment at once."""
+    """Prevent two runs from making the same environment at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file closes, or its process dies
+        fcntl.flock(file, fcntl.LOCK_EX)  # unlocked when the file closes, or its process dies
         yield
 
 
 def _build(folder: Path, python: str, lock: Lock) -> None:
-    """Make the environment beside its place, then move it there: a killed build leaves nothing half made."""
+    """Make the environment beside its place, then move it there: a killed build leaves no partial one."""
     draft = folder.with_name(f"{folder.name}.draft")
     # Relocatable: its scripts find their interpreter after the move.
     _uv(lock, "venv", "--relocatable", "--clear", "--python", python, str(draft))
@@ -119,7 +113,7 @@ def _build(folder: Path, python: str, lock: Lock) -> None:
 def _uv(lock: Lock, *arguments: str) -> None:
     done = subprocess.run(
         [uv.find_uv_bin(), "--quiet", *arguments],
-        cwd=lock.file.parent,  # what it names is beside it
+        cwd=lock.file.parent,  # the files that it names are beside it
         env=os.environ | {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -130,7 +124,7 @@ def _uv(lock: Lock, *arguments: str) -> None:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         reasons = [line for line in lines if not line.startswith("hint:")] or ["no message"]
         why = reasons[-1].removeprefix("error: ")
-        if why.startswith("cause: "):  # what failed stands at the top of a chain of causes
+        if why.startswith("cause: "):  # the error is at the top of a chain of causes
             failed = next((line for line in reasons if line.startswith("error: ")), "error: ")
             why = f"{failed.removeprefix('error: ')}: {why.removeprefix('cause: ')}"
         raise CannotMeasure(f"the environment of {lock.named} cannot be made: {why}{advice(why)}")

@@ -1,4 +1,4 @@
-"""A server that we did not start: it is asked, and nothing else is known of it."""
+"""A server that we did not start: it gets requests, and nothing else is known of it."""
 
 import os
 import socket
@@ -18,13 +18,13 @@ TIMEOUT_S = 5.0
 
 
 def target(url: str) -> Contender:
-    """Return the contender that *url* stands for; raises UsageError where it is no http://HOST:PORT."""
+    """Return the contender of the server at *url*. Raises UsageError if it is no http://HOST:PORT."""
     host_and_port = spoken(address_of_url(url))
     return Contender(
         name=NAME,
         base=NAME,
         app="",
-        root=os.devnull,  # where no checks are found
+        root=os.devnull,  # no checks are found there
         stack=f"http://{host_and_port}",
         interface="http",
         server="unknown",
@@ -34,7 +34,7 @@ def target(url: str) -> Contender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalServer:
-    """Implements `bench.runtime.Server` as far as that goes from outside."""
+    """Implements `bench.runtime.Server` as far as possible from outside."""
 
     contender: Contender
     address: tuple[str, int]
@@ -42,30 +42,24 @@ class ExternalServer:
     packages: None = None
 
     def pids(self) -> tuple[int, ...]:
-        """Return none: they are not known."""
         return ()
 
     def reset_data(self) -> str:
-        """Leave the data as they are, and say why."""
         return "bench did not start its server"
 
-    def data_version(self) -> None:
-        """Return nothing: it is not known."""
+    def data_version(self) -> None: ...
 
     def statements(self) -> Mapping[str, int]:
-        """Return none: they are not known."""
         return {}
 
     def statement_source(self) -> StatementSource:
-        """Return that nobody counts."""
         return StatementSource(by=None, why="a server we did not start")
 
     def ended(self) -> str | None:
-        """Return None: what it answers, or not, has to tell."""
+        """Return None: only its answers, or their absence, show whether it runs."""
         return None
 
     def log_tail(self) -> str:
-        """Return nothing."""
         return ""
 
 
@@ -78,11 +72,10 @@ class ExternalRuntime:
         self._placement = placement  # of the client, and of the null server
 
     def lacks(self, contender: Contender) -> str | None:
-        """Return None: whoever started it saw to that."""
         return None
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Raise CannotMeasure where nobody listens."""
+        """Raise CannotMeasure if nothing listens at its address."""
         for contender in contenders:
             try:
                 socket.create_connection(address_of_url(contender.stack), timeout=TIMEOUT_S).close()
@@ -101,18 +94,15 @@ class ExternalRuntime:
         timed: bool = True,
         counting: bool = False,
     ) -> Iterator[Mapping[str, ExternalServer]]:
-        """Hand out what is there already, whatever *hash_seed* it has."""
+        """Yield the servers that are there already, with whatever *hash_seed* they have."""
         yield {
             one.name: ExternalServer(contender=one, address=address_of_url(one.stack)) for one in contenders
         }
 
-    def check(self) -> None:
-        """Find nothing to check."""
+    def check(self) -> None: ...
 
     def database_pids(self) -> tuple[int, ...]:
-        """Return none: they are not known."""
         return ()
 
     def facts(self) -> Mapping[str, object]:
-        """Return the placement, with what cannot be known as a caveat of every row."""
         return {"placement": asdict(replace(self._placement, database=None, caveats=(CAVEAT,)))}

@@ -1,4 +1,4 @@
-"""What a server writes to files of its folder: found when it has, and put back (docs/adr/0012)."""
+"""Files that a server writes in its folder: changes are detected, and reset (docs/adr/0012)."""
 
 import filecmp
 import os
@@ -18,27 +18,27 @@ NOBODY: tuple[int, ...] = ()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a look at the files of a server came to."""
+    """The result of one look at the files of a server."""
 
-    known: bool = False  # data were found: files that it wrote, logs apart, or a database
-    left: tuple[str, ...] = ()  # what is not put back, and why
+    known: bool = False  # data were found: files that it wrote, except logs, or a database
+    left: tuple[str, ...] = ()  # what is not reset, and why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnFiles:
-    """The files of one server; nothing is known of them until they are kept."""
+    """The files of one server. Nothing is known of them before `keep`."""
 
     folder: OwnFolder
     app: str
     pids: Callable[[], tuple[int, ...]] = field(default=lambda: NOBODY, repr=False)
-    _stamps: dict[str, Stamp] = field(default_factory=dict)  # as they are when all is put back
+    _stamps: dict[str, Stamp] = field(default_factory=dict)  # their state after a reset
     _sources: dict[str, Path] = field(default_factory=dict)  # where the content of a file is kept
-    _databases: dict[str, str] = field(default_factory=dict)  # path → why it cannot be put back, mostly ""
+    _databases: dict[str, str] = field(default_factory=dict)  # path → why it cannot be reset, usually ""
     _logs: set[str] = field(default_factory=set)
     _folders: set[str] = field(default_factory=set)
 
     def keep(self) -> None:
-        """Keep the files as they are now: what the server made at its start is a part of that."""
+        """Keep the files as they are now, with what the server wrote at its start."""
         pristine = self.folder.pristine
         stamps, folders = self._look()
         self._folders.update(folders)
@@ -56,7 +56,10 @@ class OwnFiles:
         self._restamp(self._databases)
 
     def version(self) -> object:
-        """Return what tells one state of the data from another; files that no app writes to are left out."""
+        """Return the state of the data, to compare with another one.
+
+        Files that no app writes to are left out.
+        """
         found, _ = self._look(os.path.relpath(self.folder.app(self.app), self.folder.project))
         databases = self._databases.keys()
         left_out = {*self._logs, *databases, *(path for path in found if _companion(path, databases))}
@@ -64,10 +67,10 @@ class OwnFiles:
         return frozenset((found | self._stamps_of(databases)).items())
 
     def put_back(self) -> Found:
-        """Put every file back as it was kept, under a server that runs; say what cannot be.
+        """Reset every file to what was kept, while the server runs. Return what cannot be reset.
 
-        What it holds open is not taken from under it: logs, to which it appends, are cut to what they were;
-        anything else that is held open stays.
+        Files that the server holds open are not replaced. Logs, to which it appends, are cut to their former
+        length. Any other file that is held open stays as it is.
         """
         stamps, folders = self._look()
         differ = [path for path in {*stamps, *self._stamps} if self._stamps.get(path) != stamps.get(path)]
@@ -86,12 +89,12 @@ class OwnFiles:
                 except NotPutBack as error:
                     left.append(str(error))
         for path in sorted(folders - self._folders, reverse=True):
-            with suppress(OSError):  # one that is not empty holds what could not be put back
+            with suppress(OSError):  # a folder that is not empty holds what could not be reset
                 self._file(path).rmdir()
         return Found(known=wrote or bool(left) or bool(databases), left=tuple(left))
 
     def _one_put_back(self, path: str, is_there: bool, held: Mapping[str, bool]) -> bool:
-        """Put a file back, and tell whether data were written to it. Raises NotPutBack."""
+        """Reset a file, and return whether data were written to it. Raises NotPutBack."""
         file = self._file(path)
         if path in self.folder.pristine.shared:
             raise NotPutBack(f"{file.name} is larger than {SHARED_FROM_BYTES // 2**20} MiB")
@@ -113,7 +116,10 @@ class OwnFiles:
         return True
 
     def _cut(self, path: str, *, appended: bool) -> None:
-        """Cut a log to what it was: who appends goes on at its new end. Raises NotPutBack for others."""
+        """Cut a log to its former length: appending goes on at the new end.
+
+        Raises NotPutBack for other files.
+        """
         file, (_, size, _) = self._file(path), self._stamps.get(path, (0, 0, 0))
         if not appended:
             raise NotPutBack(f"{file.name} is held open by its server")
@@ -123,7 +129,7 @@ class OwnFiles:
         self._stamps[path] = _stamp(file)
 
     def _rewrite(self, path: str) -> None:
-        """Put the kept content in the file's place, with a new time: who looks at that reads it anew."""
+        """Replace the file by the kept content, with a new time: programs that check it read it again."""
         file = self._file(path)
         source = self._new_place(path) if path in self._databases else self._sources.get(path)
         if source is None:
@@ -172,12 +178,12 @@ class OwnFiles:
         self._stamps.update(self._stamps_of(databases))
 
     def _stamps_of(self, databases: Iterable[str]) -> dict[str, Stamp]:
-        """Return stamps of databases and of their logs: what is written lies in either."""
+        """Return stamps of databases and of their logs: a write changes either."""
         found = {}
         for path in (f"{path}{end}" for path in databases for end in ("", "-wal", "-journal")):
             with suppress(OSError):
                 found[path] = _stamp(self._file(path))
-        return {path: stamp for path, stamp in found.items() if stamp[1]}  # an empty log is as good as none
+        return {path: stamp for path, stamp in found.items() if stamp[1]}  # an empty log counts as none
 
     def _file(self, path: str) -> Path:
         return self.folder.home / path.removeprefix("~/") if path[:2] == "~/" else self.folder.project / path
@@ -194,7 +200,10 @@ class OwnFiles:
         return stamps, folders
 
     def _held(self) -> dict[str, bool]:
-        """Return what its processes hold open to write to, and whether they append; outside: whole paths."""
+        """Return the files that its processes have open to write, and whether they append.
+
+        Outside: whole paths.
+        """
         found: dict[str, bool] = {}
         for pid in self.pids():
             for number, path in _open_files(pid):
@@ -223,7 +232,7 @@ def _walk(place: str, before: str, stamps: dict[str, Stamp], folders: set[str]) 
     except OSError:
         return
     for entry in entries:
-        with suppress(OSError):  # gone meanwhile
+        with suppress(OSError):  # removed meanwhile
             if entry.is_dir(follow_symlinks=False):
                 if entry.name != BYTECODE:
                     folders.add(before + entry.name)
@@ -242,7 +251,7 @@ def _companion(path: str, databases: Collection[str]) -> bool:
 
 
 def _open_files(pid: int) -> Iterator[tuple[str, str]]:
-    """Yield number and path of what a process holds open; nothing where the system does not say."""
+    """Yield number and path of the files that a process has open; none if the system does not report them."""
     with suppress(OSError):
         for number in os.listdir(f"/proc/{pid}/fd"):
             with suppress(OSError):
@@ -252,7 +261,7 @@ def _open_files(pid: int) -> Iterator[tuple[str, str]]:
 
 
 def open_databases(pids: Iterable[int]) -> list[str]:
-    """Return the names of SQLite databases that processes hold open, wherever these see them."""
+    """Return the names of SQLite databases that processes have open, also those in a container."""
     return sorted(
         {
             Path(path).name

@@ -1,4 +1,4 @@
-"""A folder of its own for every server: its project's files as the run found them (docs/adr/0012)."""
+"""A separate folder for every server: its project's files as they were when the run began (docs/adr/0012)."""
 
 import fcntl
 import itertools
@@ -26,9 +26,9 @@ LEFT_OUT = frozenset(
         *(".tox", ".nox", ".hypothesis", ".import_linter_cache", ".scrapy", ".ipynb_checkpoints"),
     }
 )
-OURS = frozenset({".bench", ".venvs", "results"})  # of the project's own folder: what bench keeps there
+OURS = frozenset({".bench", ".venvs", "results"})  # in the project's own folder: what bench keeps there
 LINKED = frozenset({"node_modules"})  # and environments: nothing writes there, and they are large
-SHARED_FROM_BYTES = 64 * 2**20  # from here on a file that is no database is copied once, for all servers
+SHARED_FROM_BYTES = 64 * 2**20  # a file of this size that is no database is copied once, for all servers
 REFLINK_FROM_BYTES = 2**20
 PIECE_BYTES = 4 * 2**20
 FICLONE = 0x40049409  # linux/fs.h
@@ -36,7 +36,7 @@ COMPILE_TIMEOUT_S = 60
 PROJECT, HOME, KEPT = "project", "home", "kept"  # what is in the folder of a server
 
 
-Stamp = tuple[int, int, int, int]  # inode, bytes, times of change of content and of anything, in ns
+Stamp = tuple[int, int, int, int]  # inode, bytes, times of change of content and of metadata, in ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +45,22 @@ class Pristine:
 
     root: Path  # the user's, or a revision that is laid out
     place: Path
-    below: str  # where the project lies in its checkout: "" or "services/shop"
+    below: str  # the project's path in its checkout: "" or "services/shop"
     folders: list[str] = field(default_factory=list)
     files: dict[str, tuple[int, int]] = field(default_factory=dict)  # path → bytes, time of change in ns
     links: dict[str, str] = field(default_factory=dict)
-    above: dict[str, str] = field(default_factory=dict)  # links to what lies beside the project
+    above: dict[str, str] = field(default_factory=dict)  # links to files and folders beside the project
     shared: set[str] = field(default_factory=set)  # files too large for a copy each
     databases: set[str] = field(default_factory=set)  # SQLite's
 
     @property
     def project(self) -> Path:
-        """Where the files are."""
         return self.place / PROJECT / self.below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnFolder:
-    """What one server may write to."""
+    """The folder that one server may write to."""
 
     pristine: Pristine
     place: Path
@@ -69,32 +68,30 @@ class OwnFolder:
 
     @property
     def project(self) -> Path:
-        """Its copy of the project."""
         return self.place / PROJECT / self.pristine.below
 
     def app(self, name: str) -> Path:
-        """Return the working directory of its server, whatever link leads there."""
+        """Return the working directory of its server, with links resolved."""
         return (self.project / "apps" / name).resolve()
 
     @property
     def home(self) -> Path:
-        """Its home."""
         return self.place / HOME
 
     @property
     def kept(self) -> Path:
-        """Where the harness keeps what the server is put back to."""
+        """The folder where the harness keeps what the server's data are reset to."""
         return self.place / KEPT
 
     def own(self, text: str) -> str:
-        """Return *text* with paths into the user's project turned into paths of the copy."""
+        """Return *text* with paths into the user's project replaced by paths into the copy."""
         ours = "|".join(map(re.escape, (*OURS, ".venv")))
         inside = re.compile(rf"{re.escape(str(self.pristine.root))}/(?!(?:{ours})(?:/|$))")
         return inside.sub(lambda _: f"{self.project}/", text)
 
 
 class Folders:
-    """Gives each server its folder; leaving its context removes them all."""
+    """Gives each server its folder. Leaving its context removes them all."""
 
     def __init__(self, scratch: Path, ledger: Ledger) -> None:
         self._scratch = scratch
@@ -105,7 +102,7 @@ class Folders:
         self._free: dict[str, list[OwnFolder]] = {}
 
     def __enter__(self) -> Self:
-        # Resolved: a server's working directory is how a later run knows it, should this one be killed.
+        # Resolved: if this run is killed, a later run recognises a server by its working directory.
         self._place = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}servers-", dir=self._scratch)).resolve()
         self._ledger.note_folder(self._place)
         return self
@@ -131,9 +128,9 @@ class Folders:
     def given(self, contender: Contender) -> Iterator[OwnFolder]:
         """Copy its project for one server. Raises CannotMeasure.
 
-        A copy that a server has left is tidied and used again: to make and remove thousands of files in a
-        minute is slow (ext4 looks at every inode that was freed lately). Paths of all servers are equally
-        long, and files lie in the same order: base, head and twin differ in nothing but content.
+        A copy that a server has left is tidied and used again. Making and removing thousands of files in a
+        minute is slow, because ext4 looks at every recently freed inode. Paths of all servers are equally
+        long, and files lie in the same order. So base, head and twin differ in nothing but content.
         """
         pristine = self._pristine[contender.root]
         free = self._free.setdefault(contender.root, [])
@@ -168,7 +165,7 @@ def _pristine(root: Path, place: Path, ours: Path) -> Pristine:
         if above != root:
             made.above.update(_beside(above, top, root))
     for path in _found(made, "", ours):
-        with suppress(FileNotFoundError, PermissionError):  # gone meanwhile; or its servers may not read it
+        with suppress(FileNotFoundError, PermissionError):  # removed meanwhile, or not readable
             _copy(root / path, made.project / path)
             _note(made, path)
     return made
@@ -191,7 +188,6 @@ def _beside(above: Path, top: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _found(made: Pristine, at: str, ours: Path) -> Iterator[str]:
-    """Yield the files below *at*, and note its folders and links."""
     for entry in sorted(os.scandir(made.root / at), key=lambda entry: entry.name):
         path = f"{at}{entry.name}"
         if entry.name in LEFT_OUT or (not at and entry.name in OURS) or ours.is_relative_to(entry.path):
@@ -211,7 +207,7 @@ def _found(made: Pristine, at: str, ours: Path) -> Iterator[str]:
 
 
 def _target(root: Path, path: str) -> str:
-    """Return where the copy of a link leads: within the project to the copy, else to the same place."""
+    """Return the target of a link's copy: in the project, that of the copy; outside, the same place."""
     text = os.readlink(root / path)
     place = os.path.normpath(root / os.path.dirname(path) / text)
     inside = os.path.relpath(place, root)
@@ -232,7 +228,7 @@ def _note(made: Pristine, path: str) -> None:
 
 
 def _compile(made: Pristine, app: str, python: Path) -> None:
-    """Make the bytecode of an app, so that no start is slower than the next; what fails, fails there."""
+    """Make the bytecode of an app, so that the first start is not slower. Errors show at the start."""
     place = made.project / "apps" / app
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(
@@ -257,7 +253,7 @@ def _note_bytecode(made: Pristine, folder: str) -> None:
 
 
 def _keep_bytecode(folder: OwnFolder) -> None:
-    """Take over what a server has compiled: the next one starts as every start but the first did in place."""
+    """Keep the bytecode that a server has compiled, so that later servers start with it."""
     made = folder.pristine
     for path in ["", *made.folders]:
         new = folder.project / path / BYTECODE
@@ -272,7 +268,6 @@ def _keep_bytecode(folder: OwnFolder) -> None:
 
 
 def _tidy(folder: OwnFolder) -> None:
-    """Make it as it was laid out, whatever a server has done there."""
     made = folder.pristine
     files, links, folders = _present(folder.project)
     beside = set(folder.place.iterdir()) - {folder.place / PROJECT}
@@ -310,7 +305,7 @@ def _links(made: Pristine) -> dict[str, str]:
 
 
 def _present(place: Path, at: str = "") -> tuple[dict[str, Stamp], dict[str, str], set[str]]:
-    """Return files, links and folders below *at*; what is none of them counts as a file."""
+    """Return files, links and folders below *at*. Anything else counts as a file."""
     files: dict[str, Stamp] = {}
     links: dict[str, str] = {}
     folders: set[str] = set()
@@ -340,7 +335,6 @@ def _lay_out(folder: OwnFolder) -> None:
 
 
 def _fill(folder: OwnFolder) -> None:
-    """Copy what is not there, and note how all of it was laid out."""
     made = folder.pristine
     source, copy = str(made.project), str(folder.project)
     files, links, folders = _present(folder.project)
@@ -358,14 +352,14 @@ def _fill(folder: OwnFolder) -> None:
 
 
 def _copy(source: str | Path, target: str | Path) -> None:
-    """Copy a file with its mode and its time of change; as a clone where the file system can."""
+    """Copy a file with its mode and time of change, as a clone if the file system supports that."""
     from_ = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
     try:
         status = os.fstat(from_)
         to = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             if status.st_size < REFLINK_FROM_BYTES or not _cloned(from_, to):
-                # As long as the file is: a buffer of megabytes for each costs more than all the rest.
+                # No longer than the file: a buffer of megabytes for each file costs more than all the rest.
                 while piece := os.read(from_, min(status.st_size, PIECE_BYTES)):
                     os.write(to, piece)
             os.fchmod(to, status.st_mode & 0o777)

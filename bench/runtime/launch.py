@@ -1,6 +1,6 @@
-"""Start a long-lived child tied to its parent's life, pinned to cores, as another user; then become it.
+"""Start a child that ends with its parent, pinned to cores, as another user; then become that child.
 
-Run by its path under `-I -S`, which costs 15 ms. A `preexec_fn` would run in a fork of the harness, where
+It runs by its path under `-I -S`, which costs 15 ms. A `preexec_fn` would run in a fork of the harness, where
 another thread may hold a lock for ever.
 """
 
@@ -18,7 +18,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def launched(
     argv: Sequence[str], *, cores: Iterable[int] | None, user: str | None, death_signal: signal.Signals
 ) -> list[str]:
-    """Return the command line that starts `argv` this way; it fits only the process that asks.
+    """Return the command line that starts `argv` this way. It works only as a child of this process.
 
     `death_signal` arrives (on Linux) when the *thread* that starts the child ends: use the main thread.
     """
@@ -28,17 +28,16 @@ def launched(
 
 
 def become(parent: str, cores: str, user: str, death_signal: str, *argv: str) -> NoReturn:
-    """Take on everything asked for, then replace this process by `argv`."""
     if user:
         entry = pwd.getpwnam(user)
         os.setgroups([])
         os.setgid(entry.pw_gid)
         os.setuid(entry.pw_uid)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, the CPU of children is in no clock
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, no clock has the CPU time of children
     if sys.platform == "linux":
         if cores:
             os.sched_setaffinity(0, map(int, cores.split(",")))
-        # After setuid, which forgets it; and the parent may have gone before it was asked for.
+        # After setuid, which clears it. The parent may have ended before this call.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(death_signal))
         if os.getppid() != int(parent):
             sys.exit("the harness ended first")

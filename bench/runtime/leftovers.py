@@ -1,4 +1,4 @@
-"""What a harness that was killed left behind: written down while it runs, ended by the next run."""
+"""What a killed harness left behind: recorded while it runs, removed by the next run."""
 
 import json
 import os
@@ -12,12 +12,12 @@ from typing import Any
 
 import psutil
 
-FOLDER_PREFIX = "bench-"  # only folders called so are ever removed
-SAME_START_S = 1.0  # a start time is rounded by the system; a process id comes back far later than this
+FOLDER_PREFIX = "bench-"  # only folders with this prefix are ever removed
+SAME_START_S = 1.0  # the system rounds a start time; a process id is reused far later than this
 
 
 class Ledger:
-    """The processes and folders a run has at the moment, on disk beside those of other runs."""
+    """The present processes and folders of a run, on disk beside those of other runs."""
 
     def __init__(self, scratch: Path) -> None:
         self._file = scratch / f"run-{os.getpid()}-{secrets.token_hex(4)}.json"
@@ -25,28 +25,24 @@ class Ledger:
         self._folders: set[str] = set()
 
     def note_process(self, pid: int, folder: Path) -> None:
-        """Write down a process that leads its own session and works in `folder`."""
+        """Record a process that leads its own session and works in `folder`."""
         self._processes[pid] = _identity(pid) | {"folder": str(folder)}
         self._write()
 
     def note_folder(self, folder: Path) -> None:
-        """Write down a temporary folder."""
         self._folders.add(str(folder))
         self._write()
 
     def forget_processes(self, pids: Iterable[int]) -> None:
-        """Strike out processes that have ended."""
         for pid in pids:
             self._processes.pop(pid, None)
         self._write()
 
     def forget_folder(self, folder: Path) -> None:
-        """Strike out a folder that is gone."""
         self._folders.discard(str(folder))
         self._write()
 
     def close(self) -> None:
-        """Remove the ledger of a run that has put everything away."""
         self._file.unlink(missing_ok=True)
 
     def _write(self) -> None:
@@ -62,7 +58,7 @@ class Ledger:
 
 
 def clear(scratch: Path) -> None:
-    """End what runs that are no more have left running, and remove their temporary folders."""
+    """End what dead runs have left running, and remove their temporary folders."""
     for file in scratch.glob("run-*.json"):
         try:
             content = json.loads(file.read_text())
@@ -81,12 +77,12 @@ def clear(scratch: Path) -> None:
 
 
 def signature() -> str:
-    """Return what tells this process from any other of this machine, in one word."""
+    """Return one word that no other process of this machine has."""
     return f"{platform.node()}/{os.getpid()}/{psutil.Process().create_time():.3f}"
 
 
 def is_dead(signature: str) -> bool:
-    """Tell whether the process of a signature was one of this machine, and is no more."""
+    """Return whether the process of a signature ran on this machine and has ended."""
     node, pid, started = signature.rsplit("/", 2)
     return node == platform.node() and not _alive({"pid": int(pid), "started": float(started)})
 
@@ -108,7 +104,6 @@ def _is_same(process: psutil.Process, identity: dict[str, Any]) -> bool:
 
 
 def _survivors(entry: dict[str, Any]) -> list[psutil.Process]:
-    """Return the tree below a noted process, and what has outlived it in its session and folder."""
     tree: list[psutil.Process] = []
     with suppress(psutil.Error):
         leader = psutil.Process(entry["pid"])

@@ -18,16 +18,16 @@ LOOK_S = 0.5
 def turn(
     folder: Path | None = None, *, wait_s: float = 0.0, say: Callable[[str], None] = lambda what: None
 ) -> Iterator[None]:
-    """Hold the machine's one turn to measure, having waited for it up to *wait_s*; *say* who has it.
+    """Hold the machine's measuring lock, after waiting up to *wait_s*. *say* reports who holds it.
 
-    Raises CannotMeasure where someone else still has it. It is let go when the file closes, or its process
-    dies.
+    Raises CannotMeasure if another process still holds it then. It is released when the file closes, or when
+    its process dies.
     """
     file = (folder or Path(tempfile.gettempdir())) / NAME
     held = _opened(file)
     try:
         _take(held, file, wait_s, say)
-        with suppress(OSError):  # another user's file can be held, not written to
+        with suppress(OSError):  # another user's file can be locked, not written to
             os.ftruncate(held, 0)
             os.pwrite(held, f"process {os.getpid()}".encode(), 0)
         yield
@@ -36,7 +36,7 @@ def turn(
 
 
 def _take(held: int, file: Path, wait_s: float, say: Callable[[str], None]) -> None:
-    """Lock *held*; raises CannotMeasure where that is not possible within *wait_s*."""
+    """Lock *held*. Raises CannotMeasure if that is not possible within *wait_s*."""
     began, named = time.monotonic(), ""
     while True:
         try:

@@ -1,16 +1,16 @@
-"""Which cores serve, which ask and which hold the data."""
+"""Which cores are for servers, for the client and for the database."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-LOOKS = 500  # at a tree that goes on moving away; one takes about a millisecond
+LOOKS = 500  # at a tree that keeps moving; one takes about a millisecond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Cores by what runs on them; None where processes cannot be pinned."""
+    """Cores by their use; None if processes cannot be pinned."""
 
     server: tuple[int, ...] | None
     client: tuple[int, ...] | None
@@ -19,13 +19,13 @@ class Placement:
 
 
 def available_cores() -> frozenset[int] | None:
-    """Return the cores this process may use (ask before pinning it); None where there is no affinity."""
+    """Return the cores that this process may use, before it is pinned. None if there is no affinity."""
     affinity = getattr(os, "sched_getaffinity", None)
     return frozenset(affinity(0)) if affinity else None
 
 
 def placed(cores: Iterable[int] | None, *, askers: int = 1) -> Placement:
-    """Give servers every core but one for each of *askers* and one for the database, as far as they go.
+    """Give servers every core except one for each of *askers* and one for the database, if there are enough.
 
     Without *askers* (they are on other machines) the client has no cores here.
     """
@@ -52,10 +52,10 @@ def placed(cores: Iterable[int] | None, *, askers: int = 1) -> Placement:
 
 
 def pinned(pids: Callable[[], Iterable[int]], cores: Iterable[int]) -> bool:
-    """Put every thread of a tree of processes on *cores*; return whether all stay there (Linux only).
+    """Pin every thread of a tree of processes to *cores*. Return whether all stay there (Linux only).
 
-    A new thread or process is where its maker is. So when nobody is elsewhere nobody comes to be, but a
-    list may end early where a thread ends meanwhile: hence two looks.
+    A new thread or process starts on its maker's cores. So once none is elsewhere, no new one is. But a list
+    may be cut short if a thread ends at that moment: hence two looks.
     """
     wanted = set(cores)
     calm = 0
@@ -77,7 +77,6 @@ def _threads(pids: Iterable[int]) -> Iterator[int]:
 
 
 def _cores_of(thread: int) -> set[int] | None:
-    """Return the cores that it may use; None where it has ended."""
     with suppress(ProcessLookupError):
         return os.sched_getaffinity(thread)
     return None

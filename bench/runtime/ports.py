@@ -1,4 +1,4 @@
-"""Ports of loopback: free ones, and who listens on one."""
+"""Ports of loopback: free ones, and the listeners on one."""
 
 import socket
 from collections.abc import Iterable
@@ -11,14 +11,12 @@ ANY = ("0.0.0.0", "::")  # every address of the machine
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now, all different."""
     with ExitStack() as probes:
         opened = [probes.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
         return [probe.getsockname()[1] for probe in opened]
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nobody listens on *port* now."""
     try:
         socket.create_server((HOST, port)).close()
     except OSError:
@@ -27,7 +25,6 @@ def is_free(port: int) -> bool:
 
 
 def listened(pids: Iterable[int]) -> list[tuple[str, int]]:
-    """Return the TCP addresses that *pids* listen on; none where the system does not tell."""
     found: list[tuple[str, int]] = []
     for pid in pids:
         with suppress(psutil.Error):
@@ -38,12 +35,11 @@ def listened(pids: Iterable[int]) -> list[tuple[str, int]]:
 
 
 def listens(pids: Iterable[int], port: int) -> bool:
-    """Tell whether one of *pids* listens on *port*, which was free and may have been taken since."""
+    """Return whether one of *pids* listens on *port*. A free port may have been taken since."""
     return any(known == port for _, known in listened(pids))
 
 
 def sockets_of_files(pids: Iterable[int]) -> list[str]:
-    """Return the paths of the Unix sockets that *pids* have; none where the system does not tell."""
     found: dict[str, None] = {}
     for pid in pids:
         with suppress(psutil.Error):
@@ -54,6 +50,6 @@ def sockets_of_files(pids: Iterable[int]) -> list[str]:
 
 
 def reaches(listening: tuple[str, int], address: tuple[str, int]) -> bool:
-    """Tell whether a connection to *address* of IPv4 can arrive where someone is *listening*."""
+    """Return whether a connection to the IPv4 *address* can arrive at the *listening* address."""
     (ip, port), (wanted_ip, wanted_port) = listening, address
     return port == wanted_port and ip in (wanted_ip, f"::ffff:{wanted_ip}", *ANY)

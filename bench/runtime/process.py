@@ -25,14 +25,14 @@ from bench.runtime.services.copies import Copies, OwnServices, Services, known_s
 from bench.runtime.services.postgresql import postgresql
 from bench.runtime.statements import DriverStatements, driver_statements
 
-# Servers are asked to stop, then killed: what they do for longer (Python takes 0.5 s of CPU to take itself
-# apart) is for nobody.
+# Servers get a stop signal, and are killed later. Work after that is useless: Python takes 0.5 s of CPU to
+# shut down.
 GRACE_S = 0.3
 ENVIRONMENTS_AT_ONCE = 2  # uv fills every core by itself, but not all the time
 
 
 class ProcessRuntime:
-    """Implements `bench.runtime.Runtime`. Use it as a context: leaving it ends all it has started.
+    """Implements `bench.runtime.Runtime`. Leaving its context ends all that it has started.
 
     `scratch` holds what lives as long as a run, `logs` keeps a log of each server and service.
     """
@@ -77,11 +77,9 @@ class ProcessRuntime:
             self._running.close()
 
     def lacks(self, contender: Contender) -> str | None:
-        """Return which service or Python this machine cannot give it, with the remedy; None where it can."""
         return lack(contender) or environments.missing_python(contender)
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Make environments, start PostgreSQL where one asks for it, fill its templates, try caches."""
         for contender in contenders:
             known_services(contender)
         with ThreadPoolExecutor(ENVIRONMENTS_AT_ONCE) as builders:
@@ -101,10 +99,10 @@ class ProcessRuntime:
         timed: bool = True,
         counting: bool = False,
     ) -> Iterator[Mapping[str, ProcessServer]]:
-        """Start each contender afresh in a folder of its own, all up together; on exit stop and remove all.
+        """Start a fresh server for each contender in its own folder. On exit stop and remove all.
 
-        Where nothing is *timed* they may use every core. *counting*: without a database of ours, drivers
-        count the statements of a server.
+        All run at the same time. If nothing is *timed*, they may use every core. *counting*: without a
+        database of ours, drivers count the statements of a server.
         """
         with (
             ExitStack() as held,
@@ -113,7 +111,7 @@ class ProcessRuntime:
             Children(self._ledger, grace_s=GRACE_S) as children,
         ):
             answers = []
-            # A database is copied while the servers before it import: neither takes a core for itself.
+            # A database is copied while earlier servers import: neither needs a whole core.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
                 folder = held.enter_context(self._folders.given(contender))
                 hooked = counting and services.database is None
@@ -129,15 +127,12 @@ class ProcessRuntime:
             yield {server.contender.name: server for server in up}
 
     def check(self) -> None:
-        """Raise CannotMeasure where PostgreSQL or a cache has died."""
         self._services.check()
 
     def database_pids(self) -> tuple[int, ...]:
-        """Return every process of PostgreSQL and of caches now; empty where there are none."""
         return self._services.pids()
 
     def facts(self) -> Mapping[str, object]:
-        """Return placement, services with version and settings, and what each environment holds."""
         return {
             "placement": asdict(self._placement),
             "services": self._services.facts(),

@@ -1,4 +1,4 @@
-"""Waiting for a server to be up, and what to do where it does not get there."""
+"""Waiting for a server to be ready, and the remedy if it does not become ready."""
 
 import re
 import time
@@ -15,14 +15,14 @@ from bench.runtime.ports import HOST, is_free, listened, listens, reaches, socke
 from bench.runtime.servers import ProcessServer
 
 LIMIT_S = 30.0
-STEADY_S = 5.0  # an answer that waiting does not change is taken for the last word after so long
+STEADY_S = 5.0  # an answer that stays the same for so long counts as final
 POLL_S = 0.02
-LOOK_S = 0.5  # how often it is looked at where a server listens: that reads the system's table of sockets
+LOOK_S = 0.5  # how often to check where a server listens: that reads the system's table of sockets
 MAY_PASS = (408, 425, 429)  # of 4xx
 
-ENDED_WELL = "ended with exit status 0"  # as one does that goes on in the background
+ENDED_WELL = "ended with exit status 0"  # as of a server that goes on in the background
 TAKEN = re.compile(r"already in use|connection in use|EADDRINUSE", re.IGNORECASE)
-# How programs report a variable that is missing: Python, pydantic-settings, Django and its helpers, shells.
+# How programs report a missing variable: Python, pydantic-settings, Django and its helpers, shells.
 UNSET = (
     re.compile(r"KeyError: ['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]"),
     re.compile(r"\d+ validation errors? for \w*(?:Settings|Config|Env)\w*", re.IGNORECASE),
@@ -39,7 +39,7 @@ UNSET = (
 
 @dataclass(slots=True)
 class _Seen:
-    """What the last probe met, and since when it is so."""
+    """The result of the last probe, and since when it is so."""
 
     what: str = "nothing answered"
     status: int | None = None
@@ -48,23 +48,21 @@ class _Seen:
     since_s: float = 0.0
 
     def now(self, other: "_Seen") -> "_Seen":
-        """Return *other*, as old as this one where nothing has changed."""
         same = (self.what, self.elsewhere) == (other.what, other.elsewhere)
         return replace(other, since_s=self.since_s) if same else other
 
     @property
     def is_final(self) -> bool:
-        """Whether waiting does not change it."""
         if self.status is None:
             return bool(self.elsewhere)
         return self.status < 500 and self.status not in MAY_PASS
 
 
 def ready(server: ProcessServer, *, steady_s: float = STEADY_S) -> ProcessServer:
-    """Wait until it answers as its contender says, and return it with the time that took.
+    """Wait until the server answers as its contender requires, and return it with that time.
 
-    Raises CannotMeasure where it ends, where it is not ready in time, and within seconds where waiting does
-    not help: a 3xx or 4xx that stays, or a server that listens elsewhere (not where `ready.seconds` is set).
+    Raises CannotMeasure if it ends or is not ready in time. If waiting cannot help, it raises within seconds:
+    at a 3xx or 4xx that stays, or a server that listens elsewhere (unless `ready.seconds` is set).
     """
     how = server.contender.ready
     limit_s = LIMIT_S if how.seconds is None else how.seconds
@@ -89,7 +87,7 @@ def ready(server: ProcessServer, *, steady_s: float = STEADY_S) -> ProcessServer
 
 
 def _met(server: ProcessServer, how: Ready, *, timeout_s: float) -> _Seen:
-    """Send the probe once, on a connection that is not kept: a server would wait for it when it stops."""
+    """Send the probe once, without keep-alive: a server would wait for an open connection when it stops."""
     host = {} if how.host is None else {"Host": how.host}
     try:
         with closing(HTTPConnection(*server.address, timeout=max(timeout_s, POLL_S))) as connection:
@@ -110,7 +108,6 @@ def _met(server: ProcessServer, how: Ready, *, timeout_s: float) -> _Seen:
 
 
 def _elsewhere(server: ProcessServer) -> Iterator[str]:
-    """Yield where it listens, provided that it does so nowhere that the probe reaches."""
     found = listened(server.pids())
     if not any(reaches(address, server.address) for address in found):
         yield from dict.fromkeys(map(spoken, found))
@@ -126,7 +123,6 @@ def _of_the_end(server: ProcessServer, ended: str) -> str:
 
 
 def _of_leaving(server: ProcessServer, ended: str) -> str:
-    """Return what to do about a server whose first process ends as if all were well."""
     if ended != ENDED_WELL:
         return ""
     left = "its first process ended and left others that run on: start it" if server.child.left() else ""
@@ -134,18 +130,18 @@ def _of_leaving(server: ProcessServer, ended: str) -> str:
 
 
 def _of_the_port(server: ProcessServer, line: str) -> str:
-    """Return what to do about an address that was taken; a retry gets another port."""
+    """Return the remedy for a port that was taken. A retry gets another port."""
     if not TAKEN.search(line):
         return ""
     port = server.address[1]
     named = re.findall(r"(?<![\w.])(?:[\w.]*:|, )(\d{2,5})\b", line)
-    if str(port) not in named and (named or is_free(port)):  # so it was another one that it wanted
+    if str(port) not in named and (named or is_free(port)):  # so the server wanted another port
         return f"; it was given port {port} and wants another: use {{host}} and {{port}} in its command"
     return f"; port {port} was taken meanwhile, run again"
 
 
 def _of_the_environment(line: str) -> str:
-    """Return what to do where *line* of a log says that a variable of the environment is missing."""
+    """Return the remedy if *line* of a log reports a missing variable of the environment."""
     for pattern in UNSET:
         if found := pattern.search(line):
             name = found.groupdict().get("name") or "what is missing"
@@ -154,7 +150,6 @@ def _of_the_environment(line: str) -> str:
 
 
 def _of_the_limit(server: ProcessServer, how: Ready, seen: _Seen, waited_s: float) -> str:
-    """Return the line for a server that did not get ready: what came, and what to do."""
     line = server.child.telling_line()
     remedy = _remedy(server, how, seen)
     return (
@@ -164,7 +159,6 @@ def _of_the_limit(server: ProcessServer, how: Ready, seen: _Seen, waited_s: floa
 
 
 def _remedy(server: ProcessServer, how: Ready, seen: _Seen) -> str:
-    """Return what to do about what the probe met."""
     status, host = seen.status, how.host or spoken(server.address)
     longer = "if it needs longer, say how long: `ready.seconds`"
     if seen.elsewhere:
@@ -196,7 +190,6 @@ def _remedy(server: ProcessServer, how: Ready, seen: _Seen) -> str:
 
 
 def _of_a_redirect(how: Ready, location: str) -> str:
-    """Return what to do where an answer leads elsewhere."""
     if not location:
         return "name a path that answers by itself: `ready.path`"
     to = urlsplit(location)

@@ -1,4 +1,4 @@
-"""The lock of an app: requirements.txt with every file that it includes, and what is no lock."""
+"""The lock of an app: requirements.txt with every file that it includes, and what cannot be locked."""
 
 import os
 import re
@@ -20,7 +20,7 @@ OPTION = re.compile(r"-{1,2}[a-z]")
 ARCHIVE = re.compile(r"\.(whl|zip|tar\.gz|tar\.bz2|tgz)\b")
 PLACE = re.compile(r"(?:^|@\s*)(file:|\.{1,2}(?:/|\s|$)|/)")
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-# Settings of uv that installing a lock does not look at.
+# Settings of uv that have no effect on the installation of a lock.
 OF_PROJECTS = (
     "build-backend",
     "workspace",
@@ -30,7 +30,7 @@ OF_PROJECTS = (
     "package",
     "managed",
 )
-# What people have beside an app without a lock, and the command that makes one of it.
+# Files that projects have beside an app instead of a lock, and the command that makes a lock from each.
 OTHERS = {
     "uv.lock": "uv export --frozen --no-dev --no-emit-project --output-file {lock}",
     "poetry.lock": "poetry export --output {lock}",
@@ -46,12 +46,12 @@ COMPILE = "uv pip compile --generate-hashes requirements.in --output-file requir
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """A lock that was read with all that it includes."""
+    """A lock, with all files that it includes."""
 
     file: Path
     named: str  # for messages: "apps/shop_app/requirements.txt of shop@worktree"
     texts: tuple[tuple[str, str], ...]  # of every file, by its path from the first
-    settings: str  # of uv, where the app or a folder above it has some
+    settings: str  # of uv, if the app or a folder above it has some
 
     @property
     def content(self) -> bytes:
@@ -62,20 +62,19 @@ class Lock:
 
     @property
     def needs_packages(self) -> bool:
-        """Whether anything is to be installed."""
         return any(not OPTION.match(line) for _, text in self.texts for line in _lines(text))
 
 
 def named(contender: Contender, name: str) -> str:
-    """Return a file of a contender's app as messages name it: in the project, and of which revision."""
+    """Return the name of an app's file for messages: its path in the project, and its revision."""
     return f"{APPS}/{contender.app}/{name} of {contender.name}"
 
 
 def read_lock(contender: Contender) -> Lock:
     """Return the lock of a contender's app.
 
-    Raises UsageError where it is missing, not UTF-8, or includes what is not there; CannotMeasure where no
-    environment can be made of it.
+    Raises UsageError if it is missing, not UTF-8, or includes a missing file; CannotMeasure if no environment
+    can be made from it.
     """
     root = Path(contender.root)
     file = root / APPS / contender.app / NAME
@@ -95,14 +94,13 @@ def read_lock(contender: Contender) -> Lock:
 
 
 def advice(said: str) -> str:
-    """Return what to do about a lock that uv refuses with these words; "" where they say it all."""
+    """Return the remedy for a lock that uv refuses with this message; "" if the message is enough."""
     if re.search(r"hash|pinned|==", said):
         return f": a lock has a version and a hash for every package: `{COMPILE}` writes it"
     return ""
 
 
 def _read(contender: Contender, first: Path, file: Path, texts: dict[Path, str]) -> None:
-    """Read *file* and what it includes into *texts*."""
     where = f"{_named(contender, first, file)}"
     try:
         text = text_of(file)
@@ -150,14 +148,13 @@ def _refuse(contender: Contender, first: Path, texts: dict[Path, str]) -> None:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield the lines that say something, continued ones joined, without comments."""
+    """Yield the lines that are not empty, with continued ones joined, without comments."""
     for line in re.sub(r"\\\n", " ", text.replace("\r", "\n")).split("\n"):
         if found := re.sub(r"(^|\s)#.*", "", line).strip():
             yield found
 
 
 def _settings(folder: Path, root: Path) -> Iterator[str]:
-    """Yield the settings of uv from *folder* up to *root*."""
     for place in (folder, *folder.parents):
         if (place / "uv.toml").is_file():
             yield (place / "uv.toml").read_text(errors="replace")

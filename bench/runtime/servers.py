@@ -29,21 +29,19 @@ class ProcessServer:
     services: OwnServices = field(default_factory=OwnServices)
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
-    uncounted: str = "nobody counts on servers that are timed"  # where neither database nor drivers do
-    files: OwnFiles | None = None  # None: in a container, whose file system is read-only as a rule
+    uncounted: str = "nobody counts on servers that are timed"  # if neither database nor drivers count
+    files: OwnFiles | None = None  # None: in a container, whose file system is usually read-only
 
     def pids(self) -> tuple[int, ...]:
-        """Return every process of the tree; empty once it has ended."""
         return self.child.pids()
 
     def keep_data(self) -> None:
-        """Keep its data as they are now, once it is ready: what it made at its start is put back later."""
+        """Keep its data as they are once it is ready. A reset also restores what it wrote at its start."""
         self.services.keep()
         if self.files:
             self.files.keep()
 
     def reset_data(self) -> str | None:
-        """Put its data back as they were when it was ready; return why not, where they are not."""
         left = [self.services.reset()]
         if self.files:
             found = self.files.put_back()
@@ -56,17 +54,14 @@ class ProcessServer:
         return next(filter(None, left), None)
 
     def data_version(self) -> object:
-        """Return what its data are at: unequal where something was written meanwhile."""
         return self.services.version(), self.files.version() if self.files else None
 
     def statements(self) -> Mapping[str, int]:
-        """Return how often it has had each SQL statement run so far; nothing where nobody counts."""
         if self.services.database:
             return self.services.database.statements()
         return self.drivers.statements() if self.drivers else {}
 
     def statement_source(self) -> StatementSource:
-        """Return who counts its statements, or why nobody does."""
         if self.services.database:
             return StatementSource(by="PostgreSQL")
         if self.drivers:
@@ -74,16 +69,14 @@ class ProcessServer:
         return StatementSource(by=None, why=self.uncounted)
 
     def ended(self) -> str | None:
-        """Return how it ended, or None while it runs."""
         return self.child.ended()
 
     def log_tail(self) -> str:
-        """Return the last 20 lines of its log."""
         return self.child.log_tail()
 
 
 def command(contender: Contender, *, port: int) -> list[str]:
-    """Return the argv of a contender's server. Raises UsageError for a placeholder that is not known."""
+    """Return the argv of a contender's server. Raises UsageError for an unknown placeholder."""
     try:
         words = shlex.split(contender.command)
     except ValueError as error:
@@ -101,7 +94,7 @@ def environment(
     services: OwnServices,
     folder: OwnFolder | None = None,
 ) -> dict[str, str]:
-    """Return all that a server sees of the environment: nothing of the user's shell reaches it."""
+    """Return the whole environment of a server: nothing of the user's shell reaches it."""
     ours = {
         "PATH": f"{programs}{os.pathsep}{os.defpath}",
         "HOME": str(home),

@@ -1,4 +1,4 @@
-"""Databases in a file: kept as they are now, and put back under whoever is connected, by SQLite's backup."""
+"""SQLite databases: kept as they are, and reset by SQLite's backup while others are connected."""
 
 import sqlite3
 import time
@@ -7,19 +7,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 MAGIC = b"SQLite format 3\0"
-COMPANIONS = ("-wal", "-shm", "-journal")  # what SQLite itself puts beside a database
-LOCKED_S = 2.0  # how long somebody else's lock is waited for
+COMPANIONS = ("-wal", "-shm", "-journal")  # files that SQLite itself creates beside a database
+LOCKED_S = 2.0  # how long to wait for another connection's lock
 RETRY_S = 0.02
 
 
 class NotPutBack(Exception):
-    """Why data are not as they were, in words."""
+    """Why data were not reset, for a message."""
 
 
 def is_database(file: Path) -> bool:
-    """Tell whether SQLite has made *file*."""
     try:
-        if not file.is_file():  # a pipe would be waited for
+        if not file.is_file():  # reading a pipe would block
             return False
         with file.open("rb") as opened:
             return opened.read(len(MAGIC)) == MAGIC
@@ -28,17 +27,17 @@ def is_database(file: Path) -> bool:
 
 
 def keep(live: Path, kept: Path) -> None:
-    """Write what *live* holds now into *kept*. Raises NotPutBack where that cannot be read."""
+    """Write the present content of *live* into *kept*. Raises NotPutBack if it cannot be read."""
     with _as_not_put_back(live), _opened(live) as source, closing(sqlite3.connect(kept)) as target:
         target.execute("PRAGMA synchronous = OFF")
         _copied(source, target)
 
 
 def put_back(live: Path, kept: Path) -> None:
-    """Give *live* the content of *kept*; raises NotPutBack where it cannot.
+    """Give *live* the content of *kept*. Raises NotPutBack if that fails.
 
-    Tables that came since then are emptied: who made them believes that they are there. So is a whole
-    database, where *kept* is not there.
+    Tables created since then are emptied, not dropped: their maker expects them to exist. If *kept* does not
+    exist, the whole database is emptied.
     """
     with _as_not_put_back(live), _opened(live) as target:
         before = _objects_of(kept)
@@ -50,7 +49,8 @@ def put_back(live: Path, kept: Path) -> None:
             kept = _with_new(kept, target, new)
         with closing(sqlite3.connect(kept)) as source:
             _copied(source, target)
-        # As it was when it was kept: all in the file. Fails where somebody reads; then the log stays.
+        # Everything in the file again, as when it was kept. If another connection reads, this fails and the
+        # log stays.
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -62,14 +62,17 @@ def _objects_of(kept: Path) -> dict[str, str]:
 
 
 def _objects(session: sqlite3.Connection) -> dict[str, str]:
-    """Return tables, indexes, views and triggers as they were made, those first that make others."""
+    """Return tables, indexes, views and triggers with their SQL.
+
+    Virtual tables come first: they make others.
+    """
     found = session.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
     made = {str(name): str(sql) for name, sql in found if not str(name).startswith("sqlite_")}
     return dict(sorted(made.items(), key=lambda item: "virtual" not in item[1].lower().split()[:2]))
 
 
 def _with_new(kept: Path, live: sqlite3.Connection, new: list[str]) -> Path:
-    """Return a copy of *kept* that has the *new* objects of *live* as well, all empty."""
+    """Return a copy of *kept* that also has the *new* objects of *live*, all empty."""
     copy = kept.with_name(f"{kept.name}-emptied")
     copy.unlink(missing_ok=True)
     if kept.exists():
@@ -80,14 +83,14 @@ def _with_new(kept: Path, live: sqlite3.Connection, new: list[str]) -> Path:
             target.execute(f"PRAGMA {name} = {value!r}")
         objects = _objects(live)
         for name in new:
-            if name not in _objects(target):  # a virtual table has made its own others
+            if name not in _objects(target):  # a virtual table makes some objects itself
                 target.execute(objects[name])
     return copy
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """Connect to a database that is there; a lock is waited for by whoever asks."""
+    """Connect to an existing database. Its statements wait for a lock."""
     uri = f"{file.absolute().as_uri()}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=LOCKED_S, isolation_level=None)) as session:
         session.execute("PRAGMA synchronous = OFF")

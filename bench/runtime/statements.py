@@ -17,16 +17,16 @@ DRIVERS = "sqlite3, PyMySQL, mysqlclient, MySQL Connector, aiomysql, asyncmy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementSource:
-    """Who counts the statements of a server; *by* is None where nobody does, for the reason *why*."""
+    """What counts the statements of a server. If *by* is None, nothing does, for the reason *why*."""
 
     by: CountedBy | None
-    drivers: tuple[str, ...] = ()  # of which a statement was counted
+    drivers: tuple[str, ...] = ()  # those of which a statement was counted
     why: str = ""
 
 
 @dataclass(slots=True)
 class _File:
-    """What is known of one process: how far its file was read, its statements by number."""
+    """The state of one process: how far its file was read, and its statements by number."""
 
     read: int = 0
     texts: dict[int, str] = field(default_factory=dict)
@@ -43,12 +43,12 @@ class DriverStatements:
         self._uncounted: set[str] = set()
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
-        """Return *env* with the hook in it, before whatever is on PYTHONPATH already."""
+        """Return *env* with the hook in it, before all else on PYTHONPATH."""
         path = os.pathsep.join(filter(None, (str(HOOK), env.get("PYTHONPATH"))))
         return {**env, "PYTHONPATH": path, "BENCH_COUNTED": str(self._folder)}
 
     def statements(self) -> dict[str, int]:
-        """Return how often each statement ran so far, its constants left out."""
+        """Return how often each statement ran so far, without its constants."""
         self._read()
         ran: Counter[str] = Counter()
         for one in self._files.values():
@@ -57,7 +57,6 @@ class DriverStatements:
         return dict(ran)
 
     def source(self, pids: Sequence[int], port: int) -> StatementSource:
-        """Return whether what the processes *pids* of a server on *port* ran is counted."""
         self._read()
         hooked = {int(name.partition(".")[0]) for name in self._files}
         if self._uncounted:
@@ -93,7 +92,6 @@ class DriverStatements:
 
 @contextmanager
 def driver_statements(scratch: Path) -> Iterator[DriverStatements]:
-    """Give a server a folder to count into; it is gone afterwards."""
     with TemporaryDirectory(prefix="bench-counted-", dir=scratch, ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o777)  # a server may become another user
         yield DriverStatements(Path(folder))

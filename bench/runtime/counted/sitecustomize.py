@@ -1,9 +1,9 @@
-"""Counts what a server asks of sqlite and MySQL, without a change to it: Python imports this first.
+"""Counts the statements of a server to SQLite and MySQL without changing it: Python imports this first.
 
-It is on PYTHONPATH of servers that are never timed. Each process has a file in a folder; a line of it is
+It is on PYTHONPATH of servers that are never timed. Each process has a file in a folder, with these lines:
 
     +sqlite3        a driver of which a statement was counted
-    -psycopg2       a driver that was loaded, and is not counted
+    -psycopg2       a driver that was loaded and is not counted
     =1 SELECT ?     a statement, with its number in this file
     1               one execution of it
 """
@@ -33,7 +33,7 @@ UNCOUNTED = frozenset(
 )
 COM_QUERY = 3  # of MySQL's protocol
 
-# Names first, or the digits of one would be taken for a number.
+# Names come first, or digits in a name would count as a number.
 SQLITE = re.compile(
     r"""(?P<comment>/\*.*?\*/|--[^\n]*) | (?P<constant>[xX]'[^']*' | '(?:[^']|'')*')
     | (?P<name>"(?:[^"]|"")*" | `[^`]*` | \[[^\]]*\] | [^\W\d][\w$]*)
@@ -74,14 +74,17 @@ def shape(text: str, tokens: re.Pattern[str] = SQLITE) -> str:
 
 
 class Books:
-    """The file of this process. It is opened for each line: a server may close what it does not know."""
+    """The file of this process.
+
+    It is opened for each line: a server may close descriptors that it does not know.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.begin()
 
     def begin(self) -> None:
-        """Open a file of this process's own: anew after a fork."""
+        """Begin a separate file for this process. A forked process begins another one."""
         self.pid = os.getpid()
         self.file = os.path.join(self.folder, f"{os.getpid()}.{os.urandom(4).hex()}")
         self.numbers: dict[str, int] = {}
@@ -90,7 +93,7 @@ class Books:
         self.write("")
 
     def write(self, lines: str) -> None:
-        """Add whole lines; that which cannot be written is lost, and the server goes on."""
+        """Add whole lines. Lines that cannot be written are lost, and the server goes on."""
         with suppress(OSError):
             file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             try:
@@ -99,9 +102,8 @@ class Books:
                 os.close(file)
 
     def saw(self, driver: str, text: object, tokens: re.Pattern[str]) -> None:
-        """Count one execution of the statement *text*."""
-        with suppress(Exception):  # whatever it is, it is not the server's fault
-            if self.pid != os.getpid():  # forked by other than Python
+        with suppress(Exception):  # an error here is never the server's fault
+            if self.pid != os.getpid():  # forked by code outside Python
                 self.begin()
             if isinstance(text, (bytes, bytearray)):
                 text = bytes(text).decode("utf-8", "replace")
@@ -118,7 +120,6 @@ class Books:
 
 
 def count_sqlite(module: ModuleType, books: Books) -> None:
-    """Trace every connection of the module in C below sqlite3, pysqlite3 or sqlcipher3."""
     real: Any = module.Connection
     real_connect = module.connect
     driver = module.__name__.partition("._")[0].lstrip("_")
@@ -150,7 +151,6 @@ def count_sqlite(module: ModuleType, books: Books) -> None:
 
 
 def count_commands(module: ModuleType, books: Books) -> None:
-    """Count the commands of pymysql, and of what is made after it."""
     real = module.Connection._execute_command
 
     def execute(self: Any, command: int, sql: object) -> Any:
@@ -162,7 +162,10 @@ def count_commands(module: ModuleType, books: Books) -> None:
 
 
 def count_queries(module: ModuleType, books: Books) -> None:
-    """Count what MySQLdb and mysql.connector send; what ends a transaction has no text there."""
+    """Count what MySQLdb and mysql.connector send.
+
+    Commit and rollback in C have no text; their calls count.
+    """
     driver = "MySQLdb" if module.__name__.startswith("MySQLdb") else "mysql.connector"
     in_c = driver == "MySQLdb" or module.__name__.endswith("_cext")
     sends = "query" if driver == "MySQLdb" else "cmd_query"
@@ -174,7 +177,6 @@ def count_queries(module: ModuleType, books: Books) -> None:
 
 
 def count_calls(kind: Any, method: str, text: str | None, driver: str, books: Books) -> None:
-    """Count each call of *method* as the statement *text*, or as the one that is its first argument."""
     real = getattr(kind, method)
 
     def counted(self: Any, *args: Any, **options: Any) -> Any:
@@ -199,7 +201,7 @@ COUNTED: dict[str, Callable[[ModuleType, Books], None]] = {
 
 
 class Patching:
-    """A loader that hands its module on to be counted once it is there."""
+    """A loader that patches its module after loading, so that its statements are counted."""
 
     def __init__(self, loader: Any, books: Books) -> None:
         self._loader = loader
@@ -209,18 +211,16 @@ class Patching:
         return getattr(self._loader, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Make it as ever."""
         made: ModuleType | None = self._loader.create_module(spec)
         return made
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run it, then count what it does."""
         self._loader.exec_module(module)
         patch(module, self._books)
 
 
 def patch(module: ModuleType, books: Books) -> None:
-    """Count what *module* does; where that fails it is a driver that is not counted."""
+    """Count the statements of *module*. If that fails, it is recorded as a driver that is not counted."""
     done = False
     with suppress(Exception):
         COUNTED[module.__name__](module, books)
@@ -230,13 +230,16 @@ def patch(module: ModuleType, books: Books) -> None:
 
 
 class Finder:
-    """Finds modules as the others do, and sees which drivers are among them."""
+    """Finds modules as the other finders do, and detects drivers among them."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Return what the next finder finds of a driver; None of all else: others are asked then."""
+        """Return the next finder's result for a driver.
+
+        None for any other module: other finders handle it.
+        """
         if name not in COUNTED and name not in UNCOUNTED:
             return None
         others = (other for other in sys.meta_path if other is not self)
@@ -250,7 +253,6 @@ class Finder:
 
 
 def install() -> None:
-    """Count in this process, and in those that it forks."""
     books = Books(FOLDER)
     sys.meta_path.insert(0, Finder(books))
     for name in COUNTED.keys() & sys.modules.keys():
@@ -261,7 +263,7 @@ def install() -> None:
 
 
 def hand_on() -> None:
-    """Run the sitecustomize that this one stands before, if there is one."""
+    """Run the sitecustomize module that this one hides, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [one for one in sys.path if os.path.abspath(one) != here])
     if spec and spec.loader:

@@ -1,4 +1,4 @@
-"""Containers that live longer than a call: started together, removed together, never left behind."""
+"""Containers that outlive a call: started together, removed together, never left behind."""
 
 import json
 import os
@@ -24,7 +24,7 @@ PROCESSES = Path("/proc")
 
 
 def memory_kills(pid: int, *, processes: Path = PROCESSES, groups: Path = GROUPS) -> int:
-    """Return the kills in the cgroup of *pid*; 0 where the system does not tell.
+    """Return the number of out-of-memory kills in the cgroup of *pid*; 0 if the system does not report them.
 
     Version 1 counts them in memory.oom_control, version 2 in memory.events
     (Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst).
@@ -43,13 +43,13 @@ def _kills(file: Path) -> int:
     return int(found[1]) if found else 0
 
 
-LABEL = "webframework-bench.harness"  # on everything we start: who started it
+LABEL = "webframework-bench.harness"  # on every container that we start: the process that started it
 SIGNALLED = 128  # an init, like a shell, adds the signal's number to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One container, with the log it will leave; implements `bench.runtime.children.Running`."""
+    """One container, with the log that it leaves; implements `bench.runtime.children.Running`."""
 
     engine: Engine = field(repr=False)
     name: str
@@ -57,14 +57,14 @@ class Container:
     image: str
     started: float  # perf_counter
     memory_limit_bytes: int
-    init: psutil.Process | None  # as this machine sees it; None: it ended at once
+    init: psutil.Process | None  # its process on this machine; None: it ended at once
 
     def pids(self) -> tuple[int, ...]:
-        """Return every process in it but its init, which serves nobody; empty once it has ended."""
+        """Return every process in it except its init, which serves no requests; empty once it has ended."""
         return tuple(descendants(self.init.pid)) if self.init and runs(self.init) else ()
 
     def ended(self) -> str | None:
-        """Return how it ended, or that it lost a process to its memory limit; None while all is well."""
+        """Return how it ended, or that its memory limit killed a process; None otherwise."""
         out_of_memory = f"killed: out of the {self.memory_limit_bytes / 2**20:,.0f} MiB a container has"
         if self.init and runs(self.init):
             return out_of_memory if memory_kills(self.init.pid) else None
@@ -78,32 +78,29 @@ class Container:
         return f"killed by signal {signal}" if signal > 0 else f"ended with exit status {status}"
 
     def left(self) -> tuple[int, ...]:
-        """Return nothing: what is in a container ends with its first process."""
+        """Return nothing: all processes of a container end with its first one."""
         return ()
 
     def log_tail(self, lines: int = 20) -> str:
-        """Return the last lines of its log."""
         if not self.log.exists():
             self.save_log()
             text = tail_of(self.log, lines)
-            self.log.unlink()  # there is more to come
+            self.log.unlink()  # the log is not complete yet
             return text
         return tail_of(self.log, lines)
 
     def telling_line(self) -> str:
-        """Return the line of its log that says most about a failure."""
         return telling_line(self.log_tail(200))
 
     def save_log(self) -> None:
-        """Write what it has said so far into its log."""
         answer = self.engine.asked("logs", self.name)
-        self.log.write_text(answer.output + answer.errors)  # what went to stdout comes first
+        self.log.write_text(answer.output + answer.errors)  # stdout comes first
 
 
 class Containers:
-    """A group of containers of one project; leaving its context removes them all, and their volumes.
+    """A group of containers of one project. Leaving its context removes them all, and their volumes.
 
-    `scratch` takes what is given to compose, secrets included: it has to be for this user alone.
+    `scratch` holds compose's files, secrets included: only this user may have access.
     """
 
     def __init__(self, engine: Engine, *, project: str, source: Path, scratch: Path) -> None:
@@ -128,9 +125,9 @@ class Containers:
     def start(
         self, service: str, services: Mapping[str, Mapping[str, Any]], logs: Mapping[str, Path]
     ) -> dict[str, Container]:
-        """Start containers, all as *service* of `source` says but for what is said here of each, by name.
+        """Start containers as *service* of `source` describes, with other settings for each in *services*.
 
-        Raises CannotMeasure where one cannot be made, or runs out of this machine's sight.
+        Raises CannotMeasure if one cannot be created, or if its processes are not visible on this machine.
         """
         names = {name: f"{self._project}-{name}" for name in services}
         ours = {
@@ -138,7 +135,7 @@ class Containers:
             for name, said in services.items()
         }
         file = described(self._scratch, self._source, service, ours)
-        with interrupts_held():  # what is being made could not be removed
+        with interrupts_held():  # a container in creation could not be removed
             self._names += names.values()
             started = time.perf_counter()
             answer = self._engine.compose(self._project, file, "up", "--detach", "--no-build", *services)
@@ -150,7 +147,7 @@ class Containers:
         return up
 
     def pin(self, cores: Iterable[int]) -> None:
-        """Keep all of them, every thread and whatever they start, on *cores* from now on."""
+        """Keep all of them, with every thread and new process, on *cores* from now on."""
         names = [container.name for container in self._started]
         self._engine.docker("update", "--cpuset-cpus", ",".join(map(str, cores)), *names)
 
@@ -188,20 +185,19 @@ def described(scratch: Path, source: Path, service: str, services: Mapping[str, 
 
 
 def on_cores(cores: Iterable[int] | None) -> dict[str, str]:
-    """Return what compose is told of the cores of a container: nothing where it may use all."""
     return {"cpuset": ",".join(map(str, cores))} if cores else {}
 
 
 def as_this_user() -> dict[str, str]:
-    """Return what compose is told so that we may read memory and sockets of a container's processes.
+    """Return compose's settings that let us read memory and sockets of a container's processes.
 
-    Root may read everyone's, and is nobody whom a container should be.
+    Root may read those of every user, and a container should not run as root.
     """
     return {"user": f"{os.getuid()}:{os.getgid()}"} if os.getuid() else {}
 
 
 def cleared(engine: Engine) -> None:
-    """Remove what runs that are no more have left: networks are never made, volumes go with containers."""
+    """Remove what dead runs have left. Networks are never made, and volumes are removed with containers."""
     form = f'{{{{.Names}}}} {{{{.Label "{LABEL}"}}}}'
     lines = engine.docker("ps", "--all", "--filter", f"label={LABEL}", "--format", form).splitlines()
     entries = [line.split() for line in lines if line.strip()]
@@ -209,7 +205,6 @@ def cleared(engine: Engine) -> None:
 
 
 def _remove(engine: Engine, names: Sequence[str]) -> None:
-    """Remove containers by force, with the volumes that are theirs; those that are gone do not matter."""
     if names:
         engine.asked("rm", "--force", "--volumes", *names)
 

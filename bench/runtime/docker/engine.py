@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from bench.errors import CannotMeasure
 
-# One project has several files, and what they extend has a profile so that `up` by hand leaves it alone.
+# One project has several files. The services that they extend have a profile, so that `up` by hand ignores
+# them.
 COMPOSE_SETTINGS = {"COMPOSE_IGNORE_ORPHANS": "true", "COMPOSE_PROFILES": "bench", "COMPOSE_ANSI": "never"}
-NOT_FOUND = 127  # as a shell has it
+NOT_FOUND = 127  # as in a shell
 GRACE_S = 5.0
 FIRST_IN_ITS_NAMESPACE = re.compile(r"^NSpid:\s+\d+\s.*\b1$", re.MULTILINE)
 CAUSE = re.compile(r"error|denied|not found|failed|cannot|no such|already in use", re.IGNORECASE)
@@ -24,34 +25,31 @@ CAUSE = re.compile(r"error|denied|not found|failed|cannot|no such|already in use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a command had to say."""
+    """The result of a command."""
 
     status: int
     output: str = ""
     errors: str = ""
 
     def last_words(self, lines: int = 1) -> str:
-        """Return the last lines that say what went wrong, in one."""
         said = [line.strip() for line in f"{self.output}\n{self.errors}".splitlines() if line.strip()]
         telling = [line for line in said if CAUSE.search(line)] or said or ["it said nothing"]
         return " | ".join(telling[-lines:])
 
 
 class Host(Protocol):
-    """The machine that the command line is asked on."""
+    """The machine where the command line runs."""
 
     def run(self, words: Sequence[str], timeout_s: float | None = None) -> Answer:
-        """Run a command to its end; one that is not there or takes too long is an answer, too."""
+        """Run a command to its end. A missing command, or a timeout, also gives an answer."""
 
     def is_init(self, pid: int) -> bool:
-        """Tell whether *pid* is, seen from here, the first process of a container."""
+        """Return whether *pid*, as seen from here, is the first process of a container."""
 
 
 class ThisMachine:
-    """Implements `Host`."""
-
     def run(self, words: Sequence[str], timeout_s: float | None = None) -> Answer:
-        """Run a command in a session of its own: Ctrl-C is for the harness, which then ends all of it."""
+        """Run a command in a separate session: the harness handles Ctrl-C, and ends the whole session."""
         try:
             process = subprocess.Popen(
                 words,
@@ -76,14 +74,14 @@ class ThisMachine:
         return Answer(status=process.returncode, output=output, errors=errors)
 
     def is_init(self, pid: int) -> bool:
-        """Read it from the process itself, which knows its id in every namespace it is in: proc(5), NSpid."""
+        """Read it from the process's status, which has its id in every namespace: proc(5), NSpid."""
         with suppress(OSError):
             return bool(FIRST_IN_ITS_NAMESPACE.search(Path(f"/proc/{pid}/status").read_text()))
         return False
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a command and what it has started, which is given a moment to tell the engine."""
+    """End a command and its children. They get a moment to inform the engine."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
@@ -92,7 +90,7 @@ def _end(process: subprocess.Popen[str]) -> None:
             return
 
 
-ANSWER_TIMEOUT_S = 20.0  # for an engine to say who it is
+ANSWER_TIMEOUT_S = 20.0  # for an engine to give its version
 LOCAL = ("unix://", "fd://")
 OLDEST_COMPOSE = (1, 29)  # the first with profiles, `extends` and conditions in one format
 COMPOSE = (("docker", "compose"), ("docker-compose",))
@@ -104,7 +102,7 @@ PULLING = re.compile(
 
 
 class NoEngine(CannotMeasure):
-    """There is no engine that could be measured on."""
+    """There is no engine that can be used for measuring."""
 
     def __init__(self, why: str, remedy: str) -> None:
         super().__init__(f"{why}: {remedy}, {INSTEAD}")
@@ -121,28 +119,29 @@ class Engine:
     compose_version: str
 
     def docker(self, *words: str) -> str:
-        """Return what `docker …` says; raises CannotMeasure where it fails."""
+        """Return the output of `docker …`. Raises CannotMeasure if it fails."""
         answer = self.host.run(["docker", *words])
         if answer.status:
             raise CannotMeasure(f"docker {words[0]} failed: {answer.last_words()}")
         return answer.output
 
     def inspected(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Return what the engine knows of containers; raises CannotMeasure where it knows one of them not."""
+        """Return the engine's facts about containers.
+
+        Raises CannotMeasure if it does not know one of them.
+        """
         found: list[dict[str, Any]] = json.loads(self.docker("container", "inspect", *names))
         return found
 
     def asked(self, *words: str) -> Answer:
-        """Return the answer of `docker …`, whatever it is."""
         return self.host.run(["docker", *words])
 
     def compose(self, project: str, file: Path, *words: str) -> Answer:
-        """Return the answer of `docker compose …` for a project that one file describes."""
         return self.host.run([*self.compose_words, "--project-name", project, "--file", str(file), *words])
 
 
 def found(host: Host) -> Engine:
-    """Return the engine that the command line is set to; raises NoEngine with the reason against it."""
+    """Return the engine that the command line is set to. Raises NoEngine with the reason against it."""
     _refuse_remote(host)
     answer = host.run(["docker", "info", "--format", "{{json .}}"], ANSWER_TIMEOUT_S)
     if answer.status:
@@ -163,7 +162,6 @@ def found(host: Host) -> Engine:
 
 
 def reason(answer: Answer) -> str:
-    """Return why images could not be made or had, in one line."""
     for line in f"{answer.errors}\n{answer.output}".splitlines():
         if PULLING.search(line):
             return f"an image cannot be pulled ({line.strip()}): check its name and the network, {INSTEAD}"

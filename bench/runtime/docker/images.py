@@ -34,21 +34,20 @@ print(json.dumps({"python": platform.python_version(), "packages": dict(sorted(p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image that is there."""
+    """An image that exists."""
 
     tag: str
     python: str  # full version
     packages: dict[str, str]  # name to version
 
     def content(self) -> dict[str, object]:
-        """Return what the fingerprint should know."""
         return {"python": self.python, "packages": self.packages}
 
 
 def image(contender: Contender, engine: Engine, *, source: Path, scratch: Path, logs: Path) -> Image:
-    """Return the image of a contender's app, built where it is not there yet.
+    """Return the image of a contender's app, and build it first if it is missing.
 
-    Raises UsageError without its lock or Dockerfile, CannotMeasure where it cannot be built.
+    Raises UsageError without its lock or Dockerfile, CannotMeasure if it cannot be built.
     """
     tag = tag_of(contender)
     if engine.asked("image", "inspect", tag).status:
@@ -58,12 +57,12 @@ def image(contender: Contender, engine: Engine, *, source: Path, scratch: Path, 
 
 
 def tag_of(contender: Contender) -> str:
-    """Return the name of a contender's image; raises UsageError without its lock or Dockerfile."""
+    """Return the name of a contender's image. Raises UsageError without its lock or Dockerfile."""
     root = Path(contender.root)
     if not (root / DOCKERFILE).is_file():
         raise UsageError(f"there is no {root / DOCKERFILE}: copy the one of webframework-bench")
     if not (root / "apps" / contender.app / "requirements.txt").is_file():
-        read_lock(contender)  # raises with what makes one
+        read_lock(contender)  # raises with the remedy
     digest = hashlib.sha256((contender.python or PYTHON).encode())
     for file in sorted(set(_content(root, contender))):
         held = os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes()
@@ -73,7 +72,7 @@ def tag_of(contender: Contender) -> str:
 
 
 def _content(root: Path, contender: Contender) -> Iterator[Path]:
-    """Yield every file that the Dockerfile can read: what it copies, or all where that is not plain."""
+    """Yield every file that the Dockerfile can read: what it copies, or all files if that is not clear."""
     yield root / DOCKERFILE
     yield from _places(root, root / "apps" / contender.app)
     for name in (".dockerignore", f"{DOCKERFILE}.dockerignore"):
@@ -87,7 +86,7 @@ def _content(root: Path, contender: Contender) -> Iterator[Path]:
 
 
 def _copied(dockerfile: str, arguments: Mapping[str, str]) -> list[str] | None:
-    """Return the places of the context that *dockerfile* copies from; None where it may read any."""
+    """Return the places of the context that *dockerfile* copies from; None if it may read any."""
     places: list[str] = []
     known = dict(arguments)
     for line in re.sub(r"\\[ \t]*\n", " ", re.sub(r"(?m)^\s*#.*\n", "", dockerfile)).splitlines():
@@ -114,7 +113,7 @@ def _copied(dockerfile: str, arguments: Mapping[str, str]) -> list[str] | None:
 
 
 def _places(root: Path, place: Path) -> Iterator[Path]:
-    """Yield the files at or below *place*, also where that is a link: a build follows it."""
+    """Yield the files at or below *place*, also if it is a link: a build follows it."""
     yield from _files(place, top=place == root)
     if place.is_symlink():
         leads = os.path.relpath(os.path.realpath(place), os.path.realpath(root))
@@ -139,7 +138,7 @@ def _build(
     said = {"image": tag, "build": {"context": contender.root, "args": arguments}}
     name = contender.app.replace("_", "-")
     file = described(scratch, source, SERVICE, {name: said})
-    # force-rm: or a step that fails leaves its container.
+    # force-rm: without it a step that fails leaves its container.
     answer = engine.compose(REPOSITORY, file, "build", "--force-rm", name)
     log = logs / f"build-{contender.app}.log"
     log.write_text(answer.output + answer.errors)

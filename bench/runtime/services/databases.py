@@ -18,9 +18,9 @@ from bench.errors import CannotMeasure
 
 @contextmanager
 def patience(seconds: float, what: str) -> Iterator[None]:
-    """Raise CannotMeasure where the block takes longer than so many *seconds*: *what* did not answer.
+    """Raise CannotMeasure if the block takes longer than *seconds*: *what* did not answer.
 
-    It rests on a timer's signal, so only the main thread is held to it, and blocks do not nest.
+    It uses a timer's signal. So it works only in the main thread, and blocks cannot be nested.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -40,12 +40,12 @@ def patience(seconds: float, what: str) -> Iterator[None]:
 
 USER = "bench"
 PATIENCE_S = 60.0  # filling a template takes about a second, everything else less
-MAINTENANCE = "postgres"  # the database that is always there
+MAINTENANCE = "postgres"  # the database that always exists
 STATEMENTS = """
 SELECT query, sum(calls)::bigint FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s) GROUP BY query
 """
-# What its clients have written, counted at once, which pg_stat_database is not. A table without a log leaves
+# What its clients have written. It is counted at once, unlike pg_stat_database. A table without a log leaves
 # no records.
 WRITTEN = """
 SELECT coalesce(sum(wal_records), 0) + coalesce(sum(shared_blks_dirtied), 0)
@@ -56,25 +56,23 @@ WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
-    """The databases of one server, by name. SQL texts come by the name that a message gives them."""
+    """The databases of one server, by name. SQL texts are keyed by their names for messages."""
 
     port: int
     password: str = field(repr=False)
     _templates: set[str] = field(default_factory=set)
 
     def url(self, name: str = MAINTENANCE) -> str:
-        """Return where a client finds a database."""
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{name}"
 
     def version(self) -> str:
-        """Return the server's version."""
         with self.session() as session:
             return session.info.parameter_status("server_version") or "unknown"
 
     def template(self, texts: Mapping[str, str]) -> str:
-        """Return the name of the template that `texts` make; the same texts make it once.
+        """Return the name of the template that `texts` make. The same texts make it only once.
 
-        Raises CannotMeasure naming the text, the line and what the server says.
+        Raises CannotMeasure with the text's name, the line and the server's message.
         """
         name = f"template-{hashlib.sha256(repr([*texts.values()]).encode()).hexdigest()[:12]}"
         if name not in self._templates:
@@ -100,12 +98,12 @@ class Databases:
                 made.kept_versions.append(made.version())
                 yield made
         finally:
-            with suppress(CannotMeasure), self.session() as session:  # a server that died took it along
+            with suppress(CannotMeasure), self.session() as session:  # gone already if the server died
                 session.execute(drop)
 
     @contextmanager
     def session(self, name: str = MAINTENANCE) -> Iterator[psycopg.Connection]:
-        """Connect, each statement its own transaction. Raises CannotMeasure for what goes wrong inside."""
+        """Connect with a transaction for each statement. Raises CannotMeasure for errors inside."""
         with _failures_told(name), _patience(name), closing(self._connect(name)) as session:
             yield session
 
@@ -130,17 +128,17 @@ class Database:
     url: str = field(repr=False)
     name: str
     databases: Databases
-    kept: psycopg.Connection = field(repr=False)  # a reset on a new one takes half as long again
+    kept: psycopg.Connection = field(repr=False)  # a reset on a new connection takes half as long again
     kept_versions: list[object] = field(default_factory=list)  # the version that was kept
-    left: list[str] = field(default_factory=list)  # why what the server made at its start is not kept
+    left: list[str] = field(default_factory=list)  # why its data after the start are not kept
 
     def version(self) -> object:
-        """Return what it is at: another where a client has written meanwhile."""
+        """Return the state of its data: another one after a client has written."""
         with _failures_told(self.name), _patience(self.name):
             return self.kept.execute(WRITTEN).fetchone()
 
     def keep(self) -> None:
-        """Keep what it holds now, where a client has written to it since it was copied."""
+        """Keep its present state, if a client has written to it since it was copied."""
         if self.version() in self.kept_versions:
             return
         try:
@@ -150,33 +148,33 @@ class Database:
             self.left.append(self._why(error))
 
     def reset(self) -> str | None:
-        """Put every table and sequence back as it was kept, whoever is connected; return why not.
+        """Reset every table and sequence while others are connected. Return why not, if that fails.
 
-        Raises CannotMeasure where the server has gone.
+        Raises CannotMeasure if the server has ended.
         """
         if self.left:
             return self.left[0]
         try:
             with _patience(self.name):
                 self.kept.execute("SELECT bench_seed.reset()")
-                self.kept.execute("VACUUM")  # pages as in a fresh copy; nobody else tidies up
+                self.kept.execute("VACUUM")  # pages as in a fresh copy; autovacuum is off
         except psycopg.Error as error:
             return self._why(error)
         return None
 
     def _why(self, error: psycopg.Error) -> str:
-        """Return what is in the way of what was tried; raises CannotMeasure where nobody answers any more."""
+        """Return why the attempt failed. Raises CannotMeasure if the server does not answer any more."""
         if self.kept.closed:
             raise CannotMeasure(f"PostgreSQL, database {self.name}: {_said(error)}") from error
         return f"its database: {_said(error)}"
 
     def statements(self) -> dict[str, int]:
-        """Return how often it has run each statement since it was made: constants left out of the texts.
+        """Return how often it has run each statement since it was created, without the constants.
 
-        Asked from the maintenance database, so that the asking does not count.
+        The query runs in the maintenance database, so that it does not count itself.
         """
         with self.databases.session() as session:
-            session.execute("SET client_min_messages = warning")  # no word that it is there already
+            session.execute("SET client_min_messages = warning")  # no notice if the extension exists
             session.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             return dict(session.execute(STATEMENTS, [self.name]).fetchall())
 

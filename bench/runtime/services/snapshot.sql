@@ -1,11 +1,11 @@
--- Keeps what all schemas of this database hold now, and makes bench_seed.reset(), which puts it back under live
--- connections. Knows no schema: tables and sequences are read from the catalogue. Run again, it keeps the newer state.
+-- Keeps the present content of all schemas of this database, and makes bench_seed.reset(), which restores it under
+-- live connections. It reads tables and sequences from the catalogue. A second run keeps the newer state.
 
 SET lock_timeout = '10s';
 CREATE SCHEMA IF NOT EXISTS bench_seed;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA bench_seed;
 
--- What is the app's: no system, no other session's temporary tables, nothing of an extension, nothing of ours.
+-- The app's own objects: not those of the system, of an extension or ours, and no temporary tables.
 CREATE OR REPLACE FUNCTION bench_seed.own(kinds text) RETURNS TABLE (oid oid, name text, kind "char")
 LANGUAGE sql STABLE AS $own$
     SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind
@@ -53,9 +53,9 @@ BEGIN
         steps := steps || 'PERFORM lo_from_bytea(loid, content) FROM bench_seed.objects;';
     END IF;
 
-    -- As a replica does, rows go in without triggers, so in any order. A transaction left open holds its tables'
-    -- locks: better a failure than a wait without end. All tables in one TRUNCATE: foreign keys between them do not
-    -- matter then. Tables and sequences that came since are emptied and begin again: who made them counts on them.
+    -- As in a replica, rows are inserted without triggers, so in any order. An open transaction holds its tables'
+    -- locks: the lock timeout turns an endless wait into a failure. One TRUNCATE has all tables, so foreign keys
+    -- between them do not matter. New tables are emptied and new sequences restart: their maker relies on them.
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION bench_seed.reset() RETURNS void LANGUAGE plpgsql
          SET session_replication_role = replica SET lock_timeout = ''10s'' SET client_min_messages = warning AS %L',
