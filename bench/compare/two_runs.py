@@ -12,7 +12,7 @@ from bench.model import Cell, name_of
 from bench.observe.comparable import differences, facts_of
 from bench.records import Run
 
-PLANNED = ("sweeps", "lead_in_s", "window_s", "warm_up_s", "load_workers", "margins")  # same in both, or shown
+PLANNED = ("sweeps", "lead_in_s", "window_s", "warm_up_s", "load_workers", "margins")  # same, or shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

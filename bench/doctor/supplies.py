@@ -102,7 +102,7 @@ class Supplies:
     open_files: int | None = None  # None: no limit
     ports: Ports = field(default_factory=Ports)
     disks: Mapping[str, Disk | str] = field(default_factory=dict)  # purpose → disk of its folder, or why none
-    caches: Mapping[str, tuple[str, str] | None] = field(default_factory=dict)  # name → why it fails, the remedy
+    caches: Mapping[str, tuple[str, str] | None] = field(default_factory=dict)  # address → why not, remedy
     engine: Engine | None = None
 
 
