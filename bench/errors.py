@@ -1,8 +1,8 @@
-"""What can go wrong, each with the exit code that the shell sees.
+"""The possible failures, each with the exit code of the process.
 
-BenchError ─┬─ Broken            1  a head answers wrongly, or cannot be served, where its base does
-            ├─ UsageError        2  the user asked for something that is not there, or wrote it wrongly
-            └─ CannotMeasure     3  the request was fine, the machine or the harness could not carry it out
+BenchError ─┬─ Broken            1  a head answers wrongly or cannot be served, and its base is right
+            ├─ UsageError        2  the user named something unknown, or wrote it wrongly
+            └─ CannotMeasure     3  the request is correct, but the machine or the harness fails
 """
 
 

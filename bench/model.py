@@ -60,7 +60,7 @@ class ClaimedRatio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claim of somebody: a figure, a ratio, the finding of a probe, or a *need* of another plan."""
+    """A claim: a figure, a ratio, the finding of a probe, or a *need* of another plan."""
 
     says: str
     source: str

@@ -77,10 +77,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A slice and everything measured in it.
-
-    `void` is the reason to drop it, which its result does not decide.
-    """
+    """A slice and everything measured in it. `void` is a reason to drop it, independent of its result."""
 
     slice: Slice
     sample: Sample
@@ -133,7 +130,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queries:
-    """The database queries of one exchange of a contender, counted outside every window."""
+    """The statements that one exchange runs in a contender's database, counted outside every window."""
 
     contender: str
     exchange: str

@@ -71,6 +71,7 @@ def evidence_for(run: Run, ground: Ground) -> Evidence | None:
 def findings(
     run: Run, rows: Sequence[Row], floors: Sequence[Comparison], invalid: str | None
 ) -> tuple[Finding, ...]:
+    """Return a finding for each claim of the plan. An *invalid* run gives no verdict."""
     by_cell = {row.cell: row for row in rows}
     return tuple(_finding(run, claim, by_cell, floors, invalid) for claim in run.plan.claims)
 

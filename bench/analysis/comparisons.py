@@ -45,7 +45,7 @@ def blocked(metric: Metric, ratio: Estimate, floor: Estimate | None, margin: flo
 
 
 def proven_faster(metric: Metric, ratio: Estimate | None) -> bool:
-    """Return whether the interval lies on the better side of 1. Ranks use this; margins do not count."""
+    """Return whether the whole interval is on the better side of 1. Ranks use this; margins do not count."""
     if ratio is None or ratio.low is None or ratio.high is None:
         return False
     return ratio.low > 1 if MORE_IS_BETTER[metric] else ratio.high < 1
@@ -100,6 +100,7 @@ def comparisons(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison,
 
 
 def noise_floors(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison, ...]:
+    """Return each contender that ran twice relative to itself, in every metric, without *unfit* cells."""
     measured = by_cell(run)
     twice = [
         (cell, _beside(cell, name_of(cell.contender).original))

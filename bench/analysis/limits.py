@@ -71,6 +71,7 @@ def utilisation_of(records: Sequence[Record], cores: Cores) -> Utilisation:
 
 
 def _busy_share(usages: Sequence[Usage], cores: Sequence[str]) -> float | None:
+    """Return the mean over *cores*; None where nothing is pinned or known."""
     told = [usage for usage in usages if cores and usage.busy_s.keys() >= set(cores)]
     share = _rate((sum(usage.busy_s[core] for core in cores) / len(cores), usage.elapsed_s) for usage in told)
     # The system counts in ticks of 10 ms, so a short window may seem busier than 100 %.

@@ -90,6 +90,7 @@ class Round:
 
 
 def rounds_of(run: Run) -> Mapping[Cell, tuple[Round, ...]]:
+    """Return the rounds of every cell, in order: medians over sweeps, which the estimates use."""
     measured = by_cell(run)
     return {
         cell: _rounds(

@@ -38,6 +38,7 @@ class Processes:
 
     @property
     def come_and_go(self) -> bool:
+        """Whether its processes end while it serves: one for each request, or workers that are recycled."""
         return self.ended >= ENDED_SHARE
 
     @property
@@ -134,6 +135,7 @@ def _served(used: dict[str, float]) -> int:
 
 
 def _by_round(records: Sequence[Record]) -> list[dict[str, float]]:
+    """Return the CPU of each process in each round, without processes that ended."""
     rounds: dict[int, dict[str, float]] = defaultdict(dict)
     for record in records:
         used = rounds[record.slice.round]

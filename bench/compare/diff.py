@@ -106,6 +106,7 @@ def _measuring(pattern: Plan, name: str) -> Sequence[Block]:
 
 
 def _twins(sides: Sides, blocks: Sequence[Block], wanted: Wanted) -> Iterator[Block]:
+    """Yield the base beside itself: in every cell, or in one, under a closed load if possible."""
     if wanted.twins == "all":
         for block in blocks:
             original = block.contenders[0]

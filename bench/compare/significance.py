@@ -46,10 +46,10 @@ def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
 
     A member at or below `FALSE_ALARMS` is beyond its margin. The chance that any of them is not is at most
     that level. The margin is subtracted. Then rounds of a member exactly on its margin fall to either side
-    alike. So their signs may be flipped, those of all members of a round together, because one disturbance
-    affects all. p is the share of flips in which the greatest statistic reaches the member's own (max-T:
-    Westfall & Young, Resampling-Based Multiple Testing, 1993; flips of signs: Nichols & Holmes, Human Brain
-    Mapping 15, 2002). Members that stand out more are left out of that maximum, because they are already
+    alike. So their signs may be flipped. The signs of all members of a round flip together, because one
+    disturbance affects all. p is the share of flips in which the greatest statistic reaches the member's own.
+    Max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993. Flips of signs: Nichols & Holmes, Human
+    Brain Mapping 15, 2002. Members that stand out more are left out of that maximum, because they are already
     decided (step-down: Romano & Wolf, Econometrica 73, 2005).
 
     Members may lack rounds; none is made up. A member with few rounds cannot reach a small p: with n of its
@@ -97,10 +97,10 @@ def _flips(rounds: int) -> Floats:
 def shift_of(values: Sequence[float], others: Sequence[float]) -> Estimate | None:
     """Return by how much *values* lie above *others*, with its interval; None if either is empty.
 
-    The value is the median of all differences. The interval is [D₍ₖ₎, D₍M₊₁₋ₖ₎] of those M, which misses the
-    shift with probability 2·P(U < k), where U is the statistic of Mann and Whitney among equals (Hollander,
-    Wolfe & Chicken, Nonparametric Statistical Methods, 3rd ed., §4.2 and §4.3). There is no interval if
-    either has fewer than six.
+    The value is the median of all differences. The interval is [D₍ₖ₎, D₍M₊₁₋ₖ₎] of those M. It misses the
+    shift with probability 2·P(U < k). U is the statistic of Mann and Whitney among equals (Hollander, Wolfe &
+    Chicken, Nonparametric Statistical Methods, 3rd ed., §4.2 and §4.3). There is no interval if either has
+    fewer than six.
     """
     differences = sorted(value - other for value in values for other in others)
     if not differences:
@@ -118,8 +118,9 @@ def p_beyond(
 ) -> float:
     """Return the one-sided p that *values* lie more than *margin* above (1) or below (-1) *others*.
 
-    P(U ≥ u) among equals, where u is how many differences lie beyond the margin (Hollander, Wolfe & Chicken,
-    §4.1). A difference exactly on the margin is not counted, which can only make p larger.
+    P(U ≥ u) among equals, where u is the number of differences beyond the margin (Hollander, Wolfe & Chicken,
+    Nonparametric Statistical Methods, 3rd ed., §4.1). A difference exactly on the margin is not counted,
+    which can only make p larger.
     """
     beyond = sum(towards * (value - other) > margin for value in values for other in others)
     return _chances_below(len(values), len(others))[len(values) * len(others) - beyond]

@@ -22,7 +22,7 @@ from bench.project.waivers import Waiver, leftover
 from bench.records import Run
 
 Overall = Literal["BROKEN", "REGRESSED", "IMPROVED", "EQUIVALENT", "INCONCLUSIVE", "INVALID"]
-# Exit codes. 1: the head is at fault. 3: no known fault. 4 only if it was requested.
+# The exit code of each. 1: the head is at fault. 3: nothing known is at fault. 4 only if it was requested.
 EXIT_CODES: dict[Overall, int] = {
     "BROKEN": 1,
     "REGRESSED": 1,
@@ -160,6 +160,7 @@ def _overall(analysis: Analysis, told: Conclusion) -> Overall:
 
 
 def _does_more(told: Conclusion) -> bool:
+    """Whether a request takes more statements. They are counted separately from everything in slices."""
     return any(isinstance(one, CountChange) and one.counted == "statements" for one in told.regressed)
 
 

@@ -79,7 +79,7 @@ def _known(root: Path, where: Sources) -> Iterator[tuple[str, str]]:
     tracked = {path for one in roots for path in snapshot.below(one, lambda at: (top / at / ".git").exists())}
     if not any(
         path.startswith(f"{prefix}{APPS}/") for path in tracked
-    ):  # a tree of ours, in somebody's checkout
+    ):  # a tree of ours, in another checkout
         yield from _walked(root, root)
         return
     for path in tracked:

@@ -84,6 +84,7 @@ def dead_links(folder: Path) -> list[str]:
 
 
 def below(folder: Path) -> Iterator[Path]:
+    """Yield every file, link and folder below *folder*, each folder after its content."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
             if entry.is_dir(follow_symlinks=False):

@@ -141,7 +141,7 @@ def selected(
 ) -> tuple[set[str], list[str], list[str]]:
     """Return all paths below *roots* and the targets of links there; all roots; links out of the repository.
 
-    *needed* tells of a path whether it could matter. If it cannot, a submodule may be missing.
+    *needed* returns whether a path could matter. If it cannot, a submodule may be missing.
     """
     paths: set[str] = set()
     done: list[str] = []
