@@ -1,4 +1,4 @@
-"""What the servers of a project can read there: hashes of files, git's own where it has them."""
+"""What the servers of a project can read in its folder: hashes of files, git's own where it has them."""
 
 import hashlib
 import os

@@ -1,7 +1,4 @@
-"""The files of which a project's servers are made:
-
-`bench.toml`, and which files could matter to which app.
-"""
+"""The files that a project's servers are made of: `bench.toml`, and which file could matter to which app."""
 
 import os
 import re
