@@ -144,7 +144,7 @@ def climbs(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison, ...]
 
 
 def half_width(run: Run) -> float | None:
-    """Return the median half-width of the run's throughput ratios, as a logarithm.
+    """Return the median half-width of the run's throughput ratios, of their logarithms.
 
     None without an interval. It describes how precise the run is, and nothing about a contender.
     """

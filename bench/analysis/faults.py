@@ -17,7 +17,7 @@ from bench.records import Run, Try, Verification
 Whose = Literal["head", "base", "both"]
 Where = Literal["start", "try", "checks", "load"]
 
-# Share of wrong answers in the median round. From here on a head is at fault if the base stays below
+# Share of wrong answers in the median round. From here on a head is at fault if the base keeps to
 # MOST_WRONG: ten times as many cannot be chance.
 PLAINLY_WRONG = 10 * MOST_WRONG
 ANSWERED = ("status", "body", "framing")  # kinds of failures that are answers
