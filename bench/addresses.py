@@ -1,4 +1,4 @@
-"""Where something listens, as people write it."""
+"""Addresses of listening sockets, as people write them."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -34,7 +34,6 @@ def address_of_url(url: str) -> tuple[str, int]:
 
 
 def is_loopback(address: tuple[str, int]) -> bool:
-    """Return whether only this machine can reach it."""
     host, _ = address
     try:
         return ip_address(host).is_loopback
@@ -43,6 +42,5 @@ def is_loopback(address: tuple[str, int]) -> bool:
 
 
 def spoken(address: tuple[str, int]) -> str:
-    """Return HOST:PORT, an IPv6 address in brackets."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,24 +1,23 @@
-"""What can go wrong, each with the exit code that the shell sees.
+"""The possible failures, each with the exit code of the process.
 
-BenchError ─┬─ Broken            1  a head answers wrongly, or cannot be served, where its base does
-            ├─ UsageError        2  the user asked for something that is not there, or wrote it wrongly
-            └─ CannotMeasure     3  the request was fine, the machine or the harness could not carry it out
+BenchError ─┬─ Broken            1  a head answers wrongly or cannot be served, and its base is right
+            ├─ UsageError        2  the user named something unknown, or wrote it wrongly
+            └─ CannotMeasure     3  the request is correct, but the machine or the harness fails
 """
 
 
 class BenchError(Exception):
-    """A failure to tell in one line: what happened, then the remedy. Never shown as a traceback."""
+    """A failure to report in one line: what happened, then the remedy. Never shown as a traceback."""
 
     exit_code = 2
 
     def __init__(self, what: str, *, log: str = "") -> None:
-        """Take *what* to tell, and the last lines of the *log* that it is about."""
         super().__init__(what)
         self.log = log
 
 
 class Broken(BenchError):
-    """The head of a diff is at fault, and its base is not: nothing more has to be measured to know it."""
+    """The head of a diff is at fault, and its base is not: no further measurement is needed."""
 
     exit_code = 1
 
@@ -28,6 +27,6 @@ class UsageError(BenchError):
 
 
 class CannotMeasure(BenchError):
-    """Nothing (more) can be measured: a service that will not start, a check that cannot run."""
+    """Nothing (more) can be measured: a service that does not start, a check that cannot run."""
 
     exit_code = 3

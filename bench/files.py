@@ -1,4 +1,4 @@
-"""Files held to their types: TOML that people write, JSON that runs leave behind; text fit for a file."""
+"""Files checked against their types: TOML that people write, JSON that runs write; text fit for a file."""
 
 import codecs
 import json
@@ -14,10 +14,10 @@ from bench.errors import UsageError
 
 T = TypeVar("T")
 
-# For the shapes of TOML files: a misspelt key or a number in quotes is a mistake, never a guess.
+# For the shapes of TOML files: a misspelt key or a number in quotes is an error. Nothing is guessed.
 STRICT = ConfigDict(extra="forbid", strict=True)
 
-# How a file begins that is not UTF-8; UTF-32 first, it begins as UTF-16 does.
+# The first bytes of files that are not UTF-8. UTF-32 comes first, because it begins as UTF-16 does.
 MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -37,16 +37,16 @@ def read_toml(path: Path, shape: type[T]) -> T:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
     try:
-        # By way of JSON, where an array may become a tuple even when types are strict.
+        # Through JSON, because there an array may become a tuple even with strict types.
         return TypeAdapter(shape).validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         raise UsageError(f"{path}: {_first_mistake(error)}") from error
 
 
 def text_of(path: Path) -> str:
-    """Return the text of a file that people write, a byte order mark left out.
+    """Return the text of a file that people write, without a byte order mark.
 
-    Raises OSError, and UsageError that names its encoding where that is not UTF-8.
+    Raises OSError, and UsageError that names the encoding if it is not UTF-8.
     """
     content = path.read_bytes()
     for mark, encoding in MARKS.items():
@@ -64,7 +64,7 @@ def text_of(path: Path) -> str:
 
 
 def read_json(path: Path, shape: type[T]) -> T:
-    """Return the content of *path* as *shape*; raises UsageError that says where it is damaged."""
+    """Return the content of *path* as *shape*; raises UsageError that names the damaged place."""
     try:
         return TypeAdapter(shape).validate_json(path.read_bytes())
     except OSError as error:
@@ -74,12 +74,11 @@ def read_json(path: Path, shape: type[T]) -> T:
 
 
 def to_json(value: Any) -> bytes:
-    """Return *value* (a fact, or plain data) as JSON."""
     return TypeAdapter(type(value)).dump_json(value)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace *path* by *content*: a reader sees the old file or the new one, whatever happens."""
+    """Replace *path* by *content*. A reader always sees the old file or the new one."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         file.write(content)
@@ -89,7 +88,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def near_miss(name: str, known: list[str]) -> str:
-    """Return " (did you mean …?)" or what there is, to end a message about an unknown *name*."""
+    """Return " (did you mean …?)" or the known names, to end a message about an unknown *name*."""
     close = get_close_matches(name, known, n=2)
     if close:
         return f"; did you mean {' or '.join(close)}?"
@@ -111,7 +110,7 @@ LONGEST = 200  # characters
 
 
 def printable(data: bytes | str, longest: int = LONGEST) -> str:
-    """Return *data* in one line, at most so long, with nothing in it that a terminal would act on."""
+    """Return *data* in one line, at most *longest* characters, without terminal control characters."""
     text = data[: 4 * longest].decode(errors="replace") if isinstance(data, bytes) else data[: 4 * longest]
     line = " ".join("".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text).split())
     return line if len(line) <= longest else line[:longest] + "…"

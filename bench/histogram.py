@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
-# A bucket keeps the leading 10 bits of a duration, so it is at most 1/512 of its value wide and its
-# midpoint is at most 1/1024 (0.1 %) away from anything in it. Durations below 1,024 ns are exact.
+# A bucket keeps the leading 10 bits of a duration, so it is at most 1/512 of its value wide. Its midpoint is
+# at most 1/1024 (0.1 %) away from anything in it. Durations below 1,024 ns are exact.
 _BITS = 10
 
 
@@ -48,7 +48,6 @@ class Histogram:
 
     @classmethod
     def merged(cls, parts: Iterable["Histogram"]) -> "Histogram":
-        """Return the histogram of everything in *parts*."""
         counted: Counter[int] = Counter()
         total_ns = max_ns = 0
         for part in parts:
@@ -66,11 +65,9 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many durations it holds."""
         return sum(self.counts)
 
     def mean_ms(self) -> float | None:
-        """Return the exact mean, in milliseconds; None when empty."""
         return self.total_ns / self.count / 1e6 if self.count else None
 
     def share_above(self, limit_ms: float) -> float:
@@ -82,8 +79,8 @@ class Histogram:
     def percentile_ms(self, percent: float, beyond: int = 0) -> float | None:
         """Return the smallest duration that at least *percent* % do not exceed (nearest rank), in ms.
 
-        Of *beyond* more it is known that they took longer than all others. None when empty, and where the
-        rank is one of theirs.
+        *beyond* more durations are known only to be longer than all others. None when empty, and if the rank
+        is one of those.
         """
         rank = max(1, -(-(self.count + beyond) * percent // 100))
         if rank > self.count:

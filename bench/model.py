@@ -6,14 +6,14 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
-WITHIN = 0.25  # what a claim may be off, where it does not say
-# `facts`: neither yes nor no, only what is told.
+WITHIN = 0.25  # the allowed error of a claim that does not state one
+# `facts`: neither yes nor no, only facts.
 Outcome = Literal["yes", "partly", "no", "facts", "not looked at"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """A topic of `apps/evidence/`, and the contenders that it is looked into for; they need not be timed."""
+    """A topic of `apps/evidence/`, and its contenders. They need not be timed."""
 
     topic: str
     asks: str
@@ -22,7 +22,7 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What is said to be found of a contender."""
+    """The stated finding about a contender."""
 
     topic: str
     contender: str
@@ -31,7 +31,10 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedFigure:
-    """What a contender is said to do in a closed loop; held against a run by its ratio to the reference's."""
+    """A claimed figure of a contender in a closed loop.
+
+    It is tested by its ratio to the reference's figure.
+    """
 
     contender: str
     scenario: str
@@ -43,7 +46,7 @@ class ClaimedFigure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedRatio:
-    """What a contender is said to do relative to any other: *about* so much, or *at_least*, never both."""
+    """A claimed ratio of a contender to any other: *about* so much, or *at_least*, never both."""
 
     contender: str
     reference: str
@@ -57,7 +60,7 @@ class ClaimedRatio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What somebody says: a figure, a ratio, what a probe would see, or what would *need* another plan."""
+    """A claim: a figure, a ratio, the finding of a probe, or a *need* of another plan."""
 
     says: str
     source: str
@@ -69,16 +72,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Advice, and everything that has to be found for it to be given: evidence, and claims by their words."""
+    """Advice, and all conditions for it: evidence, and claims by their words."""
 
     choose: str
     when: str
     because: tuple[Ground, ...] = ()
-    claims: tuple[str, ...] = ()  # that have to be supported
+    claims: tuple[str, ...] = ()  # claims that must be supported
 
 
-# capacity: a closed loop that settles what open rates are fractions of; ceiling: the null server; probe: on
-# servers that are not timed, before round 1, it settles how long windows are.
+# capacity: a closed loop whose result open rates are fractions of; ceiling: the null server; probe: runs
+# before round 1 on servers that are not timed, and sets the length of windows.
 Role = Literal["warm-up", "measure", "control", "capacity", "ceiling", "probe"]
 Arrivals = Literal["poisson", "uniform"]
 
@@ -86,41 +89,38 @@ Arrivals = Literal["poisson", "uniform"]
 MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
 ITSELF = "itself"  # for a plan's reference: each contender without its switches
 PREVIOUS = "previous"  # likewise: the contender of the same base before it in its block
-SAME_AGAIN = "~aa"  # ends the name of a contender that is another one once more, to show what noise does
+SAME_AGAIN = "~aa"  # ends the name of the same contender once more, which shows what noise does
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A contender's name, taken apart: base[:switch=value,…][@revision][~aa]."""
+    """A contender's name in parts: base[:switch=value,…][@revision][~aa]."""
 
     base: str
-    switches: tuple[str, ...] = ()  # each as it is written: workers=4
+    switches: tuple[str, ...] = ()  # each as written: workers=4
     revision: str = ""
     is_twin: bool = False  # the same contender once more, to show what noise does
 
     def __str__(self) -> str:
-        """Return the name as it is written."""
         return f"{self.unrevised}{f'@{self.revision}' if self.revision else ''}{SAME_AGAIN * self.is_twin}"
 
     @property
     def unrevised(self) -> str:
-        """The contender whatever its revision: `flask:workers=4` of `flask:workers=4@a1b2c3d4~aa`."""
+        """The name without its revision: `flask:workers=4` of `flask:workers=4@a1b2c3d4~aa`."""
         return f"{self.base}{':' if self.switches else ''}{','.join(self.switches)}"
 
     @property
     def original(self) -> str:
-        """What it is the twin of, or itself."""
         return str(replace(self, is_twin=False))
 
     @property
     def twin(self) -> str:
-        """The same contender once more."""
         return str(replace(self, is_twin=True))
 
 
 @cache
 def name_of(text: str) -> Name:
-    """Return the parts of a contender's name; whether there may be such a one: `contenders.resolve`."""
+    """Return the parts of a contender's name. Whether it is valid: `contenders.resolve`."""
     original = text.removesuffix(SAME_AGAIN)
     unrevised, _, revision = original.partition("@")
     base, _, switches = unrevised.partition(":")
@@ -129,7 +129,7 @@ def name_of(text: str) -> Name:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """How a server shows that it is up: what the probe sends, and what the answer has to be."""
+    """How a server shows that it is up: the request of the probe, and the required answer."""
 
     path: str = "/health"
     host: str | None = None  # its Host header; None: 127.0.0.1:PORT
@@ -147,7 +147,7 @@ class Contender:
     base: str
     app: str  # its folder below apps/, and the working directory of its server
     root: str  # the checkout that holds that folder; "" in run.json
-    stack: str  # what a headline calls it: "Flask on gunicorn gthread"
+    stack: str  # its name in a headline: "Flask on gunicorn gthread"
     interface: str
     server: str
     command: str  # {host} {port} {workers} {threads} are filled in when it is served
@@ -167,10 +167,10 @@ class Expect:
     """What a verified response must show, beyond being well framed."""
 
     status: int = 200
-    json: Any = None  # a subset: objects by key, arrays by position; None: not looked at
+    json: Any = None  # a subset: objects by key, arrays by position; None: not checked
     items: int | None = None  # length of the JSON array
     contains: str | None = None
-    unchanged: bool = False  # a 304 is as good
+    unchanged: bool = False  # a 304 is correct too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,37 +183,36 @@ class Exchange:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None  # sent as JSON; at most one of body, form and text
     form: Mapping[str, Any] | None = None  # sent as application/x-www-form-urlencoded
-    text: str | None = None  # sent as it is
+    text: str | None = None  # sent unchanged
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expect: Expect = field(default_factory=Expect)
     # Variable → JSON path (user.token), "cookie:name", "header:Name", "header:Name?" (empty where none is).
     save: Mapping[str, str] = field(default_factory=dict)
     consumes: str | None = None  # a saved variable that this request uses up
-    writes: bool = False  # though it is a GET
+    writes: bool = False  # although it is a GET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What is asked: exchanges and how often each is drawn."""
+    """A set of exchanges, and how often each is drawn."""
 
     name: str
     exchanges: tuple[Exchange, ...]
     weights: tuple[int, ...]
-    about: str = ""  # what a sentence calls it: "reading a user from PostgreSQL"
+    about: str = ""  # its name in a sentence: "reading a user from PostgreSQL"
 
     @property
     def writes(self) -> bool:
-        """Whether data has to be put back after it ran."""
         return any(exchange.method != "GET" or exchange.writes for exchange in self.exchanges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How hard it is asked.
+    """How hard a server is loaded.
 
     Closed: each of *connections* sends its next request when it has its answer. Open: requests are due at
-    times of their own, whatever the answers do; *connections* is how many may be in flight at most. Its rate
-    is *rate* (requests per second), or *fraction* of the capacity of the contender, or of the slowest one.
+    their own times, whatever the answers do; *connections* is the most that may be in flight. Its rate is
+    *rate* (requests per second), or *fraction* of the capacity of the contender, or of the slowest one.
     """
 
     kind: Literal["closed", "open"]
@@ -226,7 +225,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What one row of a table is about."""
+    """The subject of one row of a table."""
 
     contender: str
     scenario: str
@@ -235,7 +234,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One contender, one scenario, one load, once: the step the scheduler hands out."""
+    """One contender, one scenario, one load, once: the step that the scheduler hands out."""
 
     cell: Cell
     role: Role
@@ -244,7 +243,7 @@ class Slice:
     seed: int  # same for every contender of the sweep
     lead_in_s: float
     window_s: float
-    rate_rps: float | None = None  # of an open load, as settled when it was handed out
+    rate_rps: float | None = None  # of an open load, as set when the slice was handed out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,12 +258,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """An experiment as data. Blocks share rounds; a cell that two blocks ask for is measured once."""
+    """An experiment as data. Blocks share rounds; a cell of two blocks is measured once."""
 
     name: str
     blocks: tuple[Block, ...]
     reference: str
-    rounds: int  # with a budget: the pilot that settles how many there are
+    rounds: int  # with a budget: the pilot that determines how many there are
     sweeps: int
     lead_in_s: float
     window_s: float
@@ -272,27 +271,25 @@ class Plan:
     seed: int
     budget_s: float | None = None  # of rounds = "auto"
     spare_sweeps: int = 2  # at most, in a round, in place of sweeps in which a slice was void
-    # Where answers take long windows are chosen by the probe, up to so many; None: window_s is all.
+    # If answers take long, the probe chooses windows up to this length; None: always window_s.
     longest_window_s: float | None = None
-    load_workers: int = 1  # processes that ask
+    load_workers: int = 1  # processes that send requests
     margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
-    slo_ms: float | None = None  # p99 that capacity under an objective has to keep
+    slo_ms: float | None = None  # p99 that capacity under an objective must keep
     about: str = ""
     claims: tuple[Claim, ...] = ()
     inquiries: tuple[Inquiry, ...] = ()
     choices: tuple[Choice, ...] = ()
-    baseline: str | None = None  # a revision: each contender is then relative to itself there
+    baseline: str | None = None  # a revision: each contender is relative to itself there
     changed: tuple[str, ...] = ()  # exchanges of which the baseline has another version
 
     @property
     def own_references(self) -> bool:
-        """Whether each contender is relative to another state of itself, not all to one."""
         of_a_block = any(block.reference for block in self.blocks)
         return self.baseline is not None or self.reference in (ITSELF, PREVIOUS) or of_a_block
 
     @property
     def ladders(self) -> tuple[tuple[str, ...], ...]:
-        """The contenders of one base, block by block, in the order they are named in."""
         found: dict[tuple[int, str], list[str]] = {}
         for number, block in enumerate(self.blocks):
             for name in block.contenders:
@@ -303,8 +300,9 @@ class Plan:
     def reference_of(self, contender: str) -> str:
         """Return what *contender* is relative to.
 
-        That is the reference of its block, or the plan's; with a baseline, itself there; of a plan whose
-        reference is `itself`, itself without switches; where it is `previous`, the step below on its ladder.
+        It is the reference of its block, or the plan's. With a baseline it is the contender itself there. If
+        the plan's reference is `itself`, it is the contender without switches. If it is `previous`, it is the
+        step below on its ladder.
         """
         name = name_of(contender)
         if self.baseline and name.revision:

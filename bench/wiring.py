@@ -1,4 +1,4 @@
-"""Where what is slow, or not ours, is put together: for an experiment and for the doctor."""
+"""How slow or external parts are put together: for an experiment and for the doctor."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -26,11 +26,11 @@ from bench.runtime.process import ProcessRuntime
 from bench.runtime.services.postgresql import PostgreSQL, postgresql
 
 THIS_MACHINE = ThisMachine()
-AUTO = "auto"  # compose where an engine answers, else process
+AUTO = "auto"  # compose if an engine answers, else process
 
 
 def runtime_of(root: Path, logs: Path, name: str = ProcessRuntime.name) -> AbstractContextManager[Runtime]:
-    """Return a runtime of the project at *root* by name; it starts and stops things as a context manager."""
+    """Return a runtime of the project at *root* by name. As a context manager it starts and stops things."""
     limits.raise_open_files()  # servers have the limit that they have when they are measured
     return _local(root, logs, _placement(), name)
 
@@ -39,7 +39,7 @@ def runtime_of(root: Path, logs: Path, name: str = ProcessRuntime.name) -> Abstr
 def opened(root: Path, logs: Path, progress: Progress, *, workers: Workers, runtime: str) -> Iterator[Lab]:
     """Open the laboratory of the project at *root*; everything it started is stopped on exit.
 
-    *runtime* by name; with "external" contenders are servers that we do not start. Raises CannotMeasure where
+    *runtime* is a name; with "external" contenders are servers that we do not start. Raises CannotMeasure if
     the container engine or the load generator does not start, or its workers do not come.
     """
     limits.raise_open_files()
@@ -60,12 +60,10 @@ def opened(root: Path, logs: Path, progress: Progress, *, workers: Workers, runt
 
 
 def memory_of(root: Path, runtime: str) -> Path:
-    """Return the folder in which what passed in a *runtime* of the project at *root* is remembered."""
     return root / ".bench" / "verified" / runtime
 
 
 def chosen(asked: str, root: Path, host: Host = THIS_MACHINE) -> tuple[str, str]:
-    """Return the runtime that *asked* means for the project at *root*, and why where that is auto."""
     if asked != AUTO:
         return asked, ""
     if not (root / compose.FILE).is_file():
@@ -90,7 +88,6 @@ def _placement(askers: int = 1) -> Placement:
 
 
 def instruments(root: Path) -> Instruments:
-    """Return what to examine this machine with, for the project at *root*; nothing is started by this."""
     usable = available_cores()
     placement = placed(usable)
     client = placement.client or ()

@@ -1,4 +1,4 @@
-"""From a run to what can be said of it."""
+"""The analysis of a run: everything that reports show."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from bench.analysis.workers import processes_of
 from bench.analysis.wrong import wrong_answers
 from bench.records import Run
 
-MOST_VOID = 0.25  # of the slices of a run: beyond it what is left may be the exception
+MOST_VOID = 0.25  # of the slices of a run: above this the rest may be the exception
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,24 +30,22 @@ class Analysis:
 
     @property
     def partial(self) -> bool:
-        """Whether less was measured than planned."""
         return self.run.ended != "complete"
 
     @property
     def valid(self) -> bool:
-        """Whether there is a number to use."""
         return self.invalid is None
 
     @property
     def invalid(self) -> str | None:
-        """Why there is no number to use; None where there is."""
+        """Why no number can be used; None if they can."""
         if self.run.ended == "failed":
             last = [event.what for event in self.run.events[-1:] if event.contender is None]
             return ": ".join(["the run failed", *last])
         ended = self.ended
         if (wrong := [row for row in self.rows if row.failed]) and not any(row.right for row in self.rows):
             return "; ".join([*ended, f"nobody gave a right answer: {wrong_answers(wrong[0])}"])
-        broken = {record.sample.broken for record in self.run.records} - {""}  # that concerns its cell alone
+        broken = {record.sample.broken for record in self.run.records} - {""}  # they concern their cell alone
         voids = [(why, count) for row in self.rows for why, count in row.voids.items()]
         void = sum(count for why, count in voids if why not in broken)
         taken = void + sum(row.slices for row in self.rows)
@@ -69,28 +67,25 @@ class Analysis:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the run says of its plan's claims, in their order."""
         return findings(self.run, self.rows, self.noise_floors, self.invalid)
 
     @property
     def ended(self) -> list[str]:
-        """Which servers ended, and how: more may follow from that than from the machine."""
+        """Which servers ended, and how. More may follow from that than from the machine."""
         ends = (event for event in self.run.events if event.contender and ENDS.match(event.what))
         return [f"{event.contender}: its server ended ({event.what})" for event in ends]
 
     @property
     def scalings(self) -> tuple[Scaling, ...]:
-        """What more workers bring, where a contender was measured with several numbers of them."""
         return scalings(self.run, self.rows)
 
     @property
     def choices(self) -> tuple[Grounded, ...]:
-        """Its plan's choices, held against what was found."""
         return grounded(self.run, self.findings)
 
 
 def _voided_by(run: Run, rows: Sequence[Row]) -> str:
-    """Return what most slices are void for; a limit of our own is not the doing of others."""
+    """Return the reason why most slices are void. A CPU limit of our own is not caused by others."""
     reasons = sum((Counter(row.voids) for row in rows), Counter[str]())
     [(reason, times)] = reasons.most_common(1)
     if reason == LIMITS["throttled"].why:
@@ -102,7 +97,7 @@ def _voided_by(run: Run, rows: Sequence[Row]) -> str:
 
 
 def analyse(run: Run) -> Analysis:
-    """Return everything that reports show of *run*."""
+    """Return the analysis that all reports show."""
     found = rows(run)
     kept_out = unfit(found)
     fit = [row.cell for row in found if row.requests and not (row.unfit or row.is_control)]

@@ -1,4 +1,4 @@
-"""Capacity under an objective: the highest rate at which p99 still kept it."""
+"""Capacity under an objective: the highest rate at which p99 still keeps it."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,12 +10,12 @@ from bench.analysis.statistics import Estimate, estimate_of
 from bench.model import Cell
 from bench.records import Record, Run
 
-SHARE_ABOVE = 0.01  # of a round's requests may take longer: that is what p99 says
+SHARE_ABOVE = 0.01  # of a round's requests may take longer: that is the definition of p99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """Requests per second that a contender takes while p99 stays within the objective."""
+    """The requests per second that a contender takes while p99 stays within the objective."""
 
     contender: str
     scenario: str
@@ -25,7 +25,6 @@ class Capacity:
 
 
 def capacities(run: Run, rows: Iterable[Row]) -> tuple[Capacity, ...]:
-    """Return one per contender and scenario that was loaded at rates; none without an objective."""
     if run.plan.slo_ms is None:
         return ()
     limited = {row.cell for row in rows if row.client_limit}
@@ -59,7 +58,6 @@ def _capacity(
 
 
 def _highest_by_round(cells: Mapping[Cell, Sequence[Record]], slo_ms: float) -> Iterable[float]:
-    """Return the highest rate that kept the objective in each round; 0 where none did."""
     rounds: dict[int, list[float]] = {}
     for records in cells.values():
         rate = rate_rps(records) or 0.0
@@ -70,7 +68,7 @@ def _highest_by_round(cells: Mapping[Cell, Sequence[Record]], slo_ms: float) -> 
 
 
 def _kept(records: Sequence[Record], slo_ms: float) -> bool:
-    """Return whether all of one round's requests at one rate were answered, 99 % of them in time."""
+    """Return whether every request of one round at one rate was answered, and 99 % of them in time."""
     samples = [record.sample for record in records]
     requests = sum(sample.requests for sample in samples)
     late = sum(sample.requests * sample.latency.share_above(slo_ms) for sample in samples)

@@ -16,15 +16,15 @@ from bench.records import Event, Run
 KEPT_UP = 0.99  # of the requests that were due
 ACCOUNTED = 0.8  # of the requests in flight, by what was answered
 WRONG = 0.01  # of the answers: beyond it they do not show how long requests wait
-# How `bench.runtime` puts it that a server ended.
+# The words with which `bench.runtime` reports that a server ended.
 ENDS = re.compile(r"killed|ended|was removed")
-IDLE = 100  # times as much CPU as a worker used: that one was left out
+IDLE = 100  # times as much CPU as a worker used: that worker was left out
 LONGER_WINDOWS = 'longer windows (window_s = "auto" in the plan) or fewer connections'
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy
 
 
 def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ...]:
-    """Return what a reader must know before using *row*, what concerns the row alone first.
+    """Return the measured reasons to trust *row* less; those of the row alone come first.
 
     *processes* are those of its contender.
     """
@@ -41,7 +41,6 @@ def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ..
 
 
 def _of_ends(run: Run, contender: Contender) -> Iterator[str]:
-    """Yield how servers of *contender* ended: all else that a row shows may follow from that."""
     for event in _ends(run, contender):
         yield f"its server ended ({event.what}), {event.at_s:.0f} s into the run"
 
@@ -95,40 +94,38 @@ def _of_times(run: Run, row: Row) -> Iterator[str]:
 
 
 def _apart(row: Row) -> str:
-    """Return what follows from so many failures, and what they may come from."""
     if not row.is_wrong:
         return ""
     return f", so it has no ratio and no rank{hint(row)}"
 
 
 def _below_what_was_reached(row: Row) -> bool:
-    """Whether the client did so much more on the null server that its ceiling need not be known."""
+    """Whether the client reached so much more on the null server that the ceiling need not be known."""
     throughput = row.throughput_rps.estimate if row.throughput_rps else 0.0
     return 0.0 < throughput <= NEAR_CEILING * row.ceiling.reached_rps
 
 
 def _cut_short(row: Row) -> bool:
-    """Whether answers account for too little of what a closed load keeps in flight, by Little's law.
+    """Whether answers explain too little of what a closed load keeps in flight, by Little's law.
 
-    Only right answers show that: connections that are refused or reset wait for nobody.
+    Only right answers show that: a refused or reset connection does not wait.
     """
     if row.cell.load.kind != "closed" or not row.requests or row.in_flight is None:
         return False
     if row.failed > WRONG * row.answers:
         return False
-    wrong = row.in_flight * row.failed / row.requests  # they took their time too
+    wrong = row.in_flight * row.failed / row.requests  # they took time too
     return row.in_flight + wrong < ACCOUNTED * row.cell.load.connections
 
 
 def _counted_twice(row: Row) -> bool:
-    """Whether answers account for more than a closed load can keep in flight, by Little's law."""
     if row.cell.load.kind != "closed" or row.in_flight is None:
         return False
     return row.in_flight * ACCOUNTED > row.cell.load.connections
 
 
 def cut_off(rows: Iterable[Row]) -> str | None:
-    """Return why nobody gave a right answer, where none was wrong: they came after their windows."""
+    """Return why no right answer came though none was wrong: the answers came after their windows."""
     there = list(rows)
     waiting = sum(row.unfinished for row in there)
     if not waiting or any(row.requests or row.failed for row in there):
@@ -140,7 +137,6 @@ def cut_off(rows: Iterable[Row]) -> str | None:
 
 
 def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
-    """Yield what is odd about a cell's servers from their first slice to their last."""
     asked = too_little_warm_up(run, row.cell, contender.workers)
     if asked is not None and row.requests:
         yield f"warmed up by {asked:,} requests per worker: {WARM_REQUESTS} are due"
@@ -159,7 +155,6 @@ def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
 
 
 def _of_processes(row: Row, processes: Processes | None) -> Iterator[str]:
-    """Yield what its processes have to do with what is declared of them."""
     if processes is None:
         return
     if odd := other_than_declared(processes):
@@ -209,7 +204,6 @@ def _of_run(run: Run) -> Iterator[str]:
 
 
 def same_core(cores: Sequence[int], slowdown: float) -> str:
-    """Return what it means that the first of two *cores* is slower while the second is busy."""
     core, neighbour = cores
     return (
         f"core {core} is {slowdown * 100:.0f} % slower while core {neighbour} is busy: "

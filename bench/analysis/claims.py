@@ -1,4 +1,4 @@
-"""What a run says of a plan's claims, and whether what a choice stands on was found."""
+"""What a run shows about a plan's claims, and whether the grounds of each choice were found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ ClaimVerdict = Literal["supported", "not supported", "cannot tell"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """The ratios that a claim allows, both edges included; high None: any above."""
+    """The ratios that a claim allows, both edges included. *high* None: no upper edge."""
 
     low: float
     high: float | None = None
 
     @classmethod
     def by(cls, claimed: ClaimedRatio) -> "Allowed":
-        """Return what a claim allows: at least so much, or about / (1 + within) to about · (1 + within)."""
+        """Return the ratios from *at_least* up, or from about / (1 + within) to about · (1 + within)."""
         if claimed.about is None:
             return cls(low=claimed.at_least or 0.0)
         return cls(low=claimed.about / (1 + claimed.within), high=claimed.about * (1 + claimed.within))
@@ -31,24 +31,23 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a run says of one claim. A figure is judged by its *ratio* to the figure of the reference."""
+    """What a run shows about one claim. A figure is judged by its *ratio* to the figure of the reference."""
 
     claim: Claim
     verdict: ClaimVerdict
-    row: Row | None = None  # of the contender; None: not measured, or the claim is of none
-    ratio: ClaimedRatio | None = None  # as claimed; None: nothing to judge by
+    row: Row | None = None  # of the contender; None: not measured, or the claim names no contender
+    ratio: ClaimedRatio | None = None  # as claimed; None: no ratio to judge by
     comparison: Comparison | None = None  # as measured
-    evidence: Evidence | None = None  # as seen
-    untold: str = ""  # why nothing can be told, where that is not for the interval's width
+    evidence: Evidence | None = None  # as found
+    untold: str = ""  # why there is no verdict, where the reason is not the width of the interval
 
     @property
     def allowed(self) -> Allowed | None:
-        """The ratios that would support it."""
         return Allowed.by(self.ratio) if self.ratio else None
 
 
 def verdict_on(ratio: Estimate | None, allowed: Allowed) -> ClaimVerdict:
-    """Return what the interval of *ratio* says: all of it *allowed*, none of it, or neither."""
+    """Return "supported" if the whole interval of *ratio* is *allowed*, "not supported" if none of it is."""
     if ratio is None or ratio.low is None or ratio.high is None:
         return "cannot tell"
     if ratio.high < allowed.low or (allowed.high is not None and ratio.low > allowed.high):
@@ -58,7 +57,6 @@ def verdict_on(ratio: Estimate | None, allowed: Allowed) -> ClaimVerdict:
 
 
 def evidence_for(run: Run, ground: Ground) -> Evidence | None:
-    """Return what was seen where *ground* says to look; None where nobody looked."""
     return next(
         (
             seen
@@ -73,7 +71,7 @@ def evidence_for(run: Run, ground: Ground) -> Evidence | None:
 def findings(
     run: Run, rows: Sequence[Row], floors: Sequence[Comparison], invalid: str | None
 ) -> tuple[Finding, ...]:
-    """Return what *run* says of each claim of its plan; of an *invalid* run nothing can be told."""
+    """Return a finding for each claim of the plan. An *invalid* run gives no verdict."""
     by_cell = {row.cell: row for row in rows}
     return tuple(_finding(run, claim, by_cell, floors, invalid) for claim in run.plan.claims)
 
@@ -118,7 +116,7 @@ def _seen(claim: Claim, said: Ground, seen: Evidence | None) -> Finding:
 
 
 def _relative(run: Run, claim: Claim, figure: ClaimedFigure) -> ClaimedRatio | None:
-    """Return *figure* relative to what the same source says of the plan's reference, where it says so."""
+    """Return *figure* relative to what its source claims of the plan's reference; None without that."""
     place = (run.plan.reference, figure.scenario, figure.connections)
     if figure.contender == run.plan.reference:
         return None
@@ -137,14 +135,12 @@ def _relative(run: Run, claim: Claim, figure: ClaimedFigure) -> ClaimedRatio | N
 
 
 def _alone(run: Run, said: ClaimedFigure | ClaimedRatio) -> str:
-    """Return why a figure has no ratio."""
     if said.contender == run.plan.reference:
         return "a figure alone says nothing on another machine; the others are relative to this one"
     return f"its source has no figure of {run.plan.reference}, the reference, to be relative to"
 
 
 def _no_verdict(run: Run, comparison: Comparison, floors: Sequence[Comparison]) -> str:
-    """Return why *comparison* gives no verdict, whatever is claimed; "" where it does."""
     if comparison.withheld:
         is_bound = comparison.withheld.endswith(LIMITED)
         return f"{'only a bound is known' if is_bound else 'no ratio'}: {comparison.withheld}"
@@ -162,7 +158,6 @@ def _no_verdict(run: Run, comparison: Comparison, floors: Sequence[Comparison]) 
 
 
 def _missing(run: Run, said: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, Row]) -> str:
-    """Return who was not measured, and why as far as is known; "" where all were."""
     names = [said.contender, *([said.reference] if isinstance(said, ClaimedRatio) else [])]
     absent = [name for name in names if _cell(said, name) not in rows]
     if not absent:
@@ -173,7 +168,6 @@ def _missing(run: Run, said: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, R
 
 
 def _short_of_cores(run: Run, ratio: ClaimedRatio) -> str:
-    """Return how many cores one of the two lacks for its workers; "" where none, or nothing is known."""
     workers = max(one.workers for one in run.contenders if one.name in (ratio.contender, ratio.reference))
     cores = server_cores(run)
     if not cores or workers <= cores:
@@ -192,7 +186,7 @@ def _cell(said: ClaimedFigure | ClaimedRatio, contender: str | None = None) -> C
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounded:
-    """A choice with what was seen for each of its grounds, and what became of its claims."""
+    """A choice with the evidence for each of its grounds, and the findings on its claims."""
 
     choice: Choice
     seen: tuple[tuple[Ground, Evidence | None], ...]
@@ -200,14 +194,12 @@ class Grounded:
 
     @property
     def holds(self) -> bool:
-        """Whether all of it was found as it is said to be."""
         return all(found and found.outcome == ground.outcome for ground, found in self.seen) and all(
             finding.verdict == "supported" for finding in self.findings
         )
 
 
 def grounded(run: Run, findings: Sequence[Finding]) -> tuple[Grounded, ...]:
-    """Return every choice of the plan of *run*, in its order, held against what was found."""
     return tuple(
         Grounded(
             choice=choice,

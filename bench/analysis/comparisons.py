@@ -1,4 +1,4 @@
-"""Contenders relative to the reference: paired sweep by sweep, and what may be concluded of it."""
+"""Contenders relative to the reference: pairs by sweep, and the verdict from them."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ from bench.records import Record, Run
 Verdict = Literal["faster", "slower", "equivalent", "inconclusive", "invalid"]
 
 MORE_IS_BETTER: Mapping[Metric, bool] = {"throughput_rps": True, "service_demand_us": False}
-MOST_ROUNDS = 200  # beyond them "N more rounds would settle it" is no advice
+MOST_ROUNDS = 200  # above this number "N more rounds would settle it" is no useful advice
 
 
 def verdict_of(metric: Metric, ratio: Estimate | None, margin: float) -> Verdict:
-    """Return what *ratio* (contender to reference) says, given a *margin* of 0.05 for 5 %.
+    """Return the verdict on *ratio* (contender to reference), given a *margin* of 0.05 for 5 %.
 
-    Outside the margin entirely: faster or slower. Inside it entirely: equivalent. Else inconclusive; invalid
-    without an interval. The margin is one of logarithms, so that it is the same seen from either side.
+    Entirely outside the margin: faster or slower. Entirely inside: equivalent. Otherwise inconclusive.
+    Without an interval: invalid. The margin is applied to logarithms, so it is the same from either side.
     """
     if ratio is None or ratio.low is None or ratio.high is None or ratio.low <= 0:
         return "invalid"
@@ -35,7 +35,7 @@ def verdict_of(metric: Metric, ratio: Estimate | None, margin: float) -> Verdict
 def blocked(metric: Metric, ratio: Estimate, floor: Estimate | None, margin: float) -> bool:
     """Return whether *floor*, a contender against itself, forbids a verdict that *ratio* would give.
 
-    It does where it differs from itself by more than the margin, or by as much as *ratio* says.
+    It does if its own difference exceeds the margin, or is as large as the difference in *ratio*.
     """
     if floor is None or floor.estimate <= 0:
         return False
@@ -45,17 +45,17 @@ def blocked(metric: Metric, ratio: Estimate, floor: Estimate | None, margin: flo
 
 
 def proven_faster(metric: Metric, ratio: Estimate | None) -> bool:
-    """Return whether the interval lies on the better side of 1: what ranks are made of, margins apart."""
+    """Return whether the whole interval is on the better side of 1. Ranks use this; margins do not count."""
     if ratio is None or ratio.low is None or ratio.high is None:
         return False
     return ratio.low > 1 if MORE_IS_BETTER[metric] else ratio.high < 1
 
 
 def more_rounds(ratio: Estimate, rounds: int, margin: float) -> int | None:
-    """Return about how many more rounds would settle an inconclusive *ratio*; None beyond all bearing.
+    """Return about how many more rounds would settle an inconclusive *ratio*; None if too many.
 
-    An interval narrows with the square root of the rounds. It has to clear the nearer edge of the margin,
-    on whichever side of it the estimate lies.
+    An interval narrows with the square root of the rounds. It has to clear the nearer edge of the margin, on
+    either side of it.
     """
     if ratio.low is None or ratio.high is None or ratio.low <= 0:
         return None
@@ -81,13 +81,13 @@ class Comparison:
     rounds: int  # with a pair
     withheld: str = ""  # why there is no ratio though there are pairs
     verdict: Verdict = "invalid"
-    blocked: bool = False  # a verdict that the noise floor forbids: it is inconclusive then
+    blocked: bool = False  # the noise floor forbids a verdict: it is inconclusive then
 
 
 def comparisons(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison, ...]:
-    """Return every contender against its reference, wherever both were measured.
+    """Return every contender against its reference, where both were measured.
 
-    Ratios of *unfit* cells, whose numbers are bounds or too coarse, are withheld with what those are.
+    Ratios of *unfit* cells are withheld, with the reason. Their numbers are bounds or too coarse.
     """
     measured = by_cell(run)
     return tuple(
@@ -100,7 +100,7 @@ def comparisons(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison,
 
 
 def noise_floors(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison, ...]:
-    """Return each contender that ran twice relative to itself, in every metric; not of *unfit* cells."""
+    """Return each contender that ran twice relative to itself, in every metric, without *unfit* cells."""
     measured = by_cell(run)
     twice = [
         (cell, _beside(cell, name_of(cell.contender).original))
@@ -116,7 +116,6 @@ def noise_floors(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison
 
 
 def log_ratios(records: Iterable[Record], cell: Cell, reference: Cell, metric: Metric) -> Mapping[int, float]:
-    """Return the paired log-ratio of *cell* to *reference* in each round that has one."""
     counted = [record for record in records if record.slice.role in ("measure", "control")]
     own = [record for record in counted if record.slice.cell == cell]
     others = [record for record in counted if record.slice.cell == reference]
@@ -127,7 +126,6 @@ def log_ratios(records: Iterable[Record], cell: Cell, reference: Cell, metric: M
 def between(
     run: Run, cell: Cell, reference: str, metric: Metric, unfit: Mapping[Cell, str] = NONE
 ) -> Comparison | None:
-    """Return *cell* relative to any contender beside it; None where one of the two was not measured."""
     measured = by_cell(run)
     if not {cell, _beside(cell, reference)} <= measured.keys():
         return None
@@ -135,7 +133,6 @@ def between(
 
 
 def climbs(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison, ...]:
-    """Return the last contender of each ladder of the plan relative to its first, by throughput."""
     ends = [(ladder[0], ladder[-1]) for ladder in run.plan.ladders if len(ladder) > 1]
     found = (
         between(run, cell, first, "throughput_rps", unfit)
@@ -147,9 +144,9 @@ def climbs(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison, ...]
 
 
 def half_width(run: Run) -> float | None:
-    """Return the median half-width of the run's throughput ratios, of logarithms; None without an interval.
+    """Return the median half-width of the run's throughput ratios, of their logarithms.
 
-    It says how sure a run is, and nothing about anyone.
+    None without an interval. It describes how precise the run is, and nothing about a contender.
     """
     widths = [
         math.log(ratio.high / ratio.low) / 2
@@ -160,7 +157,10 @@ def half_width(run: Run) -> float | None:
 
 
 def judged(comparison: Comparison, floors: Sequence[Comparison], margins: Mapping[str, float]) -> Comparison:
-    """Return *comparison* with its verdict; the noise floor of its own cells counts, else the run's first."""
+    """Return *comparison* with its verdict.
+
+    The noise floor of its own cells counts, or else the first of the run.
+    """
     metric, ratio, margin = comparison.metric, comparison.ratio, margins[comparison.metric]
     verdict = verdict_of(metric, ratio, margin)
     floor = noise_floor_of(comparison.cell, metric, floors, comparison.reference)
@@ -174,8 +174,8 @@ def noise_floor_of(
 ) -> Comparison | None:
     """Return the one of *floors* that counts for *cell*.
 
-    That of its own reference in its own scenario and load, else of another contender there, else the run's
-    first.
+    It is that of its own reference in the same scenario and load. Without one it is another contender's
+    there, and else the first of the run.
     """
     same = [floor for floor in floors if floor.metric == metric]
     here = [floor for floor in same if _beside(floor.cell, "") == _beside(cell, "")]
@@ -184,7 +184,7 @@ def noise_floor_of(
 
 
 def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:
-    """Return 1 + how many of *cells* beside each were proven faster; closed loads with intervals only."""
+    """Return 1 + how many of *cells* beside each are proven faster. Closed loads with intervals only."""
     measured = by_cell(run)
     ranked = {}
     for cell in cells:

@@ -1,4 +1,4 @@
-"""What was written to a server's data, and what that leaves to be concluded of response bytes."""
+"""What was written to a server's data, and what that means for response bytes."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -6,13 +6,13 @@ from itertools import accumulate
 from bench.model import Cell
 from bench.records import Record, Run
 
-WRITTEN_S = 0.5  # of load that wrote: then a server's data are put back, which takes an eighth of a second
+WRITTEN_S = 0.5  # of load with writes: then a server's data are put back, which takes an eighth of a second
 
 
 def not_put_back(run: Run, cell: Cell) -> tuple[str, ...]:
-    """Return why slices of *cell* met data that earlier ones had written; nothing where none did.
+    """Return why slices of *cell* met rows that earlier slices wrote; empty if none did.
 
-    Servers are fresh in every round; one that we did not start goes on.
+    Servers are fresh in every round. A server that we did not start keeps its data.
     """
     begun = [(record.slice.round, record.started_s) for record in run.records if record.slice.cell == cell]
     goes_on = run.runtime == "external"
@@ -28,7 +28,6 @@ def not_put_back(run: Run, cell: Cell) -> tuple[str, ...]:
 
 
 def wrote(run: Run, cell: Cell) -> bool:
-    """Tell whether its scenario writes, by its word or by what became of the data."""
     declared = any(one.writes for one in run.scenarios if one.name == cell.scenario)
     return declared or any(
         (one.contender, one.scenario) == (cell.contender, cell.scenario) for one in run.written
@@ -38,8 +37,8 @@ def wrote(run: Run, cell: Cell) -> bool:
 def written_no_more(ours: Sequence[Record], theirs: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
     """Yield the slices of each sweep in which *ours* cannot have met more rows than *theirs*.
 
-    Both start from the same data, and are put back in the same sweeps. So ours met no more where it had
-    sent no more requests since then, whichever sweep that was.
+    Both start from the same data, and are put back in the same sweeps. So ours met no more rows if it had
+    sent no more requests since then, in any sweep.
     """
     other = {(one.slice.round, one.slice.sweep): one for one in theirs}
     rounds: dict[int, list[tuple[Record, Record]]] = {}

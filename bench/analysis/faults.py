@@ -1,4 +1,7 @@
-"""What is wrong with a side of a diff, where it showed, and whether the other side is right there. Pure."""
+"""What is wrong with a side of a diff, where it was found, and whether the other side is right there.
+
+Pure.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,42 +17,39 @@ from bench.records import Run, Try, Verification
 Whose = Literal["head", "base", "both"]
 Where = Literal["start", "try", "checks", "load"]
 
-# Share of wrong answers in the median round from which on a head is at fault where the base keeps to
-# MOST_WRONG: ten times as many are no chance.
+# Share of wrong answers in the median round. From here on a head is at fault if the base keeps to
+# MOST_WRONG: ten times as many cannot be chance.
 PLAINLY_WRONG = 10 * MOST_WRONG
 ANSWERED = ("status", "body", "framing")  # kinds of failures that are answers
-FEWEST_ROUNDS = 6  # in each of which the head has the larger share: 1 in 64 by chance
+FEWEST_ROUNDS = 6  # in each of them the head has the larger share: 1 in 64 by chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Wrong answers of a contender, or none, on one side or on both."""
+    """Wrong answers of a contender, or no answers, on one side or on both."""
 
     contender: str  # without a revision
     name: str  # with it, of the side at fault; of the head where both are
     whose: Whose
     where: Where
-    of: str = ""  # exchange, or under load scenario
+    of: str = ""  # exchange, or the scenario under load
     request: str = ""
     expected: str = ""
     got: str = ""
     status: int | None = None
     share: float | None = None  # of the answers under load
-    proven: bool = True  # beyond what chance may do to a head
+    proven: bool = True  # more than chance explains, for a head
 
     @property
     def is_broken(self) -> bool:
-        """Whether the head is at fault, and the base is not."""
         return self.whose == "head" and self.proven
 
     @property
     def in_contrast(self) -> str:
-        """Return it in a sentence that says that the other side is right."""
         other = "base" if self.whose == "head" else "head"
         return f"{self}; the {other} {'can' if self.where == 'start' else 'does not'}"
 
     def __str__(self) -> str:
-        """Return it in a sentence."""
         side = "the head, and the base likewise" if self.whose == "both" else f"the {self.whose}"
         who = f"{self.name} ({side})"
         match self.where:
@@ -65,9 +65,9 @@ class Fault:
 
 
 def of_tries(run: Run) -> tuple[Fault, ...]:
-    """Return what requesting each exchange once showed; no exchange: that a server did not start.
+    """Return what one request of each exchange showed; without an exchange a server did not start.
 
-    What is answered wrongly now and then is left to the load, which has the numbers to tell.
+    Answers that are wrong only sometimes are left to the load, which has enough of them.
     """
     known = {(one.contender, one.exchange): one for one in run.tries}
     found = []
@@ -83,7 +83,6 @@ def of_tries(run: Run) -> tuple[Fault, ...]:
 
 
 def of_checks(run: Run) -> tuple[Fault, ...]:
-    """Return who fails the checks."""
     failed = {one.contender: one for one in run.verifications if one.outcome == "failed"}
     found = []
     for base, head in pairs(run):
@@ -94,7 +93,6 @@ def of_checks(run: Run) -> tuple[Fault, ...]:
 
 
 def of_load(analysis: Analysis) -> tuple[Fault, ...]:
-    """Return who gave wrong answers under load, or none, beyond the limit."""
     rows = {row.cell: row for row in analysis.rows}
     found = []
     for base, head in pairs(analysis.run):
@@ -106,7 +104,6 @@ def of_load(analysis: Analysis) -> tuple[Fault, ...]:
 
 
 def pairs(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield the contenders of a diff with what each is relative to: base, then head."""
     for one in run.contenders:
         if run.plan.baseline and not name_of(one.name).is_twin:
             base = run.plan.reference_of(one.name)
@@ -115,12 +112,10 @@ def pairs(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def answered(one: Try) -> str:
-    """Return status and head of the body; "" where no answer came."""
     return "" if one.status is None else f"{one.status} {one.answer}".rstrip()
 
 
 def sentence(one: Try) -> str:
-    """Return what was requested, what was expected and what came."""
     request = f"{one.exchange}: {one.request}: " if one.exchange else ""
     again = f"; right in {one.right_again} more requests" if one.right_again else ""
     return f"{request}{one.wrong}{_behind(answered(one))}{again}"
@@ -182,9 +177,9 @@ def _under_load(row: Row) -> str:
 
 
 def _is_proven(analysis: Analysis, row: Row, beside: Row) -> bool:
-    """Whether a head gives more wrong answers than a base that keeps to the limit, beyond chance.
+    """Whether a head gives more wrong answers than chance explains, while the base keeps to the limit.
 
-    The round is the unit: failures come in bursts.
+    The round is the unit, because failures come in bursts.
     """
     if not row.right and not row.failed:
         return not analysis.invalid and row.rounds > 1
@@ -198,7 +193,8 @@ def _is_proven(analysis: Analysis, row: Row, beside: Row) -> bool:
 def _shares(run: Run, cell: Cell) -> dict[int, float]:
     """Return the share of wrong answers in each round.
 
-    An answer is wrong whoever else used the machine; what did not come counts only in slices that count.
+    A wrong answer counts in every slice, whoever else used the machine. A missing answer counts only in
+    slices that count.
     """
     rounds: dict[int, tuple[int, int]] = {}
     for record in run.records:

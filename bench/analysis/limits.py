@@ -11,36 +11,33 @@ from bench.records import Record, Run, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cores:
-    """Cores by what runs on them, named as in `Usage.busy_s`; empty where nothing is pinned."""
+    """Cores by what runs on them, with the names of `Usage.busy_s`; empty where nothing is pinned."""
 
     server: tuple[str, ...] = ()
     client: tuple[str, ...] = ()
     database: tuple[str, ...] = ()
-    askers: int = 1  # processes that ask
+    askers: int = 1  # processes that send requests
 
     @property
     def usable_by_client(self) -> int:
-        """How many cores the client can keep busy: one with each process, where there are so many."""
         return min(self.askers, len(self.client) or self.askers)
 
     @property
     def all(self) -> frozenset[str]:
-        """Every core that is used."""
         return frozenset((*self.server, *self.client, *self.database))
 
     @property
     def shared(self) -> bool:
-        """Whether client and database have a core in common, as far as is known."""
         return bool(set(self.client) & set(self.database))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utilisation:
-    """What was used while windows were open; None where the system does not tell.
+    """What was used while windows were open; None where the system does not report it.
 
-    server, client, database: CPU seconds per second of their processes, in cores. client_core,
-    database_core: busy share (0 to 1) of the cores that are theirs, whoever used them, soft interrupts
-    included. client_wait: share of the time in which the client could have run, and did not.
+    server, client, database: CPU seconds per second of their processes, in cores. client_core, database_core:
+    busy share (0 to 1) of the cores that are theirs, whatever used them, soft interrupts included.
+    client_wait: share of the time in which the client could have run, and did not.
     """
 
     server: float | None = None
@@ -52,7 +49,6 @@ class Utilisation:
 
 
 def cores_of(run: Run) -> Cores:
-    """Return where things ran, from the run's fingerprint."""
     placement = run.fingerprint.get("placement")
     askers = run.plan.load_workers
     if not isinstance(placement, Mapping):
@@ -62,7 +58,7 @@ def cores_of(run: Run) -> Cores:
 
 
 def utilisation_of(records: Sequence[Record], cores: Cores) -> Utilisation:
-    """Return the mean over *records*, each weighed by how long it was watched."""
+    """Return the mean over *records*, weighted by how long each was watched."""
     usages = [record.usage for record in records]
     return Utilisation(
         server=_rate((usage.server_cpu_s, usage.elapsed_s) for usage in usages),
@@ -78,7 +74,7 @@ def _busy_share(usages: Sequence[Usage], cores: Sequence[str]) -> float | None:
     """Return the mean over *cores*; None where nothing is pinned or known."""
     told = [usage for usage in usages if cores and usage.busy_s.keys() >= set(cores)]
     share = _rate((sum(usage.busy_s[core] for core in cores) / len(cores), usage.elapsed_s) for usage in told)
-    # The system counts in ticks of 10 ms, so that a short window may seem to hold more than it does.
+    # The system counts in ticks of 10 ms, so a short window may seem busier than 100 %.
     return None if share is None else min(share, 1.0)
 
 
@@ -90,7 +86,7 @@ def _rate(spent: Iterable[tuple[float | None, float]]) -> float | None:
 
 Bound = Literal["server", "client", "database", "nothing"]
 
-SATURATED = 0.85  # of what it can use; beyond it queueing shows in what is measured
+SATURATED = 0.85  # of what it can use; above this, queueing shows in the measurements
 NEAR_CEILING = 0.80  # of what the client reaches on a null server
 HELD_BACK = 0.05  # what a database may lose to the client on a core they share: the margin for throughput
 
@@ -98,7 +94,6 @@ HELD_BACK = 0.05  # what a database may lose to the client on a core they share:
 def client_limit(
     throughput_rps: float, ceiling_rps: float | None, used: Utilisation, cores: Cores
 ) -> str | None:
-    """Return in words why the client may have been the limit; None where it was not."""
     if ceiling_rps and throughput_rps > NEAR_CEILING * ceiling_rps:
         share = throughput_rps / ceiling_rps
         return f"client-limited: {share * 100:.0f} % of the ceiling of {ceiling_rps:,.0f} req/s"
@@ -112,8 +107,8 @@ def client_limit(
 def bound_by(used: Utilisation, cores: Cores, *, workers: int, client_limited: bool) -> Bound | None:
     """Return the busiest of what was saturated; a Python worker process can use one core at most.
 
-    The core that client and database share counts for the one that used more of it. None where the system
-    does not tell what the server used, and nothing else was saturated.
+    A core that client and database share counts for the one that used more of it. None if the server's use is
+    unknown and nothing else was saturated.
     """
     client, database = _client(used, cores), _database(used, cores)
     if cores.shared and (used.client or 0.0) >= (used.database or 0.0):
@@ -135,17 +130,20 @@ def bound_by(used: Utilisation, cores: Cores, *, workers: int, client_limited: b
 
 
 def _is_the_databases(used: Utilisation, cores: Cores) -> bool:
-    """Tell whether the core that client and database share is the database's, but for what limits nothing.
+    """Return whether the core that client and database share is nearly all used by the database.
 
-    On a core of its own it would have what the client uses of this one: throughput would be higher by that
-    share at most.
+    With a core of its own it would gain what the client uses here. So throughput would rise by that share at
+    most.
     """
     client, database = used.client or 0.0, (used.database or 0.0) / (len(cores.database) or 1)
     return cores.shared and database >= SATURATED - HELD_BACK and client <= HELD_BACK * database
 
 
 def _client(used: Utilisation, cores: Cores) -> float:
-    """Return how much of its cores was gone for the client: in use by whomever, or by it and waited for."""
+    """Return the share of the client's cores in use, by it or by others.
+
+    The time that the client waited for a core counts as used.
+    """
     there = cores.usable_by_client
     wanted = ((used.client or 0.0) + (used.client_wait or 0.0)) / there
     beside = ((used.client or 0.0) + (used.database or 0.0)) / there if cores.shared else 0.0
@@ -157,14 +155,14 @@ def _database(used: Utilisation, cores: Cores) -> float:
     return max(used.database_core or 0.0, (used.database or 0.0) / there)
 
 
-BUSY = 0.95  # of a core: the client has to be at least so busy, the null server must not be
+BUSY = 0.95  # of a core: the client must be at least this busy, the null server must be less busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """The lower of what the null server gave before and after; or why that is no ceiling.
+    """The lower throughput of the null server before and after, or why that is no ceiling.
 
-    Where it is none the client can do *reached_rps* at least (0.0: nothing is known).
+    Without a ceiling the client can do at least *reached_rps* (0.0: nothing is known).
     """
 
     rps: float | None = None
@@ -176,7 +174,6 @@ Ceilings = Mapping[tuple[str, Load], Ceiling]
 
 
 def ceilings(run: Run) -> Ceilings:
-    """Return the ceiling of each scenario and load under which the null server was asked."""
     asked: dict[tuple[str, Load], list[Record]] = {}
     for record in run.records:
         if record.slice.role == "ceiling":
@@ -186,7 +183,6 @@ def ceilings(run: Run) -> Ceilings:
 
 
 def ceiling_of(cell: Cell, known: Ceilings) -> Ceiling:
-    """Return what holds for *cell*."""
     never = Ceiling(missing="no ceiling: the null server was not asked")
     return known.get((cell.scenario, ceiling_load(cell.load)), never)
 
@@ -203,7 +199,6 @@ def _ceiling(records: list[Record], usable: int) -> Ceiling:
 
 
 def _doubt(record: Record, usable: int) -> str:
-    """Return what keeps *record* from showing the client's limit on *usable* cores; nothing where it does."""
     client = record.sample.client_cpu_s / record.sample.window_s / usable
     server_cpu_s = record.usage.server_cpu_s
     if record.void is not None:

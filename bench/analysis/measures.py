@@ -1,4 +1,4 @@
-"""What a slice measures, and what the slices of a round come to."""
+"""What a slice measures, and how the slices of a round are combined."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,34 +17,30 @@ Measure = Callable[[Record], float | None]
 
 
 def _cpu_us(cpu_s: float | None, watched_s: float, record: Record) -> float | None:
-    """Return CPU time per verified response, in µs; *watched_s* need not be quite the window."""
+    """Return CPU time per verified response, in µs. *watched_s* may differ a little from the window."""
     if cpu_s is None or not watched_s or not record.sample.requests:
         return None
     return cpu_s / watched_s / record.sample.throughput_rps * 1e6
 
 
 def throughput_rps(record: Record) -> float:
-    """Return the verified responses per second of a slice."""
     return record.sample.throughput_rps
 
 
 def server_us(record: Record) -> float | None:
-    """Return the server's CPU time per verified response of a slice, in µs."""
     return _cpu_us(record.usage.server_cpu_s, record.usage.elapsed_s, record)
 
 
 def database_us(record: Record) -> float | None:
-    """Return the database's CPU time per verified response of a slice, in µs."""
     return _cpu_us(record.usage.database_cpu_s, record.usage.elapsed_s, record)
 
 
 def client_us(record: Record) -> float | None:
-    """Return the load generator's CPU time per verified response of a slice, in µs."""
     return _cpu_us(record.sample.client_cpu_s, record.sample.window_s, record)
 
 
 def rate_rps(records: Sequence[Record]) -> float | None:
-    """Return at how many requests per second one cell was asked; None in a closed loop, or of no records."""
+    """Return the median rate in requests per second; None in a closed loop or without records."""
     rates = [record.slice.rate_rps for record in records if record.slice.rate_rps is not None]
     return median(rates) if rates else None
 
@@ -56,12 +52,12 @@ METRICS: Mapping[Metric, Measure] = {
 
 
 def metrics_of(load: Load) -> tuple[Metric, ...]:
-    """Return what can be compared under *load*, the main one first: at a given rate throughput is given."""
+    """Return what can be compared under *load*, the main metric first. An open load fixes throughput."""
     return ("throughput_rps", "service_demand_us") if load.kind == "closed" else ("service_demand_us",)
 
 
 def by_cell(run: Run) -> dict[Cell, list[Record]]:
-    """Group the records by cell in the plan's order; warm-up apart, voids included."""
+    """Group the records by cell in the plan's order, without warm-up, with voids."""
     contenders = {contender.name: contender for contender in run.contenders}
     planned = [group.cell(name) for group in groups(run.plan, contenders) for name in group.contenders]
     grouped: dict[Cell, list[Record]] = {cell: [] for cell in planned}
@@ -72,7 +68,7 @@ def by_cell(run: Run) -> dict[Cell, list[Record]]:
 
 
 def by_sweep(records: Iterable[Record], measure: Measure) -> dict[Sweep, float]:
-    """Return what each sweep of one cell measured; voids and what the system does not tell are left out."""
+    """Return the value of each sweep of one cell; voids and unknown values are left out."""
     found = {
         (record.slice.round, record.slice.sweep): measure(record) for record in records if record.void is None
     }
@@ -81,7 +77,7 @@ def by_sweep(records: Iterable[Record], measure: Measure) -> dict[Sweep, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """A fresh start of everything, as one cell saw it; None where it has no value that counts."""
+    """A fresh start of everything, as one cell measured it; None where no value counts."""
 
     number: int
     throughput_rps: float | None
@@ -94,7 +90,7 @@ class Round:
 
 
 def rounds_of(run: Run) -> Mapping[Cell, tuple[Round, ...]]:
-    """Return the rounds of every cell, in their order: medians over sweeps, as the estimates are made of."""
+    """Return the rounds of every cell, in order: medians over sweeps, which the estimates use."""
     measured = by_cell(run)
     return {
         cell: _rounds(
@@ -138,12 +134,12 @@ def _round(
     )
 
 
-FEWEST_BEYOND = 20  # observations above a percentile: with fewer it is the tale of a handful of requests
+FEWEST_BEYOND = 20  # observations above a percentile: with fewer it depends on a handful of requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """How long requests took; None where too few were seen to tell. Mean and maximum are of answers."""
+    """How long requests took; None where too few were observed. Mean and maximum are of answers."""
 
     mean_ms: float | None
     p50_ms: float | None
@@ -155,7 +151,6 @@ class Latency:
 
     @classmethod
     def of(cls, seen: Histogram, unanswered: int = 0) -> "Latency":
-        """Return it for durations *seen*; *unanswered* requests took longer than any of them."""
         return cls(
             mean_ms=seen.mean_ms(),
             p50_ms=told_ms(seen, 50, unanswered),
@@ -168,11 +163,11 @@ class Latency:
 
 
 def told_ms(seen: Histogram, percent: float, unanswered: int = 0) -> float | None:
-    """Return a percentile in ms; None with fewer than 20 observations beyond it, and beyond all answers."""
+    """Return a percentile in ms; None with fewer than 20 observations beyond it, or beyond all answers."""
     beyond = round((seen.count + unanswered) * (100 - percent) / 100, 6)  # 99.9 has no exact binary form
     return seen.percentile_ms(percent, unanswered) if beyond >= FEWEST_BEYOND else None
 
 
 def last_percent(count: int) -> float:
-    """Return the highest percentile that *count* observations can tell; 0 where none."""
+    """Return the highest percentile that *count* observations can show; 0 if none."""
     return max(0.0, 100 * (1 - FEWEST_BEYOND / count)) if count else 0.0

@@ -1,9 +1,9 @@
 """Whether windows hold enough answers for their count to be a measurement, and how long they should be.
 
-A window counts whole answers. A server that computes all the time hands them out one by one, so its count
-moves in steps of one. Connections that wait side by side are answered together where they began together, so
-theirs moves in steps of as many as there are connections, until their first requests are spread over the time
-of an answer. The rule and its numbers: docs/methodology.md, docs/adr/0013.
+A window counts whole answers. A server that computes all the time sends them one by one, so its count moves
+in steps of one. Connections that begin together and wait side by side are answered together. Their count
+moves in steps of the number of connections, until their first requests are spread over the time of an answer.
+The rule and its numbers: docs/methodology.md, docs/adr/0013.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,11 +13,11 @@ from math import ceil
 from bench.records import Record
 
 FEWEST = 40  # answers in a window: steps of 2.5 %, half of the margin for throughput
-FEWEST_EACH = 4  # of them per connection, where the server waits for most of the time
+FEWEST_EACH = 4  # of them per connection, where the server waits most of the time
 FEWEST_EACH_BUSY = 1  # where it computes
 BUSY = 0.7  # CPU seconds per second, of server and database
-AMPLE = 2.0  # windows that are chosen hold so many times the fewest: an answer may take longer later on
-SETTLED = 0.5  # of what is in flight has to be accounted for by answers, or the slow ones are still to come
+AMPLE = 2.0  # chosen windows hold so many times the fewest: an answer may take longer later on
+SETTLED = 0.5  # share of what is in flight that answers must explain; below it the slow ones still come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +26,21 @@ class Pace:
 
     connections: int
     answers: int
-    observed_s: float  # the windows they came in, together
-    busy: float  # CPU seconds of server and database per second; 0.0 where the system does not tell
-    accounted: float  # share of the connections' time that answers account for
+    observed_s: float  # the sum of their windows
+    busy: float  # CPU seconds of server and database per second; 0.0 where the system does not report it
+    accounted: float  # share of the connections' time that answers explain
 
     @property
     def rate_rps(self) -> float:
-        """Answers per second, right or wrong."""
         return self.answers / self.observed_s
 
     @property
     def answer_s(self) -> float:
-        """How long a connection waits for an answer: at least what was observed, where none came."""
+        """How long a connection waits for an answer. Without one, it is at least the time observed."""
         return self.connections / self.rate_rps if self.answers else self.observed_s
 
     @property
     def is_known(self) -> bool:
-        """Whether so many answers came that it can be computed with."""
         settled = self.accounted >= SETTLED or self._computes
         return settled and self.answers >= min(self.connections, FEWEST)
 
@@ -53,7 +51,7 @@ class Pace:
     def suffices(self, window_s: float, lead_in_s: float) -> bool:
         """Whether a window of *window_s* counts finely enough, after a lead-in of *lead_in_s*.
 
-        The lead-in is that of an average slice: starts are spread over it.
+        The lead-in is that of an average slice: the first requests are spread over it.
         """
         answers = self.rate_rps * window_s
         each = answers / self.connections
@@ -64,13 +62,13 @@ class Pace:
         return each >= (FEWEST_EACH if lead_in_s >= self.answer_s else FEWEST)
 
     def window_s(self, ample: float = AMPLE) -> float:
-        """Return the window that holds *ample* times the fewest answers, in whole hundredths up."""
+        """Return the window that holds *ample* times the fewest answers, rounded up to hundredths."""
         each = FEWEST_EACH_BUSY if self._computes else FEWEST_EACH
         return hundredths(ample * max(FEWEST / self.connections, each) * self.answer_s)
 
 
 def pace_of(records: Iterable[Record]) -> Pace | None:
-    """Return the pace of one cell from its *records*; None without any, or of an open load."""
+    """Return the pace of one cell from its *records*; None without any, or for an open load."""
     kept = list(records)
     if not kept or kept[0].slice.cell.load.kind != "closed":
         return None
@@ -82,7 +80,7 @@ def pace_of(records: Iterable[Record]) -> Pace | None:
     right = sum(sample.requests for sample in samples)
     answers = right + sum(sample.failed for sample in samples)
     latency_s = sum(sample.latency.total_ns for sample in samples) / 1e9
-    held_s = latency_s * answers / right if right else 0.0  # wrong ones take their time, too
+    held_s = latency_s * answers / right if right else 0.0  # wrong ones take time too
     return Pace(
         connections=connections,
         answers=answers,
@@ -93,9 +91,9 @@ def pace_of(records: Iterable[Record]) -> Pace | None:
 
 
 def coarse(records: Sequence[Record]) -> str | None:
-    """Return in words why the counts of one cell's *records* are too coarse; None where they are not.
+    """Return why the counts of one cell's *records* are too coarse; None if they are not.
 
-    Says nothing where no answer came: that is another matter.
+    None also where no answer came, which is reported elsewhere.
     """
     pace = pace_of(records)
     if pace is None or not pace.answers:
@@ -107,7 +105,6 @@ def coarse(records: Sequence[Record]) -> str | None:
 
 
 def shortfall(pace: Pace, window_s: float) -> str:
-    """Return what too short a window holds, and which would do."""
     on = f"{pace.connections:,} connection{'s' * (pace.connections != 1)}"
     short = f"windows of {duration(window_s)} are too short: on {on}"
     if not pace.answers:
@@ -120,7 +117,6 @@ def shortfall(pace: Pace, window_s: float) -> str:
 
 
 def hundredths(seconds: float) -> float:
-    """Return *seconds* in whole hundredths, up."""
     return ceil(round(100 * seconds, 6)) / 100
 
 

@@ -1,4 +1,4 @@
-"""From the records of a run to a row per cell."""
+"""The row of each cell, from the records of a run."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,23 +39,23 @@ from bench.records import Record, Run, Sample
 LIMITED = "client-limited"
 COARSE = "too coarse"
 EXAMPLE = 300  # characters
-MOST_WRONG = 0.001  # share of answers: beyond it a row's numbers are of other work
+MOST_WRONG = 0.001  # share of answers: beyond it a row's numbers describe other work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrivals:
-    """What only an open loop knows of its requests; times are those of every counted window together."""
+    """What only an open loop knows of its requests. Times cover all counted windows together."""
 
-    rate_rps: float | None  # asked for
+    rate_rps: float | None  # requested
     due: int
     queued: int  # waited for a connection
     service: Latency  # send to last byte
-    lag: Latency  # due to send where a connection was free
+    lag: Latency  # delay of sending, where a connection was free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What a run says of one cell. CPU times are per verified response."""
+    """What a run shows about one cell. CPU times are per verified response."""
 
     cell: Cell
     stack: str
@@ -70,7 +70,7 @@ class Row:
     client_us: Estimate | None
     memory_peak_bytes: int | None
     requests: int
-    answers: int  # right and wrong, of slices that count; where all are void, of those
+    answers: int  # right and wrong, of slices that count; if all are void, of those
     failures: Mapping[str, int]  # kind → count, of these
     examples: tuple[str, ...]  # the first failures
     silent: int | None  # the first round in which no right answer came; None: there is none
@@ -78,8 +78,8 @@ class Row:
     voids: Mapping[str, int]  # evidence → slices
     utilisation: Utilisation
     ceiling: Ceiling
-    client_limit: str | None  # why throughput may be the client's; None: it is not
-    coarse: str | None  # why its windows hold too few answers to compare; None: they do not
+    client_limit: str | None  # why throughput may be the client's limit; None: it is not
+    coarse: str | None  # why its windows hold too few answers to compare; None: they hold enough
     bound_by: Bound | None  # None: nothing was counted
     steadiness: Steadiness | None  # None: nothing was counted
     imbalance: float | None  # CPU of its busiest worker over the least busy one's; None: one, or unknown
@@ -89,29 +89,24 @@ class Row:
 
     @property
     def unfit(self) -> str | None:
-        """What its numbers are, where they are not to be compared; None where they are."""
         if self.withheld or self.client_limit:
             return self.withheld or LIMITED
         return f"{COARSE}: {self.coarse}" if self.coarse else None
 
     @property
     def failed(self) -> int:
-        """Responses that were wrong or did not come."""
         return sum(self.failures.values())
 
     @property
     def right(self) -> int:
-        """Right answers, of slices that count; where all are void, of those."""
         return self.answers - self.failed
 
     @property
     def is_wrong(self) -> bool:
-        """Whether so many answers were wrong that its numbers are no speed."""
         return self.failed > MOST_WRONG * self.answers
 
     @property
     def withheld(self) -> str:
-        """Why it has no ratio, no rank and no verdict, for what was answered; "" where it may have."""
         if self.is_wrong:
             return f"withheld: {self.failed:,} of {self.answers:,} answers were wrong"
         if self.silent is not None:
@@ -120,17 +115,15 @@ class Row:
 
     @property
     def is_control(self) -> bool:
-        """Whether it repeats another contender, to show what noise alone does."""
         return name_of(self.cell.contender).is_twin
 
     @property
     def unanswered(self) -> int:
-        """Requests that are beyond every percentile: only an open loop waits for what it has asked."""
+        """Requests beyond every percentile. Only an open loop waits for requests that it sent."""
         return self.unfinished if self.arrivals else 0
 
 
 def rows(run: Run) -> tuple[Row, ...]:
-    """Return a row for every cell that was measured, in the plan's order."""
     contenders = {contender.name: contender for contender in run.contenders}
     known, cores = ceilings(run), cores_of(run)
     return tuple(
@@ -146,7 +139,7 @@ def _over_rounds(records: Iterable[Record], measure: Measure) -> Estimate | None
 def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: Ceiling, cores: Cores) -> Row:
     counted = [record for record in records if record.void is None]
     samples = [record.sample for record in counted]
-    judged = samples or [record.sample for record in records]  # a wrong answer is wrong in a void slice, too
+    judged = samples or [record.sample for record in records]  # a wrong answer is wrong in a void slice too
     merged = Histogram.merged(sample.latency for sample in samples)
     window_s = sum(sample.window_s for sample in samples)
     unfinished = sum(sample.unfinished for sample in samples)
@@ -195,7 +188,6 @@ def _examples(samples: Iterable[Sample]) -> tuple[str, ...]:
 
 
 def _silent(records: Iterable[Record]) -> int | None:
-    """Return the first round in which requests were due, and no right answer came."""
     answered: dict[int, int] = {}
     for record in records:
         if record.sample.due != 0:
@@ -217,5 +209,4 @@ def _arrivals(asked_rps: float | None, samples: Sequence[Sample]) -> Arrivals:
 
 
 def unfit(found: Iterable[Row]) -> dict[Cell, str]:
-    """Return the cells that are not to be compared, with what their numbers are."""
     return {row.cell: why for row in found if (why := row.unfit)}

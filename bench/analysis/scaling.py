@@ -1,4 +1,4 @@
-"""What more workers bring: a contender beside itself with fewer of them, in one run."""
+"""What more workers bring: a contender relative to itself with fewer workers, in one run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,18 +12,21 @@ from bench.records import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaled:
-    """A row with its number of workers, relative to the one of the same contender that has the fewest."""
+    """A row with its number of workers, relative to the row of the same contender with the fewest."""
 
     row: Row
     workers: int
     base: str  # the contender with the fewest workers
     base_workers: int
-    ratio: Estimate | None  # of throughput, both from the same sweeps; of the base itself 1
+    ratio: Estimate | None  # of throughput, both from the same sweeps; 1 for the base itself
     withheld: str = ""  # why there is no ratio though both were measured
 
     @property
     def efficiency(self) -> Estimate | None:
-        """The ratio over the factor of workers: 1 where each further one brings as much as the first."""
+        """The ratio divided by the factor of workers.
+
+        It is 1 where each further worker brings as much as the first.
+        """
         if self.ratio is None:
             return None
         factor = self.workers / self.base_workers
@@ -41,12 +44,10 @@ class Scaling:
 
     @property
     def all(self) -> tuple[Scaled, ...]:
-        """Everyone, one contender after the other."""
         return tuple(one for told in self.contenders.values() for one in told)
 
 
 def scalings(run: Run, rows: Sequence[Row]) -> tuple[Scaling, ...]:
-    """Return a scaling wherever a contender was measured with several numbers of workers in a closed loop."""
     places = dict.fromkeys((row.cell.scenario, row.cell.load) for row in rows)
     found = []
     for scenario, load in places:
@@ -58,7 +59,7 @@ def scalings(run: Run, rows: Sequence[Row]) -> tuple[Scaling, ...]:
 
 
 def _alike(run: Run, rows: Iterable[Row]) -> list[list[tuple[Row, Contender]]]:
-    """Return the rows of contenders that differ in workers alone, fewest first; not those with one number."""
+    """Return the rows of contenders that differ only in workers, fewest first; not those with one number."""
     known = {one.name: one for one in run.contenders}
     grouped: dict[str, list[tuple[Row, Contender]]] = {}
     for row in rows:

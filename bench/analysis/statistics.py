@@ -1,4 +1,4 @@
-"""Estimates over rounds, exact intervals, and how many rounds they take. Pure; knows nothing of runs."""
+"""Estimates over rounds, exact intervals, and how many rounds they take. Pure; it does not know runs."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Where the centre lies, with the probability that it does (0 to 1)."""
+    """Where the centre lies, with the probability of that (0 to 1)."""
 
     low: float
     high: float
@@ -20,10 +20,10 @@ class Interval:
 
 
 def median_interval(values: Iterable[float], level: float = LEVEL) -> Interval | None:
-    """Return the narrowest order-statistic interval of the median that reaches *level*; None where none does.
+    """Return the narrowest order-statistic interval of the median that reaches *level*, or None.
 
-    [x₍ₖ₎, x₍ₙ₊₁₋ₖ₎] misses the median with probability 2·P(Binomial(n, ½) < k), whatever the values'
-    distribution (David & Nagaraja, Order Statistics, 3rd ed., §7.1).
+    [x₍ₖ₎, x₍ₙ₊₁₋ₖ₎] misses the median with probability 2·P(Binomial(n, ½) < k), for any distribution of the
+    values (David & Nagaraja, Order Statistics, 3rd ed., §7.1).
     """
     ordered = sorted(values)
     n = len(ordered)
@@ -34,9 +34,9 @@ def median_interval(values: Iterable[float], level: float = LEVEL) -> Interval |
 def narrowest(
     ordered: Sequence[float], chances_below: Iterable[float], level: float = LEVEL
 ) -> Interval | None:
-    """Return the narrowest [x₍ₖ₎, x₍ₙ₊₁₋ₖ₎] of *ordered* that reaches *level*; None where none does.
+    """Return the narrowest [x₍ₖ₎, x₍ₙ₊₁₋ₖ₎] of *ordered* that reaches *level*; None if none does.
 
-    *chances_below* are P(S < 1), P(S < 2), … of the statistic whose two tails decide: each such interval
+    *chances_below* are P(S < 1), P(S < 2), … of the statistic whose two tails decide. Each such interval
     misses with probability 2·P(S < k).
     """
     found = None
@@ -54,7 +54,7 @@ def walsh_averages(values: Iterable[float]) -> list[float]:
 
 
 def hodges_lehmann(values: Iterable[float]) -> float:
-    """Return the median of the Walsh averages of *values*, of which there is at least one.
+    """Return the median of the Walsh averages of *values*; at least one value is required.
 
     Hollander, Wolfe & Chicken, Nonparametric Statistical Methods, 3rd ed., §3.2.
     """
@@ -62,10 +62,10 @@ def hodges_lehmann(values: Iterable[float]) -> float:
 
 
 def signed_rank_interval(values: Iterable[float], level: float = LEVEL) -> Interval | None:
-    """Return the narrowest interval of the centre that reaches *level*; None where none does.
+    """Return the narrowest interval of the centre that reaches *level*; None if none does.
 
-    [W₍ₖ₎, W₍M₊₁₋ₖ₎] over the M Walsh averages misses the centre with probability 2·P(T < k), where T is
-    Wilcoxon's signed-rank statistic under symmetry (ibid., §3.3).
+    [W₍ₖ₎, W₍M₊₁₋ₖ₎] over the M Walsh averages misses the centre with probability 2·P(T < k). T is Wilcoxon's
+    signed-rank statistic under symmetry (Hollander, Wolfe & Chicken, §3.3).
     """
     kept = list(values)
     return narrowest(walsh_averages(kept), _chances_below(len(kept)), level)
@@ -87,19 +87,19 @@ def spread_of(log_ratios: Sequence[float]) -> float | None:
 
 
 def half_width_at(spread: float, rounds: int) -> float:
-    """Return the half-width to be expected of an interval over so many *rounds*, two or more.
+    """Return the expected half-width of an interval over so many *rounds*, two or more.
 
-    That of Student's interval; the exact ones are as wide within a few percent where values are normal, and
-    narrower where a few of them lie far out.
+    It is that of Student's interval. The exact ones are as wide within a few percent for normal values. They
+    are narrower where a few values lie far out.
     """
     return _student(rounds - 1) * spread / math.sqrt(rounds)
 
 
 def rounds_for(spread: float, half_width: float, pilot: int) -> int:
-    """Return how many rounds bring the half-width down to *half_width*, told from *pilot* of them.
+    """Return how many rounds bring the half-width down to *half_width*, from a *pilot* of so many rounds.
 
     n = ⌈(t₍pilot−1₎ · spread / half_width)²⌉ keeps the level whatever the true spread (Stein, A Two-Sample
-    Test for a Linear Hypothesis Whose Power is Independent of the Variance, 1945); six at least.
+    Test for a Linear Hypothesis Whose Power is Independent of the Variance, 1945). At least six.
     """
     return max(FEWEST_FOR_INTERVAL, math.ceil((_student(pilot - 1) * spread / half_width) ** 2))
 
@@ -119,7 +119,7 @@ def _student(freedom: int) -> float:
     return z + math.fsum(term / math.pow(freedom, power) for power, term in enumerate(terms, start=1))
 
 
-FEWEST_FOR_SIGNED_RANK = 12  # below it its interval is hardly narrower, and it assumes more
+FEWEST_FOR_SIGNED_RANK = 12  # with fewer, its interval is hardly narrower, and it assumes more
 FEWEST_FOR_INTERVAL = 6  # five values reach 1 − 2·½⁵ = 93.75 % at most
 
 Sweep = tuple[int, int]  # round and sweep within it
@@ -127,7 +127,7 @@ Sweep = tuple[int, int]  # round and sweep within it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A value over rounds; low, high and level are None where there are too few rounds to tell."""
+    """A value over rounds; low, high and level are None with too few rounds."""
 
     estimate: float
     low: float | None = None
@@ -135,7 +135,6 @@ class Estimate:
     level: float | None = None
 
     def exp(self) -> "Estimate":
-        """Return the ratio whose logarithm this is."""
         return Estimate(
             estimate=math.exp(self.estimate),
             low=None if self.low is None else math.exp(self.low),
@@ -146,7 +145,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """What two contenders showed in the sweeps they share."""
+    """What two contenders showed in the sweeps that they share."""
 
     log_ratios: Mapping[int, float]  # round → median over its pairs
     pairs: int
@@ -154,7 +153,6 @@ class Pairing:
 
 
 def estimate_of(values: Iterable[float]) -> Estimate | None:
-    """Return the median of one value per round, with its interval; None without a round."""
     kept = list(values)
     return _estimate(median(kept), median_interval(kept)) if kept else None
 
@@ -162,8 +160,9 @@ def estimate_of(values: Iterable[float]) -> Estimate | None:
 def difference_of(values: Iterable[float]) -> Estimate | None:
     """Return the centre of one paired difference per round, with its interval; None without a round.
 
-    The median, and from 12 rounds on Hodges and Lehmann's estimate: order within a sweep is drawn, so a
-    difference of equals falls to either side alike, which is all that it assumes. Single values do not.
+    It is the median, and from 12 rounds on Hodges and Lehmann's estimate. The latter assumes symmetry only.
+    The order within a sweep is random, so a difference of equals falls to either side alike. Single values do
+    not have that property.
     """
     kept = list(values)
     if len(kept) < FEWEST_FOR_SIGNED_RANK:
@@ -172,7 +171,6 @@ def difference_of(values: Iterable[float]) -> Estimate | None:
 
 
 def medians_by_round(values: Mapping[Sweep, float]) -> dict[int, float]:
-    """Return the median over sweeps of each round, in order of rounds."""
     rounds: dict[int, list[float]] = {}
     for (number, _), value in sorted(values.items()):
         rounds.setdefault(number, []).append(value)
@@ -180,7 +178,7 @@ def medians_by_round(values: Mapping[Sweep, float]) -> dict[int, float]:
 
 
 def paired_log_ratios(values: Mapping[Sweep, float], references: Mapping[Sweep, float]) -> Pairing:
-    """Pair two contenders sweep by sweep; a round is missing where no sweep has both above zero."""
+    """Pair two contenders by sweep. A round is missing if no sweep has both values above zero."""
     usable = {sweep for sweep in values.keys() & references.keys() if values[sweep] > 0 < references[sweep]}
     ratios = {sweep: math.log(values[sweep] / references[sweep]) for sweep in usable}
     return Pairing(
@@ -191,7 +189,6 @@ def paired_log_ratios(values: Mapping[Sweep, float], references: Mapping[Sweep, 
 
 
 def ratio_of(pairing: Pairing) -> Estimate | None:
-    """Return the ratio over rounds; None where no round has a pair."""
     logs = difference_of(pairing.log_ratios.values())
     return logs.exp() if logs else None
 

@@ -1,4 +1,4 @@
-"""Whether a server was the same from its first slice to its last: warm-up, leaks, throttling."""
+"""Whether a server stayed the same from its first slice to its last: warm-up, leaks, throttling."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,29 +15,30 @@ from bench.records import Record, Run
 
 State = Literal["flat", "warming", "slowing", "unsteady"]
 
-WARM_REQUESTS = 500  # per worker, before anything is counted
-# A table has many rows, and one in twenty would seem to drift at 95 %.
+WARM_REQUESTS = 500  # per worker, before the first counted slice
+# A table has many rows. At 95 %, one in twenty would seem to drift.
 SURE = 0.99
 NEGLIGIBLE = 0.02  # from the first sweep to the last
-UNSTEADY = 0.15  # of a server's slices from its own middle, where half of them are further away
+UNSTEADY = 0.15  # distance of a server's slices from their own middle that half of them exceed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steadiness:
-    """How the servers of one cell went on, each compared with itself alone."""
+    """How the speed of one cell's servers changed, each compared only with itself."""
 
     state: State | None  # None: too few rounds or sweeps to tell
     change: Estimate | None  # of speed, from the first slice to the last: 0.97 is 3 % slower
-    span_s: float  # between these
-    deviation: float  # of slices from their server's middle, in the median: 0.05 is 5 %
+    span_s: float  # between those two
+    deviation: float  # distance of slices from their server's middle, the median: 0.05 is 5 %
 
 
 def steadiness(records: Sequence[Record]) -> Steadiness | None:
-    """Return how the servers of one cell went on, from its counted *records*; None without any.
+    """Return how the servers of one cell changed, from its counted *records*; None without any.
 
-    The slope of log-speed over a server's slices is Theil and Sen's (the median of all pairwise slopes; Sen,
-    1968), times what lies between first and last. Over rounds: the median, with its exact interval. It is
-    warming or slowing where that excludes no change at 99 % and the change is worth a word.
+    The slope of log-speed over a server's slices is Theil and Sen's: the median of all pairwise slopes (Sen,
+    1968). It is multiplied by the time from first to last. Over rounds: the median, with its exact interval.
+    The state is warming or slowing if that interval excludes no change at 99 % and the change is not
+    negligible.
     """
     lives = _lives(records)
     if not lives:
@@ -54,7 +55,7 @@ def steadiness(records: Sequence[Record]) -> Steadiness | None:
 
 
 def too_little_warm_up(run: Run, cell: Cell, workers: int) -> int | None:
-    """Return how many answers per worker warmed up *cell*, in the median of rounds; None where enough."""
+    """Return how many answers per worker warmed up *cell*, the median of rounds; None if enough."""
     warmed = [
         (record.sample.requests + record.sample.failed) / workers
         for record in run.records
@@ -65,7 +66,6 @@ def too_little_warm_up(run: Run, cell: Cell, workers: int) -> int | None:
 
 
 def first_answers(run: Run) -> dict[str, Estimate]:
-    """Return the seconds from start to the first 200 by contender, over rounds."""
     seen: dict[str, list[float]] = {}
     for start in run.starts:
         seen.setdefault(start.contender, []).append(start.ready_s)
@@ -82,7 +82,6 @@ def _state(changes: Sequence[float], deviation: float) -> State | None:
 
 
 def _lives(records: Iterable[Record]) -> list[dict[float, float]]:
-    """Return the log-speed of each server's slices by when they began."""
     lives: dict[int, dict[float, float]] = {}
     for record in records:
         metric = metrics_of(record.slice.cell.load)[0]

@@ -1,4 +1,4 @@
-"""Evidence against a slice that does not look at its result: only on it is one thrown away."""
+"""Reasons to drop a slice. None depends on the slice's result."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,24 @@ from bench.records import Sample, Usage
 
 LATE_MS = 1.0
 # The system counts the time of cores in ticks of 10 ms, by what runs at a tick. On a quiet machine others
-# seemed to use −20 to 33 ms of the server's busy core in windows of 450 ms, and −50 to 60 ms of the client's,
-# which is busy for a part of the time (378 slices of plan quick).
+# seemed to use −20 to 33 ms of the server's busy core in windows of 450 ms. They seemed to use −50 to 60 ms
+# of the client's, which is busy for a part of the time (378 slices of plan quick).
 TICKS_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What a slice is void beyond, as a share of its window (of its requests where they were sent late)."""
+    """The share of its window above which a slice is void; of its requests where they were sent late."""
 
     share: float
     why: str
     counted_in_ticks: bool = False
 
     def is_passed(self, seen: float, elapsed_s: float) -> bool:
-        """Tell whether *seen*, a share, is beyond it; what ticks may add or hide in the window is allowed."""
+        """Return whether *seen*, a share, is above the limit.
+
+        What ticks may add or hide in the window is allowed.
+        """
         return seen > self.share + (TICKS_S / elapsed_s if self.counted_in_ticks else 0.0)
 
 
@@ -37,12 +40,12 @@ LIMITS: Mapping[str, Limit] = {
 
 
 def void_of(sample: Sample, usage: Usage, cores: Cores) -> str | None:
-    """Return why a slice counts for nothing, the first reason there is; None where it counts.
+    """Return the first reason why a slice is void; None if it counts.
 
-    An open loop that sent more than 1 % of its requests over 1 ms late, though connections were free, was
-    not the load that was asked for; how the server fared under it does not matter. Nor is a slice that lost
-    a load worker, with its share of the requests, one that the machine that asks could not carry out, or
-    whose *cores* were not ours alone.
+    An open loop that sent more than 1 % of its requests over 1 ms late, though connections were free, was not
+    the requested load. How the server did under it does not matter. A slice is also void if it lost a load
+    worker with its share of the requests. The same holds if the load machine could not carry it out, or if
+    its *cores* were not ours alone.
     """
     if sample.lost_workers:
         return "a load worker was lost"
@@ -58,14 +61,14 @@ def void_of(sample: Sample, usage: Usage, cores: Cores) -> str | None:
 
 
 def evidence(sample: Sample, usage: Usage, cores: Cores) -> dict[str, float]:
-    """Return by name of `LIMITS` what speaks against a slice, as a share; what is not told is missing."""
+    """Return the evidence against a slice as shares, by name of `LIMITS`; unknown values are missing."""
     told = dict(_seconds(sample, usage, cores))
     shares = {name: seconds / usage.elapsed_s for name, seconds in told.items()}
     return shares if sample.lag is None else {"sent_late": sample.lag.share_above(LATE_MS), **shares}
 
 
 def _seconds(sample: Sample, usage: Usage, cores: Cores) -> Iterator[tuple[str, float]]:
-    # Where PostgreSQL shares the client's core, the client waits for it, too: that is part of the scenario.
+    # Where PostgreSQL shares the client's core, the client waits for it too: that is part of the scenario.
     database_s = (usage.database_cpu_s or 0.0) if cores.shared else 0.0
     client_s = sample.client_cpu_s / sample.window_s * usage.elapsed_s
     if usage.throttled_s is not None:
@@ -82,5 +85,5 @@ def _seconds(sample: Sample, usage: Usage, cores: Cores) -> Iterator[tuple[str, 
 
 
 def _others_s(usage: Usage, on: Sequence[str], ours_s: float) -> float:
-    """Return the CPU seconds that others used *on* some cores; soft interrupts are in our clocks, too."""
+    """Return the CPU seconds that others used *on* some cores. Our clocks include soft interrupts too."""
     return sum(usage.busy_s.get(core, 0.0) for core in on) - ours_s if usage.busy_s else 0.0

@@ -1,4 +1,4 @@
-"""How many processes did a contender's work, how evenly, and whether there was a core for each."""
+"""How many processes did a contender's work, how evenly, and whether each had a core."""
 
 import math
 from collections import defaultdict
@@ -10,23 +10,22 @@ from bench.analysis.limits import cores_of
 from bench.model import Contender, name_of
 from bench.records import ENDED, Record, Run
 
-UNEVEN = 1.5  # times the CPU of the least busy worker: beyond it a row has a caveat
-# A process works in a slice where it used this share of the busiest one's CPU, and of the window: a master
-# or a reloader that looks at files uses less (gunicorn's 0.0001 of a second per second).
+UNEVEN = 1.5  # times the CPU of the least busy worker: above this a row has a caveat
+# A process works in a slice if it used this share of the busiest one's CPU, and of the window. A master, or a
+# reloader that watches files, uses less (gunicorn's 0.0001 of a second per second).
 OF_BUSIEST, OF_WINDOW = 0.10, 0.02
-IDLES = 0.01  # of the busiest one's CPU in a round: a process that used less served nobody
-AMPLE = 4  # connections for each declared worker: with fewer one of them may get none
-ENDED_SHARE = 0.10  # of a server's CPU, used by processes that ended: from here on it is mentioned
+IDLES = 0.01  # of the busiest one's CPU in a round: a process that used less served no request
+AMPLE = 4  # connections for each declared worker: with fewer a worker may get none
+ENDED_SHARE = 0.10  # of a server's CPU, used by processes that ended: from here on it is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processes:
-    """How many processes did the work of a contender's servers at once, in the cell in which most did.
+    """How many processes did a contender's work at once, in the cell in which most did.
 
-    A quarter of the slices had *most* or more, a quarter had *least* or fewer. *whole*: the most that had
-    a part in any round in which each declared worker could have had one, or None; *some*: in any
-    round. *up*: the most that were there, idle or not. *ended*: the share of CPU that was used by processes
-    that ended in a window.
+    A quarter of the slices had *most* or more, a quarter had *least* or fewer. *whole*: the most that worked
+    in any round in which each declared worker could have, or None. *some*: the most in any round. *up*: the
+    most that existed, idle or not. *ended*: the share of CPU used by processes that ended in a window.
     """
 
     declared: int
@@ -44,7 +43,7 @@ class Processes:
 
     @property
     def fewer(self) -> int | None:
-        """How many did the work, where that is fewer than are declared; None: as many, or not known."""
+        """How many did the work, if fewer than declared; None if as many, or if not known."""
         if self.come_and_go:
             return None
         if self.whole is not None:
@@ -53,10 +52,9 @@ class Processes:
 
 
 def processes_of(run: Run, contender: Contender) -> Processes | None:
-    """Return how many processes did the work of *contender*; None where nothing is known of them."""
     cells: dict[object, list[Record]] = defaultdict(list)
     for record in run.records:
-        # Void slices, too: what others did beside a server does not change who did its work.
+        # Void slices too: what others did beside a server does not change which process did the work.
         measured = record.slice.role in ("measure", "control")
         if measured and record.slice.cell.contender == contender.name and record.usage.by_process_s:
             cells[record.slice.cell].append(record)
@@ -79,7 +77,6 @@ def processes_of(run: Run, contender: Contender) -> Processes | None:
 
 
 def process_changes(run: Run) -> Iterator[str]:
-    """Yield which contenders have another number of processes at work in the head than in the base."""
     known = {one.name: one for one in run.contenders}
     for name, contender in known.items():
         reference = known.get(run.plan.reference_of(name))
@@ -104,7 +101,6 @@ def process_changes(run: Run) -> Iterator[str]:
 
 
 def other_than_declared(found: Processes) -> str | None:
-    """Return what is odd about the number of processes that did the work; None where it is as declared."""
     declared = f"workers = {found.declared} is declared"
     if found.come_and_go:
         many = f", up to {found.up} were there at once" if found.up > found.declared + 1 else ""
@@ -124,14 +120,12 @@ def _processes(count: int) -> str:
 
 
 def _working(record: Record) -> int:
-    """Return how many of a server's processes worked in a slice."""
     used = [used_s for process, used_s in record.usage.by_process_s.items() if process != ENDED]
     least_s = max(OF_BUSIEST * max(used, default=0.0), OF_WINDOW * record.usage.elapsed_s)
     return sum(used_s >= least_s for used_s in used)
 
 
 def _is_ample(record: Record, workers: int) -> bool:
-    """Return whether a slice had connections enough for each declared worker to get some."""
     load = record.slice.cell.load
     return load.kind == "closed" and load.connections >= AMPLE * workers
 
@@ -141,7 +135,7 @@ def _served(used: dict[str, float]) -> int:
 
 
 def _by_round(records: Sequence[Record]) -> list[dict[str, float]]:
-    """Return the CPU of each process in each round; those that ended are left out."""
+    """Return the CPU of each process in each round, without processes that ended."""
     rounds: dict[int, dict[str, float]] = defaultdict(dict)
     for record in records:
         used = rounds[record.slice.round]
@@ -152,11 +146,12 @@ def _by_round(records: Sequence[Record]) -> list[dict[str, float]]:
 
 
 def imbalance(records: Sequence[Record], workers: int) -> float | None:
-    """Return the CPU of the busiest of several workers over that of the least busy one; inf: it did nothing.
+    """Return the CPU of the busiest of several workers over that of the least busy one.
 
-    Workers are the server's *workers* busiest processes of a round: a master or supervisor uses less than
-    any worker that serves. CPU is added up over the slices of a round, in which connections stay where they
-    are; the median over rounds. None of one worker, and where no round tells of so many processes.
+    Infinite if that one did nothing. Workers are the server's *workers* busiest processes of a round: a
+    master or supervisor uses less than any worker that serves. CPU is added up over the slices of a round, in
+    which connections stay on their worker. The value is the median over rounds. None for one worker, and if
+    no round reports so many processes.
     """
     rounds = _by_round(records)
     serving = [sorted(used.values())[-workers:] for used in rounds if len(used) >= workers]
@@ -165,10 +160,9 @@ def imbalance(records: Sequence[Record], workers: int) -> float | None:
 
 
 def server_cores(run: Run) -> int | None:
-    """Return how many cores the servers had: those they were pinned to, or all; None: nothing is known."""
+    """Return how many cores the servers had: those they were pinned to, or all; None if unknown."""
     return len(cores_of(run).server) or run.fingerprint.get("machine", {}).get("cores")
 
 
 def cores_told(cores: int) -> str:
-    """Return a number of cores in words."""
     return "1 core" if cores == 1 else f"{cores} cores"

@@ -1,4 +1,4 @@
-"""Rows whose numbers are no speed, as too many answers were wrong or none came."""
+"""Rows whose numbers are no speed, because too many answers were wrong or none came."""
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
@@ -7,30 +7,27 @@ from bench.analysis.rows import Row
 from bench.model import Cell
 from bench.records import Record, Run
 
-LIMITING = ("status 429", "status 503")  # what servers refuse with when it is too much for them
+LIMITING = ("status 429", "status 503")  # how servers refuse requests when there are too many
 HINT = "429 and 503 are often a limit of the app itself (a rate limit, a queue of its workers)"
 
 
 def counted(kinds: Mapping[str, int]) -> str:
-    """Return kinds of failures, or of voids, with how often each was, the most frequent first."""
     ordered = sorted(kinds.items(), key=lambda kind: -kind[1])
     return ", ".join(f"{kind} × {count:,}" for kind, count in ordered)
 
 
 def wrong_answers(row: Row) -> str:
-    """Return the failures of *row* by kind, and their share of all its answers."""
     return f"{counted(row.failures)} of {row.answers:,} ({row.failed / row.answers:.0%}){hint(row)}"
 
 
 def hint(row: Row) -> str:
-    """Return what refusals for too much may come from; "" where there are none."""
     refused = [kind for kind in row.failures if kind.startswith(LIMITING)]
     shown = [one for one in row.examples if ", got 429" in one or ", got 503" in one]
     return f"; {HINT}" if refused or shown else ""
 
 
 def right_at_first(run: Run, cell: Cell) -> str:
-    """Return until when a server answered *cell* rightly, where it never did again in that round; or ""."""
+    """Return until when a server answered *cell* rightly, if it never did again in that round; or ""."""
     rounds: dict[int, list[Record]] = {}
     for record in run.records:
         if record.slice.cell == cell:
@@ -45,7 +42,7 @@ def right_at_first(run: Run, cell: Cell) -> str:
 
 
 def _last_right(records: Sequence[Record]) -> tuple[Record, int] | None:
-    """Return the last of *records* with a right answer and how many came, where all after it are wrong."""
+    """Return the last of *records* with a right answer, and how many came; all after it are wrong."""
     samples = [record.sample for record in records]
     wrong = [*takewhile(lambda sample: sample.failed and not sample.requests, reversed(samples))]
     before = records[: len(records) - len(wrong)]

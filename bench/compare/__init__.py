@@ -1,1 +1,1 @@
-"""Did it get slower? Two revisions in one run, two runs, and many."""
+"""Whether something got slower: two revisions in one run, two runs, and many runs."""

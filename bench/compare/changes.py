@@ -1,4 +1,4 @@
-"""What a revision did to each contender: times by a test of all cells together, counts as they are."""
+"""What a revision changed for each contender: times by a joint test of all cells, counts as they are."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,8 +28,8 @@ from bench.records import Queries, Record, Run
 Side = Literal["slower", "faster"]
 Counted = Literal["statements", "response_bytes", "memory_bytes"]
 
-# What a count may grow by: statements by what a connection set up under way is, and by less than one more of
-# any number; lengths and memory by little.
+# How much a count may grow. Statements grow by what a new connection's set-up costs under way, and by less
+# than one more of any number. Lengths and memory grow by little.
 COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
 FEWEST_FAIR = 3  # sweeps in which the longer side wrote no more
 HALF = 0.5  # of a statement: a thousand may not grow by ten
@@ -40,18 +40,18 @@ SIDES: tuple[Side, Side] = ("slower", "faster")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeChange:
-    """A cell of the head relative to the same of the base, in one metric."""
+    """A cell of the head relative to the same cell of the base, in one metric."""
 
     comparison: Comparison
     margin: float
-    adjusted_p: float | None  # that it is beyond the margin on its side, for all cells together
+    adjusted_p: float | None  # that the change is beyond the margin on its side, for all cells together
     verdict: Verdict
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountChange:
-    """Something that hardly varies: per request of an exchange or cell, in the base and in the head."""
+    """A value that hardly varies: per request of an exchange or cell, in the base and in the head."""
 
     contender: str  # without a revision
     counted: Counted
@@ -59,16 +59,17 @@ class CountChange:
     base: float
     head: float
     verdict: Verdict
-    appeared: Mapping[str, float]  # statement → how many more per request; of statements only
+    appeared: Mapping[str, float]  # statement → how many more per request; for statements only
     gone: Mapping[str, float]
-    why: str = ""  # of an inconclusive one
+    why: str = ""  # of an inconclusive change
 
 
 def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
-    """Return what became of every cell between the revisions of *run*, A/A twins apart.
+    """Return the change of every cell between the revisions of *run*, without A/A twins.
 
-    Slower holds for all of them together: sign-flips of whole rounds (`families`), with a chance of a false
-    alarm of 5 % at most; so does faster. Equivalent: the cell's own interval lies within its margin.
+    Slower holds for all cells together: sign-flips of whole rounds (`families`), with a chance of a false
+    alarm of 5 % at most. The same holds for faster. Equivalent: the cell's own interval lies within its
+    margin.
     """
     compared = [one for one in comparisons(run, unfit) if not name_of(one.cell.contender).is_twin]
     floors = noise_floors(run, unfit)
@@ -87,7 +88,10 @@ def _side(one: Comparison) -> Side:
 
 
 def _member(run: Run, one: Comparison, side: Side) -> Member:
-    """Ask whether a cell is beyond its margin on a *side*: slower is more CPU, or fewer requests."""
+    """Return the question whether a cell is beyond its margin on a *side*.
+
+    Slower is more CPU, or fewer requests.
+    """
     reference = replace(one.cell, contender=one.reference)
     return Member(
         log_ratios=log_ratios(run.records, one.cell, reference, one.metric),
@@ -121,9 +125,9 @@ def _untold(run: Run, one: Comparison) -> TimeChange:
 
 
 def count_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[CountChange, ...]:
-    """Return what statements, response bytes and memory became, of all that both revisions have.
+    """Return the changes of statements, response bytes and memory, where both revisions have them.
 
-    Bytes and memory of *unfit* cells are left out where answers were wrong.
+    Bytes and memory of *unfit* cells are left out if answers were wrong.
     """
     wrong = {cell for cell, why in unfit.items() if not why.startswith((LIMITED, COARSE))}
     return (
@@ -157,7 +161,7 @@ def _statements(run: Run) -> Iterator[CountChange]:
 
 
 def uncounted(run: Run) -> Iterator[str]:
-    """Yield of which contenders no statements are compared, and why."""
+    """Yield the contenders whose statements are not compared, and why."""
     by_name: dict[str, list[Queries]] = {}
     for one in run.queries:
         by_name.setdefault(one.contender, []).append(one)
@@ -216,7 +220,7 @@ def _per_cell(
 
 
 def _doubted(run: Run, change: CountChange, cell: Cell, reference: Cell) -> CountChange:
-    """Return *change* without its verdict where rows that were written may be all that is in it."""
+    """Return *change* without its verdict if rows that were written may explain it alone."""
     if change.verdict == "equivalent":
         return change
     for side in (reference, cell):
@@ -237,7 +241,6 @@ def _doubted(run: Run, change: CountChange, cell: Cell, reference: Cell) -> Coun
 
 
 def _bytes(records: Sequence[Record]) -> float | None:
-    """Return the bytes of a verified response, the median of slices in which nothing failed."""
     each = [
         one.sample.received_bytes / one.sample.requests
         for one in records
@@ -247,7 +250,6 @@ def _bytes(records: Sequence[Record]) -> float | None:
 
 
 def _memory(records: Sequence[Record]) -> float | None:
-    """Return the most that a server's processes held in a round, the median of rounds."""
     most: dict[int, int] = {}
     for one in records:
         if one.usage.memory_bytes is not None:

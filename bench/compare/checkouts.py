@@ -1,4 +1,4 @@
-"""Revisions of a project, each laid out in a folder of its own: base and head of a diff."""
+"""Revisions of a project, each laid out in its own folder: base and head of a diff."""
 
 import os
 import shutil
@@ -17,21 +17,21 @@ from bench.project.layout import copy_tree, dead_links, write
 from bench.project.snapshot import Snapshot, selected
 from bench.project.sources import APPS, Sources, listed, ownership, shown, sources
 
-WORKTREE = "worktree"  # what the files are now, committed or not
+WORKTREE = "worktree"  # the files as they are now, committed or not
 ALL = Sources()
 SHORT = 8  # digits of a commit in a name
-BESIDE_DATABASES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file of its own
+BESIDE_DATABASES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside its file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
     """A revision that is laid out: a project of its own, without its history."""
 
-    label: str  # after the @ of a contender's name
+    label: str  # the part of a contender's name after the @
     folder: Path
     commit: str
-    untracked: tuple[str, ...] = ()  # laid out as well, below the project
-    data: Mapping[str, Path] = field(default_factory=dict)  # untracked databases, and where they lie
+    untracked: tuple[str, ...] = ()  # laid out too, below the project
+    data: Mapping[str, Path] = field(default_factory=dict)  # untracked databases, and their path
 
 
 def commit_of(root: Path, revision: str) -> str:
@@ -39,7 +39,7 @@ def commit_of(root: Path, revision: str) -> str:
     found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if found is not None:
         return found
-    repository(root)  # raises where there is none, or git refuses it
+    repository(root)  # raises if there is none, or if git refuses it
     shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true"
     remedy = (
         "this clone is shallow: `git fetch --unshallow`, or fetch-depth: 0 where CI checks it out"
@@ -50,10 +50,10 @@ def commit_of(root: Path, revision: str) -> str:
 
 
 def where_it_left(root: Path, base: str) -> tuple[str, str]:
-    """Return the commit of *base* to compare the working tree with, and what has to be said of it.
+    """Return the commit of *base* to compare the working tree with, and a note on it.
 
-    It is where HEAD left *base*, so that what came to *base* since then is not taken for a change of ours.
-    Where there is no such commit it is *base* itself. Raises UsageError.
+    It is the commit where HEAD left *base*. So later changes to *base* do not count as changes of ours.
+    Without such a commit it is *base* itself. Raises UsageError.
     """
     tip, other = commit_of(root, base), commit_of(root, "HEAD")
     left = _git(root, "merge-base", tip, other)
@@ -74,7 +74,7 @@ def lay_out(
 ) -> Tree:
     """Write what *commit* tracks of the project into *folder*, as a checkout would, and *data* beside it.
 
-    Raises UsageError where git cannot, a submodule is not there, or a link leads out of the repository.
+    Raises UsageError if git fails, a submodule is missing, or a link leads out of the repository.
     """
     repository, prefix = _placed(root)
     label = commit[:SHORT]
@@ -87,7 +87,7 @@ def lay_out(
 
 
 def lay_out_worktree(root: Path, folder: Path, *, where: Sources = ALL) -> Tree:
-    """Write the project as its files are now into *folder*, without what git ignores; raises UsageError."""
+    """Write the project's current files into *folder*, without what git ignores; raises UsageError."""
     repository, prefix = _placed(root)
     snapshot = Snapshot(repository, None, WORKTREE)
     paths, roots = _selected(snapshot, prefix, where)
@@ -105,7 +105,6 @@ def lay_out_worktree(root: Path, folder: Path, *, where: Sources = ALL) -> Tree:
 
 
 def untracked(root: Path, where: Sources = ALL) -> tuple[str, ...]:
-    """Return the files of the project at *root* that git neither tracks nor ignores."""
     repository, prefix = _placed(root)
     roots = ["--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard", "--directory", "--"]
     listed = repository.printed(*roots, *(prefix + one or "." for one in where.roots))
@@ -114,7 +113,10 @@ def untracked(root: Path, where: Sources = ALL) -> tuple[str, ...]:
 
 
 def outside(root: Path, base: str, head: str | None, where: Sources) -> dict[str, str]:
-    """Return the tracked files that differ but are not laid out, and why; ":/libs/x.py": from the top."""
+    """Return the tracked files that differ but are not laid out, and why.
+
+    The path ":/libs/x.py" counts from the top of the repository.
+    """
     repository, prefix = _placed(root)
     if where.declared is None and not prefix:
         return {}
@@ -138,9 +140,9 @@ def outside(root: Path, base: str, head: str | None, where: Sources) -> dict[str
 
 
 def ignored(root: Path, places: Iterable[str]) -> tuple[str, ...]:
-    """Return the files and folders ("uploads/") at or below *places* of the project that git ignores.
+    """Return the files and folders ("uploads/") at or below *places* that git ignores.
 
-    Without what tools leave behind.
+    Files that tools leave behind are not among them.
     """
     repository, prefix = _placed(root)
     options = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--")
@@ -153,13 +155,12 @@ def ignored(root: Path, places: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_made(root: Path, name: str) -> bool:
-    """Return whether a file, or a folder with a slash behind it, is what tools leave behind."""
     parts = [*name.rstrip("/").split("/"), *(["in it"] if name.endswith("/") else [])]
     return is_left_behind(parts) or is_made(root / name) or name.endswith(".pyc")
 
 
 def _placed(root: Path) -> tuple[Repository, str]:
-    """Return the repository of the project at *root*, and where in it that lies: "", "services/shop/"."""
+    """Return the repository of the project at *root*, and its place there: "", "services/shop/"."""
     found = repository(root)
     if found.top is None:
         raise UsageError(f"{root} is no git checkout: revisions are compared there")
@@ -189,7 +190,6 @@ def _selected(snapshot: Snapshot, prefix: str, where: Sources) -> tuple[set[str]
 
 
 def _data(untracked: Mapping[str, Path], folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files of databases among those that are *untracked*, and what SQLite keeps beside one."""
     for path, file in untracked.items():
         of = next((path.removesuffix(end) for end in BESIDE_DATABASES if path.endswith(end)), path)
         if is_database(folder / of):
@@ -197,30 +197,29 @@ def _data(untracked: Mapping[str, Path], folder: Path) -> Iterator[tuple[str, Pa
 
 
 def _is_free(path: str, tracked: Collection[str]) -> bool:
-    """Return whether nothing is at *path*, and no file or link where it needs a folder."""
     parts = path.split("/")
     above = {"/".join(parts[:end]) for end in range(1, len(parts) + 1)}
     return not above & set(tracked)
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """Return what git prints; None where it fails. Raises UsageError where there is no git."""
+    """Return what git prints; None if it fails. Raises UsageError if there is no git."""
     done = call("-C", str(root), *arguments)
     return done.line if done.status == 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Base and head, laid out, with their contenders; *again* is the base once more, in a third folder."""
+    """Base and head, laid out, with their contenders. *again* is the base once more, in a third folder."""
 
-    project: Path  # whose plans are used, and where the run is kept
+    project: Path  # its plans are used, and the run is kept there
     base: Tree
     head: Tree
     again: Tree
     tables: Mapping[str, Mapping[str, Declared]]  # by label
     notes: tuple[str, ...]
     changed: Changed
-    lacking: str = ""  # why the base has nothing to compare with; "" where it has
+    lacking: str = ""  # why the base has nothing to compare with; "" if it has
 
     def plain(self, text: str) -> str:
         """Return *text* with files of the trees as git names them: "<revision>:apps/shop_app/app.py"."""
@@ -229,13 +228,13 @@ class Sides:
 
 @contextmanager
 def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
-    """Lay out both revisions of the project at *root* (head None: the working tree); remove them on exit.
+    """Lay out both revisions of the project at *root*, and remove them on exit.
 
-    Raises UsageError for a revision that is unknown or cannot be laid out, or a head without contenders.
-    Whatever is raised meanwhile names files of the trees as git does.
+    *head* None: the working tree. Raises UsageError for a revision that is unknown or cannot be laid out, or
+    for a head without contenders. Errors raised meanwhile name files of the trees as git does.
     """
     trees = root / ".bench" / "trees"
-    shutil.rmtree(trees, ignore_errors=True)  # of one that was killed: there is one measurement at a time
+    shutil.rmtree(trees, ignore_errors=True)  # left by a killed process: there is one measurement at a time
     names: dict[Path, str] = {}
     try:
         where = sources(root)
@@ -248,7 +247,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
         here = lay_out(root, left, trees / "base", where=where, data=there.data)
         again = replace(here, folder=copy_tree(here.folder, trees / "again"))
         if here.label == there.label:
-            there = replace(there, label=f"{there.label}-head")  # identical code, compared all the same
+            there = replace(there, label=f"{there.label}-head")  # identical code, compared nevertheless
         names.update({tree.folder: tree.label for tree in (here, again, there)})
         found = _declared(there)
         before, lacking = _declared_before(here)
@@ -274,7 +273,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
 
 
 def _declared(tree: Tree) -> Mapping[str, Declared]:
-    """Return the contenders of *tree*; raises UsageError where it has none or they cannot be read."""
+    """Return the contenders of *tree*; raises UsageError if it has none or they cannot be read."""
     try:
         if not (tree.folder / APPS).is_dir():
             raise UsageError(f"it has no {APPS}/ that git tracks, or would")
@@ -287,7 +286,6 @@ def _declared(tree: Tree) -> Mapping[str, Declared]:
 
 
 def _declared_before(tree: Tree) -> tuple[Mapping[str, Declared], str]:
-    """Return the contenders of the base, and why there is nothing to compare with."""
     try:
         return _declared(tree), ""
     except UsageError as error:
@@ -295,7 +293,6 @@ def _declared_before(tree: Tree) -> tuple[Mapping[str, Declared], str]:
 
 
 def _beside(root: Path, where: Sources, head: Tree, places: list[str]) -> Iterator[str]:
-    """Yield what of the working tree one side has alone, or neither."""
     if head.untracked:
         yield f"untracked, in the head alone: {listed(head.untracked)}"
     if head.data:

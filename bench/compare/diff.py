@@ -1,4 +1,4 @@
-"""Two revisions of a project side by side in one run: what of it is compared, and the plan for that."""
+"""Two revisions of a project side by side in one run: what is compared, and the plan for that."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from bench.project.contenders import Declared
 from bench.project.sources import SCENARIOS, listed
 from bench.run.mixes import Common, common
 
-NAME = "ci"  # the plan whose contenders, scenarios and windows it takes, where the project has it
-# Where it has none: every contender that is `of` no other, in every scenario.
+NAME = "ci"  # the plan whose contenders, scenarios and windows are used, if the project has it
+# Without it: every contender that is `of` no other, in every scenario.
 PLAIN = Plan(
     name=NAME,
     blocks=(),
@@ -33,19 +33,19 @@ Twins = Literal["one", "all"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was asked for on the command line; nothing: all."""
+    """What the command line requested; nothing: all."""
 
     contenders: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
-    unchanged: bool = False  # compare what did not change as well
+    unchanged: bool = False  # compare what did not change too
     twins: Twins = "one"
     budget_s: float = BUDGET_S
 
 
 def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
-    """Return the plan that compares *sides*, without blocks where nothing changed, and what has to be said.
+    """Return the plan that compares *sides*, and its notes; it has no blocks if nothing changed.
 
-    Raises UsageError where nothing has a name that was asked for.
+    Raises UsageError if nothing has a requested name.
     """
     if sides.lacking:
         return replace(PLAIN, baseline=sides.base.label), sides.notes
@@ -78,10 +78,10 @@ def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
 
 
 def _blocks(sides: Sides, pattern: Plan, compared: Sequence[str], sought: Sequence[str]) -> Iterator[Block]:
-    """Yield the blocks of *pattern* with what is compared of them: each contender beside itself in the base.
+    """Yield the blocks of *pattern*, reduced to what is compared: each contender beside its base.
 
-    They keep their scenarios and loads. A block's own reference has no meaning here: every contender is
-    relative to its base.
+    They keep their scenarios and loads. A block's own reference has no meaning here, because every contender
+    is relative to its base.
     """
     for name in compared:
         for block in _measuring(pattern, name):
@@ -95,7 +95,7 @@ def _blocks(sides: Sides, pattern: Plan, compared: Sequence[str], sought: Sequen
 
 
 def _measuring(pattern: Plan, name: str) -> Sequence[Block]:
-    """Return the blocks that a contender is measured in: those that name it, or its base, or else all."""
+    """Return the blocks in which a contender is measured: those that name it, or its base, or else all."""
     named = [block for block in pattern.blocks if name in block.contenders]
     of_its_base = [
         block
@@ -106,7 +106,7 @@ def _measuring(pattern: Plan, name: str) -> Sequence[Block]:
 
 
 def _twins(sides: Sides, blocks: Sequence[Block], wanted: Wanted) -> Iterator[Block]:
-    """Yield the base once more beside itself: in every cell, or in one, under a closed load if possible."""
+    """Yield the base beside itself: in every cell, or in one, under a closed load if possible."""
     if wanted.twins == "all":
         for block in blocks:
             original = block.contenders[0]
@@ -122,17 +122,15 @@ def _twins(sides: Sides, blocks: Sequence[Block], wanted: Wanted) -> Iterator[Bl
 
 
 def _closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
-    """Return *loads* so that those whose noise shows in both metrics come first."""
+    """Return *loads* with those first whose noise shows in both metrics."""
     return tuple(sorted(loads, key=lambda load: load.kind != "closed"))
 
 
 def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
-    """Return the scenarios of the plan *made* for *sides*, as the head has them, without what is new."""
     return tuple(plans.scenarios(made, _common(sides).scenarios).values())
 
 
 def served(sides: Sides, made: Plan) -> tuple[Contender, ...]:
-    """Return the contenders of the plan *made* for *sides*, each in the folder of its revision."""
     named = dict.fromkeys(name for block in made.blocks for name in block.contenders)
     return tuple(_resolved(sides, name) for name in named)
 
@@ -148,7 +146,6 @@ def _resolved(sides: Sides, name: str) -> Contender:
 
 
 def _pattern(sides: Sides) -> Plan:
-    """Return the project's plan `ci`, or one of everything that the head has."""
     if NAME in plans.names(sides.project):
         return plans.read(sides.project, NAME)
     bases = tuple(name for name, table in sides.tables[sides.head.label].items() if "of" not in table.overlay)
@@ -158,13 +155,13 @@ def _pattern(sides: Sides) -> Plan:
 
 
 def _named(sides: Sides, pattern: Plan, wanted: Wanted) -> tuple[list[str], tuple[str, ...]]:
-    """Return the contenders that may be compared, there in both and asked for, and a note of the others."""
+    """Return the requested contenders that both sides have, and a note on the others."""
     head, base = sides.tables[sides.head.label], sides.tables[sides.base.label]
     every = dict.fromkeys(name for block in pattern.blocks for name in block.contenders)
     names = list(wanted.contenders) or [name for name in every if not name_of(name).is_twin]
     for name in names:
         if not _has(base, name):
-            contenders.resolve(name, head)  # neither has it: tells what it should have been
+            contenders.resolve(name, head)  # neither has it: the error shows what it could have been
     both = [name for name in names if _has(head, name) and _has(base, name)]
     sides_of = (("head", head, base), ("base", base, head))
     notes = tuple(
@@ -186,7 +183,6 @@ def _has(tables: Mapping[str, Declared], name: str) -> bool:
 def _scenarios(
     sides: Sides, pattern: Plan, wanted: Wanted, shared: Common
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the scenarios that both sides know and that were asked for, and a note of the new ones."""
     known = list(dict.fromkeys(name for block in pattern.blocks for name in block.scenarios))
     for name in wanted.scenarios:
         if name not in known:
@@ -206,7 +202,7 @@ def _served(sides: Sides, name: str, asked: Sequence[str]) -> tuple[str, ...]:
 
 
 def why_nothing(sides: Sides, made: Plan) -> tuple[Literal["EQUIVALENT", "NOT COMPARED"], str]:
-    """Return what has to be concluded where the plan *made* has no blocks, and why."""
+    """Return the conclusion and its reason, for a plan *made* without blocks."""
     if sides.lacking:
         return "NOT COMPARED", f"the base ({sides.base.label}) has nothing to compare with: {sides.lacking}"
     if made.reference:
@@ -220,14 +216,12 @@ def why_nothing(sides: Sides, made: Plan) -> tuple[Literal["EQUIVALENT", "NOT CO
 
 
 def left_out(sides: Sides, made: Plan) -> Mapping[str, str]:
-    """Return the changed files that the plan *made* compares nothing for, each with the reason."""
     why = "a shared file, but there is nothing to compare"
     others = {path: _others(sides, path) or why for path in sides.changed.beside(_apps(sides, made))}
     return dict(sorted({**sides.changed.irrelevant, **others}.items()))
 
 
 def _apps(sides: Sides, made: Plan) -> set[str]:
-    """Return the apps of the contenders that the plan *made* compares, on either side."""
     bases = {name_of(name).base for block in made.blocks for name in block.contenders}
     return {table[base].app.name for table in sides.tables.values() for base in bases if base in table}
 
@@ -238,7 +232,6 @@ def _others(sides: Sides, path: str) -> str:
 
 
 def _differing(sides: Sides) -> Iterator[str]:
-    """Yield what has to be known of files that differ, and concern everyone."""
     if SCENARIOS in sides.changed.irrelevant:
         yield "scenarios.toml differs: both sides are asked for what the head's asks for"
     if sides.changed.shared:
@@ -248,7 +241,6 @@ def _differing(sides: Sides) -> Iterator[str]:
 
 
 def _is_changed(sides: Sides, name: str) -> bool:
-    """Return whether what differs could matter to a contender's app, or that is another folder by now."""
     before, now = (sides.tables[tree.label][name_of(name).base].app.name for tree in (sides.base, sides.head))
     return before != now or sides.changed.concern(now)
 

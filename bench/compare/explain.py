@@ -15,7 +15,7 @@ WINDOW_S = 9.0
 
 
 def regressions(told: Conclusion) -> tuple[TimeChange, ...]:
-    """Return what got slower, the worst first, once per contender and scenario."""
+    """Return the times that got slower, the worst first, once per contender and scenario."""
     slower = [one for one in told.regressed if isinstance(one, TimeChange)]
     worst = {place(one)[:2]: one for one in sorted(slower, key=worse_by)}
     return tuple(reversed(worst.values()))
@@ -24,9 +24,9 @@ def regressions(told: Conclusion) -> tuple[TimeChange, ...]:
 def explain(
     run: Run, slower: Sequence[TimeChange], lab: Lab, profiler: Profiler, confine: Confine = to_one_core
 ) -> Iterator[Explained]:
-    """Yield where the head of *run* takes more than its base, for the worst of *slower*.
+    """Yield where the head of *run* takes more time than its base, for the worst of *slower*.
 
-    Raises CannotMeasure where a server or the profiler cannot.
+    Raises CannotMeasure if a server or the profiler fails.
     """
     contenders = {one.name: one for one in run.contenders}
     scenarios = {one.name: one for one in run.scenarios}

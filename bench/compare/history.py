@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.profile import record
 
-USUAL = 30  # runs before the last, of which the median is what is usual
+USUAL = 30  # runs before the last; their median is the usual value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One run of a track; *ratio* is to the anchor, the run's reference, in the same rounds."""
+    """One run of a track. *ratio* is to the anchor, the run's reference, in the same rounds."""
 
     at: datetime
     commit: str
@@ -43,17 +43,16 @@ class Trend:
     """A track with its runs, the oldest first."""
 
     track: Track
-    anchor: str | None  # what all of its ratios are to; None: there is none, and raw figures stand for it
+    anchor: str | None  # the base of all its ratios; None: there is none, and raw figures are used instead
     points: tuple[Point, ...]
 
     @property
     def values(self) -> tuple[float | None, ...]:
-        """The ratio of each run to the anchor, or its requests per second where there is no anchor."""
+        """The ratio of each run to the anchor, or its requests per second without an anchor."""
         return tuple(point.ratio if self.anchor else point.throughput_rps for point in self.points)
 
     @property
     def latest(self) -> float | None:
-        """The last run's value."""
         return self.values[-1]
 
     @property
@@ -66,11 +65,10 @@ class Trend:
 # Format history
 # 1  first
 SCHEMA = 1
-SUMMARY = "summary.json"  # of a run's folder: it has all that an entry has
+SUMMARY = "summary.json"  # in a run's folder; it holds all that an entry has
 
 
 def entry_of(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a run, from its summary.json."""
     project = summary["fingerprint"].get("project", {})
     ratios = {
         _place(one): one["ratio"]["estimate"]
@@ -102,9 +100,9 @@ def entry_of(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keep(run: Path, history: Path) -> Path:
-    """Keep the complete, valid run in folder *run* below *history*; return its file.
+    """Keep the complete, valid run in folder *run* below *history*, and return its file.
 
-    Raises UsageError where it is not one to keep, or where its file holds something else.
+    Raises UsageError if the run is not complete and valid, or if its file holds something else.
     """
     summary = _read(run / SUMMARY)
     if summary.get("partial") or not summary.get("valid"):
@@ -122,9 +120,9 @@ def keep(run: Path, history: Path) -> Path:
 
 
 def trends(places: Iterable[Path]) -> tuple[Trend, ...]:
-    """Return what became of every cell over the runs at *places*: folders of runs, of entries, or entries.
+    """Return the trend of every cell over the runs at *places*: folders of runs, of entries, or entries.
 
-    Partial and invalid runs are left out. Raises UsageError where there is no run, or a damaged one.
+    Partial and invalid runs are left out. Raises UsageError for a damaged run, or if there is none.
     """
     places = tuple(places)
     entries = sorted(
@@ -152,7 +150,7 @@ def _trend(track: Track, known: Sequence[tuple[Point, str | None]]) -> Trend:
 
 
 def _entries(place: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries at *place*; of a folder of runs, those that have a summary."""
+    """Yield the entries at *place*; in a folder of runs, those that have a summary."""
     if place.is_file():
         files = [place] if place.suffix == ".json" else []
     elif (place / SUMMARY).is_file():
@@ -170,7 +168,7 @@ def _entries(place: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Return a summary or an entry; raises UsageError where *file* is neither."""
+    """Return a summary or an entry; raises UsageError if *file* is neither."""
     try:
         read = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

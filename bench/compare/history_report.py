@@ -1,4 +1,4 @@
-"""What became of contenders over many runs: a table, and a chart for each scenario."""
+"""Contenders over many runs: a table, and a chart for each scenario."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,10 @@ from bench.report.terminal import table_of
 from bench.report.wording import NOTHING, figure, plural, ratio
 
 HEIGHT_IN = 4.2
-SEPARATE = 60  # points of a line up to which each has a mark of its own
+SEPARATE = 60  # up to so many points of a line, each has a mark of its own
 
 
 def print_trends(trends: Sequence[Trend], console: Console) -> None:
-    """Print a table for each machine, plan and scenario."""
     for place, group in _grouped(trends).items():
         console.print()
         console.print(_table(place, group))
@@ -42,7 +41,6 @@ def _table(title: str, group: Sequence[Trend]) -> Table:
 
 
 def write_trend_charts(trends: Sequence[Trend], folder: Path) -> list[Path]:
-    """Draw a chart of each machine, plan and scenario into *folder*; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     looks = looks_of(dict.fromkeys(trend.track.contender for trend in trends))
     return [_written(title, group, looks, folder) for title, group in _grouped(trends).items()]
@@ -85,7 +83,7 @@ def _line(axes: Axes, trend: Trend, look: Look) -> None:
 
 
 def _labels(axes: Axes, shown: Sequence[Trend], looks: Mapping[str, Look]) -> None:
-    """Write each contender beside the end of its line, moved apart where lines end close to each other."""
+    """Write each contender beside the end of its line, moved apart where lines end close together."""
     ends = sorted(
         ((trend.usual or trend.latest or 0.0, trend.track.contender) for trend in shown if trend.latest),
         key=lambda end: end[0],
@@ -105,7 +103,7 @@ def _labels(axes: Axes, shown: Sequence[Trend], looks: Mapping[str, Look]) -> No
 
 
 def _grouped(trends: Iterable[Trend]) -> Mapping[str, list[Trend]]:
-    """Return the trends of each machine, plan and scenario under a title; A/A twins left out."""
+    """Return the trends by title (machine, plan and scenario), without A/A twins."""
     groups: dict[str, list[Trend]] = {}
     for trend in trends:
         if not name_of(trend.track.contender).is_twin:

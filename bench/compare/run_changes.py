@@ -1,7 +1,7 @@
-"""What became of a contender between two runs: its ratios to the reference in one, and in the other.
+"""The change of a contender between two runs: its ratio to the reference in one, and in the other.
 
-The runs are not paired with each other. But within each, every contender is paired with the reference sweep
-by sweep, so what the machine's mood does to both is gone before the runs meet.
+The runs are not paired with each other. But within each run every contender is paired with the reference by
+sweep. So what the machine does to both cancels out before the runs are compared.
 """
 
 import math
@@ -38,10 +38,10 @@ class Change:
     candidate: Comparison
     baseline_logs: tuple[float, ...]  # the log-ratio to the reference in each round of that run
     candidate_logs: tuple[float, ...]
-    change: Estimate | None  # None: the two do not compare
+    change: Estimate | None  # None: the two runs do not compare
     adjusted_p: float | None = None  # that it lies beyond the margin on its side, for all of them together
     verdict: Verdict = "invalid"
-    why: str = ""  # the verdict is no other
+    why: str = ""  # why the verdict is no other
 
 
 def change_of(
@@ -52,9 +52,9 @@ def change_of(
     *,
     unlike: str = "",
 ) -> Change:
-    """Return what became of a ratio, not judged yet; *logs* are its rounds in either run.
+    """Return the change of a ratio, not judged yet; *logs* are its rounds in either run.
 
-    *unlike* says why the two do not compare, whatever they showed.
+    *unlike* gives a reason why the two do not compare, whatever they showed.
     """
     why = unlike or _in_the_way(baseline, "baseline") or _in_the_way(candidate, "candidate")
     before, after = map(tuple, logs)
@@ -77,9 +77,9 @@ def judged_together(
 ) -> tuple[Change, ...]:
     """Return *changes* with their verdicts; *floors* are the noise floors of either run.
 
-    Slower or faster is what its own interval says to be so, where it holds for all of them together: Holm's
-    correction of exact one-sided p against the margin, all that could be slower one family, all that could
-    be faster another. A noise floor of either run may block it.
+    A change is slower or faster if its own interval has it so, and if it holds for all of them together. That
+    is Holm's correction of exact one-sided p against the margin. All that could be slower form one family,
+    all that could be faster another. A noise floor of either run may block it.
     """
     told = [(change, change.change) for change in changes if change.change]
     families = {side: holm(_p(change, side) for change, _ in told) for side in SIDES}
@@ -116,7 +116,6 @@ def _p(change: Change, side: Side) -> float:
 
 
 def _in_the_way(comparison: Comparison, run: str) -> str:
-    """Return why a ratio of the *run* cannot be compared; nothing where it can."""
     if comparison.withheld:
         return f"{comparison.withheld} in the {run}"
     if not comparison.rounds:

@@ -1,8 +1,8 @@
-"""Which cells of a family lie beyond their margin: one level of false alarms for all of them together.
+"""Which cells of a family lie beyond their margin, with one level of false alarms for all together.
 
-For where an action depends on several cells, such as an exit code. An interval each, as tables have them,
-promises nothing of them all: of 18 cells at 2.5 % each, one would be wrong by chance in more than a third of
-the runs.
+For an action that depends on several cells, such as an exit code. The interval of each row of a table
+promises nothing about all rows. Of 18 cells at 2.5 % each, one would be wrong by chance in more than a third
+of the runs.
 """
 
 import math
@@ -20,9 +20,9 @@ from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate, narrowest
 
 FALSE_ALARMS = 0.05  # chance of one or more, over all that is judged together
 EXACT_ROUNDS = 12  # up to here all 2ⁿ flips are tried, 4096 at most
-FLIPS = 10_000  # beyond it, the one that was seen included
+FLIPS = 10_000  # above that; the observed one is included
 SEED = 1  # the same family always gets the same answer
-MOST = 1.5  # times the median size: what one round counts for at most
+MOST = 1.5  # times the median size: the most that one round counts for
 ROUNDING = 1e-9  # sums that differ by less are the same sum, added up in another order
 
 Floats = NDArray[np.float64]
@@ -30,10 +30,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One cell of a family: what it showed, and what is asked about it.
+    """One cell of a family: its rounds, and the question about it.
 
-    Is its log-ratio, taken *towards* (1: upwards, as when CPU per request grows; -1: downwards, as when
-    throughput falls), greater than *log_margin*?
+    Is its log-ratio, taken *towards* a side, greater than *log_margin*? Towards 1 is upwards, as when CPU per
+    request grows. Towards -1 is downwards, as when throughput falls.
     """
 
     log_ratios: Mapping[int, float]  # round → paired log-ratio
@@ -42,18 +42,18 @@ class Member:
 
 
 def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
-    """Return for each member the level (0 to 1) at which the family as a whole still calls it beyond.
+    """Return the level (0 to 1) of each member at which the family still has it beyond its margin.
 
-    Those at or below `FALSE_ALARMS` are beyond their margin; the chance that any of them is not is at most
-    that. The margin is taken off, which leaves rounds that fall to either side alike where a member lies
-    right on it. So their signs may be flipped, those of all members of a round together, since what
-    disturbed one disturbed the others; p is the share of flips in which the greatest statistic reaches the
-    member's own (max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993; flips of signs: Nichols &
-    Holmes, Human Brain Mapping 15, 2002). Members that stand out more are left out of that maximum, as they
-    have been decided on by then (step-down: Romano & Wolf, Econometrica 73, 2005).
+    A member at or below `FALSE_ALARMS` is beyond its margin. The chance that any of them is not is at most
+    that level. The margin is subtracted. Then rounds of a member exactly on its margin fall to either side
+    alike. So their signs may be flipped. The signs of all members of a round flip together, because one
+    disturbance affects all. p is the share of flips in which the greatest statistic reaches the member's own.
+    Max-T: Westfall & Young, Resampling-Based Multiple Testing, 1993. Flips of signs: Nichols & Holmes, Human
+    Brain Mapping 15, 2002. Members that stand out more are left out of that maximum, because they are already
+    decided (step-down: Romano & Wolf, Econometrica 73, 2005).
 
-    Members may lack rounds; none is made up, and one of few rounds cannot reach a small p: with n of its own
-    2⁻ⁿ is the least.
+    Members may lack rounds; none is made up. A member with few rounds cannot reach a small p: with n of its
+    own 2⁻ⁿ is the least.
     """
     rounds = sorted({number for member in family for number in member.log_ratios})
     scores = np.array([[held.get(number, 0.0) for number in rounds] for held in map(_scores, family)])
@@ -68,13 +68,13 @@ def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
 
 
 def _scores(member: Member) -> dict[int, float]:
-    """Return what each round says for the question: a member's statistic is their sum.
+    """Return the score of each round; the sum of the scores is a member's statistic.
 
-    How far it lies beyond the margin, but no farther than `MOST` times the member's median distance, so that
-    a burst counts like any round that is a bit off; over the root of the sum of squares, so that members
-    compare. Sizes do not change when signs flip, so the test stays exact (Maritz, A Note on Exact Robust
-    Confidence Intervals for Location, Biometrika 66, 1979). Why not ranks:
-    "Several cells at once" in docs/methodology.md.
+    A score is how far the round lies beyond the margin. It is at most `MOST` times the member's median
+    distance, so that a burst counts like any round that is slightly off. It is divided by the root of the sum
+    of squares, so that members compare. Sizes do not change when signs flip, so the test stays exact (Maritz,
+    A Note on Exact Robust Confidence Intervals for Location, Biometrika 66, 1979). Why not ranks: "Several
+    cells at once" in docs/methodology.md.
     """
     excess = {
         number: member.towards * ratio - member.log_margin for number, ratio in member.log_ratios.items()
@@ -87,7 +87,7 @@ def _scores(member: Member) -> dict[int, float]:
 
 @cache
 def _flips(rounds: int) -> Floats:
-    """Return a column of signs per flip, what was seen first: all there are, or as many as are drawn."""
+    """Return a column of signs per flip, the observed one first: all that exist, or a random draw."""
     if rounds <= EXACT_ROUNDS:
         return np.array(list(product((1.0, -1.0), repeat=rounds))).reshape(2**rounds, rounds).T.copy()
     drawn = np.random.default_rng(SEED).choice((1.0, -1.0), size=(rounds, FLIPS - 1))
@@ -95,11 +95,12 @@ def _flips(rounds: int) -> Floats:
 
 
 def shift_of(values: Sequence[float], others: Sequence[float]) -> Estimate | None:
-    """Return by how much *values* lie above *others*, with its interval; None where either is empty.
+    """Return by how much *values* lie above *others*, with its interval; None if either is empty.
 
-    The median of all differences, and [D₍ₖ₎, D₍M₊₁₋ₖ₎] of those M, which misses the shift with probability
-    2·P(U < k), where U is the statistic of Mann and Whitney among equals (Hollander, Wolfe & Chicken,
-    Nonparametric Statistical Methods, 3rd ed., §4.2 and §4.3). No interval where either has fewer than six.
+    The value is the median of all differences. The interval is [D₍ₖ₎, D₍M₊₁₋ₖ₎] of those M. It misses the
+    shift with probability 2·P(U < k). U is the statistic of Mann and Whitney among equals (Hollander, Wolfe &
+    Chicken, Nonparametric Statistical Methods, 3rd ed., §4.2 and §4.3). There is no interval if either has
+    fewer than six.
     """
     differences = sorted(value - other for value in values for other in others)
     if not differences:
@@ -117,18 +118,19 @@ def p_beyond(
 ) -> float:
     """Return the one-sided p that *values* lie more than *margin* above (1) or below (-1) *others*.
 
-    P(U ≥ u) among equals, u being how many differences lie beyond the margin (ibid., §4.1). One that lies
-    right on it is not counted, which can only make p larger.
+    P(U ≥ u) among equals, where u is the number of differences beyond the margin (Hollander, Wolfe & Chicken,
+    Nonparametric Statistical Methods, 3rd ed., §4.1). A difference exactly on the margin is not counted,
+    which can only make p larger.
     """
     beyond = sum(towards * (value - other) > margin for value in values for other in others)
     return _chances_below(len(values), len(others))[len(values) * len(others) - beyond]
 
 
 def holm(ps: Iterable[float]) -> tuple[float, ...]:
-    """Return each p as it has to be read where any of them counts: at most that chance of a false alarm.
+    """Return each p adjusted for all of them: the chance of any false alarm is at most the level.
 
-    The smallest times their number, the next times one less and so on, none below one before it (Holm,
-    A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979).
+    The smallest times their number, the next times one less and so on, none below one before it (Holm, A
+    Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979).
     """
     ranked = sorted(enumerate(ps), key=lambda ranked: ranked[1])
     stepped = (min(1.0, (len(ranked) - place) * p) for place, (_, p) in enumerate(ranked))
@@ -140,8 +142,8 @@ def holm(ps: Iterable[float]) -> tuple[float, ...]:
 def _chances_below(m: int, n: int) -> tuple[float, ...]:
     """Return P(U < 1), P(U < 2), … P(U < m·n + 1) = 1 for groups of *m* and *n* equals.
 
-    How many orders give each U are the coefficients of Gauss's polynomial, the product of
-    (1 − q^(m+i)) / (1 − q^i) over i = 1…n (Andrews, The Theory of Partitions, §3.2).
+    The number of orders for each U is a coefficient of Gauss's polynomial, the product of (1 − q^(m+i)) / (1
+    − q^i) over i = 1…n (Andrews, The Theory of Partitions, §3.2).
     """
     ways = [1] + [0] * (m * n)
     for i in range(1, n + 1):

@@ -12,52 +12,47 @@ from bench.model import Cell, name_of
 from bench.observe.comparable import differences, facts_of
 from bench.records import Run
 
-PLANNED = ("sweeps", "lead_in_s", "window_s", "warm_up_s", "load_workers", "margins")  # same, or said
+PLANNED = ("sweeps", "lead_in_s", "window_s", "warm_up_s", "load_workers", "margins")  # same, or shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoRuns:
-    """A baseline and a candidate, and what changed of every contender relative to their reference."""
+    """A baseline and a candidate, and the change of every contender relative to their reference."""
 
     baseline: Analysis
     candidate: Analysis
     changes: tuple[Change, ...]
-    warnings: tuple[str, ...]  # what else is not the same; "here" is the baseline, "there" the candidate
+    warnings: tuple[str, ...]  # what else differs; "here" is the baseline, "there" the candidate
 
     @property
     def reference(self) -> str:
-        """What ratios of both runs are relative to."""
         return self.baseline.run.plan.reference
 
     @property
     def only_in_baseline(self) -> tuple[Cell, ...]:
-        """Cells that the candidate run has not got."""
         return _missing(self.baseline, self.candidate)
 
     @property
     def only_in_candidate(self) -> tuple[Cell, ...]:
-        """Cells that the baseline run has not got."""
         return _missing(self.candidate, self.baseline)
 
     @property
     def rows(self) -> tuple[tuple[Row, Row], ...]:
-        """Rows of the cells that both runs have."""
         there = {row.cell: row for row in self.candidate.rows}
         return tuple((row, there[row.cell]) for row in self.baseline.rows if row.cell in there)
 
     @property
     def references(self) -> tuple[tuple[Row, Row], ...]:
-        """The reference's own: the machine's mood is in their figures, so they have no verdict."""
+        """The reference's own rows. They have no verdict: their figures also show changes of the machine."""
         return tuple(pair for pair in self.rows if pair[0].cell.contender == self.reference)
 
     @property
     def regressed(self) -> tuple[Change, ...]:
-        """What got slower, by more than its margin."""
         return tuple(change for change in self.changes if change.verdict == "slower")
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """Contenders that answered correctly in the baseline, and somewhere in the candidate do not."""
+        """Contenders that answered correctly in the baseline, and not everywhere in the candidate."""
         answered = {row.cell for row in self.baseline.rows if row.right and not row.withheld}
         silent = {
             row.cell for row in self.candidate.rows if row.is_wrong or (row.slices and not row.requests)
@@ -71,7 +66,7 @@ class TwoRuns:
 def compare(baseline: Run, candidate: Run) -> TwoRuns:
     """Return what changed from *baseline* to *candidate*.
 
-    Raises UsageError where machine, runtime or reference differ, or nothing is shared; CannotMeasure where
+    Raises UsageError if machine, runtime or reference differ, or nothing is shared. Raises CannotMeasure if
     one of them is partial or invalid.
     """
     _refuse_unlike(baseline, candidate)
@@ -121,7 +116,6 @@ def _refuse_unlike(baseline: Run, candidate: Run) -> None:
 
 
 def _is_asked(pair: tuple[Comparison, Comparison]) -> bool:
-    """Return whether a comparison is of a contender, and one that the system tells anything of."""
     return not name_of(pair[0].cell.contender).is_twin and any(one.pairs or one.dropped for one in pair)
 
 
@@ -160,7 +154,7 @@ def _warnings(baseline: Run, candidate: Run) -> Iterator[str]:
 
 
 def _reference_differs(run: Run, differing: Collection[str]) -> bool:
-    """Return whether *differing*, contenders and facts of the fingerprint, have to do with the reference."""
+    """Return whether *differing*, contenders and facts of the fingerprint, concern the reference."""
     reference = next((one for one in run.contenders if one.name == run.plan.reference), None)
     if reference is None:  # each is relative to itself
         return False
@@ -172,7 +166,7 @@ def _reference_differs(run: Run, differing: Collection[str]) -> bool:
 
 
 def _redefined(baseline: Run, candidate: Run) -> Sequence[str]:
-    """Return the contenders that both define, in other ways; where the checkout lies does not count."""
+    """Return the contenders that both define differently. The place of the checkout does not count."""
     here, there = (
         {one.name: {**asdict(one), "root": None} for one in run.contenders} for run in (baseline, candidate)
     )

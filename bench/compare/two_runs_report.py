@@ -42,11 +42,10 @@ STYLES = {
     "invalid": WARNING,
 }
 METRICS = {"throughput_rps": "req/s", "service_demand_us": "CPU µs/req"}
-SHOWN = 12  # warnings; whoever wants more wants them in a file
+SHOWN = 12  # warnings; more of them are in the file
 
 
 def print_changes(two: TwoRuns, console: Console) -> None:
-    """Print the verdict on every cell of *two* on *console*, then what its reader must know."""
     for name, analysis in (("baseline", two.baseline), ("candidate", two.candidate)):
         run = analysis.run
         say(console, f"{name:9}  {run.plan.name}, runtime {run.runtime}, {run.started_at}", style="bold")
@@ -150,7 +149,7 @@ SCHEMA = 1
 
 
 def changes_document(two: TwoRuns) -> dict[str, Any]:
-    """Return what *two* say, ready for JSON; null where nothing is known."""
+    """Return the content of *two* as a JSON document; null where nothing is known."""
     return {
         "schema": SCHEMA,
         "reference": two.reference,

@@ -1,4 +1,4 @@
-"""What `bench diff` concludes from a run of two revisions: one verdict, and what it stands on. Pure."""
+"""What `bench diff` concludes from a run of two revisions: one verdict, and its reasons. Pure."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from bench.project.waivers import Waiver, leftover
 from bench.records import Run
 
 Overall = Literal["BROKEN", "REGRESSED", "IMPROVED", "EQUIVALENT", "INCONCLUSIVE", "INVALID"]
-# 1 is the head's fault, 3 is nobody's that is known. By the exit code of each; 4 only where it was asked for.
+# The exit code of each. 1: the head is at fault. 3: nothing known is at fault. 4 only if it was requested.
 EXIT_CODES: dict[Overall, int] = {
     "BROKEN": 1,
     "REGRESSED": 1,
@@ -38,24 +38,24 @@ AnyChange = TimeChange | CountChange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """The verdict on a head, with every change that it is made of."""
+    """The verdict on a head, with every change that it depends on."""
 
     overall: Overall
     times: tuple[TimeChange, ...]
     counts: tuple[CountChange, ...]
     waived: tuple[tuple[AnyChange, Waiver], ...]
-    broken: tuple[Fault, ...] = ()  # what the head answers wrongly, and the base does not
+    broken: tuple[Fault, ...] = ()  # what the head answers wrongly and the base does not
     invalid: tuple[str, ...]  # what could not be judged at all, and why
     notes: tuple[str, ...]
 
     @property
     def exit_code(self) -> int:
-        """What the shell sees, unless something else stopped the run."""
+        """The exit code, unless something else stopped the run."""
         return EXIT_CODES[self.overall]
 
     @property
     def regressed(self) -> tuple[AnyChange, ...]:
-        """What got worse, and nobody accepted."""
+        """What got worse, without an accepted waiver."""
         accepted = [change for change, _ in self.waived]
         changes: tuple[AnyChange, ...] = (*self.times, *self.counts)
         return tuple(one for one in changes if one.verdict == "slower" and one not in accepted)
@@ -64,12 +64,12 @@ class Conclusion:
 def concluded(
     analysis: Analysis, waivers: Sequence[Waiver] = (), notes: Sequence[str] = (), *, today: date
 ) -> Conclusion:
-    """Return what the run that is analysed says of its head.
+    """Return the conclusion about the head of the analysed run.
 
-    BROKEN where the head answers wrongly, or cannot be served, and the base is right; REGRESSED where
-    something is slower, beyond its margin, all cells together, or does more, and no waiver covers that;
-    INVALID where the run or a contender of it is; INCONCLUSIVE where a run was cut short, or a cell is
-    neither proven nor within its margin. Of a contender that answers wrongly only what got worse stands.
+    BROKEN: the head answers wrongly, or cannot be served, and the base is right. REGRESSED: something is
+    slower beyond its margin, all cells together, or does more, and no waiver covers it. INVALID: the run or
+    one of its contenders is. INCONCLUSIVE: a run was cut short, or a cell is neither proven nor within its
+    margin. For a contender that answers wrongly, only what got worse counts.
     """
     run = analysis.run
     faults = (*of_tries(run), *of_checks(run), *of_load(analysis))
@@ -135,7 +135,7 @@ def _waived(
 
 
 def _apart(change: TimeChange, wrong: Collection[str]) -> TimeChange:
-    """Return *change* without a verdict where its contender answers wrongly anywhere, unless it is slower."""
+    """Return *change* without its verdict if its contender answers wrongly anywhere, unless it is slower."""
     name = name_of(change.comparison.cell.contender).unrevised
     if name not in wrong or change.verdict in ("slower", "invalid"):
         return change
@@ -160,24 +160,22 @@ def _overall(analysis: Analysis, told: Conclusion) -> Overall:
 
 
 def _does_more(told: Conclusion) -> bool:
-    """Whether a request takes more statements: they were counted apart from all that slices show."""
+    """Whether a request takes more statements. They are counted separately from everything in slices."""
     return any(isinstance(one, CountChange) and one.counted == "statements" for one in told.regressed)
 
 
 def is_empty(run: Run) -> bool:
-    """Whether the two sides turned out to have nothing that compares."""
     return run.ended == "complete" and not run.plan.blocks
 
 
 def _invalid(analysis: Analysis, *, is_broken: bool) -> Iterator[str]:
-    """Yield why the run says nothing; that it was ended for a broken head needs no further word."""
+    """Yield why the run shows nothing. A run that ended because of a broken head needs no more notes."""
     run = analysis.run
     if analysis.invalid and not is_empty(run) and not (is_broken and run.ended == "failed"):
         yield analysis.invalid
 
 
 def _fixed(faults: Sequence[Fault]) -> Iterator[str]:
-    """Yield what the base answers wrongly and the head does not; of tries, the run has a note."""
     for one in faults:
         if one.whose == "base" and one.where in ("checks", "load"):
             yield f"{one.in_contrast}: compared with nothing"

@@ -18,15 +18,14 @@ from bench.records import Try
 from bench.report.markdown import cell
 from bench.report.wording import both, change, figure, mebibytes, plain_estimate, plural, rounded
 
-Why = tuple[Explained, ...] | None  # None: nobody asked, and then nothing is said
+Why = tuple[Explained, ...] | None  # None: not requested, so nothing is shown
 Wheres = Mapping[tuple[str, str], str]  # contender and scenario → where
 
-SMALL = 0.1  # of the change of all: a layer or a function that moved by less is not named
+SMALL = 0.1  # of the total change: a layer or a function that changed by less is not named
 MOST = 3  # layers
 
 
 def where(one: Explained) -> str:
-    """Return which layers take more for a request, and which functions of them."""
     least_us = SMALL * abs(one.head.total_us - one.base.total_us)
     named = [moved for moved in one.moved if moved.by_us > 0 and moved.by_us >= least_us]
     parts = [
@@ -39,7 +38,6 @@ def where(one: Explained) -> str:
 
 
 def plain(one: Explained) -> dict[str, Any]:
-    """Return every layer of base and head, ready for JSON."""
     return {
         "contender": one.contender,
         "scenario": one.scenario,
@@ -56,7 +54,6 @@ def plain(one: Explained) -> dict[str, Any]:
 
 
 def wheres(explained: Why) -> Wheres:
-    """Return where each of *explained* takes more."""
     return {(one.contender, one.scenario): where(one) for one in explained or ()}
 
 
@@ -97,7 +94,7 @@ def write_verdict(
 
 
 def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Why = None) -> dict[str, Any]:
-    """Return verdict.json, ready for JSON; *exit_code* is what the shell sees."""
+    """Return verdict.json as a document; *exit_code* is that of the process."""
     run = analysis.run
     reasons = {place(one): waiver.reason for one, waiver in told.waived}
     return {
@@ -178,7 +175,6 @@ def _placed(one: TimeChange | CountChange) -> dict[str, str]:
 
 
 def text(analysis: Analysis, told: Conclusion, explained: Why = None) -> str:
-    """Return verdict.md: what changed, by how much, how sure, why; what could not be told."""
     return "\n".join((*_lines(analysis, told, wheres(explained)), ""))
 
 
@@ -215,12 +211,12 @@ def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
 
 
 def _escaped(one: Fault) -> str:
-    """Return *one* in a sentence that Markdown leaves as it is: what an app answers may be a page."""
+    """Return *one* in a sentence that Markdown does not interpret: an app's answer may be a page."""
     return one.in_contrast.replace("<", "&lt;")
 
 
 def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
-    """Yield a change as a bullet, and the statements that came or went below it."""
+    """Yield a change as a bullet, and below it the statements that were added or removed."""
     yield f"- {before}{sentence(one)}"
     if isinstance(one, CountChange):
         for sign, statements in (("+", one.appeared), ("−", one.gone)):
@@ -252,7 +248,6 @@ def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
 
 
 def sentence(one: TimeChange | CountChange) -> str:
-    """Return what became of something, in words."""
     contender, of, _ = place(one)
     if isinstance(one, CountChange):
         in_memory = one.counted == "memory_bytes"
@@ -265,7 +260,6 @@ def sentence(one: TimeChange | CountChange) -> str:
 
 
 def junit(told: Conclusion) -> bytes:
-    """Return the changes as JUnit XML: regressions are failures, what could not be judged is skipped."""
     changes: tuple[TimeChange | CountChange, ...] = (*told.times, *told.counts)
     accepted = [one for one, _ in told.waived]
     suite = ElementTree.Element(
@@ -299,7 +293,6 @@ Word = Literal["EQUIVALENT", "NOT COMPARED"]
 def uncompared_document(
     word: Word, base: str, why: str, left_out: Mapping[str, str], notes: Sequence[str]
 ) -> dict[str, Any]:
-    """Return verdict.json, ready for JSON."""
     return {
         "schema": SCHEMA,
         "verdict": word,
@@ -311,7 +304,6 @@ def uncompared_document(
 
 
 def uncompared_text(word: Word, why: str, left_out: Mapping[str, str], notes: Sequence[str]) -> str:
-    """Return verdict.md."""
     bullets = list(notes)
     by_reason = sorted(left_out, key=lambda path: (left_out[path], path))
     for reason, paths in groupby(by_reason, key=lambda path: left_out[path]):

@@ -1,4 +1,4 @@
-"""The doctor: is this machine fit to measure, and what does the load generator reach on it?"""
+"""The doctor: whether this machine is fit to measure, and what the load generator reaches on it."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -19,18 +19,18 @@ from bench.run.instruments import Observer
 from bench.run.progress import Progress
 from bench.runtime.placement import Placement
 
-HELLO_TURNS, WRITING_TURNS = 5, 3  # a second each for every load generator: half a minute in all
-AGAINST_WRITING = ("fast",)  # who is worth comparing with where content varies
+HELLO_TURNS, WRITING_TURNS = 5, 3  # a second each for every load generator: half a minute in total
+AGAINST_WRITING = ("fast",)  # the generators worth comparing where content varies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """Everything slow or outside that an examination needs."""
+    """Everything slow or external that an examination needs."""
 
     placement: Placement
     look: Callable[[], Facts]
     take_stock: Callable[[], Supplies]
-    cores: Callable[[], dict[str, Core]]  # what each has done so far
+    cores: Callable[[], dict[str, Core]]  # the counters of each core so far
     database: Callable[[], AbstractContextManager[object]]
     load: Callable[[], AbstractContextManager[LoadGenerator]]
     observer: Observer
@@ -39,9 +39,9 @@ class Instruments:
 
 
 def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: Progress) -> Diagnosis:
-    """Examine this machine, asking for a greeting, and what the richest of *scenarios* that writes asks for.
+    """Examine this machine with a greeting, and with the richest of *scenarios* that writes.
 
-    It takes half a minute. What cannot be done makes the machine not fit.
+    It takes half a minute. A check that cannot be done makes the machine not fit.
     """
     progress.phase("looking at the machine")
     checks = [

@@ -1,6 +1,6 @@
-"""What load generators reach on a server that does nothing: ours, and those it could be taken for.
+"""What load generators reach on a server that does nothing: ours, and others for comparison.
 
-They take turns of a second, so that all meet the same moods of the machine; told are medians over turns.
+They take turns of a second, so that all meet the same states of the machine. Medians over turns are shown.
 """
 
 import time
@@ -18,7 +18,7 @@ from bench.run.instruments import Asked, Observer
 
 OURS = "engine"
 LEAD_IN_S, WINDOW_S = 0.2, 0.8
-BUSY = 0.95  # of a core: whoever is so busy is the limit
+BUSY = 0.95  # of a core: a process this busy is the limit
 NULL = "null-server"
 
 NullServers = Callable[[Scenario, int], AbstractContextManager[Asked]]
@@ -35,7 +35,7 @@ def readings(
     null_server: NullServers,
     peers: Peers,
 ) -> Readings:
-    """Have *load* and *peers* ask *scenario* so many *turns* each. Raises CannotMeasure."""
+    """Have *load* and *peers* send *scenario* for so many *turns* each. Raises CannotMeasure."""
     with ExitStack() as stack:
         null = stack.enter_context(null_server(scenario, 0))
         load.prepare({NULL: null.address}, [scenario])
@@ -45,14 +45,14 @@ def readings(
         taken: dict[str, list[_Watched]] = {name: [] for name in takes}
         for number in range(turns):
             names = list(takes)
-            first = number % len(names)  # everyone comes after everyone else
+            first = number % len(names)  # each generator comes once after every other
             for name in names[first:] + names[:first]:
                 taken[name].append(takes[name]())
     return {name: _reading(watched) for name, watched in taken.items()}
 
 
 def ceiling(name: str, found: Readings) -> Check:
-    """Return whether what we reached is our ceiling: it is where we were busy and the null server was not."""
+    """Return whether our rate is the ceiling: we were busy and the null server was not."""
     ours = found[OURS]
     others = [
         f"{ours.rps / reading.rps:.1f} × {LOAD_GENERATORS[other]}"

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from bench.doctor.noise import Noise
 
-# caution: numbers will be worse for it; not fit: they would be worth nothing, or there would be none.
+# caution: numbers get worse for it; not fit: they would be worthless, or there would be none.
 Status = Literal["ok", "caution", "not fit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at."""
+    """One checked property of the machine."""
 
     name: str
     status: Status
@@ -21,23 +21,23 @@ class Check:
 
 
 def check(name: str, status: Status, detail: str, remedy: str | None = None) -> Check:
-    """Return a check; *remedy* is for when it is not ok."""
+    """Return a check; the *remedy* is dropped if it is ok."""
     return Check(name=name, status=status, detail=detail, remedy=None if status == "ok" else remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one load generator reached on a null server: medians over its turns."""
+    """The results of one load generator on a null server: medians over its turns."""
 
     rps: float
     us_per_request: float | None  # CPU time of the load generator; None: there was no request
     client_busy: float  # CPU seconds per second
-    server_busy: float | None  # of the null server; None where the system does not tell
+    server_busy: float | None  # of the null server; None where the system does not report it
     failures: int  # of all turns
 
 
 def graded(value: float, caution: float, not_fit: float) -> Status:
-    """Return what *value* means, where more is worse."""
+    """Return the status of *value*; a larger value is worse."""
     return "not fit" if value >= not_fit else "caution" if value >= caution else "ok"
 
 
@@ -46,21 +46,19 @@ Readings = Mapping[str, Reading]  # by load generator: engine, fast, http, wrk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """All that was found."""
+    """All results of the doctor."""
 
     checks: tuple[Check, ...]
     hello: Readings
-    writing: Readings  # asking the scenario below
+    writing: Readings  # under the scenario below
     writing_scenario: str | None  # None: the project has none that writes
-    noise: Noise | None = None  # None: not asked for, or it could not be told
+    noise: Noise | None = None  # None: not requested, or not known
 
     @property
     def fit(self) -> bool:
-        """Whether nothing speaks against measuring here."""
         return not any(check.status == "not fit" for check in self.checks)
 
     def document(self) -> dict[str, Any]:
-        """Return the machine's form of it."""
         return {
             "fit": self.fit,
             "checks": [asdict(check) for check in self.checks],

@@ -1,4 +1,4 @@
-"""Who else is at work on this machine: a look around before anything is started."""
+"""What else runs on this machine: a look before anything is started."""
 
 import os
 import time
@@ -21,14 +21,14 @@ WORTH_NAMING = 0.02  # of a core
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """What others did in a moment in which we did nothing."""
+    """What other programs did in a moment in which we did nothing."""
 
-    busy: Mapping[str, float] = field(default_factory=dict)  # core → share of the time; empty: not told
-    programs: tuple[tuple[str, float], ...] = ()  # "name (pid)" and cores in use, the greediest first
+    busy: Mapping[str, float] = field(default_factory=dict)  # core → share of the time; empty: unknown
+    programs: tuple[tuple[str, float], ...] = ()  # "name (pid)" and cores in use, the busiest first
 
 
 def look_around(seconds: float, shown: int = SHOWN) -> Company:
-    """Do nothing for so long; return what others did meanwhile, with so many of the programs at most."""
+    """Do nothing for *seconds*; return what others did meanwhile, with at most *shown* programs."""
     programs_before = _programs()
     cores_before, began_s = cores(), time.perf_counter()
     time.sleep(seconds)
@@ -66,12 +66,12 @@ UNTOLD = "the system does not tell"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A machine as it is now; None where it does not tell."""
+    """A machine as it is now; None where it does not report a value."""
 
     company: Company = field(default_factory=Company)
     load_average: float | None = None  # over the last minute
     neighbours: Neighbours | None = None
-    cpu_quota: float | None = None  # cores' worth; None: no limit
+    cpu_quota: float | None = None  # number of cores; None: no limit
     governors: frozenset[str] = frozenset()
     turbo: bool | None = None
     clock_source: str | None = None
@@ -80,7 +80,7 @@ class Facts:
 
 
 def look(cores: Collection[int] | None) -> Facts:
-    """Look at this machine, of which we may use *cores*; it takes two seconds."""
+    """Examine this machine, of which we may use *cores*; it takes two seconds."""
     return Facts(
         load_average=limits.load_average(),  # before we add to it
         company=look_around(WATCHED_S),
@@ -95,7 +95,6 @@ def look(cores: Collection[int] | None) -> Facts:
 
 
 def checks(facts: Facts, placement: Placement) -> Iterator[Check]:
-    """Yield what *facts* mean."""
     yield _cores(placement)
     yield _placement(placement)
     yield _company(facts.company)
@@ -108,7 +107,7 @@ def checks(facts: Facts, placement: Placement) -> Iterator[Check]:
 
 
 def steal(did: Mapping[str, Core]) -> Iterator[Check]:
-    """Yield what it means what the hypervisor took of the time that cores wanted to run, by what they did."""
+    """Yield the check of steal time: the share of the time that cores wanted to run."""
     wanted = {name: core.busy_s + core.steal_s for name, core in did.items()}
     shares = [core.steal_s / wanted[name] for name, core in did.items() if wanted[name]]
     if shares:
@@ -158,7 +157,7 @@ def _company(company: Company) -> Check:
 
 
 def _load(average: float | None) -> Check:
-    """Say what went on before we looked: of the past, so never a reason not to measure now."""
+    """Return the check of load before now. It is of the past, so it never forbids measuring now."""
     return check(
         "load average",
         "ok" if average is None or average < LOAD else "caution",

@@ -1,4 +1,4 @@
-"""What this machine resolves in how many minutes, told from a contender against itself."""
+"""Which differences this machine resolves in how many minutes, from a contender against itself."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from bench.project.loads import PILOT
 from bench.records import Run
 from bench.run import settled
 
-LIKE = "quick"  # the plan whose reference and scenarios are taken, where the project has it
+LIKE = "quick"  # the plan whose reference and scenarios are used, if the project has it
 SCENARIOS = 2  # at most
 ROUNDS, SWEEPS = 12, 6  # two minutes
 LEAD_IN_S, WINDOW_S, WARM_UP_S = 0.03, 0.12, 0.7
@@ -34,7 +34,7 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """How long it takes until an interval is so narrow, in every scenario of the experiment."""
+    """The minutes until an interval is this narrow in every scenario of the experiment."""
 
     half_width: float  # 0.05: the interval is the ratio ± 5 %
     rounds: int
@@ -43,7 +43,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What the experiment said of the machine."""
+    """The result of the experiment for the machine."""
 
     contender: str
     rounds: int
@@ -52,9 +52,9 @@ class Noise:
 
 
 def planned(root: Path) -> Plan:
-    """Return the experiment: a contender of the project at *root* beside its twin, where it only reads.
+    """Return the experiment: a contender of the project at *root* beside its twin, in read-only scenarios.
 
-    Raises UsageError where the project has none to offer.
+    Raises UsageError if the project has none to offer.
     """
     tables, known = contenders.declared(root), scenarios.declared(root)
     like = plans.read(root, LIKE) if LIKE in plans.names(root) else None
@@ -82,7 +82,7 @@ def planned(root: Path) -> Plan:
 
 
 def noise_of(run: Run) -> Noise:
-    """Return what the experiment says once it is done; raises CannotMeasure where an interval is missing."""
+    """Return the result of the finished experiment; raises CannotMeasure if an interval is missing."""
     found = analyse(run)
     if found.invalid:
         raise CannotMeasure(found.invalid)
@@ -103,7 +103,7 @@ def noise_of(run: Run) -> Noise:
 
 
 def _chosen(contender: Contender, known: Mapping[str, Scenario]) -> tuple[str, ...]:
-    """Return the first of *known* that it serves and that only read; one that writes where there are none."""
+    """Return the first of *known* that it serves and that only read; a writing one if there are none."""
     served = [name for name in known if contender.scenarios is None or name in contender.scenarios]
     if not served:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What a run needs beside cores: descriptors, ports, disk, caches; and whether there could be containers."""
+"""What a run needs beside cores: descriptors, ports, disk, caches; and whether containers are possible."""
 
 import os
 import shutil
@@ -23,14 +23,14 @@ CONTENT = b"\0" * 64 * 1024  # as much as a small run file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """What a folder's file system has left, and the median time that an fsync of a small file takes."""
+    """The free space of a folder's file system, and the median time of an fsync of a small file."""
 
     free_bytes: int
     sync_s: float
 
 
 def disk(folder: Path) -> Disk:
-    """Write a few small files in *folder* and remove them; raises OSError where that cannot be done."""
+    """Write a few small files in *folder* and remove them; raises OSError if that fails."""
     return Disk(
         free_bytes=shutil.disk_usage(folder).free, sync_s=median(_sync_s(folder) for _ in range(SYNCS))
     )
@@ -45,22 +45,22 @@ def _sync_s(folder: Path) -> float:
         return time.perf_counter() - began
 
 
-TIMEOUT_S = 3.0  # an engine that is there answers in a tenth of that
-COMPOSE = (("docker", "compose"), ("docker-compose",))  # the second is version 1, and what stands in for it
+TIMEOUT_S = 3.0  # an existing engine answers in a tenth of that
+COMPOSE = (("docker", "compose"), ("docker-compose",))  # the second is version 1, or its replacement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """One that answered."""
+    """An engine that answered."""
 
     version: str
     compose: str | None  # its version; None: there is none
 
 
 def engine(timeout_s: float = TIMEOUT_S, path: str | None = None) -> Engine | None:
-    """Return Docker's engine; None where there is none, or where it does not answer in time.
+    """Return Docker's engine; None without one, or if it does not answer in time.
 
-    Its commands are looked for on *path*, by default on PATH.
+    Its commands are searched on *path*, by default on PATH.
     """
     version = _said(("docker", "version", "--format", "{{.Server.Version}}"), timeout_s, path)
     if not version:
@@ -70,7 +70,7 @@ def engine(timeout_s: float = TIMEOUT_S, path: str | None = None) -> Engine | No
 
 
 def _said(command: Sequence[str], timeout_s: float, path: str | None) -> str | None:
-    """Return what *command* says; None where it fails. It is ended with all it has started."""
+    """Return what *command* prints; None if it fails. It is ended with every process that it started."""
     program = shutil.which(command[0], path=path)
     if program is None:
         return None
@@ -82,32 +82,32 @@ def _said(command: Sequence[str], timeout_s: float, path: str | None) -> str | N
         except subprocess.TimeoutExpired:
             return None
         finally:
-            # What a command of Docker's has started (compose is such) would keep the pipe open.
+            # A process that Docker's command started (compose is one) would keep the pipe open.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
     return told.decode(errors="replace").strip() if process.returncode == 0 else None
 
 
-FILES = 1_024  # 256 connections, plan latency's most, to each of three contenders at once, and some more
+FILES = 1_024  # 256 connections, the most of plan latency, to each of three contenders at once, and some more
 SERVERS = 16  # listening at once: twice as many as plan quick starts
 FREE_PORTS = 4_096  # 256 connections to each of eight contenders; those of a round linger into the next one
 ROOM, LITTLE_ROOM = 5 * 10**9, 5 * 10**8  # bytes; PostgreSQL may keep 4 GB of its log
-SLOW_SYNC_S = 0.05  # a run is saved after every sweep, beside servers that are up
+SLOW_SYNC_S = 0.05  # a run is saved after every sweep, beside running servers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supplies:
-    """What there is now."""
+    """What is available now."""
 
     open_files: int | None = None  # None: no limit
     ports: Ports = field(default_factory=Ports)
-    disks: Mapping[str, Disk | str] = field(default_factory=dict)  # for what → its folder's, or why not
-    caches: Mapping[str, tuple[str, str] | None] = field(default_factory=dict)  # spoken → why not, the remedy
+    disks: Mapping[str, Disk | str] = field(default_factory=dict)  # purpose → disk of its folder, or why none
+    caches: Mapping[str, tuple[str, str] | None] = field(default_factory=dict)  # address → why not, remedy
     engine: Engine | None = None
 
 
 def take_stock(results: Path) -> Supplies:
-    """Look at what there is for a run whose folder is made below *results*."""
+    """Examine the supplies for a run whose folder is created below *results*."""
     there = next(folder for folder in (results, *results.parents) if folder.is_dir())
     return Supplies(
         open_files=limits.most_open_files(),
@@ -119,7 +119,6 @@ def take_stock(results: Path) -> Supplies:
 
 
 def checks(supplies: Supplies) -> Iterator[Check]:
-    """Yield what *supplies* mean."""
     yield _files(supplies.open_files)
     yield _ports(supplies.ports)
     for purpose, found in supplies.disks.items():
@@ -183,7 +182,6 @@ def _cache(name: str, missing: tuple[str, str] | None) -> Check:
 
 
 def _engine(found: Engine | None) -> Check:
-    """Say what there is: nothing is wrong without containers."""
     if found is None:
         return check("Docker", "ok", "no engine answers: runs use the process runtime")
     if found.compose is None:

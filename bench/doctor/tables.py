@@ -1,4 +1,4 @@
-"""What the doctor found, on the terminal: a line per check, then every load generator side by side."""
+"""The doctor's results on the terminal: a line per check, then every load generator side by side."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -17,7 +17,6 @@ STYLES = {"ok": "green", "caution": "yellow", "not fit": "red"}
 
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
-    """Print *diagnosis* on *console*; plain text where that is not a terminal."""
     checks = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for check in diagnosis.checks:
         said = Text(check.detail)

@@ -1,4 +1,4 @@
-"""cProfile in a server, as the article has it, with no change to the app: a sitecustomize on PYTHONPATH."""
+"""cProfile in a server, as in the article, without a change to the app: a sitecustomize on PYTHONPATH."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from bench.profile.profiler import Pids, folder_of, portable_frame
 from bench.profile.record import Sampled
 
 INSERTED = Path(__file__).with_name("cprofiled")
-ONE_THREAD = (3, 12)  # since when a process has one profiler
+ONE_THREAD = (3, 12)  # from this Python on, a process has one profiler
 WAIT_S, LOOK_S = 10.0, 0.02
 MICROSECOND = 1e-6
 
@@ -28,14 +28,13 @@ class CProfile:
     version = ".".join(map(str, sys.version_info[:3]))  # it is a part of Python
 
     def __init__(self, folder: Path) -> None:
-        """Settle the folder in which servers and harness leave each other messages."""
         self._folder = folder
         self._asked = 0
 
     def dressed(self, contender: Contender) -> Contender:
         """Return *contender* with cProfile in its environment.
 
-        Raises CannotMeasure where cProfile cannot tell its threads apart.
+        Raises CannotMeasure if cProfile cannot tell its threads apart.
         """
         python = _version(contender)
         if python >= ONE_THREAD and contender.threads > 1:
@@ -48,7 +47,7 @@ class CProfile:
 
     @contextmanager
     def attached(self, pids: Pids) -> Iterator["_Counting"]:
-        """Note what the processes *pids* have spent so far. Raises CannotMeasure where none tells."""
+        """Read what the processes *pids* have used so far. Raises CannotMeasure if none answers."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for old in self._folder.iterdir():
             old.unlink()
@@ -60,7 +59,7 @@ class CProfile:
 
 
 class _Counting:
-    """What threads have spent since this was made."""
+    """What threads have used since this object was made."""
 
     def __init__(self, folder: Path, pids: Pids) -> None:
         self._mailbox = folder
@@ -70,7 +69,7 @@ class _Counting:
         self._began_s = time.perf_counter()
 
     def finish(self) -> Sampled:
-        """Return what was spent since, by pairs of caller and function. Raises CannotMeasure."""
+        """Return what was used since then, by pairs of caller and function. Raises CannotMeasure."""
         watched_s = time.perf_counter() - self._began_s
         after = self._told("end")
         counts = Counter[str]()
@@ -82,11 +81,11 @@ class _Counting:
             stacks={stack: count for stack, count in counts.most_common() if count > 0},
             period_s=MICROSECOND,
             watched_s=watched_s,
-            cpu_s=None,  # of the server it holds what cProfile itself takes
+            cpu_s=None,  # of the server, it includes what cProfile itself takes
         )
 
     def _told(self, what: str) -> Mapping[str, Mapping[str, float]]:
-        """Ask, and return what each process says, by its id. Raises CannotMeasure where none does."""
+        """Request and return the times of each process, by its id. Raises CannotMeasure if none answers."""
         (self._mailbox / f"ask-{what}").touch()
         deadline = time.monotonic() + WAIT_S
         while True:
@@ -105,7 +104,10 @@ class _Counting:
 
 
 def _apart(after: Mapping[str, float], before: Mapping[str, float]) -> Mapping[str, float]:
-    """Return what was spent between two readings; of a function by itself what no known caller called."""
+    """Return what was used between two readings.
+
+    A function by itself has only the time that no known caller accounts for.
+    """
     since = {stack: seconds - before.get(stack, 0.0) for stack, seconds in after.items()}
     for stack, seconds in list(since.items()):
         function = stack.partition(";")[2]

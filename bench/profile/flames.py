@@ -1,4 +1,4 @@
-"""A flame graph as one SVG that needs nothing else: callers below, what they call on top of them."""
+"""A flame graph as one SVG without other files: callers below, what they call on top of them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from bench.report.wording import figure
 
 WIDTH, ROW, HEAD, EDGE = 1200.0, 17, 62, 10
 LETTER = 6.4  # pixels, of 11 px type
-NARROW = 1.0  # pixels: what is narrower is not drawn, nor what it calls
+NARROW = 1.0  # pixels: narrower boxes are not drawn, nor what they call
 
 STYLE = """
 svg { --paper: #ffffff; --ink: #222222; --faint: #5f6368; background: var(--paper);
@@ -28,14 +28,14 @@ g:hover > rect { stroke: var(--ink); stroke-width: 1.5 }
 
 @dataclass(slots=True)
 class _Node:
-    """A function where it is called, with all that it calls."""
+    """A function at one place of a call, with all that it calls."""
 
     count: int = 0
     called: dict[str, "_Node"] = field(default_factory=dict)
 
 
 def flame_graph(profile: Profile, us_per_count: float) -> str:
-    """Return the flame graph of *profile* as SVG; a count of its stacks stands for so many µs per request."""
+    """Return the flame graph of *profile* as SVG. A count of its stacks is so many µs per request."""
     root = _tree(profile.sampled.stacks)
     boxes = list(_boxes(root, profile.files, us_per_count))
     deepest = max((box.depth for box in boxes), default=0)
@@ -78,7 +78,6 @@ def _tree(stacks: Mapping[str, int]) -> _Node:
 
 
 def _boxes(root: _Node, files: Files, us_per_count: float) -> Iterator[_Box]:
-    """Yield what is wide enough to be seen, callers before what they call, each beside the other by name."""
     scale = (WIDTH - 2 * EDGE) / root.count if root.count else 0.0
     open_ = [(root, 0, float(EDGE), REST)]
     while open_:
@@ -116,7 +115,6 @@ def _legend(layers: set[str]) -> Iterator[str]:
 
 
 def _colours() -> str:
-    """Return the colours of layers, mixed with paper: text in ink stands on them."""
     return "\n".join(
         f".{layer} {{ fill: color-mix(in srgb, {look.colour} 55%, var(--paper)) }}"
         for layer, look in LAYER_LOOKS.items()

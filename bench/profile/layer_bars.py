@@ -1,4 +1,4 @@
-"""How a layer looks in every chart: a colour, and a hatch for whoever does not see that."""
+"""How a layer looks in every chart: a colour, and a hatch for readers who cannot see the colour."""
 
 from collections.abc import Mapping, Sequence
 from io import StringIO
@@ -22,7 +22,7 @@ from bench.report.charts.style import (
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.wording import figure
 
-# Okabe & Ito, "Color Universal Design" (2008), lightened where text stands on them in both schemes.
+# Okabe & Ito, "Color Universal Design" (2008), lightened where text is on them in both schemes.
 _HUES = {
     "server": ("#56b4e9", ""),
     "framework": ("#0072b2", "////"),
@@ -46,7 +46,10 @@ LEGEND_IN = 0.22  # a line of it
 
 
 def layers_svg(scenario: str, many: Sequence[Shown], sheet: Sheet = FILE) -> str:
-    """Return the chart of one scenario as SVG; the page around it tells what colours mean, a file does."""
+    """Return the chart of one scenario as SVG.
+
+    The page around it explains the colours; a file has a legend.
+    """
     layers = used(many)
     legend_in = LEGEND_IN * len(layers) if sheet.whole else 0.0
     bars_in = ROW_IN * len(many)
@@ -115,7 +118,6 @@ def layers_svg(scenario: str, many: Sequence[Shown], sheet: Sheet = FILE) -> str
 
 
 def layers_drawing(scenario: str, many: Sequence[Shown]) -> Drawing:
-    """Return the chart of one scenario as a part of a page."""
     told = "; ".join(
         f"{one.profile.contender}: "
         + ", ".join(f"{LAYERS[layer]} {figure(one.spent.layers[layer])}" for layer in used([one]))

@@ -11,7 +11,7 @@ from bench.profile.record import Files, Profile
 
 FILE = "layers.toml"
 REST = "rest"
-# In the order of a request's way through a stack, with what a report calls them.
+# In the order of a request's way through a stack, with their names in a report.
 LAYERS = {
     "server": "server and event loop",
     "framework": "framework",
@@ -22,14 +22,14 @@ LAYERS = {
     "handler": "our handlers",
     REST: "interpreter and kernel (rest)",
 }
-OURS = "./"  # begins the path of a file of the app itself
+OURS = "./"  # starts the path of a file of the app itself
 UNDECLARED = {OURS: "handler"}  # of an app without layers.toml
 
 
 def declared(app: Path) -> Files:
-    """Return path → layer for the app in the folder *app*; the longest path that fits a file decides.
+    """Return path → layer for the app in the folder *app*. The longest path that fits a file decides.
 
-    Raises UsageError for a layer that is not known, and for a path that two layers claim.
+    Raises UsageError for an unknown layer, and for a path that two layers claim.
     """
     file = app / FILE
     if not file.is_file():
@@ -54,22 +54,21 @@ class Spent:
 
     @property
     def total_us(self) -> float:
-        """All layers together."""
         return sum(self.layers.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What a layer takes more (or less) of in the head than in the base, in µs per request."""
+    """The change of a layer's CPU from base to head, in µs per request."""
 
     layer: str
     base_us: float
     head_us: float
-    functions: Mapping[str, float]  # those that moved most the same way → µs
+    functions: Mapping[str, float]  # those that changed most the same way → µs
 
     @property
     def by_us(self) -> float:
-        """Above 0: it takes more."""
+        """Above 0: the head takes more."""
         return self.head_us - self.base_us
 
 
@@ -84,12 +83,11 @@ class Explained:
 
     @property
     def moved(self) -> tuple[Moved, ...]:
-        """What became of each layer, in the order of `moved`."""
         return moved(self.base, self.head)
 
 
 def layer_of(file: str, files: Files) -> str | None:
-    """Return the layer of *file*: the longest path that it lies at or below; None where there is none."""
+    """Return the layer of *file*: the longest path that it lies at or below; None if there is none."""
     parts = file.split("/")
     paths = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
     named = next((path for path in paths if path in files), None)
@@ -101,10 +99,10 @@ def layer_of(file: str, files: Files) -> str | None:
 
 
 def owner(stack: str, files: Files) -> tuple[str, str]:
-    """Return the layer of a stack, and the function that stands for it.
+    """Return the layer of a stack, and the function that represents it.
 
-    That is the innermost one of a file that has a layer: what it calls of the standard library or of C is
-    done for it. Where no file has one it is the rest's, and the innermost function is told.
+    That is the innermost function in a file with a layer. Its calls of the standard library or of C belong to
+    it. If no file has a layer, the stack belongs to the rest, with its innermost function.
     """
     frames = stack.split(";")
     for frame in reversed(frames):
@@ -114,16 +112,15 @@ def owner(stack: str, files: Files) -> tuple[str, str]:
 
 
 def file_of(frame: str) -> str:
-    """Return the file of "function (file)"; nothing where it has none."""
     return frame[frame.rfind("(") + 1 : -1] if frame.endswith(")") else ""
 
 
 def spent(profile: Profile) -> Spent:
-    """Return what a request takes of each layer.
+    """Return the CPU that a request takes in each layer.
 
-    Counts are shares of the CPU that the server took meanwhile, and those are scaled to the CPU per request
-    beside it, which no profiler has slowed. CPU that no sample speaks for is the rest's; where there are more
-    samples than CPU (the server waited for its core) they are shares of each other.
+    Counts are shares of the CPU that the server took meanwhile. They are scaled to the CPU per request
+    measured without the profiler, so no profiler has slowed it. CPU without a sample belongs to the rest. If
+    there are more samples than CPU (the server waited for its core), they are shares of each other.
     """
     counts = Counter[tuple[str, str]]()
     for stack, count in profile.sampled.stacks.items():
@@ -141,10 +138,10 @@ def spent(profile: Profile) -> Spent:
 
 
 def moved(base: Spent, head: Spent, most: int = 3) -> tuple[Moved, ...]:
-    """Return what became of each layer from *base* to *head*.
+    """Return the change of each layer from *base* to *head*.
 
-    First of what takes more is the layer of the function that takes most more: a change of code shows in few
-    functions, noise a little in all.
+    The order of layers that take more follows the function that takes most more. A change of code shows in
+    few functions, noise slightly in all.
     """
     told = (_moved(layer, base, head, most) for layer in LAYERS)
     return tuple(sorted(told, key=_by_function))

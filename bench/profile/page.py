@@ -22,7 +22,7 @@ from bench.report.wording import figure
 
 
 def speedscope(profile: Profile) -> dict[str, Any]:
-    """Return *profile* as one sampled profile, ready for JSON: weights are seconds of CPU."""
+    """Return *profile* as one sampled profile, as a JSON document: weights are seconds of CPU."""
     places: dict[str, int] = {}
     samples = [
         [places.setdefault(frame, len(places)) for frame in stack.split(";")]
@@ -59,7 +59,6 @@ PAGE, TEXT = "report.html", "report.md"
 
 
 def write_profile_report(profiling: Profiling, folder: Path) -> Path:
-    """Write both pages, charts, flame graphs and speedscope files into *folder*; return report.html."""
     scenarios = shown(profiling)
     charts = {}
     for scenario, many in scenarios.items():
@@ -101,7 +100,6 @@ def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[Shown]]) 
 
 
 def _swatch(layer: str) -> str:
-    """Return a square in the colour of *layer*."""
     look = LAYER_LOOKS[layer]
     return (
         '<svg viewBox="0 0 12 12" aria-hidden="true" focusable="false"><path d="M1 1h10v10h-10z" '

@@ -1,4 +1,4 @@
-"""Where the code of a stack lies, without where this machine keeps it."""
+"""The file of a stack's code, without its place on this machine."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from bench.model import Contender
 from bench.profile import record
 from bench.profile.record import Sampled
 
-FRAME = re.compile(r"^(.*) \((.*)\)$")  # "function (file)"; what is of C has no file
+FRAME = re.compile(r"^(.*) \((.*)\)$")  # "function (file)"; C code has no file
 PACKAGE = re.compile(r"^.*/(?:site|dist)-packages/")
 STANDARD = re.compile(r"^.*/lib/python3\.\d+t?/")
 
@@ -18,7 +18,7 @@ STANDARD = re.compile(r"^.*/lib/python3\.\d+t?/")
 def portable(file: str, folder: str) -> str:
     """Return the path of *file*: "./views.py" in the app's *folder*, "flask/app.py" of a package.
 
-    One of the standard library: "json/decoder.py". Every other file is told by its name.
+    A file of the standard library is "json/decoder.py". Every other file keeps only its name.
     """
     if file.startswith("<"):
         return file
@@ -33,13 +33,11 @@ def portable(file: str, folder: str) -> str:
 
 
 def portable_frame(frame: str, folder: str) -> str:
-    """Return "function (file)" with a portable file; what has none is left alone."""
     found = FRAME.match(frame)
     return f"{found[1]} ({portable(found[2], folder)})" if found else frame
 
 
 def folder_of(pid: int) -> str:
-    """Return the working directory of a server, as it sees it: its app's."""
     try:
         return os.readlink(f"/proc/{pid}/cwd")
     except OSError:
@@ -53,7 +51,7 @@ class Attached(Protocol):
     """A profiler at work."""
 
     def finish(self) -> Sampled:
-        """Stop it, and return what it saw. Raises CannotMeasure."""
+        """Stop the profiler and return its samples. Raises CannotMeasure."""
 
 
 class Profiler(Protocol):
@@ -63,7 +61,7 @@ class Profiler(Protocol):
     version: str
 
     def dressed(self, contender: Contender) -> Contender:
-        """Return what has to be served for it to be profiled: itself, or itself with another environment."""
+        """Return what has to be served to be profiled: the contender, or it with another environment."""
 
     def attached(self, pids: Pids) -> AbstractContextManager[Attached]:
         """Profile the tree of processes *pids* until the context is left. Raises CannotMeasure."""

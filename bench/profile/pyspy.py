@@ -1,7 +1,7 @@
-"""Samples the stacks of a server from beside it, with py-spy, which changes nothing in the app.
+"""Samples the stacks of a server from outside, with py-spy, which changes nothing in the app.
 
-A sample is the stack of the thread that holds the interpreter's lock. Of a server with many threads on a busy
-core several are *runnable* at any moment and wait for the core or the lock: py-spy would count five to ten
+A sample is the stack of the thread that holds the interpreter's lock. In a server with many threads on a busy
+core, several are *runnable* at any moment and wait for the core or the lock. py-spy would count five to ten
 of them where one has the CPU (gunicorn gthread). Why it runs on the server's core: docs/profiling.md.
 """
 
@@ -28,29 +28,27 @@ from bench.profile.record import Sampled
 
 STOP_S = 20.0
 FOLLOWS = "CPython 3.3 to 3.15"  # py-spy 0.4.3
-LEVEL = 1  # of real-time priority: the lowest is above all that has none
+LEVEL = 1  # of real-time priority: the lowest is above everything that has none
 
 
 class PySpy:
-    """A Profiler from outside: the contender is served as it is."""
+    """A Profiler from outside: the contender is served unchanged."""
 
     name: record.Profiler = "py-spy"
     version = version("py-spy")
 
     def __init__(self, *, rate_hz: int = 100, program: Path | None = None) -> None:
-        """Settle how often it looks, and which py-spy that is: the one beside this Python by default."""
         self._rate_hz = rate_hz
         self._program = program or Path(sysconfig.get_path("scripts")) / "py-spy"
 
     def dressed(self, contender: Contender) -> Contender:
-        """Return *contender*."""
         return contender
 
     @contextmanager
     def attached(self, pids: Pids) -> Iterator["_Sampling"]:
-        """Attach to the tree of processes *pids*; py-spy has ended on exit, whatever happened inside.
+        """Attach to the tree of processes *pids*. On exit py-spy has ended, whatever happened inside.
 
-        Raises CannotMeasure with the remedy where it may not or cannot.
+        Raises CannotMeasure with the remedy if py-spy fails or has no permission.
         """
         with tempfile.TemporaryDirectory(prefix="bench-profile-") as scratch:
             first = pids()[0]
@@ -60,7 +58,7 @@ class PySpy:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                start_new_session=True,  # Ctrl-C is for us to handle
+                start_new_session=True,  # we handle Ctrl-C
             )
             try:
                 _wait_until_it_samples(process)
@@ -75,12 +73,13 @@ class PySpy:
         command = [str(self._program), "record", "--pid", str(pid), "--subprocesses", "--gil", "--nolineno"]
         command += ["--format", "raw", "--full-filenames", "--output", str(output)]
         command += ["--rate", str(self._rate_hz), "--duration", "unlimited"]
-        # Stopping many threads by ptrace takes milliseconds, one after the other: what is seen then is that.
+        # Stopping many threads by ptrace takes milliseconds, one after the other. The samples would show
+        # that.
         return [*command, "--nonblocking"] if _cores(pid) else command
 
 
 class _Sampling:
-    """py-spy at work, and the clocks of the server since."""
+    """py-spy at work, and the clocks of the server since it began."""
 
     def __init__(self, process: "subprocess.Popen[str]", output: Path, pids: Pids, period_s: float) -> None:
         self._process = process
@@ -92,7 +91,7 @@ class _Sampling:
         self._before = cpu_readings(pids())
 
     def finish(self) -> Sampled:
-        """Stop py-spy, and return what it saw. Raises CannotMeasure."""
+        """Stop py-spy, and return its samples. Raises CannotMeasure."""
         after = cpu_readings(self._pids())
         watched_s = time.perf_counter() - self._began_s
         with suppress(ProcessLookupError):
@@ -121,7 +120,6 @@ class _Sampling:
 
 
 def _stacks(lines: Iterable[str], folder: str) -> Mapping[str, int]:
-    """Return "function (file);…" → count, without the processes that py-spy puts first."""
     counts = Counter[str]()
     for line in lines:
         stack, _, count = line.rpartition(" ")
@@ -132,10 +130,10 @@ def _stacks(lines: Iterable[str], folder: str) -> Mapping[str, int]:
 
 
 def _put_before(profiler: int, server: int) -> None:
-    """Put py-spy on the server's core, and before it there, as far as we may.
+    """Put py-spy on the server's core, with a higher priority there, as far as permitted.
 
-    While py-spy reads, nothing of the server runs: frames do not change under its eyes, and no thread has to
-    be stopped for it. Without the priority the scheduler as a rule still lets in who has slept.
+    While py-spy reads, nothing of the server runs. So frames do not change during the read, and no thread has
+    to be stopped. Without the priority the scheduler usually still runs a thread that has slept.
     """
     cores = _cores(server)
     for thread in map(int, os.listdir(f"/proc/{profiler}/task")) if cores else ():
@@ -148,12 +146,12 @@ def _put_before(profiler: int, server: int) -> None:
 def _cores(pid: int) -> set[int]:
     try:
         return os.sched_getaffinity(pid)
-    except (AttributeError, OSError):  # not Linux; or it has gone, and py-spy will say so
+    except (AttributeError, OSError):  # not Linux; or it has ended, and py-spy reports that
         return set()
 
 
 def _wait_until_it_samples(process: "subprocess.Popen[str]") -> None:
-    """Wait for the line that py-spy says when it has attached. Raises CannotMeasure where it ends instead."""
+    """Wait for py-spy's line that it has attached. Raises CannotMeasure if it ends instead."""
     output: IO[str] = process.stdout  # type: ignore[assignment]  # it is a pipe
     said = []
     for line in output:
@@ -164,7 +162,6 @@ def _wait_until_it_samples(process: "subprocess.Popen[str]") -> None:
 
 
 def _complaint(said: str) -> str:
-    """Return in one line why py-spy could not, and what to do."""
     if re.search(r"permission denied|operation not permitted", said, re.IGNORECASE):
         return (
             "py-spy may not look into another process: run as root, or let processes of one user do so "

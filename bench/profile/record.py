@@ -16,27 +16,25 @@ SCHEMA = 1
 FILE = "profile.json"
 
 Profiler = Literal["py-spy", "cprofile"]
-Files = Mapping[str, str]  # path, or the beginning of one → layer: "sqlalchemy", "./views.py"
+Files = Mapping[str, str]  # path, or the start of one → layer: "sqlalchemy", "./views.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A window of load: what was answered in it, and the CPU that the server took."""
+    """A window of load: the answers in it, and the CPU that the server took."""
 
     window_s: float
     requests: int  # verified
     failed: int
-    watched_s: float  # CPU was read over so long
-    server_cpu_s: float | None  # None: the system does not tell
+    watched_s: float  # the time over which CPU was read
+    server_cpu_s: float | None  # None: the system does not report it
 
     @property
     def throughput_rps(self) -> float:
-        """Verified responses per second."""
         return self.requests / self.window_s
 
     @property
     def demand_us(self) -> float | None:
-        """CPU of the server per verified response, in µs."""
         if self.server_cpu_s is None or not self.requests or not self.watched_s:
             return None
         return self.server_cpu_s / self.watched_s / self.throughput_rps * 1e6
@@ -44,55 +42,53 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
-    """What a profiler saw.
+    """The samples of a profiler.
 
-    *stacks*: "function (file);function (file)", caller first → how often. A file of the app begins with "./",
-    one of a package with the package's name.
+    *stacks*: "function (file);function (file)", caller first → count. A file of the app starts with "./", one
+    of a package with the package's name.
     """
 
     stacks: Mapping[str, int]
-    period_s: float  # what one count stands for
+    period_s: float  # time of one count
     watched_s: float
     cpu_s: float | None  # of the server over the same time
     errors: int = 0  # samples that could not be read
 
     @property
     def sampled_s(self) -> float:
-        """All counts as seconds."""
         return sum(self.stacks.values()) * self.period_s
 
     @property
     def coverage(self) -> float | None:
-        """Counts as seconds over CPU seconds of the same time: 1 where each speaks for the other."""
+        """Counts as seconds over CPU seconds of the same time. 1: each explains the other completely."""
         return self.sampled_s / self.cpu_s if self.cpu_s else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One contender in one scenario: profiled in windows between others that are not."""
+    """One contender in one scenario, profiled in windows between windows without the profiler."""
 
     contender: str
-    stack: str  # what a headline calls it
+    stack: str  # its name in a headline
     scenario: str
     beside: tuple[Window, ...]  # not profiled: before and after, turn by turn
     during: Window  # of all turns
     sampled: Sampled
-    files: Files  # where its app says that layers are
+    files: Files  # the layers that its app declares
 
     @property
     def throughput_rps(self) -> float:
-        """Verified responses per second while nobody profiled."""
         return _mean([window.throughput_rps for window in self.beside])
 
     @property
     def demand_us(self) -> float | None:
-        """CPU per request while nobody profiled, in µs."""
+        """CPU per request without the profiler, in µs."""
         told = [window.demand_us for window in self.beside]
         return _mean([one for one in told if one is not None]) if None not in told else None
 
     @property
     def lost(self) -> float:
-        """The share of throughput that profiling took; below 0 where noise was more than that."""
+        """The share of throughput that profiling took; below 0 if noise was larger."""
         return 1 - self.during.throughput_rps / self.throughput_rps if self.throughput_rps else 0.0
 
 
@@ -112,7 +108,6 @@ class Profiling:
 
 
 def one_window(parts: Sequence[Window]) -> Window:
-    """Return windows of one server as one."""
     return Window(
         window_s=sum(part.window_s for part in parts),
         requests=sum(part.requests for part in parts),
@@ -123,7 +118,6 @@ def one_window(parts: Sequence[Window]) -> Window:
 
 
 def all_samples(parts: Sequence[Sampled]) -> Sampled:
-    """Return what a profiler saw in *parts*, all of one period, as one."""
     stacks = Counter[str]()
     for part in parts:
         stacks.update(part.stacks)
@@ -137,13 +131,13 @@ def all_samples(parts: Sequence[Sampled]) -> Sampled:
 
 
 def save(profiling: Profiling, folder: Path) -> None:
-    """Write profile.json into *folder*, without where the apps lie: it is passed on, and read elsewhere."""
+    """Write profile.json into *folder*, without the places of the apps: the file is read elsewhere too."""
     portable = tuple(replace(one, root="") for one in profiling.contenders)
     write_atomically(folder / FILE, to_json(replace(profiling, contenders=portable)))
 
 
 def load(folder: Path) -> Profiling:
-    """Return what is kept in *folder*; raises UsageError where it is absent, damaged or of another schema."""
+    """Return the profile in *folder*; raises UsageError if it is absent, damaged or of another schema."""
     kept = read_json(folder / FILE, Profiling)
     if kept.schema != SCHEMA:
         raise UsageError(

@@ -21,33 +21,33 @@ from bench.runtime.placement import pinned
 WARM_UP_S = 2.0
 LEAD_IN_S = 0.1
 SEED = 1
-TURNS = 5  # of all contenders: what the machine is like at one time is then the same for each
+TURNS = 5  # of all contenders: so the state of the machine at one time is the same for each
 
 Confine = Callable[[Server], None]
-_Turn = tuple[Window, Window, Sampled, Window]  # before, during, what was seen then, after
+_Turn = tuple[Window, Window, Sampled, Window]  # before, during, the samples of that, after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is profiled, and how hard and how long it is asked meanwhile."""
+    """What is profiled, under what load, and for how long."""
 
     contenders: tuple[Contender, ...]
     scenarios: tuple[Scenario, ...]
     load: Load
-    window_s: float  # profiled in all, of each contender in each scenario; as long before it and after it
+    window_s: float  # profiled in total, per contender and scenario; the same time again before and after
 
 
 def to_one_core(server: Server) -> None:
-    """Leave one of its cores to a server: a profiler there looks while nothing of it can run."""
+    """Leave a server one of its cores. A profiler on that core reads while nothing of the server can run."""
     if cores := _cores(server):
-        with suppress(PermissionError):  # a container's, and we are not root: the profiler will say so
+        with suppress(PermissionError):  # of a container, and we are not root: the profiler reports it
             pinned(server.pids, cores[:1])
 
 
 def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
-    """Yield the profile of each contender in each scenario that it serves, once all keep the contract.
+    """Yield the profile of each contender in each scenario that it serves, after all pass the contract.
 
-    Raises CannotMeasure where one is unlike the contract, and as `in_turns` does.
+    Raises CannotMeasure if one differs from the contract, and as `in_turns` does.
     """
     lab.progress.phase("preparing environments and services")
     lab.runtime.prepare(asked.contenders)
@@ -56,9 +56,9 @@ def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_on
 
 
 def in_turns(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
-    """Yield the profile of each contender in each scenario that it serves: all are up and take turns.
+    """Yield the profile of each contender in each scenario that it serves. All are up and take turns.
 
-    Raises CannotMeasure where one gives wrong answers or dies, and where the profiler cannot.
+    Raises CannotMeasure if one gives wrong answers or dies, or if the profiler fails.
     """
     dressed = {one.name: profiler.dressed(one) for one in asked.contenders}
     starting = list({one.name: one for one in (*asked.contenders, *dressed.values())}.values())
@@ -74,7 +74,7 @@ def in_turns(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_o
                 if one.scenarios is None or scenario.name in one.scenarios
             ]
             yield from _scenario(asked, lab, profiler, scenario, sides)
-        lab.load.prepare({}, ())  # lets go of its connections: gunicorn lingers 2 s where some are open
+        lab.load.prepare({}, ())  # closes its connections: gunicorn lingers 2 s if some are open
 
 
 def _verified(contenders: Sequence[Contender], lab: Lab) -> None:
@@ -90,14 +90,14 @@ def _verified(contenders: Sequence[Contender], lab: Lab) -> None:
 def _cores(server: Server) -> list[int]:
     try:
         return sorted(os.sched_getaffinity(server.pids()[0]))
-    except (AttributeError, OSError, IndexError):  # not Linux, not ours to ask, or gone
+    except (AttributeError, OSError, IndexError):  # not Linux, not allowed, or ended
         return []
 
 
 def _scenario(
     asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, sides: Sequence[tuple[Server, Server]]
 ) -> Iterator[Profile]:
-    """Take turns; of each of *sides* the second server is the one that is profiled, often the same."""
+    """Take turns. The second server of each of *sides* is the profiled one, often the same."""
     for server in {server.contender.name: server for side in sides for server in side}.values():
         _window(lab, scenario, server, load=asked.load, window_s=WARM_UP_S)
     turns: dict[str, list[_Turn]] = {plain.contender.name: [] for plain, _ in sides}
@@ -123,7 +123,6 @@ def _scenario(
 def _turn(
     asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, plain: Server, watched: Server
 ) -> _Turn:
-    """Measure a window without the profiler, one with it and another without."""
     window = partial(_window, lab, scenario, load=asked.load, window_s=asked.window_s / TURNS)
     before = window(plain)
     with profiler.attached(watched.pids) as attached:
@@ -132,7 +131,7 @@ def _turn(
 
 
 def _window(lab: Lab, scenario: Scenario, server: Server, *, load: Load, window_s: float) -> Window:
-    """Ask for a while. Raises CannotMeasure where nothing was answered rightly."""
+    """Send load for a while. Raises CannotMeasure if no answer is right."""
     name = server.contender.name
     cell = Cell(contender=name, scenario=scenario.name, load=load)
     step = Slice(

@@ -1,4 +1,4 @@
-"""What a profile says: in words, as tables on the terminal, and for machines."""
+"""What a profile shows: in words, as tables on the terminal, and for machines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,26 +12,24 @@ from bench.profile.record import Profile, Profiling
 from bench.report.terminal import WARNING, say, table_of
 from bench.report.wording import NOTHING, figure, percent, rounded
 
-FEW, MANY = 0.7, 1.1  # samples over CPU seconds: a system call is in none, who waits for a core in too many
+FEW, MANY = 0.7, 1.1  # samples over CPU seconds: a system call is in none, a wait for a core in too many
 TORN = 0.05  # share of samples that could not be read
 TOP = 8  # functions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A profile with what it says."""
+    """A profile with the CPU of its layers."""
 
     profile: Profile
     spent: Spent
 
     @property
     def title(self) -> str:
-        """Contender and scenario, also the beginning of its files' names."""
         return f"{self.profile.contender}, {self.profile.scenario}"
 
 
 def shown(profiling: Profiling) -> Mapping[str, Sequence[Shown]]:
-    """Return the profiles by scenario."""
     found: dict[str, list[Shown]] = {}
     for profile in profiling.profiles:
         found.setdefault(profile.scenario, []).append(Shown(profile=profile, spent=spent(profile)))
@@ -39,18 +37,15 @@ def shown(profiling: Profiling) -> Mapping[str, Sequence[Shown]]:
 
 
 def used(many: Sequence[Shown]) -> tuple[str, ...]:
-    """Return the layers that any of *many* spends time in, in their order."""
     return tuple(layer for layer in LAYERS if any(one.spent.layers[layer] for one in many))
 
 
 def cell(one: Shown, layer: str) -> tuple[str, str]:
-    """Return µs per request of a layer, and its share of all."""
     us, total = one.spent.layers[layer], one.spent.total_us
     return (figure(us), percent(us / total)) if us else (NOTHING, "")
 
 
 def sentence(one: Shown) -> str:
-    """Return where most of a request's time goes."""
     total = one.spent.total_us
     most = sorted(one.spent.layers.items(), key=lambda told: -told[1])[:3]
     parts = ", ".join(f"{percent(us / total)} in {LAYERS[layer]}" for layer, us in most if us)
@@ -58,7 +53,6 @@ def sentence(one: Shown) -> str:
 
 
 def answer(scenario: str, many: Sequence[Shown]) -> str:
-    """Return who takes least and most CPU for a request of *scenario*, and in which layers they differ."""
     ranked = sorted(many, key=lambda one: one.spent.total_us)
     least, most = ranked[0], ranked[-1]
     if least is most:
@@ -73,7 +67,6 @@ def answer(scenario: str, many: Sequence[Shown]) -> str:
 
 
 def functions(one: Shown) -> list[tuple[str, str, str, str]]:
-    """Return layer, function, µs per request and share of the functions that take most."""
     total = one.spent.total_us or 1.0
     return [
         (LAYERS[layer], function, figure(us), percent(us / total))
@@ -82,12 +75,10 @@ def functions(one: Shown) -> list[tuple[str, str, str, str]]:
 
 
 def lost(one: Shown) -> str:
-    """Return the share of throughput that profiling took; below 0 where noise was more than that."""
     return percent(one.profile.lost).replace("-", "−")
 
 
 def method(profiling: Profiling) -> Iterator[str]:
-    """Yield how these numbers came about."""
     how = {
         "py-spy": (
             "py-spy looked from outside at the thread that held the interpreter's lock, on the one core "
@@ -108,7 +99,6 @@ def method(profiling: Profiling) -> Iterator[str]:
 
 
 def caveats(one: Shown) -> Iterator[str]:
-    """Yield measured reasons to trust a profile less."""
     sampled = one.profile.sampled
     if sampled.coverage is not None and not FEW <= sampled.coverage <= MANY:
         why = "others were on the server's core" if sampled.coverage > 1 else "the difference is in the rest"
@@ -127,7 +117,6 @@ def caveats(one: Shown) -> Iterator[str]:
 
 
 def print_profiling(profiling: Profiling, console: Console) -> None:
-    """Print the layers of *profiling* side by side, in µs per request, and what the profiler cost."""
     for scenario, many in shown(profiling).items():
         table = table_of(Text(f"{scenario}: CPU per request by layer, µs", style="bold"))
         table.add_column("layer")
@@ -163,7 +152,6 @@ MOST = 20  # functions of a profile
 
 
 def document(profiling: Profiling) -> dict[str, Any]:
-    """Return *profiling* in µs per request, ready for JSON."""
     return {
         "schema": profiling.schema,
         "profiler": {"name": profiling.profiler, "version": profiling.version},

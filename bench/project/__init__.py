@@ -1,1 +1,1 @@
-"""Files that people write, and the tree that they lie in."""
+"""Files that people write, and the tree that holds them."""

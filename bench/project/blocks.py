@@ -15,9 +15,9 @@ from bench.project.loads import LoadForm, read_load
 
 @with_config(STRICT)
 class BlockForm(TypedDict, total=False):
-    """One [[block]]; *controls* are those of its contenders that run twice, as their own A/A twins.
+    """One [[block]]. *controls* are its contenders that run twice, as their own A/A twins.
 
-    *reference*: the one of its contenders that the others are relative to, in place of the plan's.
+    *reference* is the contender that the others are relative to, instead of the plan's.
     """
 
     contenders: Required[list[str]]

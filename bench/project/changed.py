@@ -1,4 +1,4 @@
-"""Which files differ between two trees that are laid out, and which apps that could matter to."""
+"""Which files differ between two laid-out trees, and which apps they could matter to."""
 
 import hashlib
 import os
@@ -11,34 +11,31 @@ from pathlib import Path
 from bench.project.snapshot import FILE, LINK, PROGRAM
 from bench.project.sources import SCENARIOS, Ownership, within
 
-MENTIONS_BYTES = 256 * 1024  # a longer file is data: who it names is not looked up there
+MENTIONS_BYTES = 256 * 1024  # a longer file is data: app names in it are not searched
 DATABASE = b"SQLite format 3\0"
 EMPTY_DATABASES = (".sqlite", ".sqlite3", ".db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """The files that differ, sorted by what they could matter to."""
+    """The files that differ, sorted by the apps that they could matter to."""
 
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by app
     shared: tuple[str, ...] = ()  # could matter to every app
-    irrelevant: Mapping[str, str] = field(default_factory=dict)  # path → why it cannot
+    irrelevant: Mapping[str, str] = field(default_factory=dict)  # path → why it does not matter
     reached: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
-    )  # by app: differ elsewhere, and it reads them
+    )  # by app: differ elsewhere, and the app reads them
     databases: tuple[str, ...] = ()
 
     def concern(self, app: str) -> bool:
-        """Return whether what differs could matter to *app*."""
         return bool(self.shared or self.own.get(app) or self.reached.get(app))
 
     @property
     def relevant(self) -> tuple[str, ...]:
-        """Those that could matter to any server."""
         return tuple(sorted({*self.shared, *(path for paths in self.own.values() for path in paths)}))
 
     def beside(self, apps: Iterable[str]) -> tuple[str, ...]:
-        """Return those that could matter, but to none of *apps*."""
         compared = set(apps)
         read = {path for app in compared for path in self.reached.get(app, ())}
         others = {path for app, paths in self.own.items() if app not in compared for path in paths}
@@ -46,7 +43,6 @@ class Changed:
 
 
 def changed(base: Path, head: Path, owned: Ownership) -> Changed:
-    """Return what differs between the trees *base* and *head*."""
     here, there = digests(base), digests(head)
     differing = sorted(path for path in here.keys() | there.keys() if here.get(path) != there.get(path))
     reaches: dict[str, set[str]] = {}
@@ -80,14 +76,14 @@ def changed(base: Path, head: Path, owned: Ownership) -> Changed:
 
 
 def digests(root: Path) -> dict[str, str]:
-    """Return a hash for each file and link below *root*, by its path: of bytes, and whether it may be run."""
+    """Return a hash for each file and link below *root*, by path: of its bytes and its executable bit."""
     return {path: digest(root / path) for path in _files(root, "")}
 
 
 def reach(root: Path, owned: Ownership, names: Iterable[str] | None = None) -> dict[str, set[str]]:
-    """Return, by app ("": every one), the places beside its folder that it reads: by link or name.
+    """Return the places beside its folder that each app reads, by link or name; app "": every app.
 
-    What is shared, and could matter anyway, is not among them where only its name is found.
+    Shared places that matter anyway are left out where only their name is found.
     """
     paths = list(_files(root, "")) if names is None else list(names)
     real = os.path.realpath(root)
@@ -117,7 +113,7 @@ def reach(root: Path, owned: Ownership, names: Iterable[str] | None = None) -> d
 
 
 def is_database(file: Path) -> bool:
-    """Return whether *file* is an SQLite database, or the place of one that nothing was written to yet."""
+    """Return whether *file* is an SQLite database, or an empty file for one."""
     if file.is_symlink() or not file.is_file():
         return False
     with file.open("rb") as opened:
@@ -128,7 +124,7 @@ def is_database(file: Path) -> bool:
 def _closed(
     places: set[str], links: Mapping[str, str], owned: Ownership, found: Mapping[str, set[str]]
 ) -> set[str]:
-    """Return *places* with what links there lead to, and what apps there read, to the end."""
+    """Return *places* with all that their links lead to and their apps read, to the end."""
     known = set(places)
     while True:
         more = {leads for path, leads in links.items() if any(within(path, place) for place in known)}
@@ -158,7 +154,7 @@ def _files(root: Path, below: str) -> Iterator[str]:
 
 
 def digest(file: Path) -> str:
-    """Return mode and hash of a file or link as git has them, where it keeps its bytes as they are."""
+    """Return mode and hash of a file or link as git has them, if git keeps its bytes unchanged."""
     if file.is_symlink():
         target = os.fsencode(os.readlink(file))
         found = hashlib.sha1(b"blob %d\0%b" % (len(target), target))

@@ -1,4 +1,4 @@
-"""Claims as plans write them: what somebody says, held to what the plan measures."""
+"""Claims as plans write them: what somebody claims, limited to what the plan measures."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -18,7 +18,7 @@ KINDS = ("figure", "ratio", "evidence", "needs")
 
 @with_config(STRICT)
 class FigureForm(TypedDict, total=False):
-    """So many requests per second of a contender, and how long one takes."""
+    """Requests per second of a contender, and the time of one."""
 
     contender: Required[str]
     scenario: Required[str]
@@ -59,8 +59,8 @@ def read_claims(
 ) -> tuple[Claim, ...]:
     """Return the claims of the plan in *file*; raises UsageError that names file and key.
 
-    A figure or ratio is of contenders that *blocks* measure side by side under a closed load: the only one
-    that there is, or the one whose `connections` it names. Evidence is what one of *inquiries* looks for.
+    A figure or ratio is of contenders that *blocks* measure side by side under a closed load. It is the only
+    such load, or the one whose `connections` it names. Evidence is on the topics of *inquiries*.
     """
     return tuple(
         _claim(f"{file}: claim.{number}", form, blocks, inquiries) for number, form in enumerate(forms)
@@ -125,7 +125,6 @@ def _ratio(where: str, form: RatioForm, blocks: Sequence[Block]) -> ClaimedRatio
 def _connections(
     where: str, form: FigureForm | RatioForm, names: Collection[str], blocks: Sequence[Block]
 ) -> int:
-    """Return the connections of the closed load under which all of *names* are measured side by side."""
     scenario = form["scenario"]
     _check_name(where, "scenario", scenario, [name for block in blocks for name in block.scenarios])
     beside: dict[int, set[str]] = {}

@@ -26,13 +26,13 @@ NAME = re.compile(
 _NUMBERS = ("workers", "threads")
 
 
-# What would end a line of a request, or begin another header.
+# Characters that would end a line of a request, or begin another header.
 _BREAKS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @with_config(STRICT)
 class Probe(TypedDict, total=False):
-    """What the key `ready` may say: how it is asked whether a server is up."""
+    """The keys of `ready`: how a server's start is detected."""
 
     path: str
     host: str
@@ -43,7 +43,7 @@ class Probe(TypedDict, total=False):
 
 @with_config(STRICT)
 class Overlay(TypedDict, total=False):
-    """What a table of contenders.toml may say; what it names replaces what lies below it."""
+    """The keys of a table in contenders.toml. Its values replace those of the table below it."""
 
     of: str
     stack: str
@@ -64,7 +64,7 @@ class Overlay(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """One table of a contenders.toml, with the file it stands in."""
+    """One table of a contenders.toml, with its file."""
 
     base: str
     file: Path
@@ -72,7 +72,6 @@ class Declared:
 
     @property
     def app(self) -> Path:
-        """The folder of its app."""
         return self.file.parent
 
 
@@ -93,14 +92,14 @@ def declared(root: Path) -> dict[str, Declared]:
                 raise UsageError(f"{file}: {base}: already declared in {found[base].file}")
             found[base] = Declared(base=base, file=file, overlay=overlay)
     for table in found.values():
-        resolve(table.base, found)  # a mistake in any table is told at once, not when it is first used
+        resolve(table.base, found)  # a mistake in any table is reported at once, not at its first use
     return found
 
 
 def resolve(name: str, tables: Mapping[str, Declared], *, revised: bool = False) -> Contender:
-    """Return the contender that *name* stands for; raises UsageError naming the near misses.
+    """Return the contender named *name*; raises UsageError with the near misses.
 
-    A name may have a revision where *tables* are *revised*: those of that revision.
+    A name may have a revision if *tables* are *revised*, which means those of that revision.
     """
     parts = NAME.fullmatch(name)
     if not parts:
@@ -124,7 +123,6 @@ def resolve(name: str, tables: Mapping[str, Declared], *, revised: bool = False)
 
 
 def _flattened(table: Declared, tables: Mapping[str, Declared]) -> Overlay:
-    """Lay *table* over what it is `of`, all the way down."""
     chain = [table]
     while (below := chain[-1].overlay.get("of")) is not None:
         if below not in tables or tables[below] in chain or tables[below].app != table.app:
@@ -184,7 +182,7 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
 
 
 def _ready(where: str, probe: Probe) -> Ready:
-    """Return how a server is asked whether it is up; raises UsageError, which begins with *where*."""
+    """Return how a server's start is detected; raises UsageError, which begins with *where*."""
     path, seconds = probe.get("path", Ready().path), probe.get("seconds")
     status = probe.get("status", 200)
     statuses = tuple(status) if isinstance(status, list) else (status,)
@@ -207,7 +205,6 @@ def _ready(where: str, probe: Probe) -> Ready:
 
 
 def _stack(overlay: Overlay) -> str:
-    """Return what a headline calls it, with what its name sets: workers, and a Python of its own."""
     workers, python = overlay.get("workers", 1), overlay.get("python")
     named = (f"{workers} workers" if workers > 1 else "", f"Python {python}" if python else "")
     return ", ".join(filter(None, (overlay["stack"], *named)))

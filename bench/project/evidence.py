@@ -1,4 +1,4 @@
-"""Evidence as plans ask for it, and the choices they ground on what was found."""
+"""Evidence as plans request it, and the choices that are grounded on what was found."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from bench.model import Choice, Claim, Ground, Inquiry
 
 @with_config(STRICT)
 class InquiryForm(TypedDict):
-    """One [[evidence]]: a topic of apps/evidence, what it asks, and of whom."""
+    """One [[evidence]]: a topic of apps/evidence, its question, and its contenders."""
 
     topic: str
     asks: str
@@ -23,7 +23,7 @@ class InquiryForm(TypedDict):
 
 @with_config(STRICT)
 class GroundForm(TypedDict):
-    """What is said to be found of a contender that an [[evidence]] of that topic names."""
+    """A stated finding about a contender that an [[evidence]] of that topic names."""
 
     topic: str
     contender: str
@@ -32,7 +32,7 @@ class GroundForm(TypedDict):
 
 @with_config(STRICT)
 class ChoiceForm(TypedDict, total=False):
-    """One [[choice]]: advice, with the evidence and the claims it stands on."""
+    """One [[choice]]: advice, with the evidence and the claims that it depends on."""
 
     choose: Required[str]
     when: Required[str]
@@ -41,7 +41,7 @@ class ChoiceForm(TypedDict, total=False):
 
 
 def read_inquiries(file: Path, forms: Sequence[InquiryForm]) -> tuple[Inquiry, ...]:
-    """Return what the plan in *file* looks for; raises UsageError that names file and key."""
+    """Return the inquiries of the plan in *file*; raises UsageError that names file and key."""
     for number, form in enumerate(forms):
         if not form["contenders"]:
             raise UsageError(f"{file}: evidence.{number}.contenders: at least one")
@@ -54,7 +54,7 @@ def read_inquiries(file: Path, forms: Sequence[InquiryForm]) -> tuple[Inquiry, .
 
 
 def read_ground(where: str, form: GroundForm, inquiries: Sequence[Inquiry]) -> Ground:
-    """Return the ground that *form* says; raises UsageError where none of *inquiries* looks for it."""
+    """Return the ground of *form*; raises UsageError if none of *inquiries* looks for it."""
     asked = {inquiry.topic: inquiry.contenders for inquiry in inquiries}
     topic, contender = form["topic"], form["contender"]
     if topic not in asked:
@@ -68,7 +68,7 @@ def read_ground(where: str, form: GroundForm, inquiries: Sequence[Inquiry]) -> G
 def read_choices(
     file: Path, forms: Sequence[ChoiceForm], inquiries: Sequence[Inquiry], claims: Sequence[Claim]
 ) -> tuple[Choice, ...]:
-    """Return the choices of the plan in *file*; raises UsageError where one stands on nothing of the plan."""
+    """Return the choices of the plan in *file*; raises UsageError if one has no ground in the plan."""
     known = sorted({claim.says for claim in claims})
     choices = []
     for number, form in enumerate(forms):

@@ -1,4 +1,4 @@
-"""git as a program: what it prints, or why it refuses with its own remedy."""
+"""git as a program: its output, or its reason to refuse with its own remedy."""
 
 import os
 import re
@@ -20,13 +20,13 @@ OF_A_HOOK = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 )
-# Nothing of the user's repository is written, and nothing runs beside what was called.
+# Nothing of the user's repository is written, and no other process runs beside the call.
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printed:
-    """What a call of git left."""
+    """The result of a call of git."""
 
     status: int
     out: bytes
@@ -34,12 +34,11 @@ class Printed:
 
     @property
     def line(self) -> str:
-        """Its output, where that is one line."""
         return os.fsdecode(self.out).strip()
 
     @property
     def reason(self) -> str:
-        """Why it failed, in one line that ends with the remedy where git names one."""
+        """Why it failed, in one line that ends with the remedy if git names one."""
         lines = [line.strip() for line in self.errors.splitlines() if line.strip()]
         marked = [line for mark in ("fatal: ", "error: ") for line in lines if line.startswith(mark)]
         first = (marked or lines or ["git prints no reason"])[0]
@@ -51,7 +50,7 @@ class Printed:
 def call(
     *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout_s: float | None = None
 ) -> Printed:
-    """Call git, in English; raises UsageError where there is none, TimeoutExpired."""
+    """Call git, in English; raises UsageError without git, TimeoutExpired."""
     inherited = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
     try:
         done = subprocess.run(
@@ -68,7 +67,6 @@ def call(
 
 
 def refusal(folder: Path) -> str:
-    """Return why git refuses the checkout at *folder*, with its remedy; "" where it does not, or is none."""
     try:
         found = call("-C", str(folder), "rev-parse", "--git-dir", timeout_s=10)
     except (UsageError, OSError, subprocess.TimeoutExpired):
@@ -78,15 +76,14 @@ def refusal(folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """A repository, with its checkout where it has one."""
+    """A repository, with its checkout if it has one."""
 
     folder: Path  # git's own
-    common: Path  # the same, but for a linked worktree: the folder of its main one
+    common: Path  # the same, but in a linked worktree: the folder of its main one
     top: Path | None  # of the checkout
 
     def call(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Printed:
-        """Call git on it."""
-        own = str(self.folder)  # where there is no checkout: what its configuration names may be gone
+        own = str(self.folder)  # without a checkout: the one in its configuration may be gone
         where = ("-C", str(self.top)) if self.top else ("--git-dir", own, "--work-tree", own)
         return call(*where, *arguments, stdin=stdin, env=env)
 
@@ -98,7 +95,6 @@ class Repository:
         return found.out
 
     def has(self, commit: str) -> bool:
-        """Return whether it has this commit."""
         return self.call("cat-file", "-e", f"{commit}^{{commit}}").status == 0
 
 

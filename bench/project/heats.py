@@ -1,4 +1,4 @@
-"""Heats: who of a plan is compared with whom, is up at the same time, and is swept over together."""
+"""Heats: contenders of a plan that are compared, up at the same time, and swept over together."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,14 @@ class Group:
     scenario: str
     load: Load
     contenders: tuple[str, ...]
-    heat: tuple[str, ...]  # whose servers are up meanwhile
+    heat: tuple[str, ...]  # its servers are up meanwhile
 
     def cell(self, contender: str) -> Cell:
-        """Return the cell of one of its contenders."""
         return Cell(contender=contender, scenario=self.scenario, load=self.load)
 
 
 def groups(plan: Plan, served: Mapping[str, Contender]) -> tuple[Group, ...]:
-    """Return what is swept over together, heat by heat, without scenarios a contender does not serve.
+    """Return the groups, heat by heat, without scenarios that a contender does not serve.
 
     Each cell is in one of them, however many blocks name it. Contenders of *plan* that are not in *served*
     (those that failed verification) are left out.
@@ -31,10 +30,10 @@ def groups(plan: Plan, served: Mapping[str, Contender]) -> tuple[Group, ...]:
 
 
 def heats(plan: Plan) -> tuple[tuple[str, ...], ...]:
-    """Return the contenders of *plan* in heats: those that anything compares, if only by way of others.
+    """Return the contenders of *plan* in heats: those that are compared, directly or through others.
 
-    An idle server is not free: it has memory that the system looks after, and processes that are counted.
-    So nobody waits beside a comparison that is not theirs, and the two sides of one follow each other sooner.
+    An idle server is not free: the system manages its memory, and its processes are counted. A server runs
+    only while it is compared, and both sides are measured closer together.
     """
     named = _named(plan)
     found: list[set[str]] = []
@@ -46,9 +45,9 @@ def heats(plan: Plan) -> tuple[tuple[str, ...], ...]:
 
 
 def by_heat(groups: Sequence[Group], number: int) -> Sequence[Sequence[Group]]:
-    """Return the groups of each heat, in the order of round *number*: turned round in every other one.
+    """Return the groups of each heat, in the order of round *number*. Every other round reverses it.
 
-    So none has the start of each round, or its end, for itself.
+    So no heat is always at the start or the end of a round.
     """
     found = [tuple(members) for _, members in groupby(groups, lambda group: group.heat)]
     return found if number % 2 else found[::-1]
@@ -59,7 +58,7 @@ def _named(plan: Plan) -> list[str]:
 
 
 def _compared(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield who is compared with whom; one of the two need not be in the plan, where it was narrowed."""
+    """Yield the pairs that are compared. One of two may be missing from a narrowed plan."""
     named = _named(plan)
     for name in named:
         yield name, plan.reference_of(name)

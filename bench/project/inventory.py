@@ -1,4 +1,4 @@
-"""What servers of a project can read where it lies: hashes of files, git's own where it has them."""
+"""What the servers of a project can read in its folder: hashes of files, git's own where it has them."""
 
 import hashlib
 import os
@@ -13,14 +13,14 @@ from bench.project.ignored import is_left_behind, is_made
 from bench.project.snapshot import Snapshot
 from bench.project.sources import APPS, IMAGES, Ownership, Sources, ownership, sources, within
 
-LONG_BYTES = 8 * 2**20  # a file that git has no hash of is known by size and time beyond
+LONG_BYTES = 8 * 2**20  # a larger file without a hash of git is identified by size and time
 CHECKS = "apps/checks"
-ASIDE = ("plans", "results", "docs")  # at the top: not walked through
+ASIDE = ("plans", "results", "docs")  # at the top: not searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The files of a project with their hashes, and whose they are."""
+    """The files of a project with their hashes, and the apps that own them."""
 
     root: Path
     files: Mapping[str, str]
@@ -28,7 +28,7 @@ class Inventory:
     reaches: Mapping[str, set[str]]  # by app ("": every one): places beside its folder that it reads
 
     def read_by(self, app: str, *, with_checks: bool = False) -> str:
-        """Return a hash of all that a server of *app* can read; of its checks as well."""
+        """Return a hash of all that a server of *app* can read; with its checks on request."""
         places = (*self.reaches.get(app, ()), *self.reaches.get("", ()))
         return self._hash(
             path
@@ -40,7 +40,6 @@ class Inventory:
         )
 
     def shared(self) -> str | None:
-        """Return a hash of what every app can read beside apps/; None where there is nothing."""
         paths = [
             path
             for path in self.files
@@ -70,7 +69,7 @@ def _known(root: Path, where: Sources) -> Iterator[tuple[str, str]]:
     try:
         found = repository(root)
         snapshot = Snapshot(found, None, "the checkout")
-    except UsageError:  # no checkout, or one that git refuses
+    except UsageError:  # no checkout, or git refuses it
         yield from _walked(root, root)
         return
     top = found.top or root
@@ -80,7 +79,7 @@ def _known(root: Path, where: Sources) -> Iterator[tuple[str, str]]:
     tracked = {path for one in roots for path in snapshot.below(one, lambda at: (top / at / ".git").exists())}
     if not any(
         path.startswith(f"{prefix}{APPS}/") for path in tracked
-    ):  # a tree of ours, in somebody's checkout
+    ):  # a tree of ours, in another checkout
         yield from _walked(root, root)
         return
     for path in tracked:
@@ -95,7 +94,6 @@ def _known(root: Path, where: Sources) -> Iterator[tuple[str, str]]:
 
 
 def _walked(root: Path, place: Path) -> Iterator[tuple[str, str]]:
-    """Yield what is at or below *place* as it lies there, without what tools leave behind."""
     own = os.path.relpath(place, root)
     path = "" if own == "." else own
     if place.is_dir() and not place.is_symlink():
@@ -128,7 +126,7 @@ def _as_it_lies(file: Path) -> str:
         if file.is_symlink() or file.stat().st_size <= LONG_BYTES:
             return digest(file)
     except OSError:
-        pass  # nobody may read it: nor may a server
+        pass  # not readable, not even by a server
     return _stamp(file)
 
 

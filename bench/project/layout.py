@@ -1,8 +1,9 @@
 """A snapshot written into a folder, as a checkout would write it, and complete in itself.
 
-Files that git has as they are come out of git alike for every side, by attributes and filters (line ends,
-encodings, LFS); what is changed in a working tree is copied. Links that lead out of the project, but not out
-of its repository, are replaced by what they lead to. All have one time: trees differ in content alone.
+Files that git has unchanged come out of git in the same way for every side. They pass through attributes and
+filters (line ends, encodings, LFS). Files changed in a working tree are copied. Links that lead out of the
+project, but not out of its repository, are replaced by their targets. All files have one time: trees differ
+only in content.
 """
 
 import os
@@ -23,9 +24,9 @@ ATTRIBUTES = ".gitattributes"
 def write(
     snapshot: Snapshot, paths: Iterable[str], more: Mapping[str, Path], prefix: str, folder: Path
 ) -> None:
-    """Write *paths* of *snapshot*, and *more* files by their paths, into *folder*: what lies below *prefix*.
+    """Write *paths* of *snapshot*, and *more* files by their paths, into *folder*: all below *prefix*.
 
-    Raises UsageError where a file cannot be read, or git cannot write one.
+    Raises UsageError if a file cannot be read, or git cannot write one.
     """
     whole = folder.with_name(f"{folder.name}.whole") if prefix else folder
     whole.mkdir(parents=True)
@@ -67,26 +68,23 @@ def copy(file: Path, to: Path, *, program: bool) -> None:
 
 
 def copy_tree(folder: Path, to: Path) -> Path:
-    """Copy what was written into *folder* to another one, links as links; return that."""
     shutil.copytree(folder, to, symlinks=True)
     same_times(to)
     return to
 
 
 def same_times(folder: Path) -> None:
-    """Give everything at and below *folder* one time."""
     for place in (*below(folder), folder):
         os.utime(place, (LAID_OUT_AT_S, LAID_OUT_AT_S), follow_symlinks=False)
 
 
 def dead_links(folder: Path) -> list[str]:
-    """Return the links below *folder* that lead nowhere, as paths from there."""
     links = (place for place in below(folder) if place.is_symlink())
     return [str(place.relative_to(folder)) for place in links if not place.exists()]
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """Yield every file, link and folder below *folder*, folders after what is in them."""
+    """Yield every file, link and folder below *folder*, each folder after its content."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
             if entry.is_dir(follow_symlinks=False):
@@ -95,7 +93,7 @@ def below(folder: Path) -> Iterator[Path]:
 
 
 def _from_git(part: Part, entries: Mapping[str, Entry], folder: Path) -> None:
-    """Have git write *entries* into *folder*, with an index of its own: the repository's stays as it is."""
+    """Write *entries* into *folder* with git and a separate index. The repository's index does not change."""
     folder.mkdir(parents=True, exist_ok=True)
     if not entries:
         return
@@ -123,7 +121,7 @@ def _from_git(part: Part, entries: Mapping[str, Entry], folder: Path) -> None:
 
 
 def _make_whole(whole: Path, project: Path) -> None:
-    """Replace the links of *project* that leave it by what they lead to below *whole*; raises UsageError."""
+    """Replace the links of *project* that leave it by their targets below *whole*; raises UsageError."""
     for link in [place for place in below(project) if place.is_symlink()]:
         if not _stays(link, project):
             leads, target = Path(os.path.realpath(link)), os.readlink(link)
@@ -134,11 +132,11 @@ def _make_whole(whole: Path, project: Path) -> None:
                 named = str(link.relative_to(project))
                 _copy_of(leads, link, within=leads, trail=(leads, link), named=named)
             else:
-                link.symlink_to(target)  # it leads nowhere, in a checkout as well
+                link.symlink_to(target)  # it leads nowhere, in a checkout too
 
 
 def _copy_of(place: Path, to: Path, *, within: Path, trail: tuple[Path, ...], named: str) -> None:
-    """Copy what is at *place*, and what its links out of *within* lead to; raises UsageError: without end."""
+    """Copy *place* and the targets of its links out of *within*; raises UsageError for an endless copy."""
     if any(_is_within(one, place) for one in trail[1:]):
         raise UsageError(
             f"the link {named} leads out of the project and back to a folder that it lies in: let it lead to "
@@ -159,7 +157,7 @@ def _copy_of(place: Path, to: Path, *, within: Path, trail: tuple[Path, ...], na
 
 
 def _stays(link: Path, folder: Path) -> bool:
-    """Return whether the way that *link* names never leaves *folder*, not even to come back."""
+    """Return whether the path that *link* names never leaves *folder*, not even to come back."""
     depth = len(link.parent.relative_to(folder).parts)
     for part in os.readlink(link).split("/"):
         depth += -1 if part == ".." else part not in ("", ".")

@@ -1,4 +1,4 @@
-"""Loads as plans write them, and how they are named."""
+"""Loads as plans write them, and their names."""
 
 from typing import Required  # pydantic needs this one below Python 3.12
 
@@ -9,8 +9,8 @@ from bench.errors import UsageError
 from bench.files import STRICT
 from bench.model import Load
 
-MOST_IN_FLIGHT = 256  # of an open load that does not say
-PILOT = Load(kind="closed", connections=32)  # what capacity is, and under which open rows get their ceiling
+MOST_IN_FLIGHT = 256  # of an open load without a limit of its own
+PILOT = Load(kind="closed", connections=32)  # defines capacity, and gives open rows their ceiling
 
 
 @with_config(STRICT)
@@ -76,7 +76,6 @@ def ceiling_load(load: Load) -> Load:
 
 
 def spoken(load: Load) -> str:
-    """Return the load in a title's words."""
     if load.kind == "closed":
         return f"{load.connections:,} connection{'s' * (load.connections != 1)}"
     uniform = ", evenly spaced" * (load.arrivals == "uniform")
@@ -87,7 +86,7 @@ def spoken(load: Load) -> str:
 
 
 def slug(load: Load) -> str:
-    """Return the load as a part of a file's name: different for different loads of a plan."""
+    """Return the load as a part of a file's name, different for different loads of a plan."""
     if load.kind == "closed":
         return str(load.connections)
     level = f"{load.rate:.10g}" if load.rate is not None else f"{(load.fraction or 0) * 100:.10g}pc"

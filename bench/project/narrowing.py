@@ -1,4 +1,4 @@
-"""A plan with less than its file says, or with a contender in place of its own."""
+"""A plan with less than its file has, or with another contender in place of its own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ from bench.model import Plan, name_of
 def narrowed(
     plan: Plan, contenders: Sequence[str] = (), scenarios: Sequence[str] = (), rounds: int | None = None
 ) -> Plan:
-    """Return *plan* with only what was asked for; a base name takes every contender of that base.
+    """Return *plan* with only what was requested; a base name selects every contender of that base.
 
-    Raises UsageError where nothing of the plan bears a name.
+    Raises UsageError if nothing of the plan has a requested name.
     """
     there = {name for block in plan.blocks for name in block.contenders}
     kept = {name for name in there if not contenders or {name, name_of(name).base} & set(contenders)}
@@ -36,12 +36,12 @@ def narrowed(
     if not kept_blocks:
         raise UsageError(f"plan {plan.name}: no block has both {contenders} and {scenarios}")
     kept_plan = replace(plan, blocks=kept_blocks)
-    if contenders:  # evidence is looked for in variants of its own, which nobody named
+    if contenders:  # evidence is for its own variants, which the request did not name
         kept_plan = replace(kept_plan, inquiries=())
     return replace(kept_plan, rounds=rounds, budget_s=None) if rounds else kept_plan
 
 
 def aimed(plan: Plan, contender: str) -> Plan:
-    """Return *plan* with *contender* in place of all of its own; it claims nothing of that one."""
+    """Return *plan* with *contender* in place of all of its own, without claims."""
     blocks = tuple(replace(block, contenders=(contender,), reference=None) for block in plan.blocks)
     return replace(plan, blocks=blocks, reference=contender, claims=(), inquiries=(), choices=())

@@ -1,4 +1,4 @@
-"""Plans: experiments as data. Reading one, and whom and what it names."""
+"""Plans: experiments as data. How a plan is read, and the names in it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from bench.project.claims import ClaimForm, read_claims
 from bench.project.contenders import Declared, resolve
 from bench.project.evidence import ChoiceForm, InquiryForm, read_choices, read_inquiries
 
-AUTO = "auto"  # rounds, as many as the spread of a pilot asks for; windows, as long as answers need
+AUTO = "auto"  # rounds, as many as the spread of a pilot needs; windows, as long as answers need
 AUTO_PILOT = 9
 AUTO_BUDGET_S = 600.0
 AUTO_WINDOW_S, AUTO_LEAD_IN_S = 0.12, 0.03  # where answers take a few ms
@@ -40,8 +40,6 @@ class MarginsForm(TypedDict, total=False):
 
 @with_config(STRICT)
 class PlanForm(_Required, total=False):
-    """A plan's file."""
-
     about: str
     lead_in_s: float
     warm_up_s: float
@@ -58,12 +56,11 @@ class PlanForm(_Required, total=False):
 
 
 def names(root: Path) -> list[str]:
-    """Return the plans of the project at *root*."""
     return sorted(file.stem for file in root.glob("plans/*.toml"))
 
 
 def read(root: Path, name: str) -> Plan:
-    """Return the plan called *name*; raises UsageError naming the near misses, or file and key."""
+    """Return the plan called *name*; raises UsageError that names near misses, or file and key."""
     file = root / "plans" / f"{name}.toml"
     if name not in names(root):
         raise UsageError(f"unknown plan {name}{near_miss(name, names(root))}")
@@ -111,7 +108,6 @@ def _rounds(file: Path, rounds: int | str) -> int:
 
 
 def _windows(file: Path, form: PlanForm) -> tuple[float, float | None]:
-    """Return the plan's window, and the longest one where it may be chosen."""
     window_s, longest_s = form["window_s"], form.get("longest_window_s")
     if isinstance(window_s, str):
         if window_s != AUTO:
@@ -139,7 +135,7 @@ def _margins(file: Path, form: MarginsForm) -> dict[str, float]:
 
 
 def contenders(plan: Plan, tables: Mapping[str, Declared]) -> dict[str, Contender]:
-    """Return every contender that *plan* measures, then those it only looks at; raises UsageError."""
+    """Return every contender that *plan* measures, then those of evidence only; raises UsageError."""
     measured = (name for block in plan.blocks for name in block.contenders)
     looked_at = (name for inquiry in plan.inquiries for name in inquiry.contenders)
     return {name: resolve(name, tables) for name in dict.fromkeys((*measured, *looked_at))}

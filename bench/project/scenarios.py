@@ -24,7 +24,7 @@ _LIKE_A_NAME = re.compile(r"[\w.+$-]+")
 _LIKE_NAMES = re.compile(r"[\w.+$ -]+")
 _HOW_TO_NAME = "a name has letters of A to Z, digits and _, as in {userId} or {id+1}"
 _HOW_TO_KEEP = 'braces stay as they are in a longer text, as in "query {viewer}"'
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name, RFC 9110 §5.6.2
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # the name of a header, RFC 9110 §5.6.2
 _NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS = ("content-length", "transfer-encoding")
 _BODILESS = (204, 304)
@@ -46,7 +46,7 @@ class FieldForm(TypedDict, total=False):
     """A random field: exactly one of its generators."""
 
     integer: tuple[int, int]  # inclusive
-    hex: int  # so many digits
+    hex: int  # number of digits
     letters: int
 
 
@@ -57,7 +57,7 @@ class _Request(TypedDict):
 
 @with_config(STRICT)
 class ExchangeForm(_Request, total=False):
-    """One table below [exchanges]; *each*: a list's one item that names {it} is written out so often."""
+    """One table below [exchanges]. *each*: the one item of a list that names {it} is repeated so often."""
 
     headers: dict[str, str]
     body: Any
@@ -73,7 +73,7 @@ class ExchangeForm(_Request, total=False):
 
 @with_config(STRICT)
 class ScenarioForm(TypedDict, total=False):
-    """One table below [scenarios]: exchange → weight, and what a sentence calls it."""
+    """One table below [scenarios]: exchange → weight, and its name in a sentence."""
 
     mix: Required[dict[str, int]]
     about: str
@@ -88,7 +88,6 @@ class FileForm(TypedDict):
 
 
 def media_type(content_type: str) -> str:
-    """Return the media type of a Content-Type, in lower case and without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
@@ -135,7 +134,6 @@ def _exchange(file: Path, name: str, form: ExchangeForm) -> Exchange:
 
 
 def _body(where: str, form: ExchangeForm, headers: Mapping[str, str]) -> tuple[Any, str | None]:
-    """Return the body that is sent as JSON, and the one that is sent as it is: at most one of them."""
     given = [key for key in ("body", "form", "text") if key in form]
     if len(given) > 1:
         raise UsageError(f"{where}: {' and '.join(given)}: a request has one body, leave one of them")
@@ -247,7 +245,7 @@ def _each(where: str, form: ExchangeForm, counter: str, first: int, last: int) -
 
 
 def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None:
-    """Refuse what is in braces and means nothing, and fields that nothing uses. Raises UsageError."""
+    """Check that all names in braces are known, and that every field is used. Raises UsageError."""
     known = {*exchange.fields, *saved}
     expect = exchange.expect
     for place, node in (("request", exchange.path), ("headers", exchange.headers), ("form", exchange.form)):
@@ -302,7 +300,6 @@ def _check_placeholder(
 
 
 def _kept(where: str, found: "re.Match[str]") -> str:
-    """Return how to keep the braces, where they may be meant."""
     return f"; {_HOW_TO_KEEP}" if where.endswith((".body", ".text")) and found[0] == found.string else ""
 
 
@@ -313,7 +310,6 @@ def _check_added(where: str, placeholder: "re.Match[str]", exchange: Exchange) -
 
 
 def _texts(node: Any) -> Iterator[str]:
-    """Yield every string in *node* that is not a key, however deep."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, Mapping):
@@ -334,7 +330,7 @@ def _keys(node: Any) -> Iterator[str]:
 
 
 def _written_out(node: Any, counter: str, numbers: range) -> Any:
-    """Return *node*, where lists of one item that has *counter* in it have one for each of *numbers*."""
+    """Return *node* with each list of one item that contains *counter* repeated for each of *numbers*."""
     if isinstance(node, Mapping):
         return {key: _written_out(value, counter, numbers) for key, value in node.items()}
     if isinstance(node, list) and len(node) == 1 and counter in repr(node):
@@ -369,6 +365,5 @@ def _scenario(file: Path, name: str, form: ScenarioForm, exchanges: Mapping[str,
 
 
 def _placeholders(value: Any) -> Iterator[str]:
-    """Yield every name that *value* has in braces, however deep."""
     for text in _texts(value):
         yield from (found[1] for found in PLACEHOLDER.finditer(text))

@@ -1,4 +1,4 @@
-"""All that a revision of a repository tracks, submodules with it, and what its links lead to."""
+"""All that a revision of a repository tracks, with submodules, and the targets of its links."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ MOST_LINKS = 40  # followed for one path, as the kernel does
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A file or link of a revision: a blob as git keeps it, or a file as it lies there."""
+    """A file or link of a revision: a blob as git keeps it, or a file in the working tree."""
 
     mode: str
     blob: str = ""
@@ -30,14 +30,14 @@ class Part:
 
     at: str  # its folder: "", "apps/shop_app/core/"
     repository: Repository
-    commit: str | None  # None: as its files lie there
+    commit: str | None  # None: its files as they are in the working tree
     entries: dict[str, Entry]  # by path in that repository
 
 
 class Snapshot:
-    """A revision, by paths from the top of its repository; submodules are opened once they matter.
+    """A revision, by paths from the top of its repository; a submodule is opened when it matters.
 
-    Raises UsageError where git fails, or a submodule that is needed is not there.
+    Raises UsageError if git fails, or if a needed submodule is missing.
     """
 
     def __init__(self, repository: Repository, commit: str | None, label: str) -> None:
@@ -46,7 +46,7 @@ class Snapshot:
         self.entries: dict[str, tuple[Part, Entry]] = {}
         self._modules: dict[
             str, tuple[Part, str]
-        ] = {}  # not opened: its folder, and the commit it should be at
+        ] = {}  # not opened: its folder, and the commit that it should be at
         self._targets: dict[str, str] = {}
         self._open("", repository, commit)
 
@@ -63,7 +63,7 @@ class Snapshot:
         return {path for path in self.entries if path == root or path.startswith(within)}
 
     def resolved(self, path: str) -> tuple[str, ...] | None:
-        """Return the links on the way of *path*, then where it leads; None: out of the repository."""
+        """Return the links on the way of *path*, then its target; None: out of the repository."""
         there: list[str] = []
         links: list[str] = []
         ahead = deque(path.split("/"))
@@ -90,7 +90,6 @@ class Snapshot:
         return (*links, "/".join(there))
 
     def target(self, path: str) -> str:
-        """Return what the link at *path* has in it."""
         part, entry = self.entries[path]
         if entry.file:
             return os.readlink(entry.file)
@@ -99,7 +98,7 @@ class Snapshot:
         return self._targets[path]
 
     def untracked(self, roots: Sequence[str]) -> Iterator[tuple[str, Path]]:
-        """Yield the files at or below *roots* that git neither tracks nor ignores, and where they lie."""
+        """Yield the files at or below *roots* that git neither tracks nor ignores, and their paths."""
         for part in [one for one in self.parts if one.commit is None]:
             inside = [_inside(part.at, root) for root in roots]
             for path, file in _untracked(part.repository, [root for root in inside if root is not None]):
@@ -140,9 +139,9 @@ class Snapshot:
 def selected(
     snapshot: Snapshot, roots: Iterable[str], needed: Callable[[str], bool]
 ) -> tuple[set[str], list[str], list[str]]:
-    """Return all paths below *roots* and what links there lead to; all roots; links out of the repository.
+    """Return all paths below *roots* and the targets of links there; all roots; links out of the repository.
 
-    *needed* of a path: whether it could matter, or a submodule may be missing.
+    *needed* returns whether a path could matter. If it cannot, a submodule may be missing.
     """
     paths: set[str] = set()
     done: list[str] = []
@@ -176,7 +175,6 @@ def _inside_root(path: str, root: str) -> bool:
 
 
 def _inside(at: str, root: str) -> str | None:
-    """Return *root* as a path of the repository that lies *at* a folder; None where they do not meet."""
     if not root or at.startswith(f"{root}/"):
         return ""
     return root.removeprefix(at) if root.startswith(at) else None
@@ -190,7 +188,7 @@ def _of_commit(repository: Repository, commit: str) -> Iterator[tuple[str, Entry
 
 
 def _of_worktree(repository: Repository) -> Iterator[tuple[str, Entry]]:
-    """Yield what the index has: as it is there where the file is as it was, else as the file is now."""
+    """Yield what the index has: its entry if the file is unchanged, else the file as it is now."""
     options = ("--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
     changed = {line[3:] for line in _lines(repository.printed("status", *options)) if line[1] != " "}
     modes_count = repository.call("config", "--type=bool", "core.fileMode").line != "false"
@@ -198,7 +196,7 @@ def _of_worktree(repository: Repository) -> Iterator[tuple[str, Entry]]:
     for line in _lines(repository.printed("ls-files", "-z", "--stage", "-v")):
         facts, _, path = line.partition("\t")
         tag, mode, blob, stage = facts.split(" ")
-        # A small letter: git was made to take it as unchanged, whatever became of it.
+        # A small letter: git treats it as unchanged, whatever its content.
         as_it_was = path not in changed and stage == "0" and not tag.islower()
         if as_it_was or mode == MODULE:
             yield path, Entry(mode=mode, blob=blob)
@@ -208,7 +206,6 @@ def _of_worktree(repository: Repository) -> Iterator[tuple[str, Entry]]:
 
 
 def _mode(file: Path) -> str | None:
-    """Return the mode of a file or link as git has it; None where there is neither."""
     try:
         mode = file.lstat().st_mode
     except OSError:
@@ -223,7 +220,7 @@ def _mode(file: Path) -> str | None:
 def _untracked(repository: Repository, roots: Sequence[str]) -> Iterator[tuple[str, Path]]:
     if not roots or not repository.top:
         return
-    # In its own words: a name with a star in it is a name.
+    # Literal paths: a star in a name is part of the name.
     listing = ("ls-files", "-z", "--others", "--exclude-standard", "--", *(root or "." for root in roots))
     names = list(_lines(repository.printed("--literal-pathspecs", *listing)))
     skipped = made(repository.top, names)
@@ -249,7 +246,7 @@ def _nested(folder: Path) -> Repository | None:
 
 
 def _checkouts(above: Part, path: str) -> Iterator[Repository]:
-    """Yield the repositories that hold the submodule at *path*: its checkout, and what git keeps of it."""
+    """Yield the repositories that hold the submodule at *path*: its checkout, and git's copy of it."""
     where = above.repository
     if where.top and (where.top / path / ".git").exists():
         found = repository(where.top / path)

@@ -1,4 +1,4 @@
-"""What of a project its servers are made of: `bench.toml`, and which files could matter to which app."""
+"""The files that a project's servers are made of: `bench.toml`, and which file could matter to which app."""
 
 import os
 import re
@@ -45,24 +45,21 @@ OUTSIDE = f"outside of `source` in {FILE}"
 
 @with_config(STRICT)
 class Form(TypedDict, total=False):
-    """The whole file."""
-
     source: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the files lie that servers of a project are made of."""
+    """The places of the files of which a project's servers are made."""
 
     declared: tuple[str, ...] | None = None  # folders and files below the project; None: all that git tracks
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """What is laid out of a revision."""
         return ("",) if self.declared is None else tuple(dict.fromkeys((APPS, *self.declared, IMAGES)))
 
     def irrelevant(self, path: str) -> str:
-        """Return why the file at *path* of no app cannot matter to a server; "" where it could."""
+        """Return why the file at *path* of no app cannot matter to a server; "" if it could."""
         named = self.declared is not None and any(within(path, one) for one in self.declared if one != APPS)
         for reason, pattern in BESIDE.items():
             if pattern.fullmatch(path) and not (named and reason == "documentation"):
@@ -73,7 +70,7 @@ class Sources:
 
 
 def sources(root: Path) -> Sources:
-    """Return what the project at *root* has in its bench.toml, if it has one; raises UsageError."""
+    """Return the content of the project's bench.toml, if it has one; raises UsageError."""
     file = root / FILE
     if not file.is_file():
         return Sources()
@@ -95,22 +92,20 @@ def sources(root: Path) -> Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """Which folder belongs to which app: all else that could matter is shared."""
+    """Which folder belongs to which app. All others that could matter are shared."""
 
-    folders: Mapping[str, str]  # "apps/shop_app", or where a link of that name leads → its app
+    folders: Mapping[str, str]  # "apps/shop_app", or the target of a link of that name → its app
     sources: Sources
 
     def app(self, path: str) -> str | None:
-        """Return the app that the file at *path* belongs to."""
         return next((app for folder, app in self.folders.items() if within(path, folder)), None)
 
     def irrelevant(self, path: str) -> str:
-        """Return why the file at *path* cannot matter to any server; "" where it could."""
+        """Return why the file at *path* cannot matter to any server; "" if it could."""
         return "" if self.app(path) else self.sources.irrelevant(path)
 
 
 def ownership(roots: Iterable[Path], found: Sources) -> Ownership:
-    """Return whose the folders of a project are, by the apps that it has at any of *roots*."""
     folders: dict[str, str] = {}
     for root in roots:
         for table in sorted(root.glob(f"{APPS}/*/contenders.toml")):
@@ -124,17 +119,16 @@ def ownership(roots: Iterable[Path], found: Sources) -> Ownership:
 
 
 def within(path: str, folder: str) -> bool:
-    """Return whether *path* is *folder* or lies below it."""
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
 def shown(path: str) -> str:
-    """Return *path* fit for one line of a report: what cannot be printed as its number."""
+    """Return *path* for one line of a report; a character that cannot be printed becomes its number."""
     return "".join(one if one.isprintable() else _number(one) for one in path)
 
 
 def _number(character: str) -> str:
-    # A byte that is no text is kept as this character: see os.fsdecode.
+    # A byte that is no text has this character: see os.fsdecode.
     code = ord(character)
     return (
         f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode()
@@ -142,7 +136,7 @@ def _number(character: str) -> str:
 
 
 def listed(paths: Collection[str], most: int = 5) -> str:
-    """Return *paths* in a sentence, those beyond *most* as their number."""
+    """Return *paths* in a sentence; those beyond *most* as a number."""
     names = [shown(path) for path in sorted(paths)]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

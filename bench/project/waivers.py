@@ -1,4 +1,4 @@
-"""Regressions that somebody accepted, with a reason and until a day: `waivers.toml` of a project."""
+"""Accepted regressions, each with a reason and a last day: `waivers.toml` of a project."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,8 +30,6 @@ class WaiverForm(TypedDict, total=False):
 
 @with_config(STRICT)
 class WaiversForm(TypedDict, total=False):
-    """The file."""
-
     waiver: list[WaiverForm]
 
 
@@ -47,18 +45,17 @@ class Waiver:
     until: date
 
     def covers(self, contender: str, of: str, metric: str, worse_by: float, today: date) -> bool:
-        """Return whether a regression is the accepted one, and no more than that."""
+        """Return whether a regression is the accepted one, and no larger."""
         same = (contender, of) == (self.contender, self.of) and self.metric in (None, metric)
         return same and worse_by <= self.size and today <= self.until
 
     @property
     def spoken(self) -> str:
-        """It in words."""
         return f"{self.contender}, {self.of}{f', {self.metric}' if self.metric else ''}: {self.reason}"
 
 
 def read_waivers(root: Path) -> tuple[Waiver, ...]:
-    """Return the waivers of the project at *root*, none where it has no file; raises UsageError."""
+    """Return the waivers of the project at *root*, none without a file; raises UsageError."""
     file = root / FILE
     if not file.is_file():
         return ()
@@ -86,7 +83,6 @@ def _waiver(where: str, form: WaiverForm) -> Waiver:
 
 
 def leftover(waivers: Sequence[Waiver], used: Sequence[Waiver], today: date) -> Iterator[str]:
-    """Yield what has to be said of waivers that no longer do anything."""
     for one in waivers:
         if today > one.until:
             yield f"waiver expired on {one.until}: {one.spoken}"

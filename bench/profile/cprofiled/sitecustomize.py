@@ -1,7 +1,7 @@
-"""Runs a server under cProfile without a change to it: Python imports this first if it is on PYTHONPATH.
+"""Runs a server under cProfile without a change to it: Python imports this first from PYTHONPATH.
 
-Each thread has a profiler that counts the CPU time of that thread. A folder is how the harness speaks to it:
-for each file "ask-…" that appears there every process writes what its threads have spent so far.
+Each thread has a profiler that counts the CPU time of that thread. The harness communicates through a folder.
+For each file "ask-…" that appears there, every process writes what its threads have used so far.
 """
 
 import cProfile
@@ -19,7 +19,7 @@ profilers: list[cProfile.Profile] = []
 
 
 def begin(*event: object) -> None:
-    """Profile the calling thread from now on; as a threading profile function it replaces itself."""
+    """Profile the calling thread from now on. As a threading profile function it replaces itself."""
     if threading.current_thread().name == "bench-cprofile":
         sys.setprofile(None)
         return
@@ -29,7 +29,6 @@ def begin(*event: object) -> None:
 
 
 def place(code: CodeType | str) -> str:
-    """Return "function (file)"; what is of C has no file."""
     if isinstance(code, str):
         return code
     return f"{getattr(code, 'co_qualname', code.co_name)} ({code.co_filename})"
@@ -49,7 +48,6 @@ def spent() -> dict[str, float]:
 
 
 def answer() -> None:
-    """Write what was spent each time it is asked for."""
     while True:
         for asked in FOLDER.glob("ask-*"):
             written = FOLDER / f"told-{asked.name}-{os.getpid()}.json"
@@ -61,7 +59,7 @@ def answer() -> None:
 
 
 def watch() -> None:
-    """Begin in this process: anew after a fork, where no other thread has come along."""
+    """Begin in this process, and again after a fork, where no other thread exists."""
     threading.Thread(target=answer, name="bench-cprofile", daemon=True).start()
 
 
