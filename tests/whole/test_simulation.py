@@ -1,6 +1,6 @@
 """Do intervals, and verdicts on many cells, hold what they promise? Experiments by the thousand.
 
-The truth of each is known. docs/methodology.md has the tables; with `--log-cli-level=INFO`
+The truth of each is known. docs/simulations.md has the tables; with `--log-cli-level=INFO`
 pytest shows their rows.
 """
 
@@ -29,7 +29,7 @@ POWERS = 500  # of them, to see how often a slowdown is found
 SIZES = (1, 6, 18)
 MARGIN = math.log1p(0.05)
 
-METHODOLOGY = Path(__file__).parents[2] / "docs" / "methodology.md"
+SIMULATIONS = Path(__file__).parents[2] / "docs" / "simulations.md"
 NEAR = 0.5  # percentage points; draws are seeded, so nothing but rounding differs until NumPy draws otherwise
 
 
@@ -54,14 +54,14 @@ def drift(random, shape):
 NOISES = (normal, heavy_tailed, bursts, drift)
 
 
-def held_against_the_methodology(table, noise, rounds, shares):
-    """Log the row that *shares* make, and hold docs/methodology.md to have it in *table*."""
+def held_against_the_page(table, noise, rounds, shares):
+    """Log the row that *shares* make, and hold docs/simulations.md to have it in *table*."""
     name = noise.__name__.replace("_", "-")
     cells = [" / ".join(f"{share * 100:.1f}" for share in np.atleast_1d(group)) for group in shares]
     logging.getLogger(__name__).info("%s: | %s | %s | %s |", table, name, rounds, " | ".join(cells))
-    rows = METHODOLOGY.read_text(encoding="utf-8").partition(f"| {table} |")[2]
+    rows = SIMULATIONS.read_text(encoding="utf-8").partition(f"| {table} |")[2]
     row = re.search(rf"^\| {name} \| {rounds} \| (.+) \|$", rows, re.MULTILINE)
-    assert row, f"docs/methodology.md: no row for {name}, {rounds} under {table}"
+    assert row, f"docs/simulations.md: no row for {name}, {rounds} under {table}"
     told = [float(number) for number in re.findall(r"\d+\.\d", row[1])]
     assert told == pytest.approx([100 * share for share in np.hstack(shares)], abs=NEAR)
 
@@ -111,7 +111,7 @@ def pooled_coverage(noise, rounds):
 def test_an_interval_holds_the_truth_as_often_as_it_says(noise, rounds):
     ours, claimed = coverage(noise, rounds)
     bootstrap, pooled = bootstrap_coverage(noise, rounds), pooled_coverage(noise, rounds)
-    held_against_the_methodology("coverage", noise, rounds, [ours, claimed, bootstrap, pooled])
+    held_against_the_page("coverage", noise, rounds, [ours, claimed, bootstrap, pooled])
     assert ours >= 0.94
     assert ours >= claimed - 0.012  # three standard errors of so many experiments
 
@@ -178,7 +178,7 @@ def test_a_family_cries_wolf_no_more_often_than_it_says(noise, rounds):
     ]
     unchanged = np.mean([called_slower(ratios).any() for ratios in equals[:POWERS]])
     others = alarms_of_others(noise, rounds)
-    held_against_the_methodology("false alarms", noise, rounds, [at_the_margin, *others])
+    held_against_the_page("false alarms", noise, rounds, [at_the_margin, *others])
     assert max(at_the_margin) <= FALSE_ALARMS + 3 * math.sqrt(FALSE_ALARMS * (1 - FALSE_ALARMS) / FAMILIES)
     assert unchanged <= 0.01
     assert all(rule[-1] > 3 * FALSE_ALARMS for rule in others if noise is not drift)  # else why bother
@@ -195,7 +195,7 @@ def test_a_family_finds_the_one_cell_that_is_slower(noise, rounds):
         ranked = float(np.mean([called_slower_by_ranks(one)[0] for one in slowed]))
         found += [ours, ranked]
         assert ours[-1] >= ranked - 0.01
-    held_against_the_methodology("found", noise, rounds, found)
+    held_against_the_page("found", noise, rounds, found)
     assert min(found[2]) >= 0.8
 
 
@@ -220,6 +220,6 @@ def test_two_runs_cry_wolf_no_more_often_than_they_say_and_find_what_is_slower(n
     for times in (1.5, 2.0):
         slower = np.where(np.arange(max(SIZES)) == 0, times * MARGIN, 0.0)
         found.append(float(np.mean([regressed(one + slower, other)[0] for one, other in pairs[:POWERS]])))
-    held_against_the_methodology("two runs", noise, rounds, [alarms, *found])
+    held_against_the_page("two runs", noise, rounds, [alarms, *found])
     assert max(alarms) <= FALSE_ALARMS + 3 * math.sqrt(FALSE_ALARMS * (1 - FALSE_ALARMS) / len(pairs))
     assert found[0] < found[1]
