@@ -1,4 +1,4 @@
-"""Bodies without their Content-Encoding (RFC 9110 §8.4): gzip and deflate, br and zstd where installed."""
+"""Decodes bodies by their Content-Encoding (RFC 9110 §8.4): gzip and deflate, br and zstd where installed."""
 
 import importlib
 import zlib
@@ -13,11 +13,11 @@ Decode = Callable[[bytes], bytes]
 
 
 class Undecodable(Exception):
-    """A body that is not what its Content-Encoding says, or that nobody here can decode."""
+    """A body that does not match its Content-Encoding, or whose encoding is not supported here."""
 
 
 def decoded(body: bytes, encoding: str) -> bytes:
-    """Return *body* without *encoding*, as a Content-Encoding in lower case. Raises Undecodable."""
+    """Return *body* without *encoding*, a Content-Encoding in lower case. Raises Undecodable."""
     for coding in reversed([part.strip() for part in encoding.split(",")]):
         if coding in ("", "identity") or not body:
             continue

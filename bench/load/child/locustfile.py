@@ -1,8 +1,12 @@
 """The project's scenarios as Locust's own users: for its web interface, `bench serve CONTENDER --locust`.
 
-By hand, in a project: `locust -f …/bench/load/child/locustfile.py --host http://127.0.0.1:8000 --class-picker`.
-Each response is verified as in a run, but it is Locust's client that asks: to look at, not to compare.
-BENCH_PROJECT is where the project is, BENCH_SCENARIOS what of it is asked (names with commas; all if unset).
+To start it by hand, in a project:
+
+    locust -f …/bench/load/child/locustfile.py --host http://127.0.0.1:8000 --class-picker
+
+Each response is verified as in a run, but Locust's client sends the requests. Use it to look at a server, not
+to compare. BENCH_PROJECT is the project's folder. BENCH_SCENARIOS names the scenarios, separated by commas
+(all if unset).
 """
 
 import itertools
@@ -37,7 +41,6 @@ class ScenarioUser(FastHttpUser):
 
     @task
     def ask(self) -> None:
-        """Send the next request, and hold its response against what the scenario expects."""
         request = next(self.requests)
         method, path, headers, body = _parts(request)
         name = request.template.exchange.name
@@ -53,7 +56,7 @@ class ScenarioUser(FastHttpUser):
 
 
 def user_classes(scenarios: Iterable[Scenario]) -> dict[str, type[ScenarioUser]]:
-    """Return a class of users for each of *scenarios*, "users-crud" being UsersCrud."""
+    """Return a class of users for each of *scenarios*: "users-crud" becomes UsersCrud."""
     named = [(scenario.name.title().replace("-", "").replace("_", ""), scenario) for scenario in scenarios]
     return {
         name: type(name, (ScenarioUser,), {"mix": Mix(scenario, host=""), "numbers": itertools.count()})

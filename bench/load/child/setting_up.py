@@ -1,7 +1,8 @@
-"""What connections need is fetched before a slice begins: a log-in's token, a cookie, the id of an account.
+"""Fetches what connections need before a slice begins: a log-in's token, a cookie, the id of an account.
 
-It is carried out once for a connection and a server, a few connections at a time, and counted apart. What was
-saved lives as long as the server, or until its data are put back; what requests use up does not.
+This is done once for a connection and a server, a few connections at a time, and counted separately. Saved
+values are valid as long as the server runs, or until its data are restored. Values that requests use up are
+not kept.
 """
 
 from collections import deque
@@ -22,7 +23,7 @@ _ATTEMPTS = 3  # of a connection: then its requests say themselves what is wrong
 
 
 class SettingUp(Traffic):
-    """The requests that have to come first, on the connections of one target."""
+    """The requests that must come first, on the connections of one target."""
 
     books: Books
 
@@ -35,7 +36,10 @@ class SettingUp(Traffic):
         *,
         timeout_s: float,
     ) -> None:
-        """Fetch what requests of *mix* need on connections with their numbers in the whole slice."""
+        """Fetch what requests of *mix* need.
+
+        *numbered*: connections with their numbers in the whole slice.
+        """
         connections = tuple(numbered)
         super().__init__(target, connections, timeout_s=timeout_s)
         self.books = Books()
@@ -47,7 +51,7 @@ class SettingUp(Traffic):
         self.is_hopeless = False  # no connection came to have what it needs
 
     def run(self, limit_s: float = LIMIT_S) -> None:
-        """Do it, and say in the books what it took, and why it was not to be done if so."""
+        """Send the requests. The books have their cost, and the reason if they could not be completed."""
         began_ns = perf_counter_ns()
         until_ns = began_ns + round(limit_s * 1e9)
         wanted = len(self._due)
@@ -128,7 +132,7 @@ def set_up(
     timeout_s: float,
     scenario: str,
 ) -> Books | None:
-    """Have connections fetch what requests of *mix* need; return its books, None where that is nothing."""
+    """Let connections fetch what requests of *mix* need. Return the books, or None if nothing is needed."""
     if not mix.is_set_up:
         return None
     if why := target.hopeless.get(scenario):

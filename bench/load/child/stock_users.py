@@ -34,7 +34,7 @@ ADDED = {"host", "content-length"}
 
 
 def asker(stock: type[User], scenario: Scenario, address: str) -> type[User]:
-    """Return a kind of user that asks *address* ("host:port") the requests of *scenario*."""
+    """Return a class of users that send the requests of *scenario* to *address* ("host:port")."""
     mix = Mix(scenario, host=address)
     numbers = itertools.count()
 
@@ -42,14 +42,12 @@ def asker(stock: type[User], scenario: Scenario, address: str) -> type[User]:
         host = f"http://{address}"
 
         def on_start(self) -> None:
-            """Begin the sequence of requests that a connection of ours would begin."""
             self.saved: Saved = {}
             self.requests = mix.requests(0, next(numbers), self.saved)
             self.request: Request | None = None
 
         @task
         def ask(self) -> None:
-            """Send the next request."""
             request = next(self.requests)
             if request is not self.request:  # it is the same one each time where nothing varies
                 self.request, self.parts = request, parts(request)
@@ -72,14 +70,14 @@ def parts(request: Request) -> tuple[str, str, dict[str, str], str]:
 
 
 def keep(request: Request, response: Any, saved: Saved) -> None:
-    """Keep in *saved* what *request* is to save of *response*, whichever client gave it."""
+    """Add to *saved* what *request* saves from *response*. *response* may be of either client."""
     fields = {name.lower(): value for name, value in response.headers.items()}
     head = Head(status=response.status_code, fields=fields, keep_alive=True, chunked=False, length=None)
     check(request, head, response.content, saved)
 
 
 def asked(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:
-    """Have *users* ask for *seconds*; return what was counted, and the CPU time of this process."""
+    """Let *users* send requests for *seconds*. Return the counts and the CPU time of this process."""
     runner.start(users, spawn_rate=users)
     gevent.joinall([runner.spawning_greenlet])
     gevent.sleep(LEAD_IN_S)
@@ -93,7 +91,6 @@ def asked(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    """Ask whenever told to."""
     parser = argparse.ArgumentParser(prog="bench.load.child.stock_users", description=__doc__)
     parser.add_argument("kind", choices=STOCK)
     parser.add_argument("host")

@@ -49,7 +49,7 @@ LAST_WORDS_S = 0.2  # for what has been said to leave
 
 
 class Worker:
-    """One worker of the fleet whose master is at *master*."""
+    """One worker of the fleet of the master at *master*."""
 
     def __init__(self, master: tuple[str, int], *, within_s: float) -> None:
         self._master = master
@@ -58,7 +58,7 @@ class Worker:
         self._environment: Any = Environment(user_classes=[ConnectionUser])
 
     def join(self) -> str:
-        """Connect, be greeted, and return what the master calls us. Raises BenchError."""
+        """Connect and wait for the welcome. Return the name that the master gives us. Raises BenchError."""
         where = spoken(self._master)
         try:
             with gevent.Timeout(self._within_s, CannotMeasure("no greeting in time")):
@@ -81,7 +81,6 @@ class Worker:
         return str(greeting["who"])
 
     def work(self) -> None:
-        """Do what the master asks, until it is gone."""
         generator = Generator(self._runner)
         while True:
             for reply in telling(self._replies(generator, understood(self._messages.get()))):
@@ -89,7 +88,6 @@ class Worker:
             gc.collect()
 
     def leave(self, status: int) -> None:
-        """Tell the master, and end."""
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         gevent.sleep(LAST_WORDS_S)
         os._exit(status)
@@ -115,7 +113,7 @@ class Worker:
         self._runner.send_message(CHANNEL, message)
 
     def _end_with_the_master(self) -> None:
-        """End as soon as the connection does; heartbeats alone would tell after a minute."""
+        """Exit as soon as the connection ends. Heartbeats alone would notice after a minute."""
         self._runner.client.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED).recv_multipart()
         os._exit(0)
 
@@ -125,7 +123,6 @@ class Worker:
 
 
 def main() -> None:
-    """Join, work, and end with the master; say in one line why that is not possible."""
     parser = argparse.ArgumentParser(prog="bench load-worker", description=__doc__)
     parser.add_argument("--master", required=True)
     parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")

@@ -38,14 +38,13 @@ class Talk(Protocol):
     events: int  # what it waits for
 
     def answered(self, event: int) -> bool:
-        """Answer what has come; return whether the connection is still open."""
+        """Answer the requests received. Return whether the connection is still open."""
 
-    def close(self) -> None:
-        """Close it."""
+    def close(self) -> None: ...
 
 
 class Reading:
-    """Reads requests, and answers them once they are whole."""
+    """Reads requests and answers each one when it is complete."""
 
     events = IN
 
@@ -56,7 +55,6 @@ class Reading:
         self._begun = b""  # a request of which a part has come
 
     def answered(self, event: int) -> bool:
-        """Answer what has come; return whether the connection is still open."""
         piece = self._recv(_READ_BYTES)
         request = self._begun + piece
         if response := self._respond(request):
@@ -67,9 +65,9 @@ class Reading:
 
 
 class Unseen:
-    """Answers whatever arrives, always the same, and reads now and then so that there is room for more.
+    """Gives the same answer to whatever arrives. Reads now and then to empty the socket's buffer.
 
-    It takes for granted that a request arrives in one piece and that the next one waits for its answer.
+    It assumes that a request arrives in one piece and that the next one waits for its answer.
     """
 
     events = IN | RDHUP | _ONCE
@@ -82,7 +80,6 @@ class Unseen:
         self._unread = 0
 
     def answered(self, event: int) -> bool:
-        """Answer what has come; return whether the connection is still open."""
         if event != IN:  # it ends, perhaps behind a last request
             due = self._recv(_READ_BYTES).count(b"\r\n\r\n") - self._unread
             self._send(self._response * due)
@@ -96,7 +93,6 @@ class Unseen:
 
 
 def talker(answers: Sequence[Answer]) -> Callable[[socket.socket], Talk]:
-    """Return what takes over a connection and answers there as *answers* say."""
     response = only_response(answers)
     if response and _ONCE:
         return partial(Unseen, response)
@@ -147,7 +143,6 @@ def _read_exactly(fd: int, count: int) -> bytes:
 
 
 def main() -> None:
-    """Serve on loopback; print the port."""
     parser = argparse.ArgumentParser(prog="bench.load.null.process", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument(
