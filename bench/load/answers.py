@@ -11,12 +11,12 @@ from bench.load.encodings import Undecodable, decoded
 from bench.load.requests import Request, Saved, filled, filled_text
 from bench.load.responses import Head
 
-MISSING: Final = object()  # of a path in a body: there is nothing
-WHOLE_BYTES = 256_000  # of a body that is remembered as it is
+MISSING: Final = object()  # the body has no value at this path
+WHOLE_BYTES = 256_000  # larger bodies are remembered as digests
 _SHOWN = 120
-_STRANGE_ONE_IN = 10  # characters that no text has: then it is none
+_STRANGE_ONE_IN = 10  # a body with more unprintable characters is not text
 _NOT_MODIFIED = 304
-_OVERHEAD_BYTES = 200  # what an entry of a dict of two bytes objects costs beside their content
+_OVERHEAD_BYTES = 200  # size of a dict entry with two bytes objects, without their content
 
 
 class Mismatch(NamedTuple):

@@ -3,7 +3,7 @@
 import resource
 from contextlib import suppress
 
-_ENOUGH = 1 << 20  # where the hard limit is none: macOS takes no infinite soft one
+_ENOUGH = 1 << 20  # if there is no hard limit: macOS accepts no infinite soft limit
 
 
 def raise_open_files() -> int:

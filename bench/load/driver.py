@@ -22,8 +22,8 @@ from bench.model import Scenario, Slice
 from bench.records import Sample
 
 _START_S = 30.0  # importing Locust takes a second, and several on a busy machine
-_SETUP_S = 40.0  # for connections to have what their requests need, and a fleet to say so
-_GRACE_S = 10.0  # for starting users and doing the books, beyond the slice itself
+_SETUP_S = 40.0  # for set-up requests of all connections, and the messages of a fleet
+_GRACE_S = 10.0  # for starting users and computing the sample, beyond the slice itself
 _TAIL_BYTES = 2_000
 
 
@@ -32,7 +32,7 @@ class Workers:
     """What sends requests: one process, several on this machine, or several that are started elsewhere."""
 
     count: int = 1
-    bind: tuple[str, int] | None = None  # where `bench load-worker` finds us; None: they are our own
+    bind: tuple[str, int] | None = None  # the address for `bench load-worker`; None: workers are started here
     within_s: float = 300.0  # for all of them to join
 
     @property
@@ -86,7 +86,7 @@ class LocustLoad:
             self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
             self._control, theirs = socket.socketpair()
             stack.enter_context(self._control)
-            raise_open_files()  # and that of the servers, which inherit it
+            raise_open_files()  # and the limit of the servers, which inherit it
             with theirs:
                 command = [sys.executable, "-P", "-m", "bench.load.child.process", str(theirs.fileno())]
                 command += ["--cores", ",".join(map(str, self._cores))] if self._cores else []
@@ -134,7 +134,7 @@ class LocustLoad:
 
     def begin(self, step: Slice) -> tuple[int, int]:
         """Start a slice. Return when its window opens and closes (`perf_counter_ns`)."""
-        drain_s = max(self._drain_s, step.lead_in_s)  # which is as long as an answer takes
+        drain_s = max(self._drain_s, step.lead_in_s)  # a lead-in is as long as an answer takes
         self._tell(do="slice", step=asdict(step), timeout_s=self._timeout_s, drain_s=drain_s)
         begun = self._reply("begun", within_s=_START_S + _SETUP_S)
         self._step = step

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-LARGEST_BYTES = 64 << 20  # of a body once decoded: a few kilobytes may stand for gigabytes
+LARGEST_BYTES = 64 << 20  # of a decoded body: a few kilobytes may decode to gigabytes
 
 _Bytes = TypeVar("_Bytes", bytes, bytearray)
 Decode = Callable[[bytes], bytes]
@@ -72,7 +72,7 @@ def _deflate(body: bytes) -> bytes:
 def _brotli(brotli: Any, body: bytes) -> bytes:
     decompressor = brotli.Decompressor()
     whole = bytearray()
-    for at in range(0, len(body), 1_024):  # older versions know no bound: a little at a time
+    for at in range(0, len(body), 1_024):  # older versions have no output limit: feed a little at a time
         whole += decompressor.process(body[at : at + 1_024])
         _bounded(whole)
     if not decompressor.is_finished():

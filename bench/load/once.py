@@ -18,8 +18,8 @@ from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
 from bench.model import Exchange, Scenario
 from bench.records import Try
 
-LIMIT_S = 10.0  # for an answer, as under load
-AGAIN = 3  # more requests after a wrong answer: no remedy, they tell whether it is wrong each time
+LIMIT_S = 10.0  # wait for an answer, as under load
+AGAIN = 3  # repeats after a wrong answer: they show whether it is wrong each time
 READ_BYTES = 1 << 20
 BODY_SHOWN = 400  # characters
 UNTOLD = ("host", "content-length")  # headers that every request has
@@ -42,7 +42,7 @@ def requested(
     An exchange whose value was never saved is not sent. Raises UsageError if one can never be sent.
     """
     known: set[str] = set()
-    random = Random(0)  # one for all: what is created twice must not be the same
+    random = Random(0)  # shared by all exchanges, so that no two create the same object
     with _Client(address, limit_s) as client:
         for scenario in scenarios:
             for one in _of_scenario(contender, client, scenario, random, known):
@@ -54,7 +54,7 @@ def _of_scenario(
     contender: str, client: "_Client", scenario: Scenario, random: Random, known: set[str]
 ) -> Iterator[Try]:
     host = "{}:{}".format(*client.address)
-    Mix(scenario, host)  # refuses what nothing saves
+    Mix(scenario, host)  # refuses variables that nothing saves
     templates = [compile_exchange(exchange, host) for exchange in scenario.exchanges]
     savers = {variable: one for one in templates for variable in one.exchange.save}
     saved: Saved = {}
@@ -158,7 +158,7 @@ class _Client:
             self._close()
             if not (kept and why.ended):
                 raise
-        # A server may end a connection that rests; only what came on a fresh one counts.
+        # A server may close an idle connection. Only the result on a fresh one counts.
         try:
             return self._answer(request)
         except NoAnswer:

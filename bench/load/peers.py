@@ -19,7 +19,7 @@ CONNECTIONS = 32
 _WRK_COUNTED = re.compile(r"(\d+) requests in ")
 _WRK_RATE = re.compile(r"Requests/sec: +([\d.]+)")
 _WRK_FAILED = re.compile(r"(?:responses:|connect|read|write|timeout) (\d+)")
-# Takes on the cores, then becomes the command: no fork of a process that has threads, as preexec_fn would be.
+# Sets the cores, then becomes the command. preexec_fn would run after a fork of a process with threads.
 _PINNED = """
 import os, sys
 os.sched_setaffinity(0, map(int, sys.argv[1].split(",")))

@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any, Protocol
 
 IN, OUT = 0x1, 0x4  # the same bits in epoll and in poll
-RDHUP = getattr(select, "EPOLLRDHUP", 0)  # the peer will send no more
+RDHUP = getattr(select, "EPOLLRDHUP", 0)  # the peer has closed its sending side
 _ABSOLUTE = 1  # TFD_TIMER_ABSTIME
 
 
@@ -70,7 +70,7 @@ class Alarm:
 
 def new_alarm() -> Alarm | None:
     """Return an alarm. None if the system has none: then a wait ends up to a millisecond late."""
-    # The alarm's clock has to be the one that the loop reads.
+    # The alarm must use the clock that the loop reads.
     clock = time.get_clock_info("perf_counter").implementation
     return Alarm() if sys.platform == "linux" and clock == "clock_gettime(CLOCK_MONOTONIC)" else None
 

@@ -23,8 +23,8 @@ from bench.project.scenarios import FORM, JSON, PLACEHOLDER, media_type
 
 Saved = dict[str, list[Any]]  # variable → values a connection has saved, the latest last
 
-RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # what a path template keeps as it is
-_PREVIEW_BYTES = 4_096  # of a body that nobody looks at
+RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # characters that a path template keeps unquoted
+_PREVIEW_BYTES = 4_096  # kept of a body that is not checked
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
@@ -117,14 +117,14 @@ class Template:
 
     exchange: Exchange
     needs: tuple[str, ...]  # saved variables without which it cannot be sent
-    lasting: bool  # equal requests have equal right answers, so that these can be remembered
-    looks: bool  # at the body of an answer
-    reads_json: bool  # there
+    lasting: bool  # equal requests have equal right answers, so these can be remembered
+    looks: bool  # the body of an answer is checked
+    reads_json: bool  # the body is parsed as JSON
     _draws: tuple[tuple[str, Callable[[Random], Any]], ...]
     _line: str
     _fields: str
-    _text: str | None  # a body that is no JSON
-    _written: Callable[[Any], str]  # how a value stands in that
+    _text: str | None  # a body that is not JSON
+    _written: Callable[[Any], str]  # how a value is written in that body
     _constant: Request | None = field(default=None, init=False)
 
     @property
@@ -151,7 +151,7 @@ class Template:
 
     def _payload(self, values: Values) -> bytes:
         in_path, in_fields = values, values
-        if self.needs:  # what is drawn needs no quoting: digits and letters
+        if self.needs:  # drawn values need no quoting: digits and letters
             in_path = Values((name, _quoted(value)) for name, value in values.items())
             in_fields = Values((name, _in_header(value)) for name, value in values.items())
         head = (self._line % in_path + self._fields % in_fields).encode()
@@ -301,7 +301,7 @@ def _header_lines(exchange: Exchange, host: str) -> str:
     elif exchange.method in ("POST", "PUT", "PATCH"):
         headers["content-length"] = ("Content-Length", "0")
     headers |= {name.lower(): (name, value) for name, value in exchange.headers.items()}
-    end = "" if kind else "\r\n"  # else Content-Length is still to come
+    end = "" if kind else "\r\n"  # otherwise Content-Length follows
     return "".join(f"{name}: {value}\r\n" for name, value in headers.values()) + end
 
 

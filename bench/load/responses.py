@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
-LARGEST_BYTES = 64 << 20  # of a body that is read at all
+LARGEST_BYTES = 64 << 20  # the largest body that is read
 _LONGEST_HEAD_BYTES = 65_536
 _LONGEST_CHUNK_LINE_BYTES = 4_096
 _HEADS_KEPT = 1_024
@@ -47,7 +47,7 @@ class Head:
     keep_alive: bool
     chunked: bool
     length: int | None  # of the body; None: chunked, or until the connection closes
-    encoding: str = ""  # of the body as it came, in lower case: Content-Encoding
+    encoding: str = ""  # Content-Encoding of the received body, in lower case
 
 
 class Heads(dict[bytes, Head]):
@@ -118,10 +118,10 @@ class Incoming:
         self._heads = heads
         self._keep_bytes = LARGEST_BYTES if keep_bytes is None else keep_bytes
         self._kept = bytearray()
-        self._held = b""  # what came and could not be read yet: a part of a head, or of a line
-        self._chunk_left: int | None = None  # bytes of the chunk that is being read; None: its size is due
+        self._held = b""  # received but not parsed yet: a part of a head, or of a line
+        self._chunk_left: int | None = None  # bytes left of the present chunk; None: its size comes next
         self._trailer = False
-        self._sizes: dict[bytes, int] = {}  # of chunks, by the line before them: it is the same one mostly
+        self._sizes: dict[bytes, int] = {}  # chunk sizes by their size line: it is mostly the same
 
     @property
     def is_open_ended(self) -> bool:
@@ -219,7 +219,7 @@ class Incoming:
                     raise Malformed(f"chunk size {_shown(data[at:])}")
                 at, size = line_end + 2, int(line[1], 16)
                 if size == 0:
-                    # The line end before makes "no trailers" and "trailers" end alike, in an empty line.
+                    # The line end before makes "no trailers" and "trailers" both end in an empty line.
                     self._trailer, at = True, line_end
                     break
                 self._chunk_left = self._sizes[line[0]] = size

@@ -7,7 +7,7 @@ from bench.histogram import Histogram
 from bench.model import Slice
 from bench.records import Sample
 
-TOLERANCE = 0.01  # of connections × window: turning a page of the books at its two edges takes time too
+TOLERANCE = 0.01  # of connections × window: switching ledgers at its two edges takes time too
 EXAMPLES = 5
 
 

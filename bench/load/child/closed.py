@@ -43,7 +43,7 @@ class ClosedLoop(Loop):
         self._starts = starts or [0.0] * len(connections)
         self._turn_ns = 0
         self._pace = pace
-        self._broken: list[Connection] = []  # opened again at the next turn, not at once: no hammering
+        self._broken: list[Connection] = []  # reopened at the next turn, not at once: fewer connects
 
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
         """Send requests from now on, count from *open_ns* to *close_ns*, then wait for those in flight."""
@@ -85,7 +85,7 @@ class ClosedLoop(Loop):
         poll, by_fd, clock, ask = self._poller.poll, self._by_fd, perf_counter_ns, self._ask
         ledger = self.books.current
         latencies = ledger.latencies
-        turnaround_ns = 0  # beside the books, because that costs half
+        turnaround_ns = 0  # a local variable, at half the cost
         now = clock()
         turn_ns = self._turn_ns
         try:
@@ -184,7 +184,7 @@ class ClosedLoop(Loop):
         if response and incoming.is_open_ended:
             self._target.ends[template.exchange.name] = True
         if response and template.exchange.save:
-            # It is not counted, but what comes next may build on it.
+            # It is not counted, but later requests may depend on it.
             connection.is_doubted |= bool(check(connection.request, *response, connection.saved))
         if ended or (response and not response[0].keep_alive):
             self._close(connection)

@@ -17,9 +17,9 @@ from bench.load.responses import Head, Heads, Incoming
 
 READ_BYTES = 65_536
 _MOST_READS = 16
-# Locust replaces sockets by ones that switch greenlets at every call; the loop wants the kernel's own.
+# Locust replaces sockets by ones that switch greenlets at every call. The loop needs the original ones.
 _socket: type[socket.socket] = get_original("socket", "socket")
-_KINDS = {  # what a contender can do to a connection
+_KINDS = {  # failures that a contender can cause
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
     errno.ECONNABORTED: "reset",
@@ -81,24 +81,24 @@ class Connection:
     send: Callable[[bytes], int]
     next: Callable[[], Request]
     saved: Saved
-    request: Request  # sent last
+    request: Request  # the last one sent
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
         self.sock: socket.socket | None = None  # None: closed
         self.connected = False
         self.opened_ns = self._error = 0
-        self.closed_ns = 0  # when it was given up
-        self.kept: dict[str, Saved] = {}  # by scenario: what outlives a slice of it
+        self.closed_ns = 0  # when it was closed after a failure
+        self.kept: dict[str, Saved] = {}  # by scenario: values that outlive a slice
         self.saved = {}
-        self.is_doubted = False  # what it has saved: a request that needed it went wrong
-        self.due_ns = 0  # open loop: when what it sent last was due
+        self.is_doubted = False  # a request failed that used the saved values
+        self.due_ns = 0  # open loop: due time of the last request sent
         self.idle()
 
     def idle(self) -> None:
         self.sent_ns = 0
-        self.answer: bytes | None = None  # what comes next, where that is known to the byte
-        self.incoming: Incoming | None = None  # an answer of which a part has come
+        self.answer: bytes | None = None  # the next answer, if all its bytes are known
+        self.incoming: Incoming | None = None  # an incomplete answer
         self.unsent = b""
 
     @property
@@ -176,9 +176,9 @@ class Target:
     connections: list[Connection] = field(default_factory=list)
     heads: Heads = field(default_factory=Heads)
     bodies: KnownBodies = field(default_factory=KnownBodies)
-    ends: dict[str, bool] = field(default_factory=dict)  # exchange → whether its long answers end at all
+    ends: dict[str, bool] = field(default_factory=dict)  # exchange → whether its answers without a length end
     hopeless: dict[str, str] = field(default_factory=dict)  # scenario → why no connection could be set up
-    means_ns: dict[tuple[str, int], float] = field(default_factory=dict)  # answers, by scenario, connections
+    means_ns: dict[tuple[str, int], float] = field(default_factory=dict)  # mean latency per scenario and load
 
     def take(self, count: int) -> list[Connection]:
         """Return *count* of its connections. Those that the server ended while they were idle are closed."""
@@ -195,7 +195,7 @@ class Target:
         template = request.template
         is_dear = template.reads_json or head.encoding or len(body) <= WHOLE_BYTES
         if not (template.lasting and template.looks and is_dear):
-            return check(request, head, body, saved)  # to search a text costs less than to know it
+            return check(request, head, body, saved)  # searching a text costs less than remembering it
         expected = head.status == template.exchange.expect.status
         if expected and self.bodies.knows(request.payload, head, body):
             return None

@@ -58,8 +58,8 @@ def unlike(theirs: Mapping[str, str]) -> str | None:
     return None
 
 
-CHANNEL = "bench"  # the type of our messages among Locust's own
-LOOK_S = 0.1  # how often it is looked whether a worker is lost
+CHANNEL = "bench"  # the type of our messages between Locust's own
+LOOK_S = 0.1  # interval of the check for lost workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Member:
     """A worker that belongs to the fleet."""
 
     who: str
-    process: "subprocess.Popen[bytes] | None"  # None: someone else started it
+    process: "subprocess.Popen[bytes] | None"  # None: started elsewhere
 
 
 class Roster:
@@ -77,9 +77,9 @@ class Roster:
         self._runner = runner
         self._wanted = wanted
         self._members: dict[str, Member] = {}
-        self._lost: list[str] = []  # and not told yet
+        self._lost: list[str] = []  # not yet reported
         self._heard: Queue[tuple[str, Message]] = Queue()
-        self.own: dict[int, subprocess.Popen[bytes]] = {}  # by process id, in their order
+        self.own: dict[int, subprocess.Popen[bytes]] = {}  # by process id, in order of start
         runner.register_message(CHANNEL, self._hear)
 
     def __contains__(self, client: str) -> bool:
@@ -151,7 +151,7 @@ class Roster:
     def _drop(self, client: str, how: str) -> None:
         if client in self._members:
             self._lost.append(f"{self._members.pop(client).who} {how}")
-            self._runner.send_message("quit", client_id=client)  # should it come back: others have its share
+            self._runner.send_message("quit", client_id=client)  # if it reconnects: others have its share
 
     def _hear(self, environment: Environment, msg: Any) -> None:
         if msg.data["is"] == "hello":
@@ -175,7 +175,7 @@ class Roster:
         self._heard.put((client, said))
 
 
-GRACE_S = 10.0  # for arming, and for the books, beyond the slice itself
+GRACE_S = 10.0  # for preparing a slice and sending its sample, beyond the slice itself
 LOOPBACK = "127.0.0.1"
 
 
@@ -287,6 +287,6 @@ class Fleet:
     def _start(self, port: int, cores: Sequence[int]) -> None:
         command = [sys.executable, "-P", "-m", "bench.load.child.worker", "--master", f"{LOOPBACK}:{port}"]
         command += ["--cores", ",".join(map(str, cores))] if cores else []
-        # A session of its own: Ctrl-C is for the parent to handle. It ends when this process does.
+        # In its own session: the parent handles Ctrl-C. It ends when this process does.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._roster.own[process.pid] = process

@@ -64,7 +64,7 @@ class Generator:
         }
         gc.unfreeze()
         gc.collect()
-        gc.freeze()  # what is there now stays: collections between slices need not look at it
+        gc.freeze()  # existing objects stay: collections between slices skip them
 
     def forget(self, target: str) -> None:
         if target in self._targets:
@@ -76,7 +76,7 @@ class Generator:
         target = self._targets[step.cell.contender]
         mix = self._mixes[step.cell.contender, step.cell.scenario]
         load = step.cell.load
-        # In an open loop one user stands for all arrivals: connections are opened as these need them.
+        # In an open loop one user represents all arrivals: connections are opened as needed.
         with self._users(len(share.part(range(load.connections))) if load.kind == "closed" else 1):
             yield loop_of(step, target, mix, share=share, timeout_s=timeout_s)
 
@@ -99,7 +99,7 @@ def settle(cores: Sequence[int]) -> None:
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     raise_open_files()
-    logging.disable(logging.WARNING)  # else Locust doubts our spawn rate, and how busy we are, all the time
+    logging.disable(logging.WARNING)  # else Locust warns of spawn rate and CPU usage all the time
     gc.disable()
 
 

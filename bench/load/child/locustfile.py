@@ -24,7 +24,7 @@ from bench.model import Scenario
 from bench.project.contenders import find_project
 from bench.project.scenarios import declared
 
-_OURS = {"host", "content-length"}  # of the request's head: Locust's client writes these itself
+_OURS = {"host", "content-length"}  # headers that Locust's client adds itself
 
 
 class ScenarioUser(FastHttpUser):
@@ -47,7 +47,7 @@ class ScenarioUser(FastHttpUser):
         with self.client.request(
             method, path, name=name, data=body, headers=headers, catch_response=True, allow_redirects=False
         ) as response:
-            if response.status_code:  # else Locust knows why there is none
+            if response.status_code:  # otherwise Locust has the reason for the missing response
                 mismatch = check(request, _head(response), response.content, self.saved)
                 if mismatch:
                     response.failure(mismatch.text)
@@ -83,5 +83,5 @@ def _asked() -> list[Scenario]:
     return list(known.values()) if names is None else [known[name] for name in names.split(",")]
 
 
-if __name__ == "locustfile":  # Locust takes users from the names of a locustfile once it has run it
+if __name__ == "locustfile":  # Locust finds user classes among the module's names
     globals().update(user_classes(_asked()))

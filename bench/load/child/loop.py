@@ -16,7 +16,7 @@ from bench.load.polling import IN, OUT, RDHUP, new_poller
 from bench.load.requests import Request
 from bench.load.responses import Incoming, Malformed, read_whole
 
-TURN_NS = 20_000_000  # how long Locust's own greenlets wait at most
+TURN_NS = 20_000_000  # the longest wait of Locust's own greenlets
 
 
 class Traffic(ABC):
@@ -102,7 +102,7 @@ class Traffic(ABC):
             self._failed(connection, *mismatch, now)
         else:
             self._verified(connection, now)
-            # Only what comes in one piece can be compared as a whole.
+            # Only an answer that arrives in one piece can be compared as a whole.
             known = incoming is None and request.template.lasting and head.keep_alive
             request.answer = data if known else None
         if head.keep_alive and not ended and not connection.unsent:
@@ -132,7 +132,7 @@ class Traffic(ABC):
         for connection in self._connections:
             if connection.waits_ns(now) > self._timeout_s * 1e9:
                 self._time_out(connection)
-        idle()  # lets all other greenlets run; sleep(0) would not even look whether a socket has woken one
+        idle()  # runs all other greenlets; sleep(0) would not check whether a socket has woken one
 
     def _time_out(self, connection: Connection) -> None:
         incoming = connection.incoming
@@ -188,7 +188,7 @@ class Traffic(ABC):
         self._poller.close()
         for connection in self._connections:
             if connection.waits and connection.request.template.exchange.save:
-                connection.is_doubted = True  # it may have changed what had been saved before
+                connection.is_doubted = True  # it may have changed the values saved before
             if connection.waits or not connection.connected or self.books.broken:
                 connection.close()
 

@@ -44,7 +44,7 @@ class OpenLoop(Loop):
         self._free = [connection for connection in connections if connection.connected]
         self._closed = [connection for connection in connections if not connection.connected]
         self._opening = 0
-        self._waiting: deque[int] = deque()  # when requests were due that have no connection yet
+        self._waiting: deque[int] = deque()  # due times of requests that wait for a connection
         self._dues: Iterator[int] = iter(())
         self._next_ns = _NEVER  # when the next request is due
         self._alarm: Alarm | None = None
@@ -99,7 +99,7 @@ class OpenLoop(Loop):
                     self._take_up(now)
                 connection = by_fd.get(fd)
                 if connection is None or connection.opened_ns > polled_ns:
-                    continue  # the alarm, or one closed since, whose number another one may have now
+                    continue  # the alarm, or a closed connection whose descriptor another one may have now
                 if event != IN or not connection.waits:
                     self._attend(connection, event, now)
                     continue
@@ -165,7 +165,7 @@ class OpenLoop(Loop):
     def _received(self, connection: Connection, data: bytes, now: int, ended: str) -> bool:
         if connection.waits:
             return super()._received(connection, data, now, ended)
-        self._free.remove(connection)  # the server has ended it, or speaks without having been asked
+        self._free.remove(connection)  # the server has closed it, or sends data without a request
         self._close(connection)
         self._closed.append(connection)
         return False
@@ -184,7 +184,7 @@ class OpenLoop(Loop):
             self._ledger(connection).failed(connection.request, kind, text)
             return
         self._opening -= 1
-        if self._waiting:  # else all that waited for it have found another one
+        if self._waiting:  # otherwise all waiting requests have found another connection
             self.books.ledger_of(self._waiting.popleft()).failed(None, kind, text)
 
     def _connected(self, connection: Connection, now: int) -> None:

@@ -76,7 +76,7 @@ class Post:
     """Carries out messages: in this process alone, until a message asks for a fleet."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack  # of what has to be ended with this process
+        self._stack = stack  # what must end with this process
         self._asker: Asker | None = None
 
     def replies(self, message: Message) -> Iterator[Message]:
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
     options = parser.parse_args()
     settle([int(core) for core in options.cores.split(",") if core])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     with socket.socket(fileno=options.fd) as control, ExitStack() as stack:
         messages: Queue[Message] = Queue()
         gevent.spawn(_read, control, messages, stack)

@@ -59,7 +59,7 @@ class Books:
         self.connects = 0  # over the whole slice
         self.unfinished = 0
         self.client_cpu_ns = 0  # while the window was open
-        self.broken = ""  # why the slice could not be carried out: this machine's own limit
+        self.broken = ""  # why the slice could not be carried out: a limit of this machine
         self.setup = SetUp()
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
@@ -107,10 +107,10 @@ class ClosedBooks(Books):
 
     def _begin(self) -> None:
         self.turnaround_ns = 0  # from an answer to the next request, or the next connect
-        self.lost_ns = 0  # waiting for answers that were wrong or did not come
+        self.lost_ns = 0  # waiting for answers that were wrong or missing
         self.connecting_ns = 0
         self.closed_ns = 0
-        self._edges_ns = 0  # what ends after the window and lies in it, less what ends in it and lies before
+        self._edges_ns = 0  # in-window time of waits that end later, less earlier time of those ending in it
 
     def open_window(self, open_ns: int, since_ns: Iterable[int]) -> None:
         """Count from *open_ns* on. *since_ns*: when the present state of each connection began."""
@@ -173,12 +173,12 @@ def _tell_of_responses(stats: Any, template: Template, seen: Histogram, *, min_n
     """Add verified responses at once. Calling Locust for each response costs half a request."""
     name, method = template.exchange.name, template.exchange.method
     now = time()
-    entry: Any = StatsEntry(stats, name, method)  # typed for whole milliseconds
+    entry: Any = StatsEntry(stats, name, method)  # its type is whole milliseconds
     entry.num_requests = entry.num_reqs_per_sec[int(now)] = seen.count
     entry.total_response_time = seen.total_ns / 1e6
     entry.min_response_time, entry.max_response_time = min_ns / 1e6, seen.max_ns / 1e6
     entry.last_request_timestamp = now
-    # Keys as fine as ours: Locust's own buckets are whole milliseconds (its docs: response time bucketing).
+    # Keys of our resolution: Locust's buckets are whole milliseconds (its docs: response time bucketing).
     entry.response_times.update(zip((midpoint_ns(b) / 1e6 for b in seen.buckets), seen.counts, strict=True))
     stats.entries[name, method].extend(entry)
     stats.total.extend(entry)

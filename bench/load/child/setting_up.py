@@ -17,9 +17,9 @@ from bench.load.polling import IN, RDHUP
 from bench.load.requests import Mix, Saved
 
 LIMIT_S = 30.0  # for all connections together
-SHARED = 32  # connections of an open loop that fetch for all, where what they fetch can be shared
-_AT_ONCE = 8  # a log-in may cost a core 60 ms: all at once they would be too late
-_ATTEMPTS = 3  # of a connection: then its requests say themselves what is wrong
+SHARED = 32  # connections of an open loop that fetch for all, if the values can be shared
+_AT_ONCE = 8  # a log-in may take 60 ms of a core: all at once would be too slow
+_ATTEMPTS = 3  # per connection; after that its requests show the failure
 
 
 class SettingUp(Traffic):
@@ -48,7 +48,7 @@ class SettingUp(Traffic):
         self._left = dict.fromkeys(connections, _ATTEMPTS)
         self._due = deque(one for one in connections if mix.due_first(one.saved))
         self._busy = 0
-        self.is_hopeless = False  # no connection came to have what it needs
+        self.is_hopeless = False  # no connection has what it needs
 
     def run(self, limit_s: float = LIMIT_S) -> None:
         """Send the requests. The books have their cost, and the reason if they could not be completed."""
@@ -109,7 +109,7 @@ class SettingUp(Traffic):
         self.books.lead_in.latencies[connection.request.template].append(now - connection.sent_ns)
 
     def _failed(self, connection: Connection, kind: str, text: str, now: int) -> None:
-        # To wait again for what did not come in time would take all the time there is.
+        # A second wait after a timeout would use up all the time available.
         self._left[connection] = 0 if kind in ("timeout", "unended") else self._left[connection] - 1
         self.books.lead_in.failed(connection.request if connection.waits else None, kind, text)
 

@@ -49,7 +49,7 @@ def asker(stock: type[User], scenario: Scenario, address: str) -> type[User]:
         @task
         def ask(self) -> None:
             request = next(self.requests)
-            if request is not self.request:  # it is the same one each time where nothing varies
+            if request is not self.request:  # the same object each time if nothing varies
                 self.request, self.parts = request, parts(request)
             method, path, headers, body = self.parts
             exchange = request.template.exchange
@@ -101,8 +101,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
-    logging.getLogger("locust").setLevel(logging.ERROR)  # else it doubts our spawn rate each time
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+    logging.getLogger("locust").setLevel(logging.ERROR)  # else it warns of the spawn rate each time
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     scenario = TypeAdapter(Scenario).validate_json(options.scenario)
     users = asker(STOCK[options.kind], scenario, f"{options.host}:{options.port}")
     runner = Environment(user_classes=[users]).create_local_runner()

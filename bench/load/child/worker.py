@@ -42,10 +42,10 @@ from bench.load.child.generator import (
     window_of,
 )
 
-PATIENCE_S = 60.0  # for a master that is still to be started
+PATIENCE_S = 60.0  # for a master that has not started yet
 GREETING_S = 10.0
 INTERRUPTED = 130
-LAST_WORDS_S = 0.2  # for what has been said to leave
+LAST_WORDS_S = 0.2  # to send the last messages
 
 
 class Worker:
@@ -103,10 +103,10 @@ class Worker:
             step = asked["step"]
             with generator.armed(step, Share(*asked["share"]), timeout_s=asked["timeout_s"]) as loop:
                 yield {"is": "armed"}
-                self._messages.get()  # "go": nothing else can come
+                self._messages.get()  # "go": no other message is possible
                 loop.run(*window_of(step), drain_s=asked["drain_s"])
                 sample = loop.books.sample(step.window_s, self._runner.stats)
-                self._runner._send_stats()  # now: Locust itself would wait up to 3 s
+                self._runner._send_stats()  # at once: Locust itself would wait up to 3 s
                 yield {"is": "sample", "sample": asdict(sample)}
 
     def _say(self, message: Message) -> None:
@@ -139,7 +139,7 @@ def main() -> None:
     except BenchError as error:
         sys.stderr.write(f"bench: {error}\n")
         sys.stderr.flush()
-        os._exit(error.exit_code)  # sys.exit would be held up by Locust's greenlets
+        os._exit(error.exit_code)  # Locust's greenlets would delay sys.exit
 
 
 def _settle(cores: str) -> None:

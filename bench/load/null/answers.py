@@ -27,12 +27,12 @@ _Maker = Callable[[Any], bytes]  # a match of its pattern → a response
 class Answer:
     """Which requests an exchange sends, and how their response is made."""
 
-    pattern: str  # of a whole request
+    pattern: str  # of a complete request
     status: int = 200
-    fields: str = ""  # header lines beside Content-Length, each with its end
-    body: str | None = None  # "%b" where a value goes; None: the status allows none
-    values: tuple[tuple[str, int], ...] = ()  # what goes there: a group of the pattern, and what is added
-    padding_bytes: int = 0  # spaces behind the body
+    fields: str = ""  # header lines except Content-Length, each with its line end
+    body: str | None = None  # "%b" in place of a value; None: the status allows no body
+    values: tuple[tuple[str, int], ...] = ()  # the values: a group of the pattern, and a number to add
+    padding_bytes: int = 0  # spaces after the body
 
 
 GREETING = Answer(
@@ -96,10 +96,10 @@ def _is_whole(request: bytes) -> bool:
     return bool(end) and len(body) >= (int(length[1]) if length else 0)
 
 
-_SAVED = "1"  # what there is to save where nothing is expected of it
+_SAVED = "1"  # the value to save if the scenario expects no particular one
 _BODILESS = (204, 304)
 _REHEARSED = 2_000  # requests, for the average length of a response
-_REHEARSED_BYTES = 100 << 20  # that are sent and answered for it at most
+_REHEARSED_BYTES = 100 << 20  # the most bytes sent and answered for it
 _IN_QUOTES = re.compile(rf'"({PLACEHOLDER.pattern})"')
 _COMPACT, _SPACED = (",", ":"), (", ", ": ")
 
@@ -110,7 +110,7 @@ class Value:
 
     pattern: str = r'[^\s"/?&]+'  # of its text in a request
     integer: bool = False
-    constant: str = _SAVED  # its text, where it does not depend on the request
+    constant: str = _SAVED  # its text, if it does not depend on the request
 
 
 Known = Mapping[str, Value]
@@ -131,7 +131,7 @@ def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
         (_answer(exchange, saved | _drawn(exchange)), weight)
         for exchange, weight in zip(scenario.exchanges, scenario.weights, strict=True)
     ]
-    # One that needs a header comes first, then those that never vary: patterns of others might catch them.
+    # Answers that need a header come first, then constant ones: patterns of others might match them.
     weighed.sort(key=lambda pair: ("(?=" not in pair[0].pattern, "(?P<" in pair[0].pattern, -pair[1]))
     told = tuple(answer for answer, _ in weighed)
     padding = _padding(list(_rehearsed(mix, told)), response_bytes)
@@ -144,7 +144,7 @@ def _padding(lengths: Sequence[tuple[int, int | None]], response_bytes: int) -> 
     if not bodies:
         return 0
     padding = 0
-    for _ in range(2):  # more digits in Content-Length show only the second time
+    for _ in range(2):  # extra digits in Content-Length count only in the second pass
         digits = sum(len(str(body + padding)) - len(str(body)) for body in bodies)
         padded = sum(length for length, _ in lengths) + padding * len(bodies) + digits
         padding += round((response_bytes * len(lengths) - padded) / len(bodies))

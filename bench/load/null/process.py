@@ -24,10 +24,10 @@ from bench.load.null.answers import GREETING, Answer, Respond, only_response, re
 from bench.load.polling import IN, RDHUP, new_poller
 
 _READ_BYTES = 65_536
-_ONCE = getattr(select, "EPOLLET", 0)  # tell of every arrival once: nothing but epoll has it
-# Requests are let to gather: to wake a process that sleeps costs whoever sends it one more than all else it
-# does. Only while less than one connection in so many has asked, and where there are so many that the client
-# has enough to do meanwhile. The kernel makes some 60 µs of such a nap.
+_ONCE = getattr(select, "EPOLLET", 0)  # report every arrival once; only epoll has it
+# The server sleeps briefly so that requests accumulate: to wake a sleeping process costs the sender of a
+# request more than all else it does. It sleeps only while fewer than one in _ONE_IN connections has sent
+# a request, and only with at least _MANY connections, so the client stays busy. The sleep takes some 60 µs.
 _ONE_IN, _MANY, _NAP_S = 4, 32, 0.000_01
 _ACCEPT_AGAIN_S = 0.01
 
@@ -52,7 +52,7 @@ class Reading:
         self.close = sock.close
         self._recv, self._send = sock.recv, sock.send
         self._respond = respond
-        self._begun = b""  # a request of which a part has come
+        self._begun = b""  # an incomplete request
 
     def answered(self, event: int) -> bool:
         piece = self._recv(_READ_BYTES)
@@ -80,7 +80,7 @@ class Unseen:
         self._unread = 0
 
     def answered(self, event: int) -> bool:
-        if event != IN:  # it ends, perhaps behind a last request
+        if event != IN:  # it ends, perhaps after a last request
             due = self._recv(_READ_BYTES).count(b"\r\n\r\n") - self._unread
             self._send(self._response * due)
             return False
@@ -122,7 +122,7 @@ def serve(
             elif fd == listener.fileno():
                 try:
                     sock, _ = listener.accept()
-                except OSError as error:  # no descriptor is left, say: who asks says so
+                except OSError as error:  # for example no descriptor is left: the client reports it
                     sys.stderr.write(f"the null server cannot accept: {error}\n")
                     time.sleep(_ACCEPT_AGAIN_S)
                     continue

@@ -50,7 +50,7 @@ def null_server(
     ):
         try:
             if process.stdin:
-                with suppress(BrokenPipeError):  # it has ended: it left no port either
+                with suppress(BrokenPipeError):  # it has ended, so it reports no port
                     process.stdin.write(told)
                     process.stdin.flush()
             port = process.stdout.readline() if process.stdout else b""
