@@ -1,4 +1,4 @@
-"""`bench history`."""
+"""The command `bench history`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`bench profile`."""
+"""The command `bench profile`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -82,7 +82,6 @@ def profile(
 def split(
     words: Sequence[str], tables: dict[str, Declared], known: dict[str, Scenario]
 ) -> tuple[tuple[Contender, ...], tuple[Scenario, ...]]:
-    """Return the contenders and the scenarios among *words*; raises UsageError where either is missing."""
     asked = tuple(known[word] for word in dict.fromkeys(words) if word in known)
     named = [word for word in dict.fromkeys(words) if word not in known]
     if not asked:
@@ -127,7 +126,6 @@ def _name(begun: Profiling) -> str:
 def _carried_out(
     root: Path, folder: Path, begun: Profiling, wanted: take.Asked, profiler: Profiler
 ) -> Profiling:
-    """Profile, keeping each profile as it comes; the report is drawn of what there is however that ends."""
     done = begun
     try:
         with (

@@ -1,4 +1,4 @@
-"""`bench report`."""
+"""The command `bench report`."""
 
 from pathlib import Path
 

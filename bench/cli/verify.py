@@ -1,4 +1,4 @@
-"""`bench verify`."""
+"""The command `bench verify`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +60,6 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
 
 
 def try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown: progress.Progress) -> None:
-    """Request each exchange once, where the project has scenarios. Raises CannotMeasure at a wrong answer."""
     if not (root / "apps" / "scenarios.toml").is_file():
         return
     shown.phase("requesting each exchange once")

@@ -1,4 +1,4 @@
-"""Results on the terminal: a table per scenario and load, then what its reader must know."""
+"""Results on the terminal: a table per scenario and load, then the notes for its reader."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -19,7 +19,6 @@ WARNING = "yellow"
 
 
 def table_of(title: Text) -> Table:
-    """Return an empty table with *title*, as narrow as can be."""
     return Table(
         title=title,
         title_justify="left",
@@ -31,7 +30,7 @@ def table_of(title: Text) -> Table:
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print *text* as it is: brackets in it are no markup."""
+    """Print *text* as it is: brackets in it are not markup."""
     console.print(Text(text, style=style))
 
 
@@ -39,7 +38,7 @@ NARROW = 72  # columns; below it CPU and memory give way
 
 
 def print_run(run: Run, console: Console) -> None:
-    """Print the tables of *run* on *console*; plain text where that is not a terminal."""
+    """Print the tables of *run* on *console*, as plain text if that is not a terminal."""
     analysis = analyse(run)
     plan = run.plan
     say(
@@ -67,7 +66,7 @@ def print_run(run: Run, console: Console) -> None:
 
 
 def _windows(run: Run) -> str:
-    """Return how long counted windows were: the plan's, or what the probe chose."""
+    """Return how long the windows were: the plan's value, or the one that the probe chose."""
     counted = (record.slice for record in run.records if record.slice.role in ("measure", "control"))
     lengths = {step.window_s for step in counted if step.cell.load.kind == "closed"} or {run.plan.window_s}
     shortest, longest = min(lengths), max(lengths)

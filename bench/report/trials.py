@@ -66,7 +66,7 @@ def _against(name: str, cores: Cores) -> Callable[[Record], object]:
 
 
 def write_trials(run: Run, folder: Path) -> Path:
-    """Write trials.csv into *folder*: a line per slice, warm-ups and voids included."""
+    """Write trials.csv into *folder*, with a line per slice, warm-ups and void slices included."""
     path = folder / FILE
     columns = COLUMNS | _use_of(cores_of(run))
     frame = pd.DataFrame({name: [value(record) for record in run.records] for name, value in columns.items()})
