@@ -29,7 +29,7 @@ from bench.run import lifecycle, progress
 from bench.run.store import Journal
 
 INCONCLUSIVE, INTERRUPTED = 4, 130
-RATE_HZ = 200  # of --explain: nine seconds of base and of head have to do
+RATE_HZ = 200  # of --explain: nine seconds each of base and head must suffice
 
 
 @click.command()
@@ -119,7 +119,7 @@ class _Judge:
     waivers: tuple[Waiver, ...]
     notes: tuple[str, ...]
     as_json: bool
-    unsettled_code: int  # where not all is settled
+    unsettled_code: int  # the exit code if not all is settled
     plain: Callable[[str], str]  # names files of the trees as git does
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
@@ -173,7 +173,7 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
 
 def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
     """Profile what got slower. A failure of the profiler is reported, and the verdict stays."""
-    _, told, _ = judge.write()  # whoever kills what follows finds it
+    _, told, _ = judge.write()  # it is there even if what follows is killed
     slower = regressions(told)
     run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
     found: list[Explained] = []

@@ -38,6 +38,7 @@ class Patience(Duration):
 
 
 def wait_option(command: Any) -> Any:
+    """Add `--wait [DURATION]` to *command*: the argument `wait`, in seconds, None without it."""
     return click.option(
         "--wait",
         type=Patience(),

@@ -79,6 +79,7 @@ def run(
 
 
 def _carry_out(root: Path, journal: Journal, away: lifecycle.Elsewhere) -> None:
+    """Measure, and show the results even after a failure. Raises CannotMeasure if they are not usable."""
     try:
         lifecycle.measure(root, journal, wiring.opened, away)
     finally:

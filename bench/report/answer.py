@@ -13,7 +13,7 @@ from bench.report.sentences import headline
 from bench.report.series import apart
 from bench.report.wording import at_least, both, plural, ratio
 
-TOLD = 3  # scenarios in a sentence; the rest as a range
+TOLD = 3  # scenarios named in a sentence; the others are given as a range
 
 
 def answer(analysis: Analysis) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def _fastest(closed: Sequence[Panel], said: Mapping[str, str]) -> str:
 
 
 def _leaders(panel: Panel) -> Iterator[str]:
-    if panel.limited:  # what is known of it is a bound: it may be faster than whoever looks fastest
+    if panel.limited:  # only a lower bound is known: it may be faster than the fastest one shown
         limited = _listed([row.stack for row in panel.limited])
         yield f"cannot be told, as {limited} may be limited by the client"
         return

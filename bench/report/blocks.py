@@ -11,7 +11,7 @@ from bench.project.loads import spoken
 from bench.report.answer import abouts
 from bench.report.wording import NOTHING, at_least, interval, levels, point
 
-Told = tuple[str, str]  # what a cell of the table says, and its detail
+Told = tuple[str, str]  # the text of a table cell, and its detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Beside:
     ratios = {one.cell: one for one in analysis.comparisons if one.metric == "throughput_rps"}
     stacks = {one.name: one.stack for one in analysis.run.contenders}
     said = abouts(analysis.run)
-    loads = [load for load in block.loads if load.kind == "closed"]  # at a rate throughput is given
+    loads = [load for load in block.loads if load.kind == "closed"]  # an open load has a given throughput
     asked = [(scenario, load) for scenario in block.scenarios for load in loads]
 
     def told(name: str, scenario: str, load: Load) -> Told:

@@ -30,8 +30,8 @@ class Audited:
     """A claim's finding as text, ready to print. "–" if there is nothing to show."""
 
     finding: Finding
-    claimed: str  # the figure
-    measured: str  # the same, here
+    claimed: str  # the claimed value
+    measured: str  # the same, measured here
     ratio_claimed: str
     ratio_measured: str
     why: str  # a sentence

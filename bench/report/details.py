@@ -12,7 +12,7 @@ from bench.records import Queries, Run
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, both, change, figure, percent, plural
 
-LISTED = ("packages", "settings", "harness")  # facts that are long, and read on one line
+LISTED = ("packages", "settings", "harness")  # long facts, each shown on one line
 
 
 def facts(fingerprint: Mapping[str, Any]) -> Mapping[str, str]:
@@ -31,7 +31,7 @@ def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]
             yield f"{above}{name}", ", ".join(map(str, value)) if listed else str(value)
 
 
-# What no run of ours tells: docs/methodology.md, "Threats to validity".
+# What none of our runs shows: docs/methodology.md, "Threats to validity".
 SCOPE = (
     "One machine: client, servers and database share its memory and caches; on two cores client and database "
     "share a core.",
@@ -113,7 +113,7 @@ class StatementTable:
     exchanges: tuple[str, ...]
     counts: dict[str, tuple[Queries | None, ...]]  # contender → one per exchange
     notes: tuple[str, ...]
-    how: str  # who counted
+    how: str  # what counted them
 
 
 def statement_table(run: Run) -> StatementTable:

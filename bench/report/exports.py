@@ -64,9 +64,7 @@ def _entry(row: Row, what: str, unit: str, estimate: Estimate | None) -> dict[st
 
 
 def bencher(analysis: Analysis) -> Files:
-    """Return Bencher Metric Format: its own `throughput` (per second), `latency` (ns), and CPU per request.
-
-    """
+    """Return Bencher Metric Format: its `throughput` (per second), `latency` (ns), and CPU per request."""
     document: dict[str, dict[str, dict[str, float | None]]] = {}
     for row in _told(analysis):
         measures = {
@@ -133,7 +131,7 @@ def pytest_benchmark(analysis: Analysis) -> Files:
             },
             "benchmarks": benchmarks,
             "datetime": run.started_at,
-            "version": "5.0.0",  # of the format
+            "version": "5.0.0",  # version of the format
         }
     }
 

@@ -23,9 +23,9 @@ HEADINGS = (
     "verdict",
 )
 ALL = "all of them"
-OFF = "=off"  # what takes a practice away; any other value adds something
+OFF = "=off"  # takes a practice away; any other value adds one
 OPPOSITE: Mapping[Verdict, Verdict] = {"slower": "faster", "faster": "slower"}
-# What is judged is the contender with it, relative to the one without it.
+# The contender with the practice is judged, relative to the one without it.
 WORTH: Mapping[Verdict, str] = {
     "faster": "pays",
     "slower": "costs",

@@ -84,7 +84,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Sentences use the others too often, and in their everyday sense.
+# The other words appear too often in sentences, in their everyday sense.
 _TELLING = (
     "bound by",
     "caveat",

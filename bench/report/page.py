@@ -20,7 +20,7 @@ def write_report(run: Run, folder: Path) -> Path:
 
     Other files: report.md with charts/, summary.json and trials.csv.
     """
-    # Here because Matplotlib and pandas take a second that no other command should wait for.
+    # Imported here: Matplotlib and pandas take a second, and no other command should wait for them.
     from bench.report.charts import draw
     from bench.report.trials import write_trials
 

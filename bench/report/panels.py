@@ -23,13 +23,13 @@ class Panel:
 
     scenario: str
     load: Load
-    reference: str  # as a heading has it: "base" where each is relative to its own
+    reference: str  # as in a heading: "base" if each contender has its own
     references: frozenset[str]  # the contenders that others are relative to
     rows: tuple[Row, ...]
     ratios: Mapping[str, Comparison]  # contender → its main metric relative to the reference's
-    noise_floors: tuple[Comparison, ...]  # its own, or else the run's first, of its main metric
-    margin: float  # of its main metric: what a verdict has to clear
-    caveats: tuple[str, ...]  # each once, with the contenders it concerns; without what concerns the run
+    noise_floors: tuple[Comparison, ...]  # of its main metric: its own, or else the run's first
+    margin: float  # of its main metric: the least difference for a verdict
+    caveats: tuple[str, ...]  # each once, with its contenders; without caveats of the whole run
 
     @property
     def title(self) -> str:
@@ -156,7 +156,7 @@ def _caveats(rows: Sequence[Row], everywhere: Collection[str]) -> tuple[str, ...
     )
 
 
-Cell = tuple[str, str]  # what it says, and the detail that stands below or behind it
+Cell = tuple[str, str]  # its text, and the detail below or after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +165,7 @@ class Column:
 
     heading: str
     cell: Callable[[Row], Cell]
-    term: str = ""  # the glossary's word for it
+    term: str = ""  # its word in the glossary
 
 
 def page_columns(panel: Panel) -> tuple[Column, ...]:
@@ -282,7 +282,7 @@ def _throughput(row: Row) -> Cell:
 def _latency(heading: str, told: Callable[[Latency], float | None]) -> Column:
     def text(row: Row) -> str:
         value = told(row.latency)
-        # What the client was late with is in it.
+        # It includes the client's lag.
         return f"{'≤ ' * bool(row.client_limit and row.arrivals and value)}{figure(value)}"
 
     return _plain(heading, text, "latency")
@@ -305,7 +305,7 @@ def _cores(whose: str, told: Callable[[Row], Estimate | None]) -> Column:
 
     def cell(row: Row) -> Cell:
         needed = scaled(told(row), 1e-3)
-        return point(needed, of_ratio=True), interval(needed, of_ratio=True)  # three decimals count
+        return point(needed, of_ratio=True), interval(needed, of_ratio=True)  # shown with three decimals
 
     return Column(heading=f"{whose} cores per 1,000 req/s", cell=cell, term="service demand")
 

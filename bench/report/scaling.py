@@ -17,7 +17,7 @@ class Workers:
     """Contenders in one scenario under one load, by their number of workers."""
 
     scaling: Scaling
-    about: str  # the scenario in a sentence
+    about: str  # the scenario's words in a sentence
     cores: int | None  # of the servers
 
     @property

@@ -10,7 +10,7 @@ from bench.project.loads import spoken
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, at_least, both, figure, plural, point
 
-FEWEST_LOADS = 3  # of one kind; two points are no curve
+FEWEST_LOADS = 3  # loads of one kind; two points are not a curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,7 @@ def _claim(one: Audited) -> dict[str, Any]:
         "says": claim.says,
         "source": claim.source,
         "figure": asdict(claim.figure) if claim.figure else None,
-        "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a figure: to the reference's
+        "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a value to the reference's
         "evidence": asdict(claim.evidence) if claim.evidence else None,
         "needs": claim.needs or None,
         "allowed": {edge: rounded(at) for edge, at in asdict(allowed).items()} if allowed else None,

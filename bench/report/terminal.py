@@ -34,7 +34,7 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style))
 
 
-NARROW = 72  # columns; below it CPU and memory give way
+NARROW = 72  # columns; a narrower terminal has no CPU and memory
 
 
 def print_run(run: Run, console: Console) -> None:
@@ -117,7 +117,7 @@ def _panel_table(panel: Panel, *, narrow: bool) -> Table:
     for row in panel.rows:
         place = f"{panel.rank_of(row)} ".lstrip()
         name = Text.assemble(place, (row.cell.contender, "bold"), "\n", (row.stack, "dim"))
-        # Details stand below: side by side they would not fit 80 columns.
+        # Details are below: side by side they would not fit 80 columns.
         told = (column.cell(row) for column in columns)
         table.add_row(name, *(Text.assemble(main, "\n", (detail, "dim")) for main, detail in told))
     return table

@@ -14,7 +14,7 @@ from bench.histogram import Histogram
 from bench.records import Record, Run
 
 FILE = "trials.csv"
-WHOLE = ("memory_bytes", "due", "queued")  # numbers of which pandas would make floats, as some are missing
+WHOLE = ("memory_bytes", "due", "queued")  # integers that pandas would make floats, as some are missing
 
 Columns = dict[str, Callable[[Record], Any]]
 

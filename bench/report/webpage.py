@@ -41,7 +41,7 @@ class Overview:
     panel: Panel
     about: str
     columns: tuple[Column, ...]
-    at_rate: bool  # latency is that at one rate for all
+    at_rate: bool  # latency is measured at one rate for all
 
 
 def report_html(
@@ -54,7 +54,7 @@ def report_html(
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
-        autoescape=True,  # names, statements and what servers answered come from outside
+        autoescape=True,  # names, statements and answers of servers are untrusted input
     )
     environment.filters |= FILTERS
     environment.globals |= {"term": term, "words": wording, "marks": MARKS}

@@ -27,8 +27,8 @@ from bench.report.wording import at_least, both, levels, plural, point
 NAME_PT, STACK_PT = 10.0, 7.5
 ROW_IN, HEAD_IN, FOOT_IN = 0.5, 0.83, 0.42
 BAR = 0.62  # of a row's height
-NARROW_BAR = 0.4  # where names stand above the bars
-NEGLIGIBLE = 0.005  # of a bar: what the database does when nobody asks it anything
+NARROW_BAR = 0.4  # if names are above the bars
+NEGLIGIBLE = 0.005  # share of a bar: CPU of an idle database
 DATABASE: dict[str, Any] = {"color": DATABASE_GREY, "edgecolor": INK, "hatch": "\\\\\\\\", "linewidth": 0.6}
 
 Reach = Callable[[Row], float]

@@ -30,10 +30,10 @@ class Kind(Generic[Shown]):
     """One kind of chart of a panel or a series."""
 
     what: str
-    ending: str  # of its file's name
+    ending: str  # part of its file name
     draw: Callable[[Shown, Mapping[str, Look], Sheet], Figure]
     caption: Callable[[Shown], str]
-    told: Callable[[Shown], Iterable[str]]  # its numbers in words
+    told: Callable[[Shown], Iterable[str]]  # its numbers as text
 
 
 THROUGHPUT: Kind[Panel] = Kind(
@@ -123,7 +123,7 @@ def _written(
     shown: Shown, kinds: Iterable[Kind[Shown]], looks: Mapping[str, Look], folder: Path, name: str
 ) -> Mapping[str, str]:
     stems = {}
-    with _style(text="path", salt="bench"):  # a viewer without the font would lay labels over each other
+    with _style(text="path", salt="bench"):  # a viewer without the font would draw overlapping labels
         for kind in kinds:
             figure = kind.draw(shown, looks, FILE)
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{name}{kind.ending}")
@@ -134,7 +134,7 @@ def _written(
 
 def _drawing(shown: Shown, looks: Mapping[str, Look], kind: Kind[Shown]) -> Drawing:
     drawn = StringIO()
-    # Text stays text: it takes the page's font, and can be found, copied and read aloud.
+    # Text stays text: it has the page's font, and can be searched, copied and read aloud.
     with _style(text="none", salt=f"{shown.title}{kind.what}"):
         kind.draw(shown, looks, SCREEN).savefig(drawn, format="svg", metadata={"Date": None})
     caption = kind.caption(shown)
@@ -157,10 +157,10 @@ def _first_to_last(series: Series, heading: str) -> Iterator[str]:
 def _style(text: str, salt: str) -> Iterator[None]:
     with mpl.rc_context(
         {
-            "font.family": ["DejaVu Sans"],  # comes with Matplotlib: every machine draws the same
+            "font.family": ["DejaVu Sans"],  # part of Matplotlib, so every machine draws the same
             "svg.fonttype": text,
-            "svg.hashsalt": salt,  # ids are made of it: those of one page must differ
-            "text.parse_math": False,  # a dollar in a name is a dollar
+            "svg.hashsalt": salt,  # the source of ids, which must differ within a page
+            "text.parse_math": False,  # a dollar sign in a name starts no formula
             "hatch.linewidth": 0.8,
         }
     ):

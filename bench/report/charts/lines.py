@@ -40,10 +40,10 @@ Point = tuple[float, float]
 class Line:
     """The values of one contender by load. A value of NaN leaves a gap."""
 
-    label: str  # what it is; the value at its end is added
+    label: str  # the name; the value at its end is added
     look: Look
     points: tuple[Point, ...]
-    ringed: tuple[Point, ...]  # of these the client may have been the limit
+    ringed: tuple[Point, ...]  # points for which the client may be the limit
     thin: bool = False
 
     @property

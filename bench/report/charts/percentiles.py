@@ -37,8 +37,8 @@ MARKED = (50.0, 90.0, 99.0, 99.9)
 STEPS = 120
 STEPS_OF_AXIS = (1, 1.5, 2, 3, 5, 7)
 LEFT_IN = 0.68
-CROWD = 10  # curves: beyond it nobody can follow one, and each framework has axes of its own
-PART_IN = 1.9  # the height of such axes, at least
+CROWD = 10  # curves on one axis; with more, each framework has its own axes
+PART_IN = 1.9  # the minimum height of such axes
 
 
 def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:

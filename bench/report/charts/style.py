@@ -12,13 +12,13 @@ from bench.model import name_of
 INK, FAINT, GRID, PAPER = "#222222", "#6a6a6a", "#e4e4e4", "#ffffff"
 DATABASE_GREY = "#c9c9c9"
 
-# Okabe & Ito, "Color Universal Design" (2008), without black and yellow: told apart by colour-blind readers.
+# Okabe & Ito, "Color Universal Design" (2008), without black and yellow: distinct for colour-blind readers.
 COLOURS = {"stdlib": "#8c8c8c", "django": "#009e73", "flask": "#0072b2", "fastapi": "#d55e00"}
 OTHERS = ("#e69f00", "#cc79a7", "#56b4e9")
 MARKERS = {"stdlib": "X", "django": "s", "flask": "o", "fastapi": "^"}
 OTHER_MARKERS = ("D", "v", "P")
 
-# The same in a table: outlines in a square of 12.
+# The same markers in a table: outlines in a square of 12.
 MARKS = {
     "o": "M6 1.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9z",
     "s": "M2 2h8v8h-8z",
@@ -31,8 +31,8 @@ MARKS = {
 
 Line = str | tuple[float, tuple[float, ...]]  # Matplotlib's name of a pattern, or offset and dashes
 
-# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line. Where
-# there are more, they begin again at the second: the first is the framework as it comes.
+# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line. If
+# there are more contenders, entries repeat from the second on: the first is the framework without changes.
 VARIANTS: tuple[tuple[float, str, Line], ...] = (
     (0.0, "", "-"),
     (0.45, "////", "--"),
@@ -95,7 +95,7 @@ def _tint(colour: str, white: float) -> str:
 
 
 LETTER = 0.6  # the width of a letter, of its size
-BESIDE_IN = 0.4  # between a chart and its labels, and beyond them
+BESIDE_IN = 0.4  # between a chart and its labels, and outside them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Sheet:
     """The width of a chart, and whether it contains its own title."""
 
     width_in: float
-    whole: bool  # title, stacks and every number are in it; else the page around it tells them
+    whole: bool  # it contains title, stacks and every number; otherwise the page shows them
 
     def figure(self, height_in: float) -> Figure:
         return Figure(figsize=(self.width_in, height_in), facecolor=PAPER)
@@ -129,7 +129,7 @@ class Sheet:
 
 
 FILE = Sheet(width_in=8.0, whole=True)
-SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: type stays legible on a telephone
+SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: text stays legible on a phone
 
 
 def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
@@ -140,7 +140,7 @@ def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
     figure.text(0.02, 1 - 0.55 / height_in, subtitle, size=9, color=FAINT)
 
 
-LABEL_IN, LABEL_PT = 0.21, 9.0  # from one label to the next; their size
+LABEL_IN, LABEL_PT = 0.21, 9.0  # distance between labels; their font size
 LEADER = {"arrowstyle": "-", "linestyle": ":", "linewidth": 1.2, "shrinkA": 4, "shrinkB": 0}
 
 

@@ -8,7 +8,7 @@ from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Lo
 
 COLOUR = re.compile(r"(?<=[: \"])#[0-9a-f]{6}(?=[;\"])")  # of a style or an attribute
 
-# What a file needs and a page does not, or has of its own; ids like "axes_1" are in every chart.
+# Parts that a page does not need, or already has. Ids like "axes_1" are in every chart.
 REPLACED = (
     (re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL), ""),
     (re.compile(r"(?<=<g) id=\"[^\"]*\"| xmlns(:xlink)?=\"[^\"]*\"| transform=\"rotate\(-0 [^\"]*\""), ""),
