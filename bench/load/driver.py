@@ -129,6 +129,7 @@ class LocustLoad:
         self._reply("ready", within_s=_START_S)
 
     def forget(self, target: str) -> None:
+        """Forget what connections to *target* have saved. Raises CannotMeasure."""
         self._tell(do="forget", target=target)
         self._reply("ready", within_s=_START_S)
 

@@ -16,8 +16,6 @@ Told = tuple[str, str]  # the text of a table cell, and its detail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One contender of a block."""
-
     contender: str
     stack: str
     told: tuple[Told, ...]  # by scenario and load

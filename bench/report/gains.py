@@ -1,4 +1,4 @@
-"""What each practice brings: a contender compared with itself with the practice switched off."""
+"""What each practice brings: a contender without it and with it, as before → after."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -37,8 +37,6 @@ WORTH: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """One practice of one contender in one scenario."""
-
     switch: str
     about: str  # the scenario
     stack: str

@@ -64,8 +64,6 @@ LOOK_S = 0.1  # interval of the check for lost workers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A worker that belongs to the fleet."""
-
     who: str
     process: "subprocess.Popen[bytes] | None"  # None: started elsewhere
 

@@ -28,7 +28,7 @@ _OURS = {"host", "content-length"}  # headers that Locust's client adds itself
 
 
 class ScenarioUser(FastHttpUser):
-    """One connection that asks a scenario, one request after the other."""
+    """One connection that sends the requests of a scenario, one after the other."""
 
     abstract = True
     mix: Mix

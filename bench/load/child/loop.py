@@ -194,8 +194,6 @@ class Traffic(ABC):
 
 
 class Loop(Traffic):
-    """One slice."""
-
     @abstractmethod
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
         """Send requests from now on, count from *open_ns* to *close_ns*, then wait for those in flight."""

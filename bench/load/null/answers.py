@@ -106,8 +106,6 @@ _COMPACT, _SPACED = (",", ":"), (", ", ": ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """What a placeholder stands for."""
-
     pattern: str = r'[^\s"/?&]+'  # of its text in a request
     integer: bool = False
     constant: str = _SAVED  # its text, if it does not depend on the request

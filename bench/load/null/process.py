@@ -33,8 +33,6 @@ _ACCEPT_AGAIN_S = 0.01
 
 
 class Talk(Protocol):
-    """A connection."""
-
     events: int  # what it waits for
 
     def answered(self, event: int) -> bool:

@@ -23,8 +23,6 @@ HELLO = Scenario(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullServer:
-    """A null server that runs."""
-
     address: tuple[str, int]
     process: "subprocess.Popen[bytes]"
 

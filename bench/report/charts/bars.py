@@ -1,4 +1,4 @@
-"""Bar charts with a row per contender: throughput with its interval, and CPU per request in two parts."""
+"""Bar charts from zero, a row per contender: throughput with its interval, CPU per request in two parts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Line charts over loads and over workers, with a name at the end of each line."""
+"""Line charts over loads and over workers: patterns, rings, and a name at the end of each line."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
