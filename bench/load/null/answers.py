@@ -56,7 +56,7 @@ def responder(answers: Sequence[Answer]) -> Respond:
 
 
 def only_response(answers: Sequence[Answer]) -> bytes | None:
-    """Return the response if it is the same for every request and has no body. Else None."""
+    """Return the response if it is always the same and requests have no body. Else None."""
     (answer, *others) = answers
     varies = "(?P<" in answer.pattern or not answer.pattern.endswith(r"\r\n")
     return None if others or varies else _maker(answer)(None)
