@@ -1,4 +1,4 @@
-"""The command line: words in, one call, an exit code out. stdout carries results, stderr the rest."""
+"""The command line. It writes results to stdout and everything else to stderr, and ends with an exit code."""
 
 import os
 import signal
@@ -28,10 +28,10 @@ INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """The one place where a failure becomes a line on stderr and an exit code."""
+    """The click group. Here alone a failure becomes a line on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a BenchError is told in one line, Ctrl-C by its exit code."""
+        """Run the command. A BenchError is printed as one line, Ctrl-C shows only in the exit code."""
         try:
             return super().invoke(ctx)
         except BenchError as error:
@@ -60,7 +60,6 @@ for command in ALL:
 
 
 def main() -> None:
-    """Run the command line, stopping in good order at Ctrl-C and at `kill`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     try:
@@ -71,7 +70,7 @@ def main() -> None:
 
 
 def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
-    """Stop what is going on, once: a second Ctrl-C must not cut short the stopping of servers."""
+    """Interrupt the run once. A second Ctrl-C must not cut short the stopping of servers."""
     for later in (signal.SIGINT, signal.SIGTERM):
         signal.signal(later, lambda *_: os.write(2, b"bench: stopping, a moment\n"))
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""`bench compare`."""
+"""The command `bench compare`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`bench diff`."""
+"""The command `bench diff`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from bench.run import lifecycle, progress
 from bench.run.store import Journal
 
 INCONCLUSIVE, INTERRUPTED = 4, 130
-RATE_HZ = 200  # of --explain: nine seconds of base and of head have to do
+RATE_HZ = 200  # of --explain: nine seconds each of base and head must suffice
 
 
 @click.command()
@@ -113,13 +113,13 @@ def diff(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judge:
-    """Concludes from a journal as it is, and says so."""
+    """Draws conclusions from a journal, finished or not, and prints them."""
 
     journal: Journal
     waivers: tuple[Waiver, ...]
     notes: tuple[str, ...]
     as_json: bool
-    unsettled_code: int  # where not all is settled
+    unsettled_code: int  # the exit code if not all is settled
     plain: Callable[[str], str]  # names files of the trees as git does
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
@@ -131,7 +131,7 @@ class _Judge:
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
     def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
-        """Write the verdict; return it with the exit code, of *stopped* if there is one."""
+        """Write the verdict. Return it with the exit code, which is *stopped* if that is given."""
         analysis, told = self.conclude()
         unsettled = told.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
         settled = self.unsettled_code if unsettled else told.exit_code
@@ -140,7 +140,6 @@ class _Judge:
         return analysis, told, code
 
     def say(self, stopped: int | None = None, explained: Why = None) -> tuple[Conclusion, int]:
-        """Write verdict and report, and print the verdict; return it and the exit code."""
         analysis, told, code = self.write(stopped, explained)
         if self.journal.run.records:
             click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
@@ -154,9 +153,9 @@ def _spoken(event: Event) -> str:
 
 
 def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusion, int]:
-    """Measure, and conclude from what there is however that ends.
+    """Measure, and conclude from the records even if the run fails or is interrupted.
 
-    A verdict is there from the beginning: whoever kills this finds that nothing is settled.
+    A verdict is written at the beginning. If the process is killed, the file shows that nothing is settled.
     """
     analysis, told = judge.conclude()
     begun = replace(told, overall="INCONCLUSIVE", invalid=())
@@ -173,8 +172,8 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
 
 
 def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
-    """Profile what got slower; where that is not possible it is said, and the verdict stands."""
-    _, told, _ = judge.write()  # whoever kills what follows finds it
+    """Profile what got slower. A failure of the profiler is reported, and the verdict stays."""
+    _, told, _ = judge.write()  # it is there even if what follows is killed
     slower = regressions(told)
     run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
     found: list[Explained] = []
@@ -191,7 +190,6 @@ def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
 
 
 def _nothing(sides: Sides, made: Plan, notes: tuple[str, ...], out: Path | None, as_json: bool) -> None:
-    """Print that nothing was compared, and why; in *out* as well."""
     word, why = diff.why_nothing(sides, made)
     left_out = diff.left_out(sides, made)
     document = verdict_report.uncompared_document(word, sides.base.label, why, left_out, notes)

@@ -1,4 +1,4 @@
-"""`bench doctor`."""
+"""The command `bench doctor`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
 
 
 def _listened(root: Path, experiment: Plan, diagnosis: Diagnosis) -> Diagnosis:
-    """Return *diagnosis* with what a contender against itself says; its run is kept below results/."""
+    """Return *diagnosis* with the result of a contender against itself. Its run is kept below results/."""
     try:
         journal = lifecycle.open_journal(lifecycle.begin(root, experiment), root / "results")
         lifecycle.measure(root, journal, wiring.opened)

@@ -1,4 +1,4 @@
-"""`bench history`."""
+"""The command `bench history`."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def history(runs: tuple[Path, ...], history_folder: Path | None, out: Path | Non
             click.echo(keep(run, history_folder))
         return
     found = trends(runs)
-    # Here because Matplotlib takes a second that no other command should wait for.
+    # Imported here: Matplotlib takes a second, and no other command should wait for it.
     from bench.compare.history_report import print_trends, write_trend_charts
 
     print_trends(found, Console())

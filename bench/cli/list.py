@@ -1,4 +1,4 @@
-"""`bench list`."""
+"""The command `bench list`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`bench load-worker`."""
+"""The command `bench load-worker`."""
 
 import click
 

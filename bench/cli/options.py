@@ -1,4 +1,4 @@
-"""Options that several commands have: `--runtime`, `--wait`, and durations as people write them."""
+"""Options of several commands: `--runtime`, `--wait`, and durations."""
 
 import re
 from contextlib import AbstractContextManager
@@ -14,13 +14,12 @@ ANY_TIME = "always"  # --wait without a duration
 
 
 class Duration(click.ParamType[float]):
-    """ "90s", "10m", "1h": seconds."""
+    """A duration such as "90s", "10m" or "1h", in seconds."""
 
     name = "duration"
     examples = "90s, 10m, 1h"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; fails with what would do."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(value))
         if not found or not float(found[1]):
             self.fail(f"{value!r} is no duration: {self.examples}", param, ctx)
@@ -28,12 +27,11 @@ class Duration(click.ParamType[float]):
 
 
 class Patience(Duration):
-    """A duration, or without one as long as it takes."""
+    """A duration in seconds. The option without a value means no limit."""
 
     examples = "90s, 10m, 1h; without one, --wait stands last"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; fails with what would do."""
         if value == ANY_TIME:
             return float("inf")
         return super().convert(value, param, ctx)
@@ -52,7 +50,6 @@ def wait_option(command: Any) -> Any:
 
 
 def machines_turn(wait_s: float | None) -> AbstractContextManager[None]:
-    """Hold the machine's turn to measure, having waited for it up to *wait_s*; who has it is printed."""
     return turn(wait_s=wait_s or 0.0, say=lambda what: click.echo(what, err=True))
 
 
@@ -60,5 +57,4 @@ RUNTIMES = click.Choice([wiring.AUTO, "process", "compose"])
 
 
 def say_runtime(name: str, why: str) -> None:
-    """Say first where contenders will run, and why where that was left open."""
     click.echo(f"runtime: {name}{f' (asked for: {wiring.AUTO}; {why})' if why else ''}", err=True)

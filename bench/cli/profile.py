@@ -1,4 +1,4 @@
-"""`bench profile`."""
+"""The command `bench profile`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -82,7 +82,7 @@ def profile(
 def split(
     words: Sequence[str], tables: dict[str, Declared], known: dict[str, Scenario]
 ) -> tuple[tuple[Contender, ...], tuple[Scenario, ...]]:
-    """Return the contenders and the scenarios among *words*; raises UsageError where either is missing."""
+    """Return the contenders and the scenarios among *words*. Raises UsageError if either is missing."""
     asked = tuple(known[word] for word in dict.fromkeys(words) if word in known)
     named = [word for word in dict.fromkeys(words) if word not in known]
     if not asked:
@@ -127,7 +127,7 @@ def _name(begun: Profiling) -> str:
 def _carried_out(
     root: Path, folder: Path, begun: Profiling, wanted: take.Asked, profiler: Profiler
 ) -> Profiling:
-    """Profile, keeping each profile as it comes; the report is drawn of what there is however that ends."""
+    """Profile, and save each profile at once. The report is drawn even if this fails or is interrupted."""
     done = begun
     try:
         with (
@@ -140,7 +140,7 @@ def _carried_out(
                 record.save(done, folder)
     finally:
         if done.profiles:
-            # Here because Matplotlib takes a second that no other command should wait for.
+            # Imported here: Matplotlib takes a second, and no other command should wait for it.
             from bench.profile.page import write_profile_report
 
             click.echo(f"report: {write_profile_report(done, folder)}", err=True)

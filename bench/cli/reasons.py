@@ -7,7 +7,6 @@ from bench.run import verification
 
 
 def by_reason(outcomes: Sequence[Verification]) -> str:
-    """Return who failed, by in how far; nothing where nobody did."""
     found: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.outcome == "failed":

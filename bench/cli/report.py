@@ -1,4 +1,4 @@
-"""`bench report`."""
+"""The command `bench report`."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, 
 
 
 def _profile_page(folder: Path) -> Path:
-    # Here because Matplotlib takes a second that no other command should wait for.
+    # Imported here: Matplotlib takes a second, and no other command should wait for it.
     from bench.profile.page import write_profile_report
 
     return write_profile_report(record.load(folder), folder)

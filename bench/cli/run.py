@@ -1,4 +1,4 @@
-"""`bench run`."""
+"""The command `bench run`."""
 
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def run(
 
 
 def _carry_out(root: Path, journal: Journal, away: lifecycle.Elsewhere) -> None:
-    """Measure, and show what there is however that ends. Raises CannotMeasure where it is not to be used."""
+    """Measure, and show the results even after a failure. Raises CannotMeasure if they are not usable."""
     try:
         lifecycle.measure(root, journal, wiring.opened, away)
     finally:

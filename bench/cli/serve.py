@@ -1,4 +1,4 @@
-"""`bench serve`."""
+"""The command `bench serve`."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`bench try`."""
+"""The command `bench try`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -99,7 +99,6 @@ def _serves(contender: Contender, scenario: Scenario) -> bool:
 
 
 def _show(one: Try, as_json: bool) -> None:
-    """Print request, answer, and whether that is what was expected."""
     if as_json:
         return
     for line in _lines(one):

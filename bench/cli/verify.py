@@ -1,4 +1,4 @@
-"""`bench verify`."""
+"""The command `bench verify`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from bench.project import contenders, scenarios
 from bench.run import experiment, progress, trying, verification
 from bench.runtime import Runtime
 
-SHOWN = 10  # differences of a contender; whoever wants more wants them in a file
+SHOWN = 10  # differences shown of a contender; a longer list belongs in a file
 
 
 @click.command()
@@ -60,7 +60,7 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
 
 
 def try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown: progress.Progress) -> None:
-    """Request each exchange once, where the project has scenarios. Raises CannotMeasure at a wrong answer."""
+    """Request each exchange once, if the project has scenarios. Raises CannotMeasure at a wrong answer."""
     if not (root / "apps" / "scenarios.toml").is_file():
         return
     shown.phase("requesting each exchange once")

@@ -1,4 +1,4 @@
-"""Who asks. Only this face of the room is known outside it; nothing here imports Locust."""
+"""The load generator as the rest of the program knows it. Nothing here imports Locust."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -8,22 +8,26 @@ from bench.records import Sample
 
 
 class LoadGenerator(Protocol):
-    """Sends the requests of a slice and keeps the books."""
+    """Sends the requests of a slice and counts the responses."""
 
     def prepare(self, targets: Mapping[str, tuple[str, int]], scenarios: Iterable[Scenario]) -> None:
-        """Learn where contenders are (by name) and what can be asked.
+        """Register the targets (by contender name) and the scenarios.
 
-        Connections to those that are named again at the same address stay open; others are let go.
+        A target that is named again at the same address keeps its connections. The connections of all others
+        are closed.
         """
 
     def forget(self, target: str) -> None:
-        """Forget what connections to *target* have saved, such as tokens: its data were put back."""
+        """Forget what connections to *target* have saved, such as tokens.
+
+        Call it when the target's data are restored.
+        """
 
     def pids(self) -> tuple[int, ...]:
-        """Return the processes that ask, as far as they run on this machine."""
+        """Return the processes of the load generator that run on this machine."""
 
     def begin(self, step: Slice) -> tuple[int, int]:
-        """Start a slice; return when its counted window opens and closes (`perf_counter_ns`)."""
+        """Start a slice. Return when its window opens and closes (`perf_counter_ns`)."""
 
     def finish(self) -> Sample:
-        """Wait for the slice begun last and return what was seen. Raises CannotMeasure."""
+        """Wait for the slice that was begun last and return its sample. Raises CannotMeasure."""

@@ -1,4 +1,4 @@
-"""What a well-framed response must say, and the memory that makes checking every one affordable."""
+"""Checks every response. Bodies checked before are remembered, so a repeat costs one comparison."""
 
 import hashlib
 import json
@@ -11,25 +11,25 @@ from bench.load.encodings import Undecodable, decoded
 from bench.load.requests import Request, Saved, filled, filled_text
 from bench.load.responses import Head
 
-MISSING: Final = object()  # of a path in a body: there is nothing
-WHOLE_BYTES = 256_000  # of a body that is remembered as it is
+MISSING: Final = object()  # the body has no value at this path
+WHOLE_BYTES = 256_000  # larger bodies are remembered as digests
 _SHOWN = 120
-_STRANGE_ONE_IN = 10  # characters that no text has: then it is none
+_STRANGE_ONE_IN = 10  # a body with more unprintable characters is not text
 _NOT_MODIFIED = 304
-_OVERHEAD_BYTES = 200  # what an entry of a dict of two bytes objects costs beside their content
+_OVERHEAD_BYTES = 200  # size of a dict entry with two bytes objects, without their content
 
 
 class Mismatch(NamedTuple):
-    """Why a response is not the one expected."""
+    """Why a response differs from the expected one."""
 
     kind: str  # "status 503" or "body"
     text: str  # "expected …, got …"
 
 
 class KnownBodies:
-    """Bodies by request, once verified; forgets them all when it holds *limit_bytes*.
+    """Verified bodies by request. All are forgotten when they take more than *limit_bytes*.
 
-    Of a large one a digest is kept. Bodies are known as they came, before anything is decoded.
+    Of a body larger than WHOLE_BYTES only a digest is kept. Bodies are kept as received, before decoding.
     """
 
     def __init__(self, limit_bytes: int = 64 << 20) -> None:
@@ -38,14 +38,13 @@ class KnownBodies:
         self._bodies: dict[bytes, tuple[str, bytes]] = {}
 
     def knows(self, payload: bytes, head: Head, body: bytes) -> bool:
-        """Return whether *body* was a right answer to *payload*, encoded as *head* says."""
+        """Return whether *body*, in the encoding of *head*, is the verified answer to *payload*."""
         known = self._bodies.get(payload)
         if known is None or known[0] != head.encoding:
             return False
         return known[1] == (body if len(body) <= WHOLE_BYTES else _digest(body))
 
     def remember(self, payload: bytes, head: Head, body: bytes) -> None:
-        """Keep *body* as a right answer to *payload*, in place of an earlier one."""
         if self._held_bytes > self._limit_bytes:
             self._bodies.clear()
             self._held_bytes = 0
@@ -55,7 +54,7 @@ class KnownBodies:
 
 
 def check(request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch | None:
-    """Hold a response against what *request* expects; keep in *saved* what is to be saved."""
+    """Compare a response with what *request* expects. Add the values to save to *saved*."""
     template = request.template
     exchange = template.exchange
     expect = exchange.expect
@@ -88,7 +87,7 @@ def check(request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch |
 
 
 def agrees(wanted: Any, actual: Any) -> bool:
-    """Return whether *actual* holds at least *wanted*: objects by key, arrays by position."""
+    """Return whether *actual* contains *wanted*: objects are compared by key, arrays by position."""
     if isinstance(wanted, Mapping):
         return isinstance(actual, dict) and all(
             key in actual and agrees(value, actual[key]) for key, value in wanted.items()
@@ -99,9 +98,9 @@ def agrees(wanted: Any, actual: Any) -> bool:
 
 
 def at_path(path: str, content: Any) -> Any:
-    """Return what *content*, any JSON, has at *path*, as in items.0.id; MISSING where there is nothing.
+    """Return the value at *path* (such as items.0.id) in *content*, any JSON. MISSING if there is none.
 
-    A key that has dots itself comes before a way through objects.
+    A key that itself contains dots takes precedence over a path through objects.
     """
     if isinstance(content, list):
         number, _, rest = path.partition(".")
@@ -122,7 +121,7 @@ def at_path(path: str, content: Any) -> Any:
 
 
 def place_of(source: str) -> tuple[str, str]:
-    """Return where *source* of a value to save lies: "header", "cookie" or "json", and its name there."""
+    """Return where *source* is found ("header", "cookie" or "json") and its name there."""
     place, colon, name = source.partition(":")
     return (place, name) if colon and place in ("header", "cookie") else ("json", source)
 
@@ -151,7 +150,6 @@ def _found(source: str, head: Head, content: Any) -> Any:
 
 
 def _shown_of(head: Head, body: bytes) -> str:
-    """Return the body of a response for people: decoded where that is possible."""
     if head.encoding:
         try:
             body = decoded(body, head.encoding)
@@ -171,7 +169,7 @@ def _shown(body: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* with what no terminal and no page should be sent written out."""
+    """Return *text* with characters escaped that are unsafe on a terminal or a page."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

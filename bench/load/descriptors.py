@@ -1,13 +1,13 @@
-"""How many files and sockets a process may have open."""
+"""The number of files and sockets that a process may have open."""
 
 import resource
 from contextlib import suppress
 
-_ENOUGH = 1 << 20  # where the hard limit is none: macOS takes no infinite soft one
+_ENOUGH = 1 << 20  # if there is no hard limit: macOS accepts no infinite soft limit
 
 
 def raise_open_files() -> int:
-    """Raise the soft limit as far as the hard one lets it; return what it is then."""
+    """Raise the soft limit up to the hard limit. Return the new soft limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = hard if hard != resource.RLIM_INFINITY else max(soft, _ENOUGH)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""The load generator as the experiment sees it: a child process behind a socket pair. Imports no Locust."""
+"""The load generator for the experiment: a child process behind a socket pair. Imports no Locust."""
 
 import json
 import os
@@ -22,27 +22,26 @@ from bench.model import Scenario, Slice
 from bench.records import Sample
 
 _START_S = 30.0  # importing Locust takes a second, and several on a busy machine
-_SETUP_S = 40.0  # for connections to have what their requests need, and a fleet to say so
-_GRACE_S = 10.0  # for starting users and doing the books, beyond the slice itself
+_SETUP_S = 40.0  # for set-up requests of all connections, and the messages of a fleet
+_GRACE_S = 10.0  # for starting users and computing the sample, beyond the slice itself
 _TAIL_BYTES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """Who asks: one process, so many on this machine, or so many that are started elsewhere."""
+    """What sends requests: one process, several on this machine, or several that are started elsewhere."""
 
     count: int = 1
-    bind: tuple[str, int] | None = None  # where `bench load-worker` finds us; None: they are our own
+    bind: tuple[str, int] | None = None  # the address for `bench load-worker`; None: workers are started here
     within_s: float = 300.0  # for all of them to join
 
     @property
     def are_a_fleet(self) -> bool:
-        """Whether more than the child itself is needed."""
         return self.count > 1 or self.bind is not None
 
 
 def become_worker(master: tuple[str, int], cores: str) -> NoReturn:
-    """Replace this process by a load worker of the run whose master is at *master*, on *cores*, as in 0,2."""
+    """Replace this process by a load worker for the master at *master*. *cores* is text such as 0,2."""
     command = [
         sys.executable,
         "-P",
@@ -57,7 +56,7 @@ def become_worker(master: tuple[str, int], cores: str) -> NoReturn:
 
 
 class LocustLoad:
-    """A LoadGenerator whose loop runs in a child, inside Locust. Use it as a context manager."""
+    """A LoadGenerator whose loop runs in a child process, inside Locust. A context manager."""
 
     def __init__(
         self,
@@ -68,9 +67,9 @@ class LocustLoad:
         timeout_s: float = 10.0,
         drain_s: float = 2.0,
     ) -> None:
-        """Settle where it runs, and how long it waits for an answer and, after a window, for the last.
+        """*timeout_s* limits the wait for an answer, *drain_s* the wait for the last ones after a window.
 
-        *say* is told who joins while workers are waited for.
+        *say* receives a line for each worker that joins.
         """
         self._cores = cores
         self._workers = workers
@@ -82,12 +81,12 @@ class LocustLoad:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start the child, and have it gather its workers. Raises CannotMeasure."""
+        """Start the child and wait until its workers have joined. Raises CannotMeasure."""
         with ExitStack() as stack:
             self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
             self._control, theirs = socket.socketpair()
             stack.enter_context(self._control)
-            raise_open_files()  # and that of the servers, which inherit it
+            raise_open_files()  # and the limit of the servers, which inherit it
             with theirs:
                 command = [sys.executable, "-P", "-m", "bench.load.child.process", str(theirs.fileno())]
                 command += ["--cores", ",".join(map(str, self._cores))] if self._cores else []
@@ -109,22 +108,20 @@ class LocustLoad:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the child, whatever it is doing."""
         self._stack.close()
 
     @property
     def pid(self) -> int:
-        """The child's process id."""
         return self._child.pid
 
     def pids(self) -> tuple[int, ...]:
-        """Return the processes that ask and were started here: in the slice begun last, if there was one."""
+        """Return the local processes that send requests: those of the slice begun last, if there is one."""
         return self._pids
 
     def prepare(self, targets: Mapping[str, tuple[str, int]], scenarios: Iterable[Scenario]) -> None:
-        """Learn where contenders are and what can be asked. Raises CannotMeasure.
+        """Register targets and scenarios. Raises CannotMeasure.
 
-        Who is named again at the same address keeps its connections.
+        A target that is named again at the same address keeps its connections.
         """
         self._tell(
             do="prepare", targets=dict(targets), scenarios=[asdict(scenario) for scenario in scenarios]
@@ -132,13 +129,13 @@ class LocustLoad:
         self._reply("ready", within_s=_START_S)
 
     def forget(self, target: str) -> None:
-        """Forget what connections to *target* have saved: its data were put back. Raises CannotMeasure."""
+        """Forget what connections to *target* have saved. Raises CannotMeasure."""
         self._tell(do="forget", target=target)
         self._reply("ready", within_s=_START_S)
 
     def begin(self, step: Slice) -> tuple[int, int]:
-        """Start a slice; return when its counted window opens and closes (`perf_counter_ns`)."""
-        drain_s = max(self._drain_s, step.lead_in_s)  # which is as long as an answer takes
+        """Start a slice. Return when its window opens and closes (`perf_counter_ns`)."""
+        drain_s = max(self._drain_s, step.lead_in_s)  # a lead-in is as long as an answer takes
         self._tell(do="slice", step=asdict(step), timeout_s=self._timeout_s, drain_s=drain_s)
         begun = self._reply("begun", within_s=_START_S + _SETUP_S)
         self._step = step
@@ -147,9 +144,9 @@ class LocustLoad:
         return begun["open_ns"], begun["close_ns"]
 
     def finish(self) -> Sample:
-        """Wait for the slice begun last and return what was seen.
+        """Wait for the slice begun last and return its sample.
 
-        Raises CannotMeasure, also where the books do not balance: then bench itself is wrong.
+        Raises CannotMeasure, also if the sums of the sample do not hold: then bench itself has an error.
         """
         reply = self._reply("sample", within_s=self._wait_s)
         sample = TypeAdapter(Sample).validate_python(reply["sample"])
@@ -202,7 +199,7 @@ class LocustLoad:
         )
 
     def _end(self) -> None:
-        """Reap the child, which ends with the socket."""
+        """Wait for the child's exit. It exits when the socket is closed."""
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
         try:

@@ -1,4 +1,4 @@
-"""Bodies without their Content-Encoding (RFC 9110 §8.4): gzip and deflate, br and zstd where installed."""
+"""Decodes bodies by their Content-Encoding (RFC 9110 §8.4): gzip and deflate, br and zstd where installed."""
 
 import importlib
 import zlib
@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-LARGEST_BYTES = 64 << 20  # of a body once decoded: a few kilobytes may stand for gigabytes
+LARGEST_BYTES = 64 << 20  # of a decoded body: a few kilobytes may decode to gigabytes
 
 _Bytes = TypeVar("_Bytes", bytes, bytearray)
 Decode = Callable[[bytes], bytes]
 
 
 class Undecodable(Exception):
-    """A body that is not what its Content-Encoding says, or that nobody here can decode."""
+    """A body that does not match its Content-Encoding, or whose encoding is not supported here."""
 
 
 def decoded(body: bytes, encoding: str) -> bytes:
-    """Return *body* without *encoding*, as a Content-Encoding in lower case. Raises Undecodable."""
+    """Return *body* without *encoding*, a Content-Encoding in lower case. Raises Undecodable."""
     for coding in reversed([part.strip() for part in encoding.split(",")]):
         if coding in ("", "identity") or not body:
             continue
@@ -72,7 +72,7 @@ def _deflate(body: bytes) -> bytes:
 def _brotli(brotli: Any, body: bytes) -> bytes:
     decompressor = brotli.Decompressor()
     whole = bytearray()
-    for at in range(0, len(body), 1_024):  # older versions know no bound: a little at a time
+    for at in range(0, len(body), 1_024):  # older versions have no output limit: feed a little at a time
         whole += decompressor.process(body[at : at + 1_024])
         _bounded(whole)
     if not decompressor.is_finished():

@@ -1,6 +1,7 @@
-"""Each exchange once, by the templates and checks of the load: what it sends, whether the answer is right.
+"""Sends each exchange once and reports whether the answer is right.
 
-A plain socket does: nothing here is timed, and Locust takes a second to import.
+Templates and checks are those of the load. It uses a plain socket: nothing is timed here, and Locust takes a
+second to import.
 """
 
 import socket
@@ -17,18 +18,18 @@ from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
 from bench.model import Exchange, Scenario
 from bench.records import Try
 
-LIMIT_S = 10.0  # for an answer, as under load
-AGAIN = 3  # more requests after a wrong answer: no remedy, they tell whether it is wrong each time
+LIMIT_S = 10.0  # wait for an answer, as under load
+AGAIN = 3  # repeats after a wrong answer: they show whether it is wrong each time
 READ_BYTES = 1 << 20
 BODY_SHOWN = 400  # characters
 UNTOLD = ("host", "content-length")  # headers that every request has
 
 
 class NoAnswer(Exception):
-    """No whole answer came; its text says how that ended."""
+    """No complete answer was received. The text says how the wait ended."""
 
     def __init__(self, how: str, *, ended: bool = False) -> None:
-        """Take *how*; *ended*: the connection ended before a byte of it came."""
+        """*ended*: the connection ended before any byte of the answer."""
         super().__init__(how)
         self.ended = ended
 
@@ -36,12 +37,12 @@ class NoAnswer(Exception):
 def requested(
     contender: str, address: tuple[str, int], scenarios: Sequence[Scenario], limit_s: float = LIMIT_S
 ) -> Iterator[Try]:
-    """Yield what became of each exchange of *scenarios*: those that save values before those that need them.
+    """Yield the outcome of each exchange of *scenarios*: those that save values come first.
 
-    An exchange whose value was never saved is not sent. Raises UsageError where one cannot be sent at all.
+    An exchange whose value was never saved is not sent. Raises UsageError if one can never be sent.
     """
     known: set[str] = set()
-    random = Random(0)  # one for all: what is created twice must not be the same
+    random = Random(0)  # shared by all exchanges, so that no two create the same object
     with _Client(address, limit_s) as client:
         for scenario in scenarios:
             for one in _of_scenario(contender, client, scenario, random, known):
@@ -53,7 +54,7 @@ def _of_scenario(
     contender: str, client: "_Client", scenario: Scenario, random: Random, known: set[str]
 ) -> Iterator[Try]:
     host = "{}:{}".format(*client.address)
-    Mix(scenario, host)  # refuses what nothing saves
+    Mix(scenario, host)  # refuses variables that nothing saves
     templates = [compile_exchange(exchange, host) for exchange in scenario.exchanges]
     savers = {variable: one for one in templates for variable in one.exchange.save}
     saved: Saved = {}
@@ -77,7 +78,10 @@ def _of_scenario(
 
 
 def _right_again(contender: str, client: "_Client", template: Template, random: Random, saved: Saved) -> int:
-    """Return how often it is answered rightly after a wrong answer; none is sent without what it needs."""
+    """Return how many repeats after a wrong answer are answered rightly.
+
+    None is sent without the values that it needs.
+    """
     more = (
         _try(contender, client, template, random, saved)
         for _ in range(AGAIN)
@@ -87,7 +91,7 @@ def _right_again(contender: str, client: "_Client", template: Template, random: 
 
 
 def _sendable(template: Template, savers: dict[str, Template], saved: Saved) -> Template:
-    """Return *template*, or the one that first has to save what it needs."""
+    """Return *template*, or the template that must first save what it needs."""
     while (variable := template.missing(saved)) is not None:
         template = savers[variable]
     return template
@@ -131,7 +135,7 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 class _Client:
-    """One connection, opened anew where the server ended it."""
+    """One connection, reopened if the server has ended it."""
 
     def __init__(self, address: tuple[str, int], limit_s: float) -> None:
         self.address = address
@@ -154,7 +158,7 @@ class _Client:
             self._close()
             if not (kept and why.ended):
                 raise
-        # A server may end a connection that rests; only what came on a fresh one counts.
+        # A server may close an idle connection. Only the result on a fresh one counts.
         try:
             return self._answer(request)
         except NoAnswer:

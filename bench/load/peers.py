@@ -1,4 +1,4 @@
-"""Other load generators, pinned like ours and asking the same: Locust's own clients, and wrk."""
+"""Other load generators with the same pinning and requests as ours: Locust's own clients, and wrk."""
 
 import json
 import re
@@ -19,7 +19,7 @@ CONNECTIONS = 32
 _WRK_COUNTED = re.compile(r"(\d+) requests in ")
 _WRK_RATE = re.compile(r"Requests/sec: +([\d.]+)")
 _WRK_FAILED = re.compile(r"(?:responses:|connect|read|write|timeout) (\d+)")
-# Takes on the cores, then becomes the command: no fork of a process that has threads, as preexec_fn would be.
+# Sets the cores, then becomes the command. preexec_fn would run after a fork of a process with threads.
 _PINNED = """
 import os, sys
 os.sched_setaffinity(0, map(int, sys.argv[1].split(",")))
@@ -29,7 +29,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What a load generator did in a second or so."""
+    """What a load generator did in about a second."""
 
     requests: int
     failures: int
@@ -75,9 +75,9 @@ def stock_users(
 
 @contextmanager
 def wrk(address: tuple[str, int], scenario: Scenario, *, cores: Sequence[int] = ()) -> Iterator[Ask]:
-    """Have wrk ask, one thread with 32 connections, for whole seconds. It knows only one fixed GET.
+    """Run wrk with one thread and 32 connections, for whole seconds. It supports only one fixed GET.
 
-    Raises CannotMeasure where it is not installed, or ends with an error.
+    Raises CannotMeasure if it is not installed or ends with an error.
     """
     host, port = address
     (exchange,) = scenario.exchanges
@@ -107,7 +107,6 @@ def wrk(address: tuple[str, int], scenario: Scenario, *, cores: Sequence[int] = 
 
 
 def wrk_is_installed() -> bool:
-    """Return whether there is a wrk to compare with."""
     return shutil.which("wrk") is not None
 
 

@@ -1,4 +1,4 @@
-"""One set of descriptors to wait on: epoll, or poll with its face where there is none (macOS)."""
+"""A set of descriptors to wait for: epoll, or poll with the same methods where epoll is missing (macOS)."""
 
 import ctypes
 import os
@@ -9,50 +9,45 @@ from math import ceil
 from typing import Any, Protocol
 
 IN, OUT = 0x1, 0x4  # the same bits in epoll and in poll
-RDHUP = getattr(select, "EPOLLRDHUP", 0)  # the peer will send no more
+RDHUP = getattr(select, "EPOLLRDHUP", 0)  # the peer has closed its sending side
 _ABSOLUTE = 1  # TFD_TIMER_ABSTIME
 
 
 class Poller(Protocol):
-    """What is asked of a set of descriptors; level-triggered, as epoll is by default."""
+    """The methods of a set of descriptors. It is level-triggered, as epoll is by default."""
 
-    def register(self, fd: int, eventmask: int) -> None:
-        """Watch *fd*."""
+    def register(self, fd: int, eventmask: int) -> None: ...
 
-    def modify(self, fd: int, eventmask: int) -> None:
-        """Watch *fd* for something else."""
+    def modify(self, fd: int, eventmask: int) -> None: ...
 
-    def unregister(self, fd: int) -> None:
-        """Watch *fd* no more."""
+    def unregister(self, fd: int) -> None: ...
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
-        """Return what is ready, waiting *timeout* seconds at most (rounded up to milliseconds)."""
+        """Return what is ready. Wait at most *timeout* seconds, rounded up to milliseconds."""
 
-    def close(self) -> None:
-        """Let go of it."""
+    def close(self) -> None: ...
 
 
 class Poll:
-    """select.poll with the face of select.epoll."""
+    """select.poll with the methods of select.epoll."""
 
     def __init__(self, poll: Any) -> None:
         self._poll = poll
         self.register, self.modify, self.unregister = poll.register, poll.modify, poll.unregister
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
-        """Return what is ready within *timeout* seconds."""
         ready: list[tuple[int, int]] = self._poll.poll(ceil(timeout * 1000))
         return ready
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: poll holds no descriptor of its own."""
 
 
 class Alarm:
-    """A descriptor that is ready to be read from a moment on, to the microsecond: Linux's timerfd.
+    """A descriptor that becomes readable at a given time, to the microsecond: Linux's timerfd.
 
-    A poller alone counts in whole milliseconds; select.select does not, but the kernel rounds its waits up,
-    and it knows no descriptor above 1,023. At 500 to 10,000 waits a second (2 cores), half of them ended
+    A poller alone counts in whole milliseconds. select.select does not, but the kernel rounds its waits up,
+    and it accepts no descriptor above 1,023. At 500 to 10,000 waits a second (2 cores), half of them ended
     30–80 µs late with this, 80–130 µs with select, 530–830 µs with epoll. Python has timerfd from 3.13 on.
     """
 
@@ -65,24 +60,23 @@ class Alarm:
         self._spec = (ctypes.c_long * 4)()  # struct itimerspec: no interval, then seconds and nanoseconds
 
     def set(self, at_ns: int) -> None:
-        """Be ready from *at_ns* (`perf_counter_ns`) on, at once where that has passed; not before."""
+        """Become readable at *at_ns* (`perf_counter_ns`), or at once if that is past."""
         self._spec[2], self._spec[3] = divmod(at_ns, 1_000_000_000)
         self._settime(self.fd, _ABSOLUTE, self._spec, None)
 
     def close(self) -> None:
-        """Let go of it."""
         os.close(self.fd)
 
 
 def new_alarm() -> Alarm | None:
-    """Return an alarm; None where the system has none, and a wait ends up to a millisecond late."""
-    # The alarm's clock has to be the one that the loop reads.
+    """Return an alarm. None if the system has none: then a wait ends up to a millisecond late."""
+    # The alarm must use the clock that the loop reads.
     clock = time.get_clock_info("perf_counter").implementation
     return Alarm() if sys.platform == "linux" and clock == "clock_gettime(CLOCK_MONOTONIC)" else None
 
 
 def new_poller() -> Poller:
-    """Return an empty set, the kernel's own even where gevent has replaced what `select` offers."""
+    """Return an empty set. It is the kernel's own even where gevent has replaced parts of `select`."""
     monkey = sys.modules.get("gevent.monkey")
     original = monkey.get_original if monkey else lambda _, name: getattr(select, name)
     epoll: Poller = original("select", "epoll")() if RDHUP else Poll(original("select", "poll")())

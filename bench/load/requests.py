@@ -1,8 +1,8 @@
-"""Exchanges compiled for one target: what is sent, drawn from a seeded generator.
+"""Compiles exchanges for one target. Requests are drawn from a seeded generator.
 
 `{name}` and `{name+1}` stand for a drawn field or for a variable saved from an earlier response. A string
-that is nothing but one placeholder takes the value with its type. In a text that is longer, braces around
-anything else are left as they are: GraphQL and JSON have their own.
+that is only one placeholder takes the value with its type. In a longer text, braces around anything else stay
+as they are: GraphQL and JSON have their own.
 """
 
 import json
@@ -23,14 +23,14 @@ from bench.project.scenarios import FORM, JSON, PLACEHOLDER, media_type
 
 Saved = dict[str, list[Any]]  # variable → values a connection has saved, the latest last
 
-RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # what a path template keeps as it is
-_PREVIEW_BYTES = 4_096  # of a body that nobody looks at
+RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # characters that a path template keeps unquoted
+_PREVIEW_BYTES = 4_096  # kept of a body that is not checked
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
 class Values(dict[str, Any]):
-    """Values by placeholder; `name+1` is worked out from `name`."""
+    """Values by placeholder. `name+1` is calculated from `name`."""
 
     def __missing__(self, placeholder: str) -> Any:
         name, plus, step = placeholder.partition("+")
@@ -45,7 +45,7 @@ class Values(dict[str, Any]):
 
 
 def filled(node: Any, values: Values) -> Any:
-    """Return *node*, any JSON, with its placeholders replaced, those of which there are *values*."""
+    """Return *node*, any JSON, with its placeholders replaced. Those without a value in *values* stay."""
     if isinstance(node, str):
         whole = PLACEHOLDER.fullmatch(node)
         return values[node[1:-1]] if whole and whole[1] in values else filled_text(node, values)
@@ -57,19 +57,18 @@ def filled(node: Any, values: Values) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Return *value* as a text has it: bools as JSON writes them."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def filled_text(text: str, values: Values, written: Callable[[Any], str] = as_text) -> str:
-    """Return *text* with its placeholders replaced by *values* as they are *written* there."""
+    """Return *text* with its placeholders replaced by *values*, each converted by *written*."""
     return PLACEHOLDER.sub(
         lambda found: written(values[found[0][1:-1]]) if found[1] in values else found[0], text
     )
 
 
 def text_of(exchange: Exchange) -> str | None:
-    """Return the body of *exchange* where that is a text, with its placeholders; None where it is JSON."""
+    """Return the body of *exchange* if it is text, with its placeholders. None if it is JSON."""
     if exchange.form is None:
         return exchange.text
     pairs = [
@@ -81,7 +80,7 @@ def text_of(exchange: Exchange) -> str | None:
 
 
 def content_type(exchange: Exchange) -> str | None:
-    """Return the Content-Type that *exchange* is sent with; None: it has no body."""
+    """Return the Content-Type of *exchange*. None if it has no body."""
     given = {name.lower(): value for name, value in exchange.headers.items()}.get("content-type")
     if exchange.body is not None:
         return given or JSON
@@ -100,7 +99,7 @@ def _form_quoted(text: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One request to send. `answer`: all bytes of the last verified response, for one that never varies."""
+    """One request to send. `answer`: all bytes of the last verified response, if the request never varies."""
 
     payload: bytes
     template: "Template"
@@ -109,37 +108,35 @@ class Request:
 
     @property
     def line(self) -> str:
-        """Method and path, for people."""
         return self.payload.partition(b" HTTP/1.1")[0].decode()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Template:
-    """An exchange whose requests are ready to be drawn."""
+    """An exchange from which requests are drawn."""
 
     exchange: Exchange
     needs: tuple[str, ...]  # saved variables without which it cannot be sent
-    lasting: bool  # equal requests have equal right answers, so that these can be remembered
-    looks: bool  # at the body of an answer
-    reads_json: bool  # there
+    lasting: bool  # equal requests have equal right answers, so these can be remembered
+    looks: bool  # the body of an answer is checked
+    reads_json: bool  # the body is parsed as JSON
     _draws: tuple[tuple[str, Callable[[Random], Any]], ...]
     _line: str
     _fields: str
-    _text: str | None  # a body that is no JSON
-    _written: Callable[[Any], str]  # how a value stands in that
+    _text: str | None  # a body that is not JSON
+    _written: Callable[[Any], str]  # how a value is written in that body
     _constant: Request | None = field(default=None, init=False)
 
     @property
     def keep_bytes(self) -> int | None:
-        """How much of an answer's body has to be kept; None: all of it."""
+        """How many bytes of a response's body must be kept. None: all."""
         return None if self.looks else _PREVIEW_BYTES
 
     def missing(self, saved: Saved) -> str | None:
-        """Return a variable that it needs and that is not saved."""
         return next((name for name in self.needs if not saved.get(name)), None)
 
     def request(self, random: Random, saved: Saved) -> Request:
-        """Draw its next request, using up what it consumes."""
+        """Draw its next request. A value that the exchange consumes is removed from *saved*."""
         if self._constant is not None:
             return self._constant
         values = Values((name, draw(random)) for name, draw in self._draws)
@@ -154,7 +151,7 @@ class Template:
 
     def _payload(self, values: Values) -> bytes:
         in_path, in_fields = values, values
-        if self.needs:  # what is drawn needs no quoting: digits and letters
+        if self.needs:  # drawn values need no quoting: digits and letters
             in_path = Values((name, _quoted(value)) for name, value in values.items())
             in_fields = Values((name, _in_header(value)) for name, value in values.items())
         head = (self._line % in_path + self._fields % in_fields).encode()
@@ -171,7 +168,7 @@ class Mix:
     """The templates of a scenario, drawn by weight."""
 
     def __init__(self, scenario: Scenario, host: str) -> None:
-        """Compile *scenario* for *host* (as in the Host header). Raises UsageError."""
+        """Compile *scenario* for *host*, the value of the Host header. Raises UsageError."""
         saved = [name for exchange in scenario.exchanges for name in exchange.save]
         consumed = {exchange.consumes for exchange in scenario.exchanges}
         self._templates = tuple(compile_exchange(exchange, host, saved) for exchange in scenario.exchanges)
@@ -185,16 +182,16 @@ class Mix:
 
     @property
     def is_set_up(self) -> bool:
-        """Whether some of its requests need what others save, and do not use it up."""
+        """Whether some of its requests need values that others save, and do not use them up."""
         return bool(self._prepared)
 
     @property
     def can_be_shared(self) -> bool:
-        """Whether connections may use what another one has saved: nothing of it changes as they go on."""
+        """Whether connections may use each other's saved values: none of these changes later."""
         return self.kept.issuperset(self._prepared)
 
     def keep(self, saved: Saved) -> None:
-        """Leave in *saved* what outlives a slice: neither used up nor saved by several exchanges."""
+        """Leave in *saved* what outlives a slice: values that are not used up and that one exchange saves."""
         for name in list(saved):
             if name in self.kept:
                 del saved[name][:-1]
@@ -202,21 +199,27 @@ class Mix:
                 del saved[name]
 
     def due_first(self, saved: Saved) -> Template | None:
-        """Return what has to be sent before *saved* has all that lasts; None where it has."""
+        """Return what must be sent before *saved* has all lasting values. None if it has."""
         for name in self._prepared:
             if not saved.get(name):
                 return self._sendable(self._savers[name], saved)
         return None
 
     def requests(self, seed: int, connection: int, saved: Saved) -> Iterator[Request]:
-        """Yield what *connection* sends, for ever: a function of seed, connection and what it saved."""
+        """Yield the endless requests of *connection*.
+
+        They depend on *seed*, *connection* and *saved* only.
+        """
         draw = self.drawing(seed, connection)
         if self._never_varies:
             return repeat(draw(saved))
         return (draw(saved) for _ in repeat(None))
 
     def drawing(self, seed: int, stream: int) -> Callable[[Saved], Request]:
-        """Return what draws the next request of *stream* for whoever saved what it is given."""
+        """Return a function that draws the next request of *stream*.
+
+        Its argument: a connection's saved values.
+        """
         random = Random(f"{seed}/{stream}")
         if self._never_varies:
             only = self._templates[0].request(random, {})
@@ -233,7 +236,7 @@ class Mix:
         return self._sendable(template, saved).request(random, saved)
 
     def _sendable(self, template: Template, saved: Saved) -> Template:
-        """Return *template*, or the one that first has to save what it needs."""
+        """Return *template*, or the template that must first save what it needs."""
         tried = [template.exchange.name]
         while (name := template.missing(saved)) is not None:
             saver = self._savers.get(name)
@@ -254,7 +257,7 @@ class Mix:
 def compile_exchange(exchange: Exchange, host: str, known: Collection[str] | None = None) -> Template:
     """Make the template of *exchange* for *host*. Raises UsageError.
 
-    *known*: the variables that the mix saves; None: whatever a text has in braces is one.
+    *known*: the variables that the mix saves. None: every placeholder in a text is a variable.
     """
     text = text_of(exchange)
     sent = _names([exchange.path, list(exchange.headers.values()), exchange.form])
@@ -283,7 +286,6 @@ def compile_exchange(exchange: Exchange, host: str, known: Collection[str] | Non
 
 
 def _writer(kind: str | None) -> Callable[[Any], str]:
-    """Return how a value is written into a text of this Content-Type."""
     media = media_type(kind or "")
     if media == FORM:
         return lambda value: quote_plus(as_text(value))
@@ -299,7 +301,7 @@ def _header_lines(exchange: Exchange, host: str) -> str:
     elif exchange.method in ("POST", "PUT", "PATCH"):
         headers["content-length"] = ("Content-Length", "0")
     headers |= {name.lower(): (name, value) for name, value in exchange.headers.items()}
-    end = "" if kind else "\r\n"  # else Content-Length is still to come
+    end = "" if kind else "\r\n"  # otherwise Content-Length follows
     return "".join(f"{name}: {value}\r\n" for name, value in headers.values()) + end
 
 
@@ -312,7 +314,7 @@ def _quoted(value: Any) -> Any:
 
 
 def _in_header(value: Any) -> Any:
-    """Return *value* as a header can have it: a line end in it would begin another one."""
+    """Return *value* with control characters escaped. A line end in it would start another header."""
     if isinstance(value, str):
         return _CONTROLS.sub(lambda found: f"%{ord(found[0]):02X}", value)
     return _plain(value)
@@ -331,7 +333,7 @@ def _names(node: Any) -> set[str]:
 
 
 def _wholes(node: Any) -> set[str]:
-    """Return the names of strings that are nothing but a placeholder."""
+    """Return the names of strings that are only a placeholder."""
     if isinstance(node, str):
         found = PLACEHOLDER.fullmatch(node)
         return {found[1]} if found else set()

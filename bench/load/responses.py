@@ -1,7 +1,7 @@
-"""Framing of HTTP/1 responses (RFC 9112): where one ends, and what its head says. Strict on purpose.
+"""Framing of HTTP/1 responses (RFC 9112): where one ends, and what its head contains. Strict on purpose.
 
-A response is one read nearly always: what is whole is read without any state. Where it comes in pieces, each
-of them is read once. Heads are parsed once: they change once a second, with `Date`.
+A response nearly always arrives in one read. A complete one is parsed without any state. If it arrives in
+pieces, each piece is read once. Heads are parsed once: they change once a second, with `Date`.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
-LARGEST_BYTES = 64 << 20  # of a body that is read at all
+LARGEST_BYTES = 64 << 20  # the largest body that is read
 _LONGEST_HEAD_BYTES = 65_536
 _LONGEST_CHUNK_LINE_BYTES = 4_096
 _HEADS_KEPT = 1_024
@@ -19,41 +19,39 @@ _SIZES_KEPT = 64
 
 
 class Malformed(Exception):
-    """A response whose framing breaks the rules, so that nothing after it can be trusted."""
+    """A response whose framing breaks the rules. Nothing after it can be trusted."""
 
     kind = "framing"
 
     @property
     def text(self) -> str:
-        """What it is, for people."""
         return f"malformed {self}"
 
 
 class TooLarge(Malformed):
-    """A response with a body that is larger than any that is read."""
+    """A response whose body exceeds the limit."""
 
     kind = "too large"
 
     @property
     def text(self) -> str:
-        """What it is, for people."""
         return str(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """Status and header fields (names in lower case), and how the body is delimited."""
+    """Status, header fields (names in lower case), and how the body is delimited."""
 
     status: int
     fields: Mapping[str, str]
     keep_alive: bool
     chunked: bool
     length: int | None  # of the body; None: chunked, or until the connection closes
-    encoding: str = ""  # of the body as it came, in lower case: Content-Encoding
+    encoding: str = ""  # Content-Encoding of the received body, in lower case
 
 
 class Heads(dict[bytes, Head]):
-    """Heads by their bytes, parsed when first seen; a bounded memory."""
+    """Heads by their bytes, parsed once each. Their number is limited."""
 
     def __missing__(self, raw: bytes) -> Head:
         if len(self) >= _HEADS_KEPT:
@@ -88,15 +86,18 @@ def parse_head(raw: bytes) -> Head:
 
 
 def read_response(data: bytes, heads: Heads, *, ended: bool = False) -> tuple[Head, bytes] | None:
-    """Return head and body once *data* holds one whole response, and None before. Raises Malformed.
+    """Return head and body if *data* is one complete response, else None. Raises Malformed.
 
-    *ended*: the server has closed, nothing more will come. Responses to HEAD are not for here.
+    *ended*: the server has closed and nothing more will come. Responses to HEAD are not supported.
     """
     return read_whole(data, heads) or Incoming(heads).take(data, ended=ended)
 
 
 def read_whole(data: bytes, heads: Heads) -> tuple[Head, bytes] | None:
-    """Return head and body where *data* is one response with a length, as nearly always. Raises Malformed."""
+    """Return head and body if *data* is one complete response with a length, the usual case.
+
+    Raises Malformed.
+    """
     end = data.find(b"\r\n\r\n") + 4
     if end < 4:
         return None
@@ -107,28 +108,27 @@ def read_whole(data: bytes, heads: Heads) -> tuple[Head, bytes] | None:
 
 
 class Incoming:
-    """One response as it arrives: every byte of it is looked at once, however many pieces there are."""
+    """One response as it arrives. Every byte is read once, in any number of pieces."""
 
     def __init__(self, heads: Heads, *, keep_bytes: int | None = None) -> None:
-        """Keep the first *keep_bytes* of the body at least, all of it where that is None."""
+        """Keep at least the first *keep_bytes* of the body. None: all of it."""
         self.head: Head | None = None
         self.body_bytes = 0  # so far
         self.came_bytes = 0  # head and framing included
         self._heads = heads
         self._keep_bytes = LARGEST_BYTES if keep_bytes is None else keep_bytes
         self._kept = bytearray()
-        self._held = b""  # what came and could not be read yet: a part of a head, or of a line
-        self._chunk_left: int | None = None  # bytes of the chunk that is being read; None: its size is due
+        self._held = b""  # received but not parsed yet: a part of a head, or of a line
+        self._chunk_left: int | None = None  # bytes left of the present chunk; None: its size comes next
         self._trailer = False
-        self._sizes: dict[bytes, int] = {}  # of chunks, by the line before them: it is the same one mostly
+        self._sizes: dict[bytes, int] = {}  # chunk sizes by their size line: it is mostly the same
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether its body has begun and nothing says how long it is."""
         return self.head is not None and self.head.length is None
 
     def take(self, data: bytes, *, ended: bool = False) -> tuple[Head, bytes] | None:
-        """Take in what came; return head and body once that is all. Raises Malformed, TooLarge."""
+        """Add received data. Return head and body when they are complete. Raises Malformed, TooLarge."""
         self.came_bytes += len(data)
         if self.head is None:
             data = self._read_head(data)
@@ -148,7 +148,6 @@ class Incoming:
         return self._whole(head, b"") if ended else None
 
     def so_far(self) -> str:
-        """Return what has come, for people."""
         if self.head is None:
             return f"the answer began ({self.came_bytes:,} bytes of its head so far)"
         of = f" of {self.head.length:,}" if self.head.length is not None else ""
@@ -171,7 +170,6 @@ class Incoming:
         return TooLarge(f"over {LARGEST_BYTES >> 20} MB of the answer came, which is not read on")
 
     def _read_head(self, data: bytes) -> bytes:
-        """Return what follows the head; until that is whole, hold all that came."""
         data = self._held + data
         while True:
             end = data.find(b"\r\n\r\n") + 4
@@ -190,7 +188,7 @@ class Incoming:
         return data
 
     def _take_whole_chunks(self, data: bytes, at: int) -> int:
-        """Take in whole chunks from *at* on, of sizes that came before; return their end."""
+        """Read complete chunks from *at* on whose size lines were met before. Return where they end."""
         find, sizes, kept = data.find, self._sizes, self._kept
         while True:
             begin = find(b"\r\n", at) + 2
@@ -205,7 +203,7 @@ class Incoming:
                 raise self._too_large()
 
     def _read_chunks(self, data: bytes) -> bytes | None:
-        """Take in chunks; return what follows the last one and its trailers, None before."""
+        """Read chunks. Return what follows the last one and its trailers, or None before that."""
         if self._held:
             data, self._held = self._held + data, b""
         at = 0
@@ -221,7 +219,7 @@ class Incoming:
                     raise Malformed(f"chunk size {_shown(data[at:])}")
                 at, size = line_end + 2, int(line[1], 16)
                 if size == 0:
-                    # The line end before makes "no trailers" and "trailers" end alike, in an empty line.
+                    # The line end before makes "no trailers" and "trailers" both end in an empty line.
                     self._trailer, at = True, line_end
                     break
                 self._chunk_left = self._sizes[line[0]] = size

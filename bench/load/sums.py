@@ -1,4 +1,4 @@
-"""Sums that have to hold, and samples of several processes made one. Imports no Locust."""
+"""Checks the sums of a sample and merges the samples of several processes. Imports no Locust."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from bench.histogram import Histogram
 from bench.model import Slice
 from bench.records import Sample
 
-TOLERANCE = 0.01  # of connections × window: turning a page of the books at its two edges takes time too
+TOLERANCE = 0.01  # of connections × window: switching ledgers at its two edges takes time too
 EXAMPLES = 5
 
 
 def imbalance(step: Slice, sample: Sample) -> str | None:
-    """Return which sum does not hold; None where all do. What a lost worker saw is missing in every sum.
+    """Return which sum does not hold, or None. The share of a lost worker is missing in every sum.
 
-    So is what a slice that had to end early did not come to.
+    The same is true of the unfinished part of a slice that had to end early.
     """
     if sample.lost_workers or sample.broken:
         return None
@@ -35,7 +35,7 @@ def imbalance(step: Slice, sample: Sample) -> str | None:
 
 
 def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
-    """Return what several processes saw of one slice, each its own share, as one sample."""
+    """Merge the samples of several processes, each with its share of one slice, into one."""
     failures: Counter[str] = Counter()
     for sample in samples:
         failures.update(sample.failures)

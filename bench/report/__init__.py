@@ -1,1 +1,1 @@
-"""What a reader gets from a run: tables on the terminal, and a folder of pages, charts and files."""
+"""Reports of a run: tables on the terminal, and a folder of pages, charts and files."""

@@ -1,4 +1,4 @@
-"""The answer of a run in two sentences made of its numbers: how much faster, and who was fastest at what."""
+"""The answer of a run in two sentences: how much faster a contender is, and which is fastest at what."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,11 +13,11 @@ from bench.report.sentences import headline
 from bench.report.series import apart
 from bench.report.wording import at_least, both, plural, ratio
 
-TOLD = 3  # scenarios in a sentence; the rest as a range
+TOLD = 3  # scenarios named in a sentence; the others are given as a range
 
 
 def answer(analysis: Analysis) -> tuple[str, ...]:
-    """Return the sentences that a report begins with; nothing where there is no number to use."""
+    """Return the first sentences of a report. Empty if there is no usable number."""
     shown = panels(analysis)
     if analysis.run.plan.own_references:
         return tuple(headline(panel) for panel in shown[:TOLD]) if analysis.valid else ()
@@ -34,7 +34,7 @@ def answer(analysis: Analysis) -> tuple[str, ...]:
 
 
 def abouts(run: Run) -> Mapping[str, str]:
-    """Return by a scenario's name what a sentence calls it."""
+    """Return the words for each scenario in a sentence, by the scenario's name."""
     return {scenario.name: scenario.about or scenario.name for scenario in run.scenarios}
 
 
@@ -52,7 +52,7 @@ def _most_telling(closed: Sequence[Panel]) -> Row | None:
 
 
 def _over(closed: Sequence[Panel], row: Row, said: Mapping[str, str]) -> str:
-    """Say how fast the contender of *row* is relative to the reference, scenario by scenario."""
+    """Return how fast the contender of *row* is relative to the reference, for each scenario."""
     name, reference = row.cell.contender, closed[0].reference
     stack = next(other.stack for other in closed[0].rows if other.cell.contender == reference)
     there = [panel for panel in closed if any(other.cell.contender == name for other in panel.rows)]
@@ -68,13 +68,13 @@ def _over(closed: Sequence[Panel], row: Row, said: Mapping[str, str]) -> str:
 
 
 def _at(panel: Panel, closed: Sequence[Panel], said: Mapping[str, str]) -> str:
-    """Return what was asked, with its load where that differs."""
+    """Return the scenario in words, with its load if the panels differ in it."""
     loads = {other.load for other in closed}
     return said.get(panel.scenario, panel.scenario) if len(loads) == 1 else panel.title
 
 
 def _relative(panel: Panel, name: str) -> str:
-    """Say a ratio, or why there is none."""
+    """Return a ratio in words, or the reason why there is none."""
     comparison = panel.ratios.get(name)
     if comparison is None or comparison.ratio is None:
         bound = next((row for row in panel.limited if row.cell.contender == name), None)
@@ -97,7 +97,7 @@ def _times(estimate: Estimate | None) -> str:
 
 
 def _fastest(closed: Sequence[Panel], said: Mapping[str, str]) -> str:
-    """Say who was fastest, and at what; those that share a place together."""
+    """Return which contenders are fastest in which scenarios. Those that share a place are named together."""
     places: dict[str, list[str]] = {}
     for panel in closed:
         places.setdefault(" and ".join(_leaders(panel)), []).append(_at(panel, closed, said))
@@ -105,7 +105,7 @@ def _fastest(closed: Sequence[Panel], said: Mapping[str, str]) -> str:
 
 
 def _leaders(panel: Panel) -> Iterator[str]:
-    if panel.limited:  # what is known of it is a bound: it may be faster than whoever looks fastest
+    if panel.limited:  # only a lower bound is known: it may be faster than the fastest one shown
         limited = _listed([row.stack for row in panel.limited])
         yield f"cannot be told, as {limited} may be limited by the client"
         return

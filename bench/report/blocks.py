@@ -1,4 +1,4 @@
-"""Blocks with a reference of their own: each contender beside it, over all that they were asked."""
+"""Blocks with a reference of their own: a table of each contender relative to it, over all scenarios."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,11 @@ from bench.project.loads import spoken
 from bench.report.answer import abouts
 from bench.report.wording import NOTHING, at_least, interval, levels, point
 
-Told = tuple[str, str]  # what a cell of the table says, and its detail
+Told = tuple[str, str]  # the text of a table cell, and its detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One contender of a block."""
-
     contender: str
     stack: str
     told: tuple[Told, ...]  # by scenario and load
@@ -25,7 +23,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """A block: its reference's throughput, and the others relative to it."""
+    """A block: the throughput of its reference, and the others relative to it."""
 
     reference: str
     stack: str  # of the reference
@@ -34,7 +32,10 @@ class Beside:
 
 
 def besides(analysis: Analysis) -> tuple[Beside, ...]:
-    """Return each block with a reference of its own, unless workers alone differ: `bench.report.scaling`."""
+    """Return each block with a reference of its own.
+
+    A block in which only workers differ is in `bench.report.scaling`.
+    """
     by_workers = {one.row.cell.contender for found in analysis.scalings for one in found.all}
     return tuple(
         _beside(analysis, block, block.reference)
@@ -44,7 +45,6 @@ def besides(analysis: Analysis) -> tuple[Beside, ...]:
 
 
 def notes(analysis: Analysis, told: tuple[Beside, ...]) -> Iterator[str]:
-    """Yield how to read the tables."""
     if told:
         level = levels(one.ratio for one in analysis.comparisons if one.metric == "throughput_rps")
         each = f" One interval each ({level}, not adjusted for their number)." if level else ""
@@ -55,7 +55,7 @@ def notes(analysis: Analysis, told: tuple[Beside, ...]) -> Iterator[str]:
 
 
 def _named(analysis: Analysis, block: Block) -> list[str]:
-    """Return the contenders of *block* that were measured, its reference first, controls left out."""
+    """Return the measured contenders of *block*, its reference first, without controls."""
     measured = {row.cell.contender for row in analysis.rows if not row.is_control}
     named = [name for name in block.contenders if name in measured]
     return sorted(named, key=lambda name: name != block.reference)
@@ -66,7 +66,7 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Beside:
     ratios = {one.cell: one for one in analysis.comparisons if one.metric == "throughput_rps"}
     stacks = {one.name: one.stack for one in analysis.run.contenders}
     said = abouts(analysis.run)
-    loads = [load for load in block.loads if load.kind == "closed"]  # at a rate throughput is given
+    loads = [load for load in block.loads if load.kind == "closed"]  # an open load has a given throughput
     asked = [(scenario, load) for scenario in block.scenarios for load in loads]
 
     def told(name: str, scenario: str, load: Load) -> Told:

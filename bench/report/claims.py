@@ -1,4 +1,4 @@
-"""A plan's claims, audited: what was claimed, what was measured, the verdict and why, in words."""
+"""The claims of a plan: what is claimed, what is measured, the verdict and its reason, in words."""
 
 import math
 from collections import Counter
@@ -27,28 +27,29 @@ UNTOLD_HEADINGS = ("claim", "source", "why")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """A finding in words ready to print; "–" where there is nothing to say."""
+    """A claim's finding as text, ready to print. "–" if there is nothing to show."""
 
     finding: Finding
-    claimed: str  # the figure
-    measured: str  # the same, here
+    claimed: str  # the claimed value
+    measured: str  # the same, measured here
     ratio_claimed: str
     ratio_measured: str
     why: str  # a sentence
 
     @property
     def claim(self) -> Claim:
-        """What is audited."""
         return self.finding.claim
 
     @property
     def verdict(self) -> ClaimVerdict:
-        """What the run says of it."""
         return self.finding.verdict
 
     @property
     def short(self) -> str:
-        """The claim with its answer on one line, without the verdict; what the plan lacks is left out."""
+        """The claim with its answer on one line, without the verdict.
+
+        Parts that the plan lacks are left out.
+        """
         if self.claim.needs:
             return self.claim.says
         if self.finding.evidence:
@@ -58,7 +59,6 @@ class Audited:
 
 
 def audited(analysis: Analysis) -> tuple[Audited, ...]:
-    """Return every claim of the plan with its verdict, in the plan's order."""
     return tuple(
         Audited(
             finding=finding,
@@ -73,7 +73,7 @@ def audited(analysis: Analysis) -> tuple[Audited, ...]:
 
 
 def lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
-    """Return a line of the table (`HEADINGS`) for every claim that the plan can tell something of."""
+    """Return a line of the table (`HEADINGS`) for every claim that the plan measures."""
     return tuple(
         (
             one.claim.says,
@@ -91,12 +91,11 @@ def lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
 
 
 def untold_lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
-    """Return a line (`UNTOLD_HEADINGS`) for every claim of which the plan measures nothing."""
+    """Return a line (`UNTOLD_HEADINGS`) for every claim that the plan does not measure."""
     return tuple((one.claim.says, one.claim.source, one.why) for one in audits if one.claim.needs)
 
 
 def notes(audits: Sequence[Audited]) -> Iterator[str]:
-    """Yield how many claims hold, and what a verdict rests on."""
     counts = Counter(one.verdict for one in audits)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(ClaimVerdict))
     yield f"Of {plural(len(audits), 'claim')}: {told}."
@@ -178,5 +177,5 @@ def _crossed(measured: Estimate, allowed: Allowed) -> Iterator[float]:
 
 
 def _edge(value: float | None) -> str:
-    """Return a number that nobody measured: three digits at most, without zeros behind them."""
+    """Return a number that was not measured as text: three digits at most, without trailing zeros."""
     return NOTHING if value is None else f"{float(f'{value:.3g}'):,.10g}"

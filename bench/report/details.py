@@ -1,4 +1,4 @@
-"""How a run was measured, how far it reaches, and what else a reader must know."""
+"""How a run was measured, how far its numbers apply, and what else a reader must know."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bench.records import Queries, Run
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, both, change, figure, percent, plural
 
-LISTED = ("packages", "settings", "harness")  # facts that are long, and read on one line
+LISTED = ("packages", "settings", "harness")  # long facts, each shown on one line
 
 
 def facts(fingerprint: Mapping[str, Any]) -> Mapping[str, str]:
@@ -21,7 +21,6 @@ def facts(fingerprint: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield nested facts as dotted names and plain text."""
     for name, value in facts.items():
         if name in LISTED and isinstance(value, Mapping):
             yield f"{above}{name}", ", ".join(f"{key} {held}" for key, held in value.items())
@@ -32,7 +31,7 @@ def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]
             yield f"{above}{name}", ", ".join(map(str, value)) if listed else str(value)
 
 
-# What no run of ours tells: docs/methodology.md, "Threats to validity".
+# What none of our runs shows: docs/methodology.md, "Threats to validity".
 SCOPE = (
     "One machine: client, servers and database share its memory and caches; on two cores client and database "
     "share a core.",
@@ -45,7 +44,7 @@ SCOPE = (
 
 
 def warnings(analysis: Analysis) -> Iterator[tuple[str, str]]:
-    """Yield what must be known before anything else: what is wrong, and what follows."""
+    """Yield pairs of a problem and its consequence. They come first in a report."""
     if analysis.partial:
         ended = analysis.run.ended or "still going, or killed"
         yield f"Partial run: {ended}.", "Not all that was planned was measured."
@@ -54,7 +53,6 @@ def warnings(analysis: Analysis) -> Iterator[tuple[str, str]]:
 
 
 def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
-    """Yield how the numbers of *panels* came about."""
     plan = run.plan
     settled = f", {run.rounds} after their spread, nothing else, was known" if plan.budget_s else ""
     yield (
@@ -93,7 +91,7 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
 
 
 def _chosen_windows(run: Run) -> Iterator[str]:
-    """Yield the windows that the probe chose, where they are not the plan's."""
+    """Yield the windows that the probe chose, if they differ from the plan's."""
     chosen = dict.fromkeys(
         (step.cell.scenario, spoken(step.cell.load), step.window_s)
         for record in run.records
@@ -110,16 +108,15 @@ ON_OTHERS = "transaction statements included, on servers that were not timed."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementTable:
-    """Counts by contender and exchange; those of which no statement was seen, and controls, are not in it."""
+    """Counts by contender and exchange, without controls and contenders without a counted statement."""
 
     exchanges: tuple[str, ...]
     counts: dict[str, tuple[Queries | None, ...]]  # contender → one per exchange
     notes: tuple[str, ...]
-    how: str  # who counted
+    how: str  # what counted them
 
 
 def statement_table(run: Run) -> StatementTable:
-    """Return what was counted for *run*, in the plan's order."""
     every = [queries for queries in run.queries if not name_of(queries.contender).is_twin]
     shown = [queries for queries in every if queries.counted_by and not queries.unseen]
     uncounted = {queries.contender: queries.why for queries in every if not queries.counted_by}
@@ -147,7 +144,7 @@ def _ways(shown: Sequence[Queries]) -> Iterator[str]:
 
 
 def per_request(count: float | None) -> str:
-    """Return a count: a whole number where it is one for every request."""
+    """Return a count as text: a whole number if every request has the same."""
     if count is None:
         return NOTHING
     return f"{count:.0f}" if count.is_integer() else f"{count:.2f}"
@@ -168,7 +165,7 @@ HEADINGS = ("contender", "scenario", "state", "change of speed", "within s", "sl
 
 
 def lines(panels: Iterable[Panel]) -> tuple[tuple[str, ...], ...]:
-    """Return the lines of the table, in the order of *panels*; a row that knows nothing of it has none."""
+    """Return the lines of the table, in the order of *panels*. A row without these numbers has no line."""
     return tuple(
         (
             row.cell.contender,
@@ -185,7 +182,6 @@ def lines(panels: Iterable[Panel]) -> tuple[tuple[str, ...], ...]:
 
 
 def notes(run: Run) -> Iterator[str]:
-    """Yield what the table is about, and how long servers took to their first answer."""
     yield (
         "Each server is compared with itself: the change is from its first slice of a scenario to its last, "
         'over rounds. Anything but "flat" is a caveat of the row.'

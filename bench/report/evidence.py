@@ -1,4 +1,4 @@
-"""What frameworks bring, as probes saw it, and what to choose on these grounds: in words ready to print."""
+"""What probes found about frameworks, and which choice follows from it, as text ready to print."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TITLES = {"orm": "ORM", "api-docs": "API docs"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic with what was seen of each contender, and the claims that are about it."""
+    """A topic with the evidence of each contender, and the claims about it."""
 
     inquiry: Inquiry
     seen: tuple[Evidence, ...]
@@ -21,18 +21,17 @@ class Topic:
 
     @property
     def title(self) -> str:
-        """The topic as a heading has it."""
         words = self.inquiry.topic.replace("-", " ")
         return TITLES.get(self.inquiry.topic, words)
 
     @property
     def claimed(self) -> str:
-        """What was claimed of it, with the verdicts; nothing where nobody claims."""
+        """The claims about it with their verdicts. Empty if there are none."""
         return "; ".join(f"“{one.claim.says}”: {one.verdict}" for one in self.findings)
 
 
 def topics(analysis: Analysis) -> tuple[Topic, ...]:
-    """Return the topics that the plan asks about and anything was seen of, in its order."""
+    """Return the topics of the plan that have evidence, in the plan's order."""
     run = analysis.run
     found = tuple(
         Topic(
@@ -50,17 +49,16 @@ def topics(analysis: Analysis) -> tuple[Topic, ...]:
 
 
 def statements(seen: Evidence) -> tuple[str, ...]:
-    """Return the SQL that its database ran meanwhile, as often as it did."""
+    """Return the SQL that the database ran meanwhile, with the number of executions."""
     return tuple(f"{calls} × {' '.join(text.split())}" for text, calls in seen.statements.items())
 
 
 def advice(one: Grounded) -> str:
-    """Return what to choose, and when."""
     return f"{one.choice.choose} for {one.choice.when}"
 
 
 def standing(one: Grounded) -> str:
-    """Return whether a choice is given, or why it is not."""
+    """Return whether a choice is given, or the reason why not."""
     if one.holds:
         return "Choose"
     unseen = any(seen is None for _, seen in one.seen)
@@ -69,7 +67,6 @@ def standing(one: Grounded) -> str:
 
 
 def grounds(one: Grounded) -> Iterator[str]:
-    """Yield each ground of a choice with what was found for it."""
     for ground, seen in one.seen:
         found = seen.outcome if seen else "not looked at"
         differs = "" if found == ground.outcome else f", not {ground.outcome}"

@@ -22,7 +22,7 @@ Files = Mapping[str, Any]  # name → content, ready for JSON
 
 
 def export(analysis: Analysis, folder: Path, name: str) -> list[Path]:
-    """Write the run in the format *name* (one of `FORMATS`) into *folder*; return what was written."""
+    """Write the run in the format *name* (one of `FORMATS`) into *folder*. Return the files written."""
     written = []
     for file, content in FORMATS[name](analysis).items():
         write_atomically(folder / file, to_json(content))
@@ -31,9 +31,9 @@ def export(analysis: Analysis, folder: Path, name: str) -> list[Path]:
 
 
 def github_action_benchmark(analysis: Analysis) -> Files:
-    """Return two lists, as a direction belongs to a tool: `customBiggerIsBetter`, `customSmallerIsBetter`.
+    """Return two lists, as each tool has one direction: `customBiggerIsBetter`, `customSmallerIsBetter`.
 
-    Never a null, which would count as 0: what is not known is left out.
+    Unknown values are left out: a null would count as 0.
     """
     told = _told(analysis)
     bigger = [_entry(row, "throughput", "req/s", row.throughput_rps) for row in told]
@@ -64,7 +64,7 @@ def _entry(row: Row, what: str, unit: str, estimate: Estimate | None) -> dict[st
 
 
 def bencher(analysis: Analysis) -> Files:
-    """Return Bencher Metric Format: its own `throughput` (per second), `latency` (ns); CPU per request."""
+    """Return Bencher Metric Format: its `throughput` (per second), `latency` (ns), and CPU per request."""
     document: dict[str, dict[str, dict[str, float | None]]] = {}
     for row in _told(analysis):
         measures = {
@@ -90,7 +90,7 @@ def _metric(estimate: Estimate | None, factor: float) -> dict[str, float | None]
 
 
 def pytest_benchmark(analysis: Analysis) -> Files:
-    """Return pytest-benchmark's JSON: a round of theirs is one of ours, its value seconds per request."""
+    """Return pytest-benchmark's JSON. Its rounds are our rounds, with seconds per request as values."""
     run = analysis.run
     commit = run.fingerprint.get("project", {})
     machine = run.fingerprint.get("machine", {})
@@ -131,7 +131,7 @@ def pytest_benchmark(analysis: Analysis) -> Files:
             },
             "benchmarks": benchmarks,
             "datetime": run.started_at,
-            "version": "5.0.0",  # of the format
+            "version": "5.0.0",  # version of the format
         }
     }
 
@@ -170,7 +170,7 @@ def _stats(values: list[float]) -> dict[str, Any]:
 
 
 def _told(analysis: Analysis) -> list[Row]:
-    """Return the rows that are numbers: no controls, none that shows the client or wrong answers."""
+    """Return the rows with usable numbers: no controls, no client-limited rows, no wrong answers."""
     kept_out = unfit(analysis.rows)
     return [
         row

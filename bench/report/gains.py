@@ -1,4 +1,4 @@
-"""What each practice is worth: a contender beside itself with it switched off, as before → after."""
+"""What each practice brings: a contender without it and with it, as before → after."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ HEADINGS = (
     "verdict",
 )
 ALL = "all of them"
-OFF = "=off"  # what takes a practice away; any other value adds something
+OFF = "=off"  # takes a practice away; any other value adds one
 OPPOSITE: Mapping[Verdict, Verdict] = {"slower": "faster", "faster": "slower"}
-# What is judged is the contender with it, relative to the one without it.
+# The contender with the practice is judged, relative to the one without it.
 WORTH: Mapping[Verdict, str] = {
     "faster": "pays",
     "slower": "costs",
@@ -37,8 +37,6 @@ WORTH: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """One practice in one scenario, for one contender."""
-
     switch: str
     about: str  # the scenario
     stack: str
@@ -51,16 +49,15 @@ class Gain:
 
     @property
     def line(self) -> tuple[str, ...]:
-        """It as a line of the table (`HEADINGS`)."""
         told = both(self.ratio, of_ratio=True)
         practice = f"{self.switch}: {self.about}"
         return practice, self.stack, self.without, self.with_it, told, self.statements, self.worth
 
 
 def gains(analysis: Analysis) -> tuple[Gain, ...]:
-    """Return what practices are worth by throughput; none where one contender is the reference of all.
+    """Return the gains in throughput. Empty if one contender is the reference of all.
 
-    Of a ladder: each step in turn, then all of them.
+    Of a ladder: each step in turn, then all steps together.
     """
     plan = analysis.run.plan
     if plan.reference not in (ITSELF, PREVIOUS):
@@ -81,7 +78,6 @@ def gains(analysis: Analysis) -> tuple[Gain, ...]:
 
 
 def notes(told: tuple[Gain, ...]) -> Iterator[str]:
-    """Yield how to read the table."""
     if told:
         yield (
             "With / without: throughput, both measured side by side; above 1 the practice pays. Verdicts by "
@@ -94,7 +90,7 @@ def notes(told: tuple[Gain, ...]) -> Iterator[str]:
 
 
 def _gain(analysis: Analysis, comparison: Comparison) -> Gain:
-    """Return what switches are worth: `pool=off` takes a practice away, `middleware=stock` adds something."""
+    """Return the gain of switches: `pool=off` takes a practice away, `middleware=stock` adds one."""
     run, cell = analysis.run, comparison.cell
     rows = {row.cell: row for row in analysis.rows}
     other = Cell(contender=comparison.reference, scenario=cell.scenario, load=cell.load)
@@ -128,7 +124,7 @@ def _inverse(ratio: Estimate | None) -> Estimate | None:
 
 
 def _statements(analysis: Analysis, cell: Cell) -> str:
-    """Return the statements of a request of the scenario, of a mix on average."""
+    """Return the statements per request of the scenario, of a mix on average."""
     scenario = next(one for one in analysis.run.scenarios if one.name == cell.scenario)
     counts = {
         queries.exchange: queries.per_request

@@ -1,6 +1,6 @@
-"""The words that a page explains, as docs/glossary.md has them: a test holds the two equal.
+"""The words that a page explains, as in docs/glossary.md. A test checks that both are equal.
 
-The page must not need docs/, which a wheel does not carry.
+The page must not need docs/, which is not in a wheel.
 """
 
 import re
@@ -84,7 +84,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Sentences use the others too often, and in their everyday sense.
+# The other words appear too often in sentences, in their everyday sense.
 _TELLING = (
     "bound by",
     "caveat",
@@ -107,7 +107,7 @@ _INTERVAL = re.compile(r"\(\d[\d.,]*–\d[\d.,]*\)")
 
 
 def explained(text: str) -> Markup:
-    """Return *text* escaped, the first use of each telling word linked to what it means."""
+    """Return *text* escaped, with the first use of each explained word linked to its meaning."""
     parts, seen, last = [], set[str](), 0
     for found in _WORDS.finditer(text):
         word = found[1].lower()
@@ -119,16 +119,15 @@ def explained(text: str) -> Markup:
 
 
 def unbroken(text: str) -> Markup:
-    """Return *text* escaped, with intervals that no line break parts."""
+    """Return *text* escaped, with no line break possible inside an interval."""
     return Markup(_INTERVAL.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 def term(word: str, shown: str = "") -> Markup:
-    """Return a link from *shown* to the meaning of *word*, which a script shows beside it."""
+    """Return *shown* as a link to the meaning of *word*, which a script shows beside it."""
     place = anchor(word)
     return Markup('<a class="term" href="#{0}" data-term="{0}">{1}</a>').format(place, shown or word)
 
 
 def anchor(word: str) -> str:
-    """Return the id of a word's meaning on the page."""
     return f"word-{word.replace(' ', '-')}"

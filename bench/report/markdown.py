@@ -16,7 +16,7 @@ FILE = "report.md"
 
 
 def environment(**filters: Callable[..., object]) -> Environment:
-    """Return what every Markdown template is filled in with, and *filters* beside its own."""
+    """Return the Jinja environment of every Markdown template, with *filters* added to its own."""
     made = Environment(
         loader=PackageLoader("bench.report"),
         trim_blocks=True,
@@ -30,7 +30,10 @@ def environment(**filters: Callable[..., object]) -> Environment:
 
 
 def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> str:
-    """Return report.md; *charts*: by the title of a panel or series its charts, title → file's stem."""
+    """Return report.md.
+
+    *charts*: title of a panel or series → what a chart shows → its file name without ending.
+    """
     run = analysis.run
     shown = panels(analysis)
     filled = environment(headline=headline, notes=notes, per_request=per_request, columns=page_columns)
@@ -63,16 +66,15 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
 
 
 def _joined(parts: tuple[str, str]) -> str:
-    """Return what a cell says with its detail in brackets behind it."""
     main, detail = parts
     return f"{main} ({detail})" if detail else main
 
 
 def cell(text: object) -> str:
-    """Return *text* fit for a cell of a Markdown table, which a pipe or a line break would end."""
+    """Return *text* escaped for a cell of a Markdown table: a pipe or a line break would end the cell."""
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _quoted(text: str) -> str:
-    """Return *text* on one line between backticks; it may hold HTML or backticks that a server sent."""
+    """Return *text* on one line between backticks. It may contain HTML or backticks from a server."""
     return f"`{' '.join(text.split()).replace('`', 'ˋ')}`"

@@ -1,4 +1,4 @@
-"""The report of a run: two pages, their charts, and files for machines; from the run alone."""
+"""The report of a run: two pages, their charts, and files for machines. The run is the only input."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ CHARTS = "charts"
 
 
 def write_report(run: Run, folder: Path) -> Path:
-    """Write the report of *run* into *folder*; return report.html.
+    """Write the report of *run* into *folder* and return report.html.
 
-    Beside it: report.md with charts/, summary.json and trials.csv.
+    Other files: report.md with charts/, summary.json and trials.csv.
     """
-    # Here because Matplotlib and pandas take a second that no other command should wait for.
+    # Imported here: Matplotlib and pandas take a second, and no other command should wait for them.
     from bench.report.charts import draw
     from bench.report.trials import write_trials
 

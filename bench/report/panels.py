@@ -1,4 +1,4 @@
-"""What every form of the report shows of one scenario under one load."""
+"""The numbers of one scenario under one load, for every form of the report."""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,83 +16,79 @@ from bench.report.wording import NOTHING, at_least, figure, interval, mebibytes,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Contenders side by side: best first, then those that the client limited, controls last.
+    """Contenders side by side: best first, then client-limited ones, controls last.
 
-    Best is the highest throughput; in an open loop, where throughput is given, the lowest p99.
+    Best is the highest throughput. In an open loop throughput is given, and best is the lowest p99.
     """
 
     scenario: str
     load: Load
-    reference: str  # as a heading has it: "base" where each is relative to its own
+    reference: str  # as in a heading: "base" if each contender has its own
     references: frozenset[str]  # the contenders that others are relative to
     rows: tuple[Row, ...]
     ratios: Mapping[str, Comparison]  # contender → its main metric relative to the reference's
-    noise_floors: tuple[Comparison, ...]  # its own, or else the run's first, of its main metric
-    margin: float  # of its main metric: what a verdict has to clear
-    caveats: tuple[str, ...]  # each once, with the contenders it concerns; without what concerns the run
+    noise_floors: tuple[Comparison, ...]  # of its main metric: its own, or else the run's first
+    margin: float  # of its main metric: the least difference for a verdict
+    caveats: tuple[str, ...]  # each once, with its contenders; without caveats of the whole run
 
     @property
     def title(self) -> str:
-        """Scenario and load."""
         return f"{self.scenario}, {spoken(self.load)}"
 
     @property
     def slug(self) -> str:
-        """Scenario and load as a file's name begins."""
         return f"{self.scenario}-{slug(self.load)}"
 
     @property
     def is_open(self) -> bool:
-        """Whether requests came at times of their own; then CPU per request is what is compared."""
+        """Whether the load is an open loop. Then CPU per request is compared."""
         return self.load.kind == "open"
 
     @property
     def contenders(self) -> tuple[Row, ...]:
-        """The rows without controls."""
         return tuple(row for row in self.rows if not row.is_control)
 
     @property
     def ranked(self) -> tuple[Row, ...]:
-        """The contenders that answered rightly and that the client did not limit, best first."""
+        """The contenders with right answers and no client limit, best first."""
         return tuple(row for row in self.contenders if _counts(row) and not row.client_limit)
 
     @property
     def limited(self) -> tuple[Row, ...]:
-        """The contenders of which only a bound is known, as the client may have been the limit."""
+        """The contenders with only a lower bound, as the client may be the limit."""
         return tuple(row for row in self.contenders if _counts(row) and row.client_limit)
 
     @property
     def withheld(self) -> tuple[Row, ...]:
-        """The contenders that are in no order, as answers were wrong or did not come."""
+        """The contenders without a rank, as answers were wrong or missing."""
         return tuple(row for row in self.contenders if row.withheld and row.answers)
 
     @property
     def any_failed(self) -> bool:
-        """Whether some response was wrong or did not come."""
         return any(row.failed for row in self.rows)
 
     def rank_of(self, row: Row) -> str:
-        """Return the row's place, "2=" where others share it; nothing where it has none."""
+        """Return the row's place, "2=" if others share it. Empty if it has none."""
         if row.rank is None:
             return ""
         return f"{row.rank}{'=' * (sum(other.rank == row.rank for other in self.rows) > 1)}"
 
     def ratio_of(self, row: Row) -> Estimate | None:
-        """Return the row's main metric relative to the reference's; None where there is no ratio."""
+        """Return the row's main metric relative to the reference's. None if there is no ratio."""
         if row.cell.contender in self.references:
             return None if row.client_limit or not _counts(row) else Estimate(estimate=1.0)
         comparison = self.ratios.get(row.cell.contender)
         return comparison.ratio if comparison else None
 
     def is_tie(self, contender: str) -> bool:
-        """Return whether nobody could tell it from the reference: the interval of their ratio contains 1."""
+        """Return whether it cannot be told from the reference. Their ratio's interval then contains 1."""
         comparison = self.ratios.get(contender)
         ratio = comparison.ratio if comparison else None
         return bool(ratio and ratio.low and ratio.high and ratio.low <= 1 <= ratio.high)
 
 
 def panels(analysis: Analysis) -> tuple[Panel, ...]:
-    """Return a panel for each scenario and load that was measured, in the plan's order."""
+    """Return a panel for each measured scenario and load, in the plan's order."""
     grouped: dict[tuple[str, Load], list[Row]] = {}
     for row in analysis.rows:
         grouped.setdefault((row.cell.scenario, row.cell.load), []).append(row)
@@ -100,7 +96,6 @@ def panels(analysis: Analysis) -> tuple[Panel, ...]:
 
 
 def caveats_everywhere(analysis: Analysis) -> tuple[str, ...]:
-    """Return the caveats that every row has."""
     first, *others = [row.caveats for row in analysis.rows] or [()]
     return tuple(caveat for caveat in first if all(caveat in other for other in others))
 
@@ -127,7 +122,7 @@ def _panel(analysis: Analysis, scenario: str, load: Load, rows: list[Row]) -> Pa
 
 
 def _heading(plan: Plan, named: Collection[str]) -> str:
-    """Return what a heading calls what *named* are relative to."""
+    """Return the words of a heading for what the contenders *named* are relative to."""
     if plan.baseline:
         return "base"
     if plan.reference in (ITSELF, PREVIOUS):
@@ -137,7 +132,6 @@ def _heading(plan: Plan, named: Collection[str]) -> str:
 
 
 def _counts(row: Row) -> bool:
-    """Whether its numbers are of right answers."""
     return row.requests > 0 and not row.withheld
 
 
@@ -162,20 +156,19 @@ def _caveats(rows: Sequence[Row], everywhere: Collection[str]) -> tuple[str, ...
     )
 
 
-Cell = tuple[str, str]  # what it says, and the detail that stands below or behind it
+Cell = tuple[str, str]  # its text, and the detail below or after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A heading (lines of it on a terminal) and what a row has there."""
+    """A heading (in lines on a terminal) and the function that gives a row's text."""
 
     heading: str
     cell: Callable[[Row], Cell]
-    term: str = ""  # the glossary's word for it
+    term: str = ""  # its word in the glossary
 
 
 def page_columns(panel: Panel) -> tuple[Column, ...]:
-    """Return everything that is known of the rows of *panel*."""
     return (
         *(_open_page() if panel.is_open else _closed(panel)),
         _estimate("server CPU µs/req", lambda row: row.service_demand_us, "service demand"),
@@ -192,9 +185,10 @@ def page_columns(panel: Panel) -> tuple[Column, ...]:
 def overview_columns(
     panel: Panel, at_rate: Mapping[str, Row], workers: Mapping[str, int]
 ) -> tuple[Column, ...]:
-    """Return what an architect pays for, of the rows of a closed *panel*.
+    """Return the columns of a closed *panel* that an architect pays for.
 
-    By contender, *at_rate*: rows of the same scenario at one rate for all; *workers*: its processes.
+    *at_rate*: by contender, rows of the same scenario at one rate for all. *workers*: its number of
+    processes.
     """
     times = _ratio(panel, f"× {panel.reference}")
     p99 = _latency("p99 ms", lambda latency: latency.p99_ms)
@@ -224,7 +218,6 @@ def overview_columns(
 
 
 def quoted_columns(panel: Panel) -> tuple[Column, ...]:
-    """Return the few that a README has room for."""
     return (
         Column(heading="req/s", cell=_throughput),
         _ratio(panel, f"× {panel.reference}"),
@@ -235,7 +228,7 @@ def quoted_columns(panel: Panel) -> tuple[Column, ...]:
 
 
 def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[Column, ...]:
-    """Return what fits 80 columns; on a narrow terminal CPU and memory give way."""
+    """Return the columns that fit 80 characters. A narrow terminal has no CPU and memory columns."""
     first = _open() if panel.is_open else _closed(panel)
     rest: list[Column] = []
     if not narrow:
@@ -289,7 +282,7 @@ def _throughput(row: Row) -> Cell:
 def _latency(heading: str, told: Callable[[Latency], float | None]) -> Column:
     def text(row: Row) -> str:
         value = told(row.latency)
-        # What the client was late with is in it.
+        # It includes the client's lag.
         return f"{'≤ ' * bool(row.client_limit and row.arrivals and value)}{figure(value)}"
 
     return _plain(heading, text, "latency")
@@ -308,11 +301,11 @@ def _estimate(heading: str, told: Callable[[Row], Estimate | None], term: str = 
 
 
 def _cores(whose: str, told: Callable[[Row], Estimate | None]) -> Column:
-    """Return the cores that 1,000 requests per second keep busy: CPU in µs per request, over 1,000."""
+    """Return the cores in use at 1,000 requests per second: CPU per request in µs, divided by 1,000."""
 
     def cell(row: Row) -> Cell:
         needed = scaled(told(row), 1e-3)
-        return point(needed, of_ratio=True), interval(needed, of_ratio=True)  # three decimals count
+        return point(needed, of_ratio=True), interval(needed, of_ratio=True)  # shown with three decimals
 
     return Column(heading=f"{whose} cores per 1,000 req/s", cell=cell, term="service demand")
 

@@ -1,4 +1,4 @@
-"""What a README quotes of a run: answer, tables and a chart, between two markers."""
+"""The part of a report that a README quotes: answer, tables and a chart, between two markers."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 
 
 def quotation(analysis: Analysis, folder: str) -> str:
-    """Return as Markdown what is quoted of a run whose report lies in *folder*, as links have it."""
+    """Return the Markdown for a README. *folder*: the folder of the report, as links need it."""
     shown = panels(analysis)
     return (
         environment(columns=quoted_columns)
@@ -35,7 +35,7 @@ def quotation(analysis: Analysis, folder: str) -> str:
 
 
 def between_markers(document: str, text: str) -> str:
-    """Return *document* with *text* between its markers; raises UsageError where it has not one pair."""
+    """Return *document* with *text* between its markers. Raises UsageError without exactly one pair."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end) or BEGIN in rest or END in after:
@@ -44,9 +44,9 @@ def between_markers(document: str, text: str) -> str:
 
 
 def quote(run: Run, folder: Path, document: Path) -> None:
-    """Quote *run*, whose report lies in *folder*, between the markers of *document*.
+    """Insert *run*, whose report is in *folder*, between the markers of *document*.
 
-    Raises UsageError where that has none, or cannot be read or written.
+    Raises UsageError if there are no markers, or the file cannot be read or written.
     """
     try:
         link = folder.resolve().relative_to(document.resolve().parent).as_posix()

@@ -1,4 +1,4 @@
-"""What more workers bring: a table for each scenario and load, and what it comes to."""
+"""What more workers bring: a table for each scenario and load, and a summary."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,49 +17,42 @@ class Workers:
     """Contenders in one scenario under one load, by their number of workers."""
 
     scaling: Scaling
-    about: str  # the scenario in a sentence
+    about: str  # the scenario's words in a sentence
     cores: int | None  # of the servers
 
     @property
     def scenario(self) -> str:
-        """What was asked."""
         return self.scaling.scenario
 
     @property
     def spoken(self) -> str:
-        """The load, in a title's words."""
         return spoken(self.scaling.load)
 
     @property
     def title(self) -> str:
-        """Scenario and load, and what is varied."""
         return f"{self.scenario}, {self.spoken}, by workers"
 
     @property
     def slug(self) -> str:
-        """What the name of its chart begins with."""
         return f"{self.scenario}-{slug(self.scaling.load)}-workers"
 
     @property
     def contenders(self) -> Mapping[str, tuple[Scaled, ...]]:
-        """By the contender with the fewest workers: all of its numbers, fewest first."""
+        """Contender with the fewest workers → all of its numbers, fewest workers first."""
         return self.scaling.contenders
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """The columns of its table beside the contender."""
         fewest = {told[0].base_workers for told in self.contenders.values()}
         base = plural(fewest.pop(), "worker") if len(fewest) == 1 else "fewest workers"
         return "workers", "req/s", f"× {base}", "efficiency", "busiest / least busy", "bound by"
 
     @property
     def lines(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
-        """The lines of its table by contender."""
         return {name: tuple(map(_line, told)) for name, told in self.contenders.items()}
 
     @property
     def notes(self) -> Iterator[str]:
-        """How to read it, and what it cannot show."""
         yield from self._on_cores()
         yield (
             "Efficiency: throughput relative to the fewest workers, over the factor of workers; 1 where each "
@@ -88,7 +81,7 @@ class Workers:
 
 
 def by_workers(analysis: Analysis) -> tuple[Workers, ...]:
-    """Return what more workers bring; none where no contender was measured with several numbers of them."""
+    """Return what more workers bring. Empty if no contender was measured with several numbers of workers."""
     said, cores = abouts(analysis.run), server_cores(analysis.run)
     return tuple(
         Workers(scaling=one, about=said.get(one.scenario, one.scenario), cores=cores)
@@ -97,7 +90,7 @@ def by_workers(analysis: Analysis) -> tuple[Workers, ...]:
 
 
 def plain_scalings(analysis: Analysis) -> list[dict[str, Any]]:
-    """Return the same for machines."""
+    """Return the scalings as plain data, ready for JSON."""
     return [
         {
             **plain_cell(one.row.cell),

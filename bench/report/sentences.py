@@ -1,4 +1,4 @@
-"""What is said above and below the numbers of a panel, in sentences made of numbers."""
+"""The sentences above and below the numbers of a panel."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,7 +12,6 @@ Said = Callable[[Panel, Row], str]
 
 
 def notes(panel: Panel) -> tuple[str, ...]:
-    """Return what a reader of the panel's numbers must know of them all, in sentences."""
     return (
         *_on_latency(panel),
         *_on_bounds(panel),
@@ -23,12 +22,11 @@ def notes(panel: Panel) -> tuple[str, ...]:
 
 
 def headline(panel: Panel) -> str:
-    """Return what was asked, and the panel's answer."""
     return f"{panel.title}: {gist(panel)}"
 
 
 def gist(panel: Panel) -> str:
-    """Return the panel's answer in one sentence made of numbers; names the stack, not the framework."""
+    """Return the panel's answer in one sentence. It names the stack, not the framework."""
     say: Said = _at_its_rate if panel.is_open else _at_most
     parts = []
     if panel.ranked:
@@ -48,7 +46,7 @@ def gist(panel: Panel) -> str:
 
 
 def _at_most(panel: Panel, row: Row) -> str:
-    """Say the most that a contender answers, and how that compares."""
+    """Return the highest throughput of a contender in words, and how it compares."""
     name = row.cell.contender
     first = row is panel.ranked[0]
     verb, unit = ("answers", "requests per second") if first else ("with", "")
@@ -64,7 +62,7 @@ def _at_most(panel: Panel, row: Row) -> str:
 
 
 def _at_its_rate(panel: Panel, row: Row) -> str:
-    """Say how long a contender takes at the rate it was asked at."""
+    """Return the latency of a contender at the given rate, in words."""
     told = {"99 %": row.latency.p99_ms, "half": row.latency.p50_ms}
     share = next((share for share, value in told.items() if value is not None), None)
     within = f"answers {share} within {figure(told[share])} ms" if share else "answered too few to tell"

@@ -10,7 +10,7 @@ from bench.project.loads import spoken
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, at_least, both, figure, plural, point
 
-FEWEST_LOADS = 3  # of one kind; two points are no curve
+FEWEST_LOADS = 3  # loads of one kind; two points are not a curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,11 @@ class Series:
 
     @property
     def is_open(self) -> bool:
-        """Whether the loads are rates; else they are numbers of connections."""
+        """Whether the loads are rates. Otherwise they are numbers of connections."""
         return self.panels[0].is_open
 
     @property
     def spoken(self) -> str:
-        """The loads in a title's words."""
         first, last = self.panels[0].load, self.panels[-1].load
         if not self.is_open:
             return f"{first.connections:,} to {last.connections:,} connections"
@@ -38,12 +37,11 @@ class Series:
 
     @property
     def title(self) -> str:
-        """Scenario and loads."""
         return f"{self.scenario}, {self.spoken}"
 
     @property
     def slug(self) -> str:
-        """What the names of its charts begin with: different for different series of a scenario."""
+        """The start of its charts' file names. It differs between the series of one scenario."""
         load = self.panels[0].load
         level = "rates" if load.fraction is None else "fractions"
         uniform = "uniform" if load.arrivals == "uniform" else None
@@ -52,7 +50,7 @@ class Series:
 
     @property
     def rows(self) -> Mapping[str, tuple[Row, ...]]:
-        """The rows of each contender from weak to strong, controls left out."""
+        """The rows of each contender from weak to strong, without controls."""
         found: dict[str, list[Row]] = {}
         for panel in self.panels:
             for row in panel.contenders:
@@ -61,20 +59,18 @@ class Series:
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """The columns of its table beside the contender."""
         if not self.is_open:
             return "connections", "req/s", "p50 ms", "p99 ms", "bound by"
         return "req/s due", "p50 ms", "p99 ms", "p99.9 ms", "lag p99 ms", "queued", "no answer", "bound by"
 
     @property
     def lines(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
-        """The lines of its table by contender."""
         line = _at_rate if self.is_open else _at_connections
         return {name: tuple(map(line, rows)) for name, rows in self.rows.items()}
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The caveats of its panels, each once, with the loads that it concerns."""
+        """The caveats of its panels, each once, with the loads that they concern."""
         concerned: dict[str, list[str]] = {}
         for panel in self.panels:
             for caveat in panel.caveats:
@@ -85,7 +81,6 @@ class Series:
         )
 
     def notes(self, capacities: Iterable[Capacity]) -> tuple[str, ...]:
-        """Return what the series comes to, in sentences."""
         if self.is_open:
             here = [one for one in capacities if one.scenario == self.scenario and one.contender in self.rows]
             return tuple(_on_capacities(here))
@@ -93,14 +88,14 @@ class Series:
 
 
 def level_of(row: Row) -> float:
-    """Return how hard a row's load is: connections, or requests per second."""
+    """Return the strength of a row's load: connections, or requests per second."""
     if row.arrivals:
         return row.arrivals.rate_rps or 0.0
     return float(row.cell.load.connections)
 
 
 def series_of(panels: Iterable[Panel]) -> tuple[Series, ...]:
-    """Return a series wherever a scenario was measured under at least three loads of a kind."""
+    """Return a series for each scenario measured under at least three loads of one kind."""
     grouped: dict[tuple[object, ...], list[Panel]] = {}
     for panel in panels:
         load = panel.load

@@ -1,4 +1,4 @@
-"""summary.json: what a run says, for machines. Null: nothing known, or not yet."""
+"""summary.json: the results of a run for machines. Null means unknown, or not measured yet."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,6 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def summary_of(analysis: Analysis) -> dict[str, Any]:
-    """Return the content of summary.json of a run that has been analysed."""
     run = analysis.run
     return {
         "schema": SCHEMA,
@@ -57,7 +56,6 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
 
 
 def write_summary(analysis: Analysis, folder: Path) -> Path:
-    """Write summary.json into *folder*."""
     path = folder / FILE
     text = json.dumps(summary_of(analysis), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
@@ -153,7 +151,7 @@ def _claim(one: Audited) -> dict[str, Any]:
         "says": claim.says,
         "source": claim.source,
         "figure": asdict(claim.figure) if claim.figure else None,
-        "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a figure: to the reference's
+        "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a value to the reference's
         "evidence": asdict(claim.evidence) if claim.evidence else None,
         "needs": claim.needs or None,
         "allowed": {edge: rounded(at) for edge, at in asdict(allowed).items()} if allowed else None,

@@ -1,4 +1,4 @@
-"""Results on the terminal: a table per scenario and load, then what its reader must know."""
+"""Results on the terminal: a table per scenario and load, then the notes for its reader."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -19,7 +19,6 @@ WARNING = "yellow"
 
 
 def table_of(title: Text) -> Table:
-    """Return an empty table with *title*, as narrow as can be."""
     return Table(
         title=title,
         title_justify="left",
@@ -31,15 +30,15 @@ def table_of(title: Text) -> Table:
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print *text* as it is: brackets in it are no markup."""
+    """Print *text* as it is: brackets in it are not markup."""
     console.print(Text(text, style=style))
 
 
-NARROW = 72  # columns; below it CPU and memory give way
+NARROW = 72  # columns; a narrower terminal has no CPU and memory
 
 
 def print_run(run: Run, console: Console) -> None:
-    """Print the tables of *run* on *console*; plain text where that is not a terminal."""
+    """Print the tables of *run* on *console*, as plain text if that is not a terminal."""
     analysis = analyse(run)
     plan = run.plan
     say(
@@ -67,7 +66,7 @@ def print_run(run: Run, console: Console) -> None:
 
 
 def _windows(run: Run) -> str:
-    """Return how long counted windows were: the plan's, or what the probe chose."""
+    """Return how long the windows were: the plan's value, or the one that the probe chose."""
     counted = (record.slice for record in run.records if record.slice.role in ("measure", "control"))
     lengths = {step.window_s for step in counted if step.cell.load.kind == "closed"} or {run.plan.window_s}
     shortest, longest = min(lengths), max(lengths)
@@ -118,7 +117,7 @@ def _panel_table(panel: Panel, *, narrow: bool) -> Table:
     for row in panel.rows:
         place = f"{panel.rank_of(row)} ".lstrip()
         name = Text.assemble(place, (row.cell.contender, "bold"), "\n", (row.stack, "dim"))
-        # Details stand below: side by side they would not fit 80 columns.
+        # Details are below: side by side they would not fit 80 columns.
         told = (column.cell(row) for column in columns)
         table.add_row(name, *(Text.assemble(main, "\n", (detail, "dim")) for main, detail in told))
     return table

@@ -14,7 +14,7 @@ from bench.histogram import Histogram
 from bench.records import Record, Run
 
 FILE = "trials.csv"
-WHOLE = ("memory_bytes", "due", "queued")  # numbers of which pandas would make floats, as some are missing
+WHOLE = ("memory_bytes", "due", "queued")  # integers that pandas would make floats, as some are missing
 
 Columns = dict[str, Callable[[Record], Any]]
 
@@ -66,7 +66,7 @@ def _against(name: str, cores: Cores) -> Callable[[Record], object]:
 
 
 def write_trials(run: Run, folder: Path) -> Path:
-    """Write trials.csv into *folder*: a line per slice, warm-ups and voids included."""
+    """Write trials.csv into *folder*, with a line per slice, warm-ups and void slices included."""
     path = folder / FILE
     columns = COLUMNS | _use_of(cores_of(run))
     frame = pd.DataFrame({name: [value(record) for record in run.records] for name, value in columns.items()})

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no network, no other file."""
+"""The report as one HTML file that needs no network and no other file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,25 +36,25 @@ FILTERS: Mapping[str, Callable[..., object]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What an architect pays for, in one scenario."""
+    """The numbers that an architect pays for, in one scenario."""
 
     panel: Panel
     about: str
     columns: tuple[Column, ...]
-    at_rate: bool  # latency is that at one rate for all
+    at_rate: bool  # latency is measured at one rate for all
 
 
 def report_html(
     analysis: Analysis, drawings: Mapping[str, tuple[Drawing, ...]], looks: Mapping[str, Look]
 ) -> str:
-    """Return report.html; *drawings*: by the title of a panel or series its charts."""
+    """Return report.html. *drawings*: title of a panel or series → its charts."""
     run = analysis.run
     environment = Environment(
         loader=PackageLoader("bench.report"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
-        autoescape=True,  # names, statements and what servers answered come from outside
+        autoescape=True,  # names, statements and answers of servers are untrusted input
     )
     environment.filters |= FILTERS
     environment.globals |= {"term": term, "words": wording, "marks": MARKS}
@@ -96,7 +96,10 @@ def report_html(
 
 
 def _overviews(analysis: Analysis, shown: tuple[Panel, ...]) -> tuple[Overview, ...]:
-    """Return one per scenario and closed load that is in no series (of all, where every load is in one)."""
+    """Return an overview per scenario and closed load without a series.
+
+    If all loads are in a series: one for each.
+    """
     said = abouts(analysis.run)
     workers = {one.name: one.workers for one in analysis.run.contenders}
     closed = tuple(panel for panel in apart(shown) or shown if not panel.is_open)
@@ -112,7 +115,7 @@ def _overviews(analysis: Analysis, shown: tuple[Panel, ...]) -> tuple[Overview, 
 
 
 def _at_common_rate(panel: Panel, shown: tuple[Panel, ...]) -> Mapping[str, Row]:
-    """Return the rows of the panel's scenario at the first rate that is one for all, if there is any."""
+    """Return the rows of the panel's scenario at the first rate common to all. Empty if there is none."""
     common = (
         other for other in shown if other.scenario == panel.scenario and (other.load.rate or other.load.of)
     )

@@ -1,4 +1,4 @@
-"""How numbers are written, and facts as plain data: the same in every form of the report."""
+"""The format of numbers and facts, the same in every form of the report."""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +13,10 @@ MEBIBYTE = 2**20
 
 
 def figure(value: float | None, like: float | None = None) -> str:
-    """Return *value* with about three digits, as many decimals as *like* (itself by default) would have."""
+    """Return *value* with about three digits.
+
+    It has as many decimals as *like* would have (default: itself).
+    """
     if not value:
         return NOTHING if value is None else "0"
     size = abs(value if like is None else like)
@@ -21,25 +24,23 @@ def figure(value: float | None, like: float | None = None) -> str:
 
 
 def ratio(value: float | None, like: float | None = None) -> str:
-    """Return a ratio; near 1 and below the third decimal counts."""
+    """Return a ratio as text. Below 2 it has three decimals."""
     if value is None:
         return NOTHING
     return f"{value:.3f}" if (value if like is None else like) < 2 else figure(value, like)
 
 
 def mebibytes(size: int | None) -> str:
-    """Return *size* bytes in MiB."""
     return NOTHING if size is None else f"{size / MEBIBYTE:,.0f}"
 
 
 def point(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
-    """Return the estimate without its interval."""
     write = ratio if of_ratio else figure
     return write(estimate.estimate) if estimate else NOTHING
 
 
 def interval(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
-    """Return "low–high"; nothing where there is no interval."""
+    """Return "low–high". Empty if there is no interval."""
     write = ratio if of_ratio else figure
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
@@ -47,13 +48,13 @@ def interval(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
 
 
 def both(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
-    """Return the estimate, and its interval in brackets where it has one."""
+    """Return the estimate, with its interval in brackets if it has one."""
     where = interval(estimate, of_ratio=of_ratio)
     return point(estimate, of_ratio=of_ratio) + (f" ({where})" if where else "")
 
 
 def change(estimate: Estimate | None) -> str:
-    """Return a ratio as what it adds or takes, with its interval: "−2.1 % (−3.0 to −1.1)"."""
+    """Return a ratio as a change in percent with its interval: "−2.1 % (−3.0 to −1.1)"."""
     if estimate is None:
         return NOTHING
     where = ""
@@ -63,13 +64,12 @@ def change(estimate: Estimate | None) -> str:
 
 
 def levels(estimates: Iterable[Estimate | None]) -> str:
-    """Return the levels that the intervals reach ("96.1 %"); nothing where there is no interval."""
+    """Return the confidence levels of the intervals ("96.1 %"). Empty if there is no interval."""
     reached = sorted({estimate.level for estimate in estimates if estimate and estimate.level is not None})
     return " or ".join(f"{level * 100:.1f} %" for level in reached)
 
 
 def scaled(estimate: Estimate | None, factor: float) -> Estimate | None:
-    """Return the estimate in another unit."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return estimate and replace(estimate, estimate=estimate.estimate * factor)
     return replace(
@@ -81,7 +81,7 @@ def scaled(estimate: Estimate | None, factor: float) -> Estimate | None:
 
 
 def at_least(estimate: Estimate | None) -> str:
-    """Return the estimate as a lower bound: what it is where the client was the limit."""
+    """Return the estimate as a lower bound, for a client-limited row."""
     return f"≥ {point(estimate)}"
 
 
@@ -91,7 +91,6 @@ def percent(share: float | None) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return *count* with its noun."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
@@ -100,27 +99,24 @@ def _percent_more(ratio: float) -> str:
 
 
 def rounded(value: float | None) -> float | None:
-    """Return *value* to six digits: beyond them is arithmetic, not measurement."""
+    """Return *value* to six digits. Further digits come from arithmetic, not from measurement."""
     return None if value is None else float(f"{value:.6g}")
 
 
 def finite(value: float | None) -> float | None:
-    """Return *value* to six digits; None where it is infinite, which JSON cannot say."""
+    """Return *value* to six digits. None if it is infinite, which JSON cannot represent."""
     return None if value is None or math.isinf(value) else rounded(value)
 
 
 def plain_estimate(estimate: Estimate | None) -> dict[str, float | None] | None:
-    """Return an estimate with its interval and level."""
     if estimate is None:
         return None
     return {name: rounded(value) for name, value in asdict(estimate).items()}
 
 
 def plain_load(load: Load) -> dict[str, Any]:
-    """Return only what makes up a load of its kind."""
     return {name: value for name, value in asdict(load).items() if value is not None}
 
 
 def plain_cell(cell: Cell) -> dict[str, Any]:
-    """Return what a cell is about."""
     return {"contender": cell.contender, "scenario": cell.scenario, "load": plain_load(cell.load)}

@@ -1,1 +1,1 @@
-"""The processes that request: all that imports Locust and gevent."""
+"""The processes that send requests. Only these modules import Locust and gevent."""

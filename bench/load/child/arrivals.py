@@ -1,4 +1,7 @@
-"""When requests of an open loop are due: drawn before a slice begins, so that no answer can pace it."""
+"""When requests of an open loop are due.
+
+Times are drawn before a slice begins, so no answer can delay them.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Which part of a slice a process does: every *of*-th connection or arrival, from *index* on."""
+    """The part of a slice that one process does: every *of*-th connection or arrival, from *index* on."""
 
     index: int = 0
     of: int = 1
 
     def part(self, items: Sequence[T]) -> Sequence[T]:
-        """Return those of *items* that are its own; the parts of all shares make up the whole."""
         return items[self.index :: self.of]
 
 
@@ -29,9 +31,10 @@ def due_offsets(
 ) -> list[int]:
     """Return when requests are due, in nanoseconds from the opening of the window, ascending.
 
-    Those of the lead-in are negative. Uniform: half a gap away from the opening, so that rounding cannot move
-    one across it, and a window has exactly rate × length of them. Poisson: gaps are exponential with the mean
-    1 / rate, drawn from *seed* and scaled by the rate, so that contenders asked at one rate share a schedule.
+    Times in the lead-in are negative. Uniform: the first request is half a gap from the opening, so rounding
+    cannot move one across it. A window then has exactly rate × length requests. Poisson: gaps are exponential
+    with the mean 1 / rate. They are drawn from *seed* and scaled by the rate, so contenders at the same rate
+    share a schedule.
     """
     if arrivals == "uniform":
         first = -int(lead_in_s * rate_rps)

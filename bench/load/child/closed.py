@@ -1,7 +1,7 @@
-"""The closed loop: each connection sends its next request when it has its answer.
+"""The closed loop: each connection sends its next request when its answer has arrived.
 
-Latency runs from just before the kernel is given the request to the moment the last piece of its response is
-found ready to be read. Each response is checked before its connection goes on.
+Latency starts just before the request is passed to the kernel. It ends when the last part of the response is
+ready to be read. Each response is checked before its connection continues.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from bench.load.responses import Incoming, Malformed
 
 
 class ClosedLoop(Loop):
-    """One slice: connections of one target, asking until the window closes."""
+    """One slice: the connections of one target send requests until the window closes."""
 
     books: ClosedBooks
 
@@ -32,20 +32,21 @@ class ClosedLoop(Loop):
         *,
         timeout_s: float,
     ) -> None:
-        """Have connections begin by *starts*, from 0 to 1, of a mean answer's time; of the lead-in at most.
+        """Spread the first requests over the time of a mean answer, at most over the lead-in.
 
-        All at once they would be answered in step, and a window would have one answer of each more, or less.
-        How long an answer takes is remembered by *pace*: scenario and connections.
+        *starts* has a connection's place in that time, from 0 to 1. If all began at once, answers would come
+        in step, and a window would count one answer per connection more or less. The mean is remembered by
+        *pace*: scenario and connections.
         """
         super().__init__(target, connections, timeout_s=timeout_s)
         self.books = ClosedBooks()
         self._starts = starts or [0.0] * len(connections)
         self._turn_ns = 0
         self._pace = pace
-        self._broken: list[Connection] = []  # opened again at the next turn, not at once: no hammering
+        self._broken: list[Connection] = []  # reopened at the next turn, not at once: fewer connects
 
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
-        """Ask from now on, count from *open_ns* to *close_ns*, then wait for what is in flight."""
+        """Send requests from now on, count from *open_ns* to *close_ns*, then wait for those in flight."""
         try:
             if self.books.broken:
                 return
@@ -64,7 +65,6 @@ class ClosedLoop(Loop):
             self._let_go()
 
     def _start_all(self, open_ns: int) -> None:
-        """Have each connection begin when its time has come, all before the window opens."""
         began_ns = perf_counter_ns()
         self._turn_ns = began_ns + TURN_NS
         spread_ns = min(self._target.means_ns.get(self._pace, inf), max(0, open_ns - began_ns))
@@ -82,11 +82,10 @@ class ClosedLoop(Loop):
         return [connection.since_ns for connection in self._connections]
 
     def _ask_until(self, until_ns: int) -> None:
-        """Go round until *until_ns*; what is ready then stays in the poller for what comes next."""
         poll, by_fd, clock, ask = self._poller.poll, self._by_fd, perf_counter_ns, self._ask
         ledger = self.books.current
         latencies = ledger.latencies
-        turnaround_ns = 0  # beside the books, because that costs half
+        turnaround_ns = 0  # a local variable, at half the cost
         now = clock()
         turn_ns = self._turn_ns
         try:
@@ -156,7 +155,7 @@ class ClosedLoop(Loop):
         self._broken.append(connection)
 
     def _drain(self, until_ns: int) -> None:
-        """Take in the answers still to come, uncounted, so that their connections stay usable."""
+        """Read the outstanding answers without counting them, so that their connections stay usable."""
         for connection in self._connections:
             if connection.sock and (connection.unsent or not connection.waits):
                 self._close(connection)  # still sending, or connecting
@@ -185,7 +184,7 @@ class ClosedLoop(Loop):
         if response and incoming.is_open_ended:
             self._target.ends[template.exchange.name] = True
         if response and template.exchange.save:
-            # It is not counted, but what comes next may build on it.
+            # It is not counted, but later requests may depend on it.
             connection.is_doubted |= bool(check(connection.request, *response, connection.saved))
         if ended or (response and not response[0].keep_alive):
             self._close(connection)

@@ -1,4 +1,4 @@
-"""A target: a server, and the keep-alive connections kept open to it."""
+"""A target: a server, and the keep-alive connections to it."""
 
 import errno
 import os
@@ -17,9 +17,9 @@ from bench.load.responses import Head, Heads, Incoming
 
 READ_BYTES = 65_536
 _MOST_READS = 16
-# Locust replaces sockets by ones that switch greenlets at every call; the loop wants the kernel's own.
+# Locust replaces sockets by ones that switch greenlets at every call. The loop needs the original ones.
 _socket: type[socket.socket] = get_original("socket", "socket")
-_KINDS = {  # what a contender can do to a connection
+_KINDS = {  # failures that a contender can cause
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
     errno.ECONNABORTED: "reset",
@@ -32,11 +32,14 @@ _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class Exhausted(Exception):
-    """This machine has no more of what another connection needs: no fault of the contender's."""
+    """This machine has no resources for another connection. It is not a failure of the contender."""
 
 
 def exhaustion(error: OSError) -> str | None:
-    """Return what this machine has too little of, with the remedy; None where *error* is another one."""
+    """Return which resource of this machine is used up, with the remedy.
+
+    None if *error* has another cause.
+    """
     match error.errno:
         case errno.EMFILE:
             limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -62,7 +65,7 @@ def _port_range() -> str:
 
 
 def kind_of(error: OSError) -> str:
-    """Return the kind of failure that *error* is. Raises Exhausted, and *error* where it is neither."""
+    """Return the kind of failure of *error*. Raises Exhausted, or *error* itself if its kind is unknown."""
     if what := exhaustion(error):
         raise Exhausted(what) from error
     if error.errno not in _KINDS:
@@ -71,52 +74,49 @@ def kind_of(error: OSError) -> str:
 
 
 class Connection:
-    """One connection, opened anew when it has ended. It waits for one answer at most."""
+    """One connection, reopened after it has ended. It has at most one request in flight."""
 
     fd: int
     recv: Callable[[int], bytes]
     send: Callable[[bytes], int]
     next: Callable[[], Request]
     saved: Saved
-    request: Request  # sent last
+    request: Request  # the last one sent
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
         self.sock: socket.socket | None = None  # None: closed
         self.connected = False
         self.opened_ns = self._error = 0
-        self.closed_ns = 0  # when it was given up
-        self.kept: dict[str, Saved] = {}  # by scenario: what outlives a slice of it
+        self.closed_ns = 0  # when it was closed after a failure
+        self.kept: dict[str, Saved] = {}  # by scenario: values that outlive a slice
         self.saved = {}
-        self.is_doubted = False  # what it has saved: a request that needed it went wrong
-        self.due_ns = 0  # open loop: when what it sent last was due
+        self.is_doubted = False  # a request failed that used the saved values
+        self.due_ns = 0  # open loop: due time of the last request sent
         self.idle()
 
     def idle(self) -> None:
-        """Wait for nothing."""
         self.sent_ns = 0
-        self.answer: bytes | None = None  # what comes next, where that is known to the byte
-        self.incoming: Incoming | None = None  # an answer of which a part has come
+        self.answer: bytes | None = None  # the next answer, if all its bytes are known
+        self.incoming: Incoming | None = None  # an incomplete answer
         self.unsent = b""
 
     @property
     def waits(self) -> bool:
-        """Whether it has asked and has no answer yet."""
         return self.sent_ns > 0
 
     @property
     def since_ns(self) -> int:
-        """When it began to wait for its answer, or else to connect, or else to be closed."""
+        """When its present wait began: for an answer, else for the connect, else since it was closed."""
         return self.sent_ns or (self.closed_ns if self.sock is None else self.opened_ns)
 
     def waits_ns(self, now: int) -> int:
-        """Return for how long it has waited for an answer, or to be connected."""
         if self.sock is None or (self.connected and not self.waits):
             return 0
         return now - (self.sent_ns or self.opened_ns)
 
     def open(self) -> None:
-        """Begin to connect; whether that worked is known when it is ready to write. Raises Exhausted."""
+        """Start to connect. The result is known when the socket is ready to write. Raises Exhausted."""
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         try:
             sock = self.sock = _socket(family, socket.SOCK_STREAM)
@@ -129,7 +129,7 @@ class Connection:
         self._error = sock.connect_ex(self.address)
 
     def finish_opening(self) -> None:
-        """Be connected. Raises OSError."""
+        """Mark it as connected. Raises OSError if the connect failed."""
         error = self._error
         if error == errno.EINPROGRESS and self.sock is not None:
             error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -138,14 +138,14 @@ class Connection:
         self.connected = True
 
     def send_rest(self) -> bool:
-        """Send what the kernel did not take at first; return whether that was all. Raises OSError."""
+        """Send what the kernel has not accepted yet. Return whether that was all. Raises OSError."""
         self.unsent = self.unsent[self.send(self.unsent) :]
         return not self.unsent
 
     def read_all(self) -> tuple[bytes, str]:
-        """Return what has come, and how it ended: "closed", "reset", or "" while it is open.
+        """Return the data received and how they ended: "closed", "reset", or "" while it is open.
 
-        A server that never stops would have us read for ever: what is left then comes next time.
+        The number of reads is limited, as a server may never stop. The rest is read at the next call.
         """
         pieces: list[bytes] = []
         for _ in range(_MOST_READS):
@@ -161,7 +161,6 @@ class Connection:
         return b"".join(pieces), ""
 
     def close(self) -> None:
-        """Close it, whatever it was doing."""
         self.idle()
         self.connected = False
         if self.sock is not None:
@@ -171,18 +170,18 @@ class Connection:
 
 @dataclass(slots=True, kw_only=True)
 class Target:
-    """A server, the connections kept open to it, and what it has answered."""
+    """A server, its connections, and what is known of its answers."""
 
     address: tuple[str, int]
     connections: list[Connection] = field(default_factory=list)
     heads: Heads = field(default_factory=Heads)
     bodies: KnownBodies = field(default_factory=KnownBodies)
-    ends: dict[str, bool] = field(default_factory=dict)  # exchange → whether its long answers end at all
+    ends: dict[str, bool] = field(default_factory=dict)  # exchange → whether its answers without a length end
     hopeless: dict[str, str] = field(default_factory=dict)  # scenario → why no connection could be set up
-    means_ns: dict[tuple[str, int], float] = field(default_factory=dict)  # answers, by scenario, connections
+    means_ns: dict[tuple[str, int], float] = field(default_factory=dict)  # mean latency per scenario and load
 
     def take(self, count: int) -> list[Connection]:
-        """Return *count* of its connections. One that a server ended while it idled is closed."""
+        """Return *count* of its connections. Those that the server ended while they were idle are closed."""
         while len(self.connections) < count:
             self.connections.append(Connection(self.address))
         taken = self.connections[:count]
@@ -192,11 +191,11 @@ class Target:
         return taken
 
     def mismatch(self, request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch | None:
-        """Hold a response against what *request* expects; a body known to be right costs a comparison."""
+        """Compare a response with what *request* expects. A body known to be right costs one comparison."""
         template = request.template
         is_dear = template.reads_json or head.encoding or len(body) <= WHOLE_BYTES
         if not (template.lasting and template.looks and is_dear):
-            return check(request, head, body, saved)  # to search a text costs less than to know it
+            return check(request, head, body, saved)  # searching a text costs less than remembering it
         expected = head.status == template.exchange.expect.status
         if expected and self.bodies.knows(request.payload, head, body):
             return None
@@ -206,11 +205,9 @@ class Target:
         return mismatch
 
     def forget(self) -> None:
-        """Forget what connections have saved: the server's data were put back."""
         for connection in self.connections:
             connection.kept.clear()
 
     def close(self) -> None:
-        """Close all connections."""
         for connection in self.connections:
             connection.close()

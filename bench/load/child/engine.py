@@ -1,4 +1,4 @@
-"""From a slice to the loop that carries it out."""
+"""Builds the loop that carries out a slice."""
 
 from collections.abc import Sequence
 from random import Random
@@ -17,12 +17,12 @@ __all__ = ["Loop", "loop_of"]
 
 
 def loop_of(step: Slice, target: Target, mix: Mix, *, share: Share, timeout_s: float) -> Loop:
-    """Return one process's *share* of *step*, ready to be run: all that is slow is done. Raises UsageError.
+    """Return the loop for one process's *share* of *step*, ready to run. Raises UsageError.
 
-    Closed: what a connection asks follows from the seed and its number in the whole slice, so that several
-    processes ask what one would. Open: requests follow from the seed and the share, in order of arrival. What
-    was saved is a connection's own in both: on it, no request can overtake the one that it builds on. What
-    its requests need, and do not use up, it has before the slice begins.
+    All slow work is done here. Closed: the requests of a connection depend on the seed and on its number in
+    the whole slice, so several processes send what one would. Open: requests depend on the seed and the
+    share, in order of arrival. In both, saved values belong to a connection: on it, no request can overtake
+    the one that it depends on. What requests need and do not use up is fetched before the slice begins.
     """
     load = step.cell.load
     numbers = share.part(range(load.connections))
@@ -46,7 +46,7 @@ def loop_of(step: Slice, target: Target, mix: Mix, *, share: Share, timeout_s: f
 
 
 def _begin(connection: Connection, scenario: str, mix: Mix) -> None:
-    """Have *connection* know what it saved in earlier slices of *scenario*, as far as that still holds."""
+    """Give *connection* the values that it saved in earlier slices of *scenario* and that are still valid."""
     if connection.is_doubted:
         connection.kept.clear()
         connection.is_doubted = False

@@ -1,4 +1,7 @@
-"""Locust's master: it requests nothing itself, deals each slice out to its workers and adds up their results."""
+"""Locust's master: it sends no requests itself.
+
+It gives each worker its share of a slice and adds up the results.
+"""
 
 import hashlib
 import socket
@@ -36,7 +39,10 @@ _ROOM = Path(__file__).parents[1]
 
 @cache
 def versions() -> Mapping[str, str]:
-    """Return the versions here of bench and Locust, and a hash of the code that asks: checkouts differ."""
+    """Return the versions of bench and Locust here, and a hash of the load generator's code.
+
+    Two checkouts of one version can differ.
+    """
     digest = hashlib.sha256()
     for file in sorted([*_ROOM.rglob("*.py"), *(_ROOM.parent / name for name in ("model.py", "records.py"))]):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -44,7 +50,7 @@ def versions() -> Mapping[str, str]:
 
 
 def unlike(theirs: Mapping[str, str]) -> str | None:
-    """Return what is another version there than here, with the remedy; None where nothing is."""
+    """Return which version differs there from here, with the remedy. None if all are the same."""
     for name, ours in versions().items():
         if theirs.get(name) != ours:
             there = theirs.get(name, "unknown")
@@ -52,28 +58,26 @@ def unlike(theirs: Mapping[str, str]) -> str | None:
     return None
 
 
-CHANNEL = "bench"  # the type of our messages among Locust's own
-LOOK_S = 0.1  # how often it is looked whether a worker is lost
+CHANNEL = "bench"  # the type of our messages between Locust's own
+LOOK_S = 0.1  # interval of the check for lost workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A worker that belongs to the fleet."""
-
     who: str
-    process: "subprocess.Popen[bytes] | None"  # None: someone else started it
+    process: "subprocess.Popen[bytes] | None"  # None: started elsewhere
 
 
 class Roster:
-    """The *wanted* workers of Locust's master *runner*, by Locust's name for them, in order of arrival."""
+    """The *wanted* workers of Locust's master *runner*, by Locust's client id, in order of arrival."""
 
     def __init__(self, runner: Any, wanted: int) -> None:
         self._runner = runner
         self._wanted = wanted
         self._members: dict[str, Member] = {}
-        self._lost: list[str] = []  # and not told yet
+        self._lost: list[str] = []  # not yet reported
         self._heard: Queue[tuple[str, Message]] = Queue()
-        self.own: dict[int, subprocess.Popen[bytes]] = {}  # by process id, in their order
+        self.own: dict[int, subprocess.Popen[bytes]] = {}  # by process id, in order of start
         runner.register_message(CHANNEL, self._hear)
 
     def __contains__(self, client: str) -> bool:
@@ -81,34 +85,30 @@ class Roster:
 
     @property
     def missing(self) -> int:
-        """How many are still to come."""
         self._drop_the_lost()
         return self._wanted - len(self._members)
 
     def there(self) -> list[str]:
-        """Return who is there. Raises CannotMeasure where that is nobody."""
+        """Return the workers that are present. Raises CannotMeasure if there are none."""
         self._drop_the_lost()
         if not self._members:
             raise CannotMeasure(f"no load worker is left: {'; '.join(self._lost)}: start the run again")
         return list(self._members)
 
     def newly_lost(self) -> tuple[str, ...]:
-        """Return who has been lost since this was last asked, and how."""
         self._drop_the_lost()
         lost, self._lost = tuple(self._lost), []
         return lost
 
     def tell(self, client: str, **message: Any) -> None:
-        """Send a message to one of them."""
         self._runner.send_message(CHANNEL, message, client_id=client)
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something that was not reported yet."""
         return not self._heard.empty()
 
     def news(self) -> str | None:
-        """Wait a moment; return who has joined or was refused, in words, or None."""
+        """Wait up to LOOK_S seconds. Return which worker joined or was refused, as text, or None."""
         try:
             _, message = self._heard.get(timeout=LOOK_S)
         except Empty:
@@ -116,9 +116,9 @@ class Roster:
         return str(message["what"])
 
     def collect(self, kind: str, clients: Sequence[str], *, within_s: float) -> dict[str, Message]:
-        """Return what each of *clients* had to say, without those that are lost meanwhile.
+        """Return the reply of each of *clients*, without those that are lost meanwhile.
 
-        Raises CannotMeasure where one of them cannot go on.
+        Raises CannotMeasure if one of them reports an error.
         """
         said: dict[str, Message] = {}
         deadline = monotonic() + within_s
@@ -149,7 +149,7 @@ class Roster:
     def _drop(self, client: str, how: str) -> None:
         if client in self._members:
             self._lost.append(f"{self._members.pop(client).who} {how}")
-            self._runner.send_message("quit", client_id=client)  # should it come back: others have its share
+            self._runner.send_message("quit", client_id=client)  # if it reconnects: others have its share
 
     def _hear(self, environment: Environment, msg: Any) -> None:
         if msg.data["is"] == "hello":
@@ -173,19 +173,22 @@ class Roster:
         self._heard.put((client, said))
 
 
-GRACE_S = 10.0  # for arming, and for the books, beyond the slice itself
+GRACE_S = 10.0  # for preparing a slice and sending its sample, beyond the slice itself
 LOOPBACK = "127.0.0.1"
 
 
 class Fleet:
-    """So many workers: our own on this machine, or those that come to *bind*. Use it as a context manager."""
+    """A number of workers: started here on this machine, or elsewhere and connecting to *bind*.
+
+    A context manager.
+    """
 
     def __init__(self, count: int, bind: tuple[str, int] | None) -> None:
         self._count = count
         self._bind = bind
 
     def __enter__(self) -> Self:
-        """Listen. Raises CannotMeasure."""
+        """Listen for workers. Raises CannotMeasure."""
         host, port = self._bind or (LOOPBACK, 0)
         environment: Any = Environment(user_classes=[ConnectionUser])
         environment.events.worker_report.add_listener(self._leave_out_strangers)  # before Locust adds it up
@@ -202,7 +205,6 @@ class Fleet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Send all workers home; our own are gone afterwards."""
         self._runner.quit()
         for process in self._roster.own.values():
             with suppress(subprocess.TimeoutExpired):
@@ -210,7 +212,10 @@ class Fleet:
             process.kill()
 
     def gather(self, *, cores: Sequence[Sequence[int]], within_s: float) -> Iterator[Message]:
-        """Wait until all have joined, each of our own on its *cores*; yield notes. Raises CannotMeasure."""
+        """Wait until all have joined, those started here pinned to *cores*. Yield notes.
+
+        Raises CannotMeasure.
+        """
         if self._bind is None:
             for number in range(self._count):
                 self._start(self._runner.server.port, cores[number % len(cores)] if cores else ())
@@ -229,7 +234,6 @@ class Fleet:
                 )
 
     def prepare(self, addresses: Mapping[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
-        """Have every worker learn what can be asked, and of whom. Raises CannotMeasure."""
         plain = [asdict(scenario) for scenario in scenarios]
         there = self._roster.there()
         for client in there:
@@ -237,14 +241,16 @@ class Fleet:
         self._roster.collect("ready", there, within_s=GRACE_S)
 
     def forget(self, target: str) -> None:
-        """Have every worker forget what its connections to *target* have saved. Raises CannotMeasure."""
         there = self._roster.there()
         for client in there:
             self._roster.tell(client, do="forget", target=target)
         self._roster.collect("ready", there, within_s=GRACE_S)
 
     def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
-        """Run one slice, each its share; yield its window, then the sum. Raises CannotMeasure."""
+        """Run one slice, each worker its share. Yield the window, then the merged sample.
+
+        Raises CannotMeasure.
+        """
         roster = self._roster
         asked = roster.there()[: step.cell.load.connections]
         self._runner.stats.clear_all()
@@ -271,7 +277,7 @@ class Fleet:
         )
 
     def _leave_out_strangers(self, client_id: str, data: dict[str, Any]) -> None:
-        """Keep the statistics of a worker that was lost, and has come back, out of a later slice's sums."""
+        """Exclude the statistics of a worker that was lost and has reconnected from later sums."""
         if client_id not in self._roster:
             nothing = StatsEntry(self._runner.stats, "", "").get_stripped_report()
             data |= {"stats": [], "errors": {}, "stats_total": nothing}
@@ -279,6 +285,6 @@ class Fleet:
     def _start(self, port: int, cores: Sequence[int]) -> None:
         command = [sys.executable, "-P", "-m", "bench.load.child.worker", "--master", f"{LOOPBACK}:{port}"]
         command += ["--cores", ",".join(map(str, cores))] if cores else []
-        # A session of its own: Ctrl-C is for the parent to handle. It ends when this process does.
+        # In its own session: the parent handles Ctrl-C. It ends when this process does.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._roster.own[process.pid] = process

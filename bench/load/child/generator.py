@@ -1,7 +1,8 @@
-"""What one process that asks has prepared, inside Locust: alone, or as one of several.
+"""The targets and scenarios of one process that sends requests inside Locust, alone or as one of several.
 
-Messages are dicts, JSON lines between `bench.load.driver` and `bench.load.child.process`, Locust's own messages
-between its master and its workers. What the user should know comes back as {"is": "error", "what"}.
+Messages are dicts. They are JSON lines between `bench.load.driver` and `bench.load.child.process`, and
+Locust's own messages between its master and its workers. An error for the user comes back as {"is": "error",
+"what"}.
 """
 
 import gc
@@ -30,16 +31,16 @@ Message = dict[str, Any]
 
 
 class ConnectionUser(User):
-    """One connection, to Locust: the loop asks on its behalf while it waits to be stopped."""
+    """One connection as a Locust user. The loop sends its requests while the user waits to be stopped."""
 
     @task
     def wait_to_be_stopped(self) -> None:
-        """Do nothing: stopping the runner ends the greenlet."""
+        """Do nothing. The runner ends the greenlet when it stops."""
         Event().wait()
 
 
 class Generator:
-    """Targets with their connections, and the runner whose users stand for these."""
+    """Targets with their connections, and the Locust runner with one user per connection."""
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
@@ -47,10 +48,7 @@ class Generator:
         self._mixes: dict[tuple[str, str], Mix] = {}
 
     def prepare(self, addresses: Mapping[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
-        """Learn what can be asked, and of whom: who is there already keeps connections and what is known.
-
-        Raises UsageError.
-        """
+        """Register targets and scenarios. Known targets keep their connections. Raises UsageError."""
         resolved = {name: _resolved(address) for name, address in addresses.items()}
         kept = {
             name: target for name, target in self._targets.items() if resolved.get(name) == target.address
@@ -66,26 +64,24 @@ class Generator:
         }
         gc.unfreeze()
         gc.collect()
-        gc.freeze()  # what is there now stays: collections between slices need not look at it
+        gc.freeze()  # existing objects stay: collections between slices skip them
 
     def forget(self, target: str) -> None:
-        """Forget what connections to *target* have saved: its data were put back."""
         if target in self._targets:
             self._targets[target].forget()
 
     @contextmanager
     def armed(self, step: Slice, share: Share, *, timeout_s: float) -> Iterator[Loop]:
-        """Do all of a slice that is slow; yield the loop that only has to be run. Raises CannotMeasure."""
+        """Do all slow work of a slice, then yield the loop that is ready to run. Raises CannotMeasure."""
         target = self._targets[step.cell.contender]
         mix = self._mixes[step.cell.contender, step.cell.scenario]
         load = step.cell.load
-        # In an open loop one user stands for all arrivals: connections are opened as these need them.
+        # In an open loop one user represents all arrivals: connections are opened as needed.
         with self._users(len(share.part(range(load.connections))) if load.kind == "closed" else 1):
             yield loop_of(step, target, mix, share=share, timeout_s=timeout_s)
 
     @contextmanager
     def _users(self, count: int) -> Iterator[None]:
-        """Have Locust run *count* users. It takes a few milliseconds at either end."""
         self._runner.stats.clear_all()
         self._runner.spawn_users({ConnectionUser.__name__: count})
         try:
@@ -99,11 +95,11 @@ class Generator:
 
 
 def settle(cores: Sequence[int]) -> None:
-    """Make this process one that asks: on *cores* (all where there are none), undisturbed by its runtime."""
+    """Pin this process to *cores* (all if empty) and turn off garbage collection."""
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     raise_open_files()
-    logging.disable(logging.WARNING)  # else Locust doubts our spawn rate, and how busy we are, all the time
+    logging.disable(logging.WARNING)  # else Locust warns of spawn rate and CPU usage all the time
     gc.disable()
 
 
@@ -114,7 +110,7 @@ def window_of(step: Slice) -> tuple[int, int]:
 
 
 def understood(message: Message) -> Message:
-    """Return *message* with its targets, scenarios and slice as what they are, not as plain data."""
+    """Return *message* with targets, scenarios and slice converted from plain data to their types."""
     read = dict(message)
     if "targets" in message:
         read["targets"] = {name: (host, port) for name, (host, port) in message["targets"].items()}
@@ -125,7 +121,7 @@ def understood(message: Message) -> Message:
 
 
 def telling(replies: Iterable[Message]) -> Iterator[Message]:
-    """Yield *replies*; what stops them becomes the last one."""
+    """Yield *replies*. An error that stops them becomes the last reply."""
     try:
         yield from replies
     except BenchError as error:
@@ -135,7 +131,7 @@ def telling(replies: Iterable[Message]) -> Iterator[Message]:
 
 
 def _resolved(address: tuple[str, int]) -> tuple[str, int]:
-    """Return *address* as numbers: no connection is to wait for a name server."""
+    """Return *address* with a numeric host, so that no connection waits for a name server."""
     host, port = address
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -1,8 +1,12 @@
 """The project's scenarios as Locust's own users: for its web interface, `bench serve CONTENDER --locust`.
 
-By hand, in a project: `locust -f …/bench/load/child/locustfile.py --host http://127.0.0.1:8000 --class-picker`.
-Each response is verified as in a run, but it is Locust's client that asks: to look at, not to compare.
-BENCH_PROJECT is where the project is, BENCH_SCENARIOS what of it is asked (names with commas; all if unset).
+To start it by hand, in a project:
+
+    locust -f …/bench/load/child/locustfile.py --host http://127.0.0.1:8000 --class-picker
+
+Each response is verified as in a run, but Locust's client sends the requests. Use it to look at a server, not
+to compare. BENCH_PROJECT is the project's folder. BENCH_SCENARIOS names the scenarios, separated by commas
+(all if unset).
 """
 
 import itertools
@@ -20,11 +24,11 @@ from bench.model import Scenario
 from bench.project.contenders import find_project
 from bench.project.scenarios import declared
 
-_OURS = {"host", "content-length"}  # of the request's head: Locust's client writes these itself
+_OURS = {"host", "content-length"}  # headers that Locust's client adds itself
 
 
 class ScenarioUser(FastHttpUser):
-    """One connection that asks a scenario, one request after the other."""
+    """One connection that sends the requests of a scenario, one after the other."""
 
     abstract = True
     mix: Mix
@@ -37,14 +41,13 @@ class ScenarioUser(FastHttpUser):
 
     @task
     def ask(self) -> None:
-        """Send the next request, and hold its response against what the scenario expects."""
         request = next(self.requests)
         method, path, headers, body = _parts(request)
         name = request.template.exchange.name
         with self.client.request(
             method, path, name=name, data=body, headers=headers, catch_response=True, allow_redirects=False
         ) as response:
-            if response.status_code:  # else Locust knows why there is none
+            if response.status_code:  # otherwise Locust has the reason for the missing response
                 mismatch = check(request, _head(response), response.content, self.saved)
                 if mismatch:
                     response.failure(mismatch.text)
@@ -53,7 +56,7 @@ class ScenarioUser(FastHttpUser):
 
 
 def user_classes(scenarios: Iterable[Scenario]) -> dict[str, type[ScenarioUser]]:
-    """Return a class of users for each of *scenarios*, "users-crud" being UsersCrud."""
+    """Return a class of users for each of *scenarios*: "users-crud" becomes UsersCrud."""
     named = [(scenario.name.title().replace("-", "").replace("_", ""), scenario) for scenario in scenarios]
     return {
         name: type(name, (ScenarioUser,), {"mix": Mix(scenario, host=""), "numbers": itertools.count()})
@@ -80,5 +83,5 @@ def _asked() -> list[Scenario]:
     return list(known.values()) if names is None else [known[name] for name in names.split(",")]
 
 
-if __name__ == "locustfile":  # Locust takes users from the names of a locustfile once it has run it
+if __name__ == "locustfile":  # Locust finds user classes among the module's names
     globals().update(user_classes(_asked()))

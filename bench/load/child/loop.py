@@ -1,6 +1,7 @@
-"""What closed and open loops share: one poller, one greenlet, and every answer checked before it counts.
+"""What closed and open loops share: one poller, one greenlet, and a check of every answer before it counts.
 
-It waits in the kernel: in gevent's hub, an answer that comes alone would cost the client 31 µs instead of 24.
+The loop waits in the kernel. In gevent's hub, an answer that arrives alone would cost the client 31 µs
+instead of 24.
 """
 
 from abc import ABC, abstractmethod
@@ -15,11 +16,11 @@ from bench.load.polling import IN, OUT, RDHUP, new_poller
 from bench.load.requests import Request
 from bench.load.responses import Incoming, Malformed, read_whole
 
-TURN_NS = 20_000_000  # how long Locust's own greenlets wait at most
+TURN_NS = 20_000_000  # the longest wait of Locust's own greenlets
 
 
 class Traffic(ABC):
-    """Connections of one target, and the books of what they did."""
+    """Connections of one target, and the record of their requests."""
 
     books: Books
 
@@ -31,35 +32,30 @@ class Traffic(ABC):
         self._poller = new_poller()
 
     @abstractmethod
-    def _ledger(self, connection: Connection) -> Ledger:
-        """Return where it is written down what became of the request that *connection* sent."""
+    def _ledger(self, connection: Connection) -> Ledger: ...
 
     @abstractmethod
-    def _verified(self, connection: Connection, now: int) -> None:
-        """Write down a right answer."""
+    def _verified(self, connection: Connection, now: int) -> None: ...
 
     @abstractmethod
     def _failed(self, connection: Connection, kind: str, text: str, now: int) -> None:
-        """Write down that a request failed, or where none is in flight, that a connect did."""
+        """Record that a request failed. If none is in flight, record that a connect failed."""
 
     @abstractmethod
-    def _connected(self, connection: Connection, now: int) -> None:
-        """Go on with a connection that has just been opened."""
+    def _connected(self, connection: Connection, now: int) -> None: ...
 
     @abstractmethod
-    def _ready(self, connection: Connection, now: int) -> None:
-        """Go on with a connection that has its answer."""
+    def _ready(self, connection: Connection, now: int) -> None: ...
 
     @abstractmethod
     def _used_up(self, connection: Connection, now: int) -> None:
-        """Go on with one that was closed because its answer was the last it could give."""
+        """Continue with a connection that was closed because its answer was the last on it."""
 
     @abstractmethod
-    def _given_up(self, connection: Connection, now: int) -> None:
-        """Go on with one that was closed because of a failure."""
+    def _given_up(self, connection: Connection, now: int) -> None: ...
 
     def _ask(self, connection: Connection, request: Request) -> int:
-        """Send *request*; return when that began."""
+        """Send *request*. Return when sending began."""
         connection.request = request
         connection.answer = request.answer
         payload = request.payload
@@ -77,7 +73,7 @@ class Traffic(ABC):
         return sent_ns
 
     def _received(self, connection: Connection, data: bytes, now: int, ended: str) -> bool:
-        """Take in what came; return whether the connection may send its next request."""
+        """Process received data. Return whether the connection may send its next request."""
         self._ledger(connection).received_bytes += len(data)
         request, incoming = connection.request, connection.incoming
         try:
@@ -106,7 +102,7 @@ class Traffic(ABC):
             self._failed(connection, *mismatch, now)
         else:
             self._verified(connection, now)
-            # Only what comes in one piece can be compared as a whole.
+            # Only an answer that arrives in one piece can be compared as a whole.
             known = incoming is None and request.template.lasting and head.keep_alive
             request.answer = data if known else None
         if head.keep_alive and not ended and not connection.unsent:
@@ -116,7 +112,7 @@ class Traffic(ABC):
         return False
 
     def _attend(self, connection: Connection, event: int, now: int) -> None:
-        """Handle what is not simply an answer: connected, writable again, ended."""
+        """Handle an event that is not simply an answer: connected, writable again, ended."""
         try:
             if not connection.connected:
                 connection.finish_opening()
@@ -133,14 +129,12 @@ class Traffic(ABC):
             self._break(connection, error)
 
     def _turn(self, now: int) -> None:
-        """Do what need not be done at every response."""
         for connection in self._connections:
             if connection.waits_ns(now) > self._timeout_s * 1e9:
                 self._time_out(connection)
-        idle()  # lets all other greenlets run; sleep(0) would not even look whether a socket has woken one
+        idle()  # runs all other greenlets; sleep(0) would not check whether a socket has woken one
 
     def _time_out(self, connection: Connection) -> None:
-        """Count a failure of one that has waited too long since its request began."""
         incoming = connection.incoming
         if incoming is None:
             self._fail(connection, "timeout", f"nothing came for {self._timeout_s:g} s")
@@ -153,11 +147,11 @@ class Traffic(ABC):
             )
 
     def _unended(self) -> list[Connection]:
-        """Return those whose answer has begun without a length, and has not ended."""
+        """Return the connections whose answer has begun without a length and has not ended."""
         return [one for one in self._connections if one.waits and one.incoming and one.incoming.is_open_ended]
 
     def _learn_whether_they_end(self, unended: Sequence[Connection], wait: Callable[[int], None]) -> None:
-        """Wait until *unended* have had their time, where it is not known of such answers."""
+        """Wait until the time of *unended* is over, if it is unknown whether such answers end."""
         ends = self._target.ends
         if any(one.request.template.exchange.name not in ends for one in unended):
             wait(max(one.sent_ns for one in unended) + round(self._timeout_s * 1e9))
@@ -185,25 +179,21 @@ class Traffic(ABC):
         self._fail(connection, kind_of(error), str(error.strerror))
 
     def _fail(self, connection: Connection, kind: str, text: str) -> None:
-        """Count a failure after which the connection is of no more use."""
         now = perf_counter_ns()
         self._failed(connection, kind, text, now)
         self._close(connection)
         self._given_up(connection, now)
 
     def _let_go(self) -> None:
-        """End: only connections that rest stay open."""
         self._poller.close()
         for connection in self._connections:
             if connection.waits and connection.request.template.exchange.save:
-                connection.is_doubted = True  # it may have changed what had been saved before
+                connection.is_doubted = True  # it may have changed the values saved before
             if connection.waits or not connection.connected or self.books.broken:
                 connection.close()
 
 
 class Loop(Traffic):
-    """One slice."""
-
     @abstractmethod
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
-        """Ask from now on, count from *open_ns* to *close_ns*, then wait for what is in flight."""
+        """Send requests from now on, count from *open_ns* to *close_ns*, then wait for those in flight."""

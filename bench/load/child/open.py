@@ -1,8 +1,8 @@
-"""The open loop: requests are sent when they are due, whatever the answers do.
+"""The open loop: requests are sent when they are due, whether earlier ones are answered or not.
 
-Each goes to the connection that became free last; where none is free, another one is opened, up to a limit;
-where there is none to open either, it waits its turn. Latency runs from when it was due to when the last
-piece of its response is found ready to be read: a stall of the server shows in all that come during it.
+A request uses the connection that became free last. If none is free, another is opened, up to a limit. At the
+limit, the request waits. Latency starts when the request was due. It ends when the last part of its response
+is ready to be read. A stall of the server therefore shows in all requests that are due during it.
 """
 
 import sys
@@ -20,7 +20,7 @@ _NEVER = sys.maxsize
 
 
 class OpenLoop(Loop):
-    """One slice: requests due at times of their own, and the connections of one target to send them on."""
+    """One slice: requests with given due times, and the connections of one target that send them."""
 
     books: OpenBooks
 
@@ -33,7 +33,10 @@ class OpenLoop(Loop):
         *,
         timeout_s: float,
     ) -> None:
-        """Get ready to send what *draw* returns *offsets_ns* after the window opens (before it: negative)."""
+        """*draw* returns the requests.
+
+        They are sent *offsets_ns* after the window opens (negative: before).
+        """
         super().__init__(target, connections, timeout_s=timeout_s)
         self.books = OpenBooks(due=sum(offset >= 0 for offset in offsets_ns))
         self._offsets_ns = offsets_ns
@@ -41,13 +44,16 @@ class OpenLoop(Loop):
         self._free = [connection for connection in connections if connection.connected]
         self._closed = [connection for connection in connections if not connection.connected]
         self._opening = 0
-        self._waiting: deque[int] = deque()  # when requests were due that have no connection yet
+        self._waiting: deque[int] = deque()  # due times of requests that wait for a connection
         self._dues: Iterator[int] = iter(())
         self._next_ns = _NEVER  # when the next request is due
         self._alarm: Alarm | None = None
 
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
-        """Send what is due before *close_ns*, count what is from *open_ns* on, wait for its answers."""
+        """Send what is due before *close_ns*.
+
+        Count what is due from *open_ns* on, and wait for its answers.
+        """
         self.books.open_ns = open_ns
         if self.books.broken:
             self._let_go()
@@ -79,7 +85,7 @@ class OpenLoop(Loop):
             self._let_go()
 
     def _serve_until(self, until_ns: int, *, or_rest: bool = False) -> None:
-        """Send what falls due and take in answers until *until_ns*, or until there is nothing left to do."""
+        """Send due requests and read answers until *until_ns*, or (*or_rest*) until nothing is left to do."""
         poll, by_fd, clock = self._poller.poll, self._by_fd, perf_counter_ns
         now = clock()
         turn_ns = now + TURN_NS
@@ -93,7 +99,7 @@ class OpenLoop(Loop):
                     self._take_up(now)
                 connection = by_fd.get(fd)
                 if connection is None or connection.opened_ns > polled_ns:
-                    continue  # the alarm, or one closed since, whose number another one may have now
+                    continue  # the alarm, or a closed connection whose descriptor another one may have now
                 if event != IN or not connection.waits:
                     self._attend(connection, event, now)
                     continue
@@ -118,7 +124,6 @@ class OpenLoop(Loop):
         self._serve_until(until_ns, or_rest=True)
 
     def _take_up(self, now: int) -> None:
-        """Send what is due, or let it wait for a connection."""
         books = self.books
         while (due_ns := self._next_ns) <= now:
             self._next_ns = next(self._dues, _NEVER)
@@ -140,7 +145,6 @@ class OpenLoop(Loop):
         return self._ask(connection, self._draw(connection.saved))
 
     def _open_more(self) -> None:
-        """Open as many connections as there are requests waiting for one, as far as there are any."""
         while self._closed and self._opening < len(self._waiting):
             self._opening += 1
             self._open(self._closed.pop())
@@ -150,7 +154,6 @@ class OpenLoop(Loop):
         return resting and not self._waiting and self._next_ns == _NEVER
 
     def _unfinished(self) -> int:
-        """Return how many requests that were due in the window have no outcome."""
         sent = [connection.due_ns for connection in self._connections if connection.waits]
         unsent = [due_ns for due_ns in (self._next_ns, *self._dues) if due_ns != _NEVER]
         return sum(due_ns >= self.books.open_ns for due_ns in (*sent, *self._waiting, *unsent))
@@ -162,7 +165,7 @@ class OpenLoop(Loop):
     def _received(self, connection: Connection, data: bytes, now: int, ended: str) -> bool:
         if connection.waits:
             return super()._received(connection, data, now, ended)
-        self._free.remove(connection)  # the server has ended it, or speaks without having been asked
+        self._free.remove(connection)  # the server has closed it, or sends data without a request
         self._close(connection)
         self._closed.append(connection)
         return False
@@ -181,7 +184,7 @@ class OpenLoop(Loop):
             self._ledger(connection).failed(connection.request, kind, text)
             return
         self._opening -= 1
-        if self._waiting:  # else all that waited for it have found another one
+        if self._waiting:  # otherwise all waiting requests have found another connection
             self.books.ledger_of(self._waiting.popleft()).failed(None, kind, text)
 
     def _connected(self, connection: Connection, now: int) -> None:

@@ -45,27 +45,26 @@ from bench.model import Scenario, Slice
 
 
 class Asker(Protocol):
-    """Who carries out what the driver wants: this process alone, or a fleet."""
+    """What carries out the driver's messages: this process alone, or a fleet."""
 
     def prepare(self, addresses: dict[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
-        """Learn what can be asked, and of whom. Raises BenchError."""
+        """Register targets and scenarios. Raises BenchError."""
 
     def forget(self, target: str) -> None:
         """Forget what connections to *target* have saved. Raises CannotMeasure."""
 
     def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
-        """Run one slice; yield when its window will be, then its sample. Raises CannotMeasure."""
+        """Run one slice. Yield its window, then its sample. Raises CannotMeasure."""
 
 
 class Alone(Generator):
-    """This process asks by itself."""
+    """This process sends all requests itself."""
 
     def __init__(self) -> None:
         self._local = Environment(user_classes=[ConnectionUser]).create_local_runner()
         super().__init__(self._local)
 
     def carry_out(self, step: Slice, *, timeout_s: float, drain_s: float) -> Iterator[Message]:
-        """Run one slice; yield when its window will be, then its sample. Raises CannotMeasure."""
         with self.armed(step, Share(0, 1), timeout_s=timeout_s) as loop:
             open_ns, close_ns = window_of(step)
             yield {"is": "begun", "open_ns": open_ns, "close_ns": close_ns, "pids": [os.getpid()]}
@@ -74,14 +73,14 @@ class Alone(Generator):
 
 
 class Post:
-    """Does what messages ask; alone, until one says to gather a fleet."""
+    """Carries out messages: in this process alone, until a message asks for a fleet."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack  # of what has to be ended with this process
+        self._stack = stack  # what must end with this process
         self._asker: Asker | None = None
 
     def replies(self, message: Message) -> Iterator[Message]:
-        """Do what *message* asks; yield what is to be said about it. Raises BenchError."""
+        """Carry out *message* and yield the replies. Raises BenchError."""
         asked = understood(message)
         if asked["do"] == "gather":
             bind = tuple(asked["bind"]) if asked["bind"] else None
@@ -102,13 +101,12 @@ class Post:
 
 
 def main() -> None:
-    """Answer messages until the socket ends."""
     parser = argparse.ArgumentParser(prog="bench.load.child.process", description=__doc__)
     parser.add_argument("fd", type=int)
     parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
     options = parser.parse_args()
     settle([int(core) for core in options.cores.split(",") if core])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     with socket.socket(fileno=options.fd) as control, ExitStack() as stack:
         messages: Queue[Message] = Queue()
         gevent.spawn(_read, control, messages, stack)
@@ -120,7 +118,7 @@ def main() -> None:
 
 
 def _read(control: socket.socket, messages: "Queue[Message]", stack: ExitStack) -> None:
-    """Queue what comes; the loop lets this run often enough to notice the end during a slice."""
+    """Queue the messages received. The loop lets this run often enough to notice the end during a slice."""
     with control.makefile("rb") as lines:
         for line in lines:
             messages.put(json.loads(line))

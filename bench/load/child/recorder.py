@@ -1,4 +1,4 @@
-"""The books of a slice: what was answered, how fast, and what went wrong."""
+"""What is recorded of a slice: responses, latencies and failures."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _EXAMPLES = 5
 
 @dataclass(slots=True)
 class Ledger:
-    """What became of some of the requests: those of the lead-in, or those that count."""
+    """Outcomes of the requests of the lead-in, or of those that count."""
 
     latencies: defaultdict[Template, list[int]] = field(default_factory=lambda: defaultdict(list))  # ns
     failures: Counter[tuple[Template | None, str]] = field(default_factory=Counter)  # None: connecting
@@ -27,17 +27,16 @@ class Ledger:
 
     @property
     def requests(self) -> int:
-        """How many have an outcome."""
         return sum(map(len, self.latencies.values())) + self.failures.total()
 
     @property
     def mean_ns(self) -> float | None:
-        """How long a right answer took on average; None where there was none."""
+        """The mean latency of right answers. None if there are none."""
         count = sum(map(len, self.latencies.values()))
         return sum(map(sum, self.latencies.values())) / count if count else None
 
     def failed(self, request: Request | None, kind: str, text: str) -> None:
-        """Count a failure (no request: of a connect) and keep an example of it."""
+        """Count a failure and keep an example of it. No *request*: a connect has failed."""
         self.failures[request.template if request else None, kind] += 1
         if len(self.examples) < _EXAMPLES:
             self.examples.append(printable(f"{request.line if request else 'connect'}: {text}"))
@@ -45,7 +44,7 @@ class Ledger:
 
 @dataclass(slots=True, kw_only=True)
 class SetUp:
-    """What it took to have every connection save what others of its requests need."""
+    """The cost of the requests that connections need to send first, such as log-ins."""
 
     requests: int = 0
     failed: int = 0
@@ -53,18 +52,18 @@ class SetUp:
 
 
 class Books:
-    """What both kinds of loop write down: one ledger for the lead-in, one for the window."""
+    """What both kinds of loop record: one ledger for the lead-in, one for the window."""
 
     def __init__(self) -> None:
         self.lead_in, self.window = Ledger(), Ledger()
         self.connects = 0  # over the whole slice
         self.unfinished = 0
         self.client_cpu_ns = 0  # while the window was open
-        self.broken = ""  # why the slice could not be carried out: this machine's own limit
+        self.broken = ""  # why the slice could not be carried out: a limit of this machine
         self.setup = SetUp()
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
-        """Return what the window showed, after adding the whole slice to Locust's *stats*."""
+        """Return the sample of the window, after adding the whole slice to Locust's *stats*."""
         _tell_locust(stats, self.lead_in)
         latency = _tell_locust(stats, self.window)
         failures: Counter[str] = Counter()
@@ -88,19 +87,17 @@ class Books:
         )
 
     def start_clock(self) -> None:
-        """Charge CPU to the window from now on."""
         self.client_cpu_ns = -process_time_ns()
 
     def stop_clock(self) -> None:
-        """Charge CPU to the window no more."""
         self.client_cpu_ns += process_time_ns()
 
 
 class ClosedBooks(Books):
-    """Books that also say what connections spent the window on, to be held against its length.
+    """Books that also record how connections spend the window. The sum is compared with its length.
 
-    A connection waits for an answer, turns round to its next request, is being connected, or is closed until
-    the next turn. Each of these is added up where it ends; answers that were right are in the latencies.
+    A connection waits for an answer, prepares its next request, connects, or is closed until the next turn.
+    Each of these is added up when it ends. The time of right answers is in the latencies.
     """
 
     def __init__(self) -> None:
@@ -110,38 +107,36 @@ class ClosedBooks(Books):
 
     def _begin(self) -> None:
         self.turnaround_ns = 0  # from an answer to the next request, or the next connect
-        self.lost_ns = 0  # waiting for answers that were wrong or did not come
+        self.lost_ns = 0  # waiting for answers that were wrong or missing
         self.connecting_ns = 0
         self.closed_ns = 0
-        self._edges_ns = 0  # what ends after the window and lies in it, less what ends in it and lies before
+        self._edges_ns = 0  # in-window time of waits that end later, less earlier time of those ending in it
 
     def open_window(self, open_ns: int, since_ns: Iterable[int]) -> None:
-        """Count from *open_ns* on. *since_ns*: since when each connection does what it does."""
+        """Count from *open_ns* on. *since_ns*: when the present state of each connection began."""
         self.current = self.window
         self._begin()
         self._edges_ns -= sum(open_ns - since for since in since_ns)
         self.start_clock()
 
     def close_window(self, close_ns: int, since_ns: Iterable[int], unfinished: int) -> None:
-        """Count until *close_ns*; nothing from now on counts."""
         self.stop_clock()
         self._edges_ns += sum(close_ns - since for since in since_ns)
         self.unfinished = unfinished
 
     def never_ended(self, request: Request, so_far: str) -> None:
-        """Count a request that was in flight when the window closed as one that no answer ends."""
+        """Count a request in flight at the end of the window as a failure: its answer never ends."""
         self.window.failed(request, "unended", f"{so_far} and never ended")
         self.unfinished -= 1
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
-        """Return what the window showed, after adding the whole slice to Locust's *stats*."""
         sample = super().sample(window_s, stats)
         parts = (self.turnaround_ns, self.lost_ns, self.connecting_ns, self.closed_ns, self._edges_ns)
         return replace(sample, occupied_s=(sample.latency.total_ns + sum(parts)) / 1e9)
 
 
 class OpenBooks(Books):
-    """Books of requests by when they were due: in the window, or in the lead-in before it."""
+    """Books of requests by due time: in the window, or in the lead-in before it."""
 
     def __init__(self, due: int) -> None:
         super().__init__()
@@ -152,11 +147,9 @@ class OpenBooks(Books):
         self.lags: list[int] = []  # ns
 
     def ledger_of(self, due_ns: int) -> Ledger:
-        """Return where it is written down what became of a request due at *due_ns*."""
         return self.window if due_ns >= self.open_ns else self.lead_in
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
-        """Return what became of requests due in the window, after adding the whole slice to *stats*."""
         return replace(
             super().sample(window_s, stats),
             service=Histogram.of(self.services),
@@ -167,7 +160,7 @@ class OpenBooks(Books):
 
 
 def _tell_locust(stats: Any, ledger: Ledger) -> Histogram:
-    """Add what is in *ledger*; return its latencies, all together."""
+    """Add the contents of *ledger* to Locust's *stats*. Return all its latencies as one histogram."""
     seen = {template: Histogram.of(latencies) for template, latencies in ledger.latencies.items()}
     for template, latency in seen.items():
         _tell_of_responses(stats, template, latency, min_ns=min(ledger.latencies[template]))
@@ -177,15 +170,15 @@ def _tell_locust(stats: Any, ledger: Ledger) -> Histogram:
 
 
 def _tell_of_responses(stats: Any, template: Template, seen: Histogram, *, min_ns: int) -> None:
-    """Add verified responses in one go: a call of Locust's own per response costs half a request."""
+    """Add verified responses at once. Calling Locust for each response costs half a request."""
     name, method = template.exchange.name, template.exchange.method
     now = time()
-    entry: Any = StatsEntry(stats, name, method)  # typed for whole milliseconds
+    entry: Any = StatsEntry(stats, name, method)  # its type is whole milliseconds
     entry.num_requests = entry.num_reqs_per_sec[int(now)] = seen.count
     entry.total_response_time = seen.total_ns / 1e6
     entry.min_response_time, entry.max_response_time = min_ns / 1e6, seen.max_ns / 1e6
     entry.last_request_timestamp = now
-    # Keys as fine as ours: Locust's own buckets are whole milliseconds (its docs: response time bucketing).
+    # Keys of our resolution: Locust's buckets are whole milliseconds (its docs: response time bucketing).
     entry.response_times.update(zip((midpoint_ns(b) / 1e6 for b in seen.buckets), seen.counts, strict=True))
     stats.entries[name, method].extend(entry)
     stats.total.extend(entry)

@@ -1,7 +1,8 @@
-"""What connections need is fetched before a slice begins: a log-in's token, a cookie, the id of an account.
+"""Fetches what connections need before a slice begins: a log-in's token, a cookie, the id of an account.
 
-It is carried out once for a connection and a server, a few connections at a time, and counted apart. What was
-saved lives as long as the server, or until its data are put back; what requests use up does not.
+This is done once for a connection and a server, a few connections at a time, and counted separately. Saved
+values are valid as long as the server runs, or until its data are restored. Values that requests use up are
+not kept.
 """
 
 from collections import deque
@@ -16,13 +17,13 @@ from bench.load.polling import IN, RDHUP
 from bench.load.requests import Mix, Saved
 
 LIMIT_S = 30.0  # for all connections together
-SHARED = 32  # connections of an open loop that fetch for all, where what they fetch can be shared
-_AT_ONCE = 8  # a log-in may cost a core 60 ms: all at once they would be too late
-_ATTEMPTS = 3  # of a connection: then its requests say themselves what is wrong
+SHARED = 32  # connections of an open loop that fetch for all, if the values can be shared
+_AT_ONCE = 8  # a log-in may take 60 ms of a core: all at once would be too slow
+_ATTEMPTS = 3  # per connection; after that its requests show the failure
 
 
 class SettingUp(Traffic):
-    """The requests that have to come first, on the connections of one target."""
+    """The requests that must come first, on the connections of one target."""
 
     books: Books
 
@@ -35,7 +36,10 @@ class SettingUp(Traffic):
         *,
         timeout_s: float,
     ) -> None:
-        """Fetch what requests of *mix* need on connections with their numbers in the whole slice."""
+        """Fetch what requests of *mix* need.
+
+        *numbered*: connections with their numbers in the whole slice.
+        """
         connections = tuple(numbered)
         super().__init__(target, connections, timeout_s=timeout_s)
         self.books = Books()
@@ -44,10 +48,10 @@ class SettingUp(Traffic):
         self._left = dict.fromkeys(connections, _ATTEMPTS)
         self._due = deque(one for one in connections if mix.due_first(one.saved))
         self._busy = 0
-        self.is_hopeless = False  # no connection came to have what it needs
+        self.is_hopeless = False  # no connection has what it needs
 
     def run(self, limit_s: float = LIMIT_S) -> None:
-        """Do it, and say in the books what it took, and why it was not to be done if so."""
+        """Send the requests. The books have their cost, and the reason if they could not be completed."""
         began_ns = perf_counter_ns()
         until_ns = began_ns + round(limit_s * 1e9)
         wanted = len(self._due)
@@ -105,7 +109,7 @@ class SettingUp(Traffic):
         self.books.lead_in.latencies[connection.request.template].append(now - connection.sent_ns)
 
     def _failed(self, connection: Connection, kind: str, text: str, now: int) -> None:
-        # To wait again for what did not come in time would take all the time there is.
+        # A second wait after a timeout would use up all the time available.
         self._left[connection] = 0 if kind in ("timeout", "unended") else self._left[connection] - 1
         self.books.lead_in.failed(connection.request if connection.waits else None, kind, text)
 
@@ -128,7 +132,7 @@ def set_up(
     timeout_s: float,
     scenario: str,
 ) -> Books | None:
-    """Have connections fetch what requests of *mix* need; return its books, None where that is nothing."""
+    """Let connections fetch what requests of *mix* need. Return the books, or None if nothing is needed."""
     if not mix.is_set_up:
         return None
     if why := target.hopeless.get(scenario):

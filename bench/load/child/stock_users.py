@@ -34,7 +34,7 @@ ADDED = {"host", "content-length"}
 
 
 def asker(stock: type[User], scenario: Scenario, address: str) -> type[User]:
-    """Return a kind of user that asks *address* ("host:port") the requests of *scenario*."""
+    """Return a class of users that send the requests of *scenario* to *address* ("host:port")."""
     mix = Mix(scenario, host=address)
     numbers = itertools.count()
 
@@ -42,16 +42,14 @@ def asker(stock: type[User], scenario: Scenario, address: str) -> type[User]:
         host = f"http://{address}"
 
         def on_start(self) -> None:
-            """Begin the sequence of requests that a connection of ours would begin."""
             self.saved: Saved = {}
             self.requests = mix.requests(0, next(numbers), self.saved)
             self.request: Request | None = None
 
         @task
         def ask(self) -> None:
-            """Send the next request."""
             request = next(self.requests)
-            if request is not self.request:  # it is the same one each time where nothing varies
+            if request is not self.request:  # the same object each time if nothing varies
                 self.request, self.parts = request, parts(request)
             method, path, headers, body = self.parts
             exchange = request.template.exchange
@@ -72,14 +70,14 @@ def parts(request: Request) -> tuple[str, str, dict[str, str], str]:
 
 
 def keep(request: Request, response: Any, saved: Saved) -> None:
-    """Keep in *saved* what *request* is to save of *response*, whichever client gave it."""
+    """Add to *saved* what *request* saves from *response*. *response* may be of either client."""
     fields = {name.lower(): value for name, value in response.headers.items()}
     head = Head(status=response.status_code, fields=fields, keep_alive=True, chunked=False, length=None)
     check(request, head, response.content, saved)
 
 
 def asked(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:
-    """Have *users* ask for *seconds*; return what was counted, and the CPU time of this process."""
+    """Let *users* send requests for *seconds*. Return the counts and the CPU time of this process."""
     runner.start(users, spawn_rate=users)
     gevent.joinall([runner.spawning_greenlet])
     gevent.sleep(LEAD_IN_S)
@@ -93,7 +91,6 @@ def asked(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    """Ask whenever told to."""
     parser = argparse.ArgumentParser(prog="bench.load.child.stock_users", description=__doc__)
     parser.add_argument("kind", choices=STOCK)
     parser.add_argument("host")
@@ -104,8 +101,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
-    logging.getLogger("locust").setLevel(logging.ERROR)  # else it doubts our spawn rate each time
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+    logging.getLogger("locust").setLevel(logging.ERROR)  # else it warns of the spawn rate each time
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     scenario = TypeAdapter(Scenario).validate_json(options.scenario)
     users = asker(STOCK[options.kind], scenario, f"{options.host}:{options.port}")
     runner = Environment(user_classes=[users]).create_local_runner()

@@ -42,14 +42,14 @@ from bench.load.child.generator import (
     window_of,
 )
 
-PATIENCE_S = 60.0  # for a master that is still to be started
+PATIENCE_S = 60.0  # for a master that has not started yet
 GREETING_S = 10.0
 INTERRUPTED = 130
-LAST_WORDS_S = 0.2  # for what has been said to leave
+LAST_WORDS_S = 0.2  # to send the last messages
 
 
 class Worker:
-    """One worker of the fleet whose master is at *master*."""
+    """One worker of the fleet of the master at *master*."""
 
     def __init__(self, master: tuple[str, int], *, within_s: float) -> None:
         self._master = master
@@ -58,7 +58,7 @@ class Worker:
         self._environment: Any = Environment(user_classes=[ConnectionUser])
 
     def join(self) -> str:
-        """Connect, be greeted, and return what the master calls us. Raises BenchError."""
+        """Connect and wait for the welcome. Return the name that the master gives us. Raises BenchError."""
         where = spoken(self._master)
         try:
             with gevent.Timeout(self._within_s, CannotMeasure("no greeting in time")):
@@ -81,7 +81,6 @@ class Worker:
         return str(greeting["who"])
 
     def work(self) -> None:
-        """Do what the master asks, until it is gone."""
         generator = Generator(self._runner)
         while True:
             for reply in telling(self._replies(generator, understood(self._messages.get()))):
@@ -89,7 +88,6 @@ class Worker:
             gc.collect()
 
     def leave(self, status: int) -> None:
-        """Tell the master, and end."""
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         gevent.sleep(LAST_WORDS_S)
         os._exit(status)
@@ -105,17 +103,17 @@ class Worker:
             step = asked["step"]
             with generator.armed(step, Share(*asked["share"]), timeout_s=asked["timeout_s"]) as loop:
                 yield {"is": "armed"}
-                self._messages.get()  # "go": nothing else can come
+                self._messages.get()  # "go": no other message is possible
                 loop.run(*window_of(step), drain_s=asked["drain_s"])
                 sample = loop.books.sample(step.window_s, self._runner.stats)
-                self._runner._send_stats()  # now: Locust itself would wait up to 3 s
+                self._runner._send_stats()  # at once: Locust itself would wait up to 3 s
                 yield {"is": "sample", "sample": asdict(sample)}
 
     def _say(self, message: Message) -> None:
         self._runner.send_message(CHANNEL, message)
 
     def _end_with_the_master(self) -> None:
-        """End as soon as the connection does; heartbeats alone would tell after a minute."""
+        """Exit as soon as the connection ends. Heartbeats alone would notice after a minute."""
         self._runner.client.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED).recv_multipart()
         os._exit(0)
 
@@ -125,7 +123,6 @@ class Worker:
 
 
 def main() -> None:
-    """Join, work, and end with the master; say in one line why that is not possible."""
     parser = argparse.ArgumentParser(prog="bench load-worker", description=__doc__)
     parser.add_argument("--master", required=True)
     parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
@@ -142,7 +139,7 @@ def main() -> None:
     except BenchError as error:
         sys.stderr.write(f"bench: {error}\n")
         sys.stderr.flush()
-        os._exit(error.exit_code)  # sys.exit would be held up by Locust's greenlets
+        os._exit(error.exit_code)  # Locust's greenlets would delay sys.exit
 
 
 def _settle(cores: str) -> None:

@@ -1,1 +1,1 @@
-"""The null server: right answers for hardly any CPU."""
+"""The null server: right answers at very little CPU time."""

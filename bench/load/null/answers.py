@@ -1,4 +1,4 @@
-"""Right answers made of nothing but the request: for the null server."""
+"""Right answers for the null server, made from the request alone."""
 
 import json
 import re
@@ -25,14 +25,14 @@ _Maker = Callable[[Any], bytes]  # a match of its pattern → a response
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Which requests one exchange sends, and what their response is made of."""
+    """Which requests an exchange sends, and how their response is made."""
 
-    pattern: str  # of a whole request
+    pattern: str  # of a complete request
     status: int = 200
-    fields: str = ""  # header lines beside Content-Length, each with its end
-    body: str | None = None  # "%b" where a value goes; None: the status allows none
-    values: tuple[tuple[str, int], ...] = ()  # what goes there: a group of the pattern, and what is added
-    padding_bytes: int = 0  # spaces behind the body
+    fields: str = ""  # header lines except Content-Length, each with its line end
+    body: str | None = None  # "%b" in place of a value; None: the status allows no body
+    values: tuple[tuple[str, int], ...] = ()  # the values: a group of the pattern, and a number to add
+    padding_bytes: int = 0  # spaces after the body
 
 
 GREETING = Answer(
@@ -43,7 +43,7 @@ GREETING = Answer(
 
 
 def responder(answers: Sequence[Answer]) -> Respond:
-    """Return what answers as *answers* say, tried in this order, and 404 to what none of them knows."""
+    """Return a function that tries *answers* in this order, and answers 404 if none matches."""
     known = [(re.compile(answer.pattern.encode()).fullmatch, _maker(answer)) for answer in answers]
 
     def respond(request: bytes) -> bytes:
@@ -56,14 +56,13 @@ def responder(answers: Sequence[Answer]) -> Respond:
 
 
 def only_response(answers: Sequence[Answer]) -> bytes | None:
-    """Return the response to every request, where that is always the same one and has no body."""
+    """Return the response if it is always the same and requests have no body. Else None."""
     (answer, *others) = answers
     varies = "(?P<" in answer.pattern or not answer.pattern.endswith(r"\r\n")
     return None if others or varies else _maker(answer)(None)
 
 
 def _maker(answer: Answer) -> _Maker:
-    """Return what makes the response of *answer* from a match of its pattern."""
     values = answer.values
     head = f"HTTP/1.1 {answer.status} {_phrase(answer.status)}\r\n{answer.fields}".encode()
     if answer.body is None:
@@ -97,30 +96,28 @@ def _is_whole(request: bytes) -> bool:
     return bool(end) and len(body) >= (int(length[1]) if length else 0)
 
 
-_SAVED = "1"  # what there is to save where nothing is expected of it
+_SAVED = "1"  # the value to save if the scenario expects no particular one
 _BODILESS = (204, 304)
 _REHEARSED = 2_000  # requests, for the average length of a response
-_REHEARSED_BYTES = 100 << 20  # that are sent and answered for it at most
+_REHEARSED_BYTES = 100 << 20  # the most bytes sent and answered for it
 _IN_QUOTES = re.compile(rf'"({PLACEHOLDER.pattern})"')
 _COMPACT, _SPACED = (",", ":"), (", ", ": ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """What a placeholder stands for."""
-
     pattern: str = r'[^\s"/?&]+'  # of its text in a request
     integer: bool = False
-    constant: str = _SAVED  # its text, where it does not depend on the request
+    constant: str = _SAVED  # its text, if it does not depend on the request
 
 
 Known = Mapping[str, Value]
 
 
 def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
-    """Return how to answer each exchange of *scenario*, likelier ones first. Raises UsageError.
+    """Return how to answer each exchange of *scenario*, the likelier ones first. Raises UsageError.
 
-    Bodies are padded with spaces until a response, head included, has *response_bytes* bytes on average.
+    Bodies are padded with spaces until a response has *response_bytes* bytes on average, head included.
     """
     mix = Mix(scenario, host="localhost")
     saved: dict[str, Value] = {}
@@ -132,7 +129,7 @@ def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
         (_answer(exchange, saved | _drawn(exchange)), weight)
         for exchange, weight in zip(scenario.exchanges, scenario.weights, strict=True)
     ]
-    # One that needs a header comes first, then those that never vary: patterns of others might catch them.
+    # Answers that need a header come first, then constant ones: patterns of others might match them.
     weighed.sort(key=lambda pair: ("(?=" not in pair[0].pattern, "(?P<" in pair[0].pattern, -pair[1]))
     told = tuple(answer for answer, _ in weighed)
     padding = _padding(list(_rehearsed(mix, told)), response_bytes)
@@ -140,12 +137,12 @@ def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
 
 
 def _padding(lengths: Sequence[tuple[int, int | None]], response_bytes: int) -> int:
-    """Return what to add to each body, so that responses have *response_bytes* on average."""
+    """Return how many bytes to add to each body, so that responses have *response_bytes* on average."""
     bodies = [body for _, body in lengths if body is not None]
     if not bodies:
         return 0
     padding = 0
-    for _ in range(2):  # more digits in Content-Length show only the second time
+    for _ in range(2):  # extra digits in Content-Length count only in the second pass
         digits = sum(len(str(body + padding)) - len(str(body)) for body in bodies)
         padded = sum(length for length, _ in lengths) + padding * len(bodies) + digits
         padding += round((response_bytes * len(lengths) - padded) / len(bodies))
@@ -154,9 +151,9 @@ def _padding(lengths: Sequence[tuple[int, int | None]], response_bytes: int) -> 
 
 
 def _rehearsed(mix: Mix, told: tuple[Answer, ...]) -> Iterator[tuple[int, int | None]]:
-    """Yield the bytes of the whole and of the body of responses to what one connection asks at first.
+    """Yield the sizes of response and body, in bytes, for the first requests of one connection.
 
-    The body's are None where there cannot be one.
+    The body's size is None if the response can have no body.
     """
     respond, heads = responder(told), Heads()
     saved: Saved = {}
@@ -188,7 +185,6 @@ def _generated(generator: Mapping[str, Any]) -> Value:
 
 
 def _saved(exchange: Exchange) -> dict[str, Value]:
-    """Return what the variables that *exchange* saves are, given what its response will be."""
     kept = {}
     for name, source in exchange.save.items():
         place, path = place_of(source)
@@ -241,7 +237,10 @@ def _header(place: str, name: str) -> str:
 
 
 def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
-    """Return the pattern of the requests of *exchange*; add to *caught* the values it has groups for."""
+    """Return a regular expression of the requests of *exchange*.
+
+    Add the values that it captures to *caught*.
+    """
 
     def value(name: str, added: int) -> str:
         if added:
@@ -268,7 +267,7 @@ def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
 
 
 def _content(exchange: Exchange, known: Known) -> str | None:
-    """Return the body expected as the text of JSON, its placeholders in place; None: it need not be JSON."""
+    """Return the expected body as JSON text with placeholders. None if it need not be JSON."""
     expect = exchange.expect
     content: Any = expect.json
     for source in exchange.save.values():
@@ -287,7 +286,7 @@ def _content(exchange: Exchange, known: Known) -> str | None:
 
 
 def _with(path: Sequence[str], content: Any) -> Any:
-    """Return *content* with something to save at *path*, with the objects and arrays on the way there."""
+    """Return *content* with a value to save at *path*. Missing objects and arrays on the path are added."""
     if not path:
         return int(_SAVED)
     key, rest = path[0], path[1:]
@@ -301,8 +300,6 @@ def _with(path: Sequence[str], content: Any) -> Any:
 
 
 def _unquoted(text: str, known: Known) -> str:
-    """Return *text*, which is JSON, without the quotes around placeholders that stand for integers."""
-
     def unquoted(found: "re.Match[str]") -> str:
         value = known.get(found[2])
         return found[1] if value and (found[3] or value.integer) else found[0]
@@ -311,7 +308,7 @@ def _unquoted(text: str, known: Known) -> str:
 
 
 def _woven(text: str, known: Known, literal: Callable[[str], str], value: Callable[[str, int], str]) -> str:
-    """Return *text* with placeholders put as *value* says, and what lies between them as *literal* does."""
+    """Return *text* with *value* applied to placeholders and *literal* to the text between them."""
     pieces, at = [], 0
     for found in PLACEHOLDER.finditer(text):
         if found[1] in known:

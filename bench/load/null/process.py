@@ -24,28 +24,25 @@ from bench.load.null.answers import GREETING, Answer, Respond, only_response, re
 from bench.load.polling import IN, RDHUP, new_poller
 
 _READ_BYTES = 65_536
-_ONCE = getattr(select, "EPOLLET", 0)  # tell of every arrival once: nothing but epoll has it
-# Requests are let to gather: to wake a process that sleeps costs whoever sends it one more than all else it
-# does. Only while less than one connection in so many has asked, and where there are so many that the client
-# has enough to do meanwhile. The kernel makes some 60 µs of such a nap.
+_ONCE = getattr(select, "EPOLLET", 0)  # report every arrival once; only epoll has it
+# The server sleeps briefly so that requests accumulate: to wake a sleeping process costs the sender of a
+# request more than all else it does. It sleeps only while fewer than one in _ONE_IN connections has sent
+# a request, and only with at least _MANY connections, so the client stays busy. The sleep takes some 60 µs.
 _ONE_IN, _MANY, _NAP_S = 4, 32, 0.000_01
 _ACCEPT_AGAIN_S = 0.01
 
 
 class Talk(Protocol):
-    """A connection."""
-
     events: int  # what it waits for
 
     def answered(self, event: int) -> bool:
-        """Answer what has come; return whether the connection is still open."""
+        """Answer the requests received. Return whether the connection is still open."""
 
-    def close(self) -> None:
-        """Close it."""
+    def close(self) -> None: ...
 
 
 class Reading:
-    """Reads requests, and answers them once they are whole."""
+    """Reads requests and answers each one when it is complete."""
 
     events = IN
 
@@ -53,10 +50,9 @@ class Reading:
         self.close = sock.close
         self._recv, self._send = sock.recv, sock.send
         self._respond = respond
-        self._begun = b""  # a request of which a part has come
+        self._begun = b""  # an incomplete request
 
     def answered(self, event: int) -> bool:
-        """Answer what has come; return whether the connection is still open."""
         piece = self._recv(_READ_BYTES)
         request = self._begun + piece
         if response := self._respond(request):
@@ -67,9 +63,9 @@ class Reading:
 
 
 class Unseen:
-    """Answers whatever arrives, always the same, and reads now and then so that there is room for more.
+    """Gives the same answer to whatever arrives. Reads now and then to empty the socket's buffer.
 
-    It takes for granted that a request arrives in one piece and that the next one waits for its answer.
+    It assumes that a request arrives in one piece and that the next one waits for its answer.
     """
 
     events = IN | RDHUP | _ONCE
@@ -82,8 +78,7 @@ class Unseen:
         self._unread = 0
 
     def answered(self, event: int) -> bool:
-        """Answer what has come; return whether the connection is still open."""
-        if event != IN:  # it ends, perhaps behind a last request
+        if event != IN:  # it ends, perhaps after a last request
             due = self._recv(_READ_BYTES).count(b"\r\n\r\n") - self._unread
             self._send(self._response * due)
             return False
@@ -96,7 +91,6 @@ class Unseen:
 
 
 def talker(answers: Sequence[Answer]) -> Callable[[socket.socket], Talk]:
-    """Return what takes over a connection and answers there as *answers* say."""
     response = only_response(answers)
     if response and _ONCE:
         return partial(Unseen, response)
@@ -126,7 +120,7 @@ def serve(
             elif fd == listener.fileno():
                 try:
                     sock, _ = listener.accept()
-                except OSError as error:  # no descriptor is left, say: who asks says so
+                except OSError as error:  # for example no descriptor is left: the client reports it
                     sys.stderr.write(f"the null server cannot accept: {error}\n")
                     time.sleep(_ACCEPT_AGAIN_S)
                     continue
@@ -147,7 +141,6 @@ def _read_exactly(fd: int, count: int) -> bytes:
 
 
 def main() -> None:
-    """Serve on loopback; print the port."""
     parser = argparse.ArgumentParser(prog="bench.load.null.process", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument(

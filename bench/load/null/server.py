@@ -1,4 +1,4 @@
-"""The null server answers what a scenario expects for hardly any CPU: what is reached there is a ceiling."""
+"""The null server answers what a scenario expects at very little CPU time. Its throughput is a ceiling."""
 
 import subprocess
 import sys
@@ -23,13 +23,10 @@ HELLO = Scenario(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullServer:
-    """One that is up."""
-
     address: tuple[str, int]
     process: "subprocess.Popen[bytes]"
 
     def pids(self) -> tuple[int, ...]:
-        """Return its process; nothing once that has ended."""
         return () if self.process.poll() is not None else (self.process.pid,)
 
 
@@ -37,9 +34,9 @@ class NullServer:
 def null_server(
     scenario: Scenario, response_bytes: int = 0, *, cores: Sequence[int] = ()
 ) -> Iterator[NullServer]:
-    """Run one for *scenario* in a process of its own, pinned to *cores*. Raises CannotMeasure, UsageError.
+    """Run a process that answers *scenario*, pinned to *cores*. Raises CannotMeasure, UsageError.
 
-    Bodies are padded with spaces until a response, head included, has *response_bytes* bytes on average.
+    Bodies are padded with spaces until a response has *response_bytes* bytes on average, head included.
     """
     told = to_json(answers(scenario, response_bytes))
     command = [sys.executable, "-P", "-m", "bench.load.null.process", "--until-eof"]
@@ -51,7 +48,7 @@ def null_server(
     ):
         try:
             if process.stdin:
-                with suppress(BrokenPipeError):  # it has ended: it left no port either
+                with suppress(BrokenPipeError):  # it has ended, so it reports no port
                     process.stdin.write(told)
                     process.stdin.flush()
             port = process.stdout.readline() if process.stdout else b""

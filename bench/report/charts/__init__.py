@@ -1,1 +1,1 @@
-"""Charts: as files of their own and as parts of a page."""
+"""Charts: as separate files and as parts of a page."""

@@ -1,4 +1,4 @@
-"""Bars from zero, a row per contender: throughput with its interval, and CPU per request in two parts."""
+"""Bar charts from zero, a row per contender: throughput with its interval, CPU per request in two parts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,15 +27,15 @@ from bench.report.wording import at_least, both, levels, plural, point
 NAME_PT, STACK_PT = 10.0, 7.5
 ROW_IN, HEAD_IN, FOOT_IN = 0.5, 0.83, 0.42
 BAR = 0.62  # of a row's height
-NARROW_BAR = 0.4  # where names stand above the bars
-NEGLIGIBLE = 0.005  # of a bar: what the database does when nobody asks it anything
+NARROW_BAR = 0.4  # if names are above the bars
+NEGLIGIBLE = 0.005  # share of a bar: CPU of an idle database
 DATABASE: dict[str, Any] = {"color": DATABASE_GREY, "edgecolor": INK, "hatch": "\\\\\\\\", "linewidth": 0.6}
 
 Reach = Callable[[Row], float]
 
 
 def throughput_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
-    """Return requests per second of *panel*: fastest on top, controls left out."""
+    """Return requests per second of *panel*, fastest on top, without controls."""
     figure, axes = _drawing(panel, sheet, "throughput", throughput_caption(panel))
     for place, row in enumerate(panel.contenders):
         rate = row.throughput_rps or Estimate(estimate=0.0)
@@ -48,7 +48,7 @@ def throughput_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FIL
 
 
 def demand_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
-    """Return CPU per request of *panel*, the server's then the database's, in the order of throughput."""
+    """Return CPU per request of *panel*: the server's, then the database's, in the order of throughput."""
     figure, axes = _drawing(panel, sheet, "CPU per request", demand_caption(panel))
     for place, row in enumerate(panel.contenders):
         server, database = _parts(row)
@@ -64,7 +64,6 @@ def demand_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -
 
 
 def throughput_label(row: Row) -> str:
-    """Return what stands behind a bar of throughput."""
     if row.client_limit and not row.withheld:
         return f"{at_least(row.throughput_rps)} req/s, client-limited"
     if row.withheld:
@@ -73,13 +72,11 @@ def throughput_label(row: Row) -> str:
 
 
 def demand_label(row: Row) -> str:
-    """Return what stands behind a bar of CPU per request."""
     of_database = f" + {point(row.database_us)}" if _parts(row)[1] else ""
     return f"{both(row.service_demand_us)}{of_database} µs"
 
 
 def throughput_caption(panel: Panel) -> str:
-    """Return under which load, what is good and what the whiskers are."""
     level = levels(row.throughput_rps for row in panel.contenders)
     rounds = plural(max((row.rounds for row in panel.contenders), default=0), "round")
     whiskers = f"whiskers: {level} interval over {rounds}" if level else f"{rounds}, too few for intervals"
@@ -87,7 +84,6 @@ def throughput_caption(panel: Panel) -> str:
 
 
 def demand_caption(panel: Panel) -> str:
-    """Return under which load, what is good and what the parts of a bar are."""
     asked = any(_parts(row)[1] for row in panel.contenders)
     parts = "server + database (hatched grey)" if asked else "server; next to nothing in the database"
     return f"{spoken(panel.load)} · µs of CPU per verified response, shorter is better · {parts}"
@@ -105,7 +101,7 @@ def _drawing(panel: Panel, sheet: Sheet, what: str, subtitle: str) -> tuple[Figu
 
 
 def _frame(axes: Axes, sheet: Sheet, rows: Sequence[Row], label: Callable[[Row], str], reach: Reach) -> None:
-    """Put a label behind each bar, names and stacks before it, or names above where there is no room."""
+    """Put a label after each bar, and name and stack before it, or above it if there is no room."""
     width_pt = axes.get_position().width * sheet.width_in * 72
     room_pt = max((len(label(row)) * NAME_PT * LETTER + 14 for row in rows), default=0.0)
     longest = max(map(reach, rows), default=0.0)
@@ -137,7 +133,6 @@ def _name(axes: Axes, sheet: Sheet, place: int, row: Row) -> None:
 
 
 def _gutter_in(rows: Sequence[Row], sheet: Sheet) -> float:
-    """Return the room that names and stacks need left of the bars."""
     widest_pt = max(
         (max(len(row.cell.contender) * NAME_PT, len(row.stack) * STACK_PT) * LETTER for row in rows),
         default=0.0,
@@ -154,7 +149,6 @@ def _fill(look: Look) -> dict[str, Any]:
 
 
 def _fastest(row: Row) -> float:
-    """Return how far to the right the row's bar and whisker go."""
     rate = row.throughput_rps
     return (rate.high or rate.estimate) if rate else 0.0
 

@@ -1,6 +1,6 @@
-"""The charts of a report: as files and as parts of a page.
+"""The charts of a report, as files and as parts of a page.
 
-Importing Matplotlib takes most of a second: import this module where a chart is drawn.
+Importing Matplotlib takes most of a second: import this module only where a chart is drawn.
 """
 
 import re
@@ -27,13 +27,13 @@ Shown = TypeVar("Shown", Panel, Series, Workers)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[Shown]):
-    """One of the charts that a panel or a series has."""
+    """One kind of chart of a panel or a series."""
 
     what: str
-    ending: str  # of its file's name
+    ending: str  # part of its file name
     draw: Callable[[Shown, Mapping[str, Look], Sheet], Figure]
     caption: Callable[[Shown], str]
-    told: Callable[[Shown], Iterable[str]]  # its numbers in words
+    told: Callable[[Shown], Iterable[str]]  # its numbers as text
 
 
 THROUGHPUT: Kind[Panel] = Kind(
@@ -84,42 +84,38 @@ BY_WORKERS: Kind[Workers] = Kind(
 
 
 def kinds_of(panel: Panel) -> tuple[Kind[Panel], ...]:
-    """Return the charts of *panel*; at a given rate throughput is given too."""
+    """Return the charts of *panel*. With a given rate there is no throughput chart."""
     return (LATENCY, DEMAND) if panel.is_open else (THROUGHPUT, LATENCY, DEMAND)
 
 
 def kinds_of_series(series: Series) -> tuple[Kind[Series], ...]:
-    """Return the charts of *series*."""
     return (LATENCIES,) if series.is_open else (THROUGHPUTS, LATENCIES)
 
 
 def write_charts(panel: Panel, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
-    """Draw *panel* into *folder*; return what each chart shows and its file's name without ending."""
+    """Draw *panel* into *folder*. Return what a chart shows → its file name without ending."""
     return _written(panel, kinds_of(panel), looks, folder, panel.slug)
 
 
 def write_series_charts(series: Series, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
-    """Draw *series* into *folder*; return what each chart shows and its file's name without ending."""
+    """Draw *series* into *folder*. Return what a chart shows → its file name without ending."""
     return _written(series, kinds_of_series(series), looks, folder, series.slug)
 
 
 def write_scaling_chart(workers: Workers, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
-    """Draw *workers* into *folder*; return what the chart shows and its file's name without ending."""
+    """Draw *workers* into *folder*. Return what a chart shows → its file name without ending."""
     return _written(workers, (BY_WORKERS,), looks, folder, workers.slug)
 
 
 def panel_drawings(panel: Panel, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
-    """Return the charts of *panel* as parts of a page."""
     return tuple(map(partial(_drawing, panel, looks), kinds_of(panel)))
 
 
 def series_drawings(series: Series, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
-    """Return the charts of *series* as parts of a page."""
     return tuple(map(partial(_drawing, series, looks), kinds_of_series(series)))
 
 
 def scaling_drawings(workers: Workers, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
-    """Return the chart of *workers* as part of a page."""
     return (_drawing(workers, looks, BY_WORKERS),)
 
 
@@ -127,7 +123,7 @@ def _written(
     shown: Shown, kinds: Iterable[Kind[Shown]], looks: Mapping[str, Look], folder: Path, name: str
 ) -> Mapping[str, str]:
     stems = {}
-    with _style(text="path", salt="bench"):  # a viewer without the font would lay labels over each other
+    with _style(text="path", salt="bench"):  # a viewer without the font would draw overlapping labels
         for kind in kinds:
             figure = kind.draw(shown, looks, FILE)
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{name}{kind.ending}")
@@ -138,7 +134,7 @@ def _written(
 
 def _drawing(shown: Shown, looks: Mapping[str, Look], kind: Kind[Shown]) -> Drawing:
     drawn = StringIO()
-    # Text stays text: it takes the page's font, and can be found, copied and read aloud.
+    # Text stays text: it has the page's font, and can be searched, copied and read aloud.
     with _style(text="none", salt=f"{shown.title}{kind.what}"):
         kind.draw(shown, looks, SCREEN).savefig(drawn, format="svg", metadata={"Date": None})
     caption = kind.caption(shown)
@@ -161,10 +157,10 @@ def _first_to_last(series: Series, heading: str) -> Iterator[str]:
 def _style(text: str, salt: str) -> Iterator[None]:
     with mpl.rc_context(
         {
-            "font.family": ["DejaVu Sans"],  # comes with Matplotlib: every machine draws the same
+            "font.family": ["DejaVu Sans"],  # part of Matplotlib, so every machine draws the same
             "svg.fonttype": text,
-            "svg.hashsalt": salt,  # ids are made of it: those of one page must differ
-            "text.parse_math": False,  # a dollar in a name is a dollar
+            "svg.hashsalt": salt,  # the source of ids, which must differ within a page
+            "text.parse_math": False,  # a dollar sign in a name starts no formula
             "hatch.linewidth": 0.8,
         }
     ):

@@ -1,4 +1,4 @@
-"""Lines over loads and over workers: patterns, rings, and a name at each end."""
+"""Line charts over loads and over workers: patterns, rings, and a name at the end of each line."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,17 +38,16 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What one contender shows at each load; NaN where there is nothing to tell, and the line has a gap."""
+    """The values of one contender by load. A value of NaN leaves a gap."""
 
-    label: str  # what it is; the value at its end is added
+    label: str  # the name; the value at its end is added
     look: Look
     points: tuple[Point, ...]
-    ringed: tuple[Point, ...]  # of these the client may have been the limit
+    ringed: tuple[Point, ...]  # points for which the client may be the limit
     thin: bool = False
 
     @property
     def told(self) -> tuple[Point, ...]:
-        """The points that there are."""
         return tuple(point for point in self.points if not math.isnan(point[1]))
 
 
@@ -70,7 +69,7 @@ def drawn(sheet: Sheet, lines: Sequence[Line]) -> tuple[Figure, Axes]:
 
 
 def name_ends(figure: Figure, axes: Axes, sheet: Sheet, lines: Sequence[Line]) -> None:
-    """Name each line at its end, none upon another that ends under the same load."""
+    """Name each line at its end. Labels of lines that end at the same load do not overlap."""
     gap = LABEL_IN * figure.dpi / axes.bbox.height
     within = axes.transData + axes.transAxes.inverted()
     ends: dict[float, dict[str, tuple[float, Line]]] = {}
@@ -123,7 +122,6 @@ def _draw(axes: Axes, line: Line) -> None:
 
 
 def throughput_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
-    """Return requests per second of *series* against connections."""
     lines = [
         _line(
             name, looks[name], rows, lambda row: row.throughput_rps.estimate if row.throughput_rps else None
@@ -138,7 +136,7 @@ def throughput_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = F
 
 
 def latency_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
-    """Return p50 and p99 of *series* against connections or rate, on a log axis."""
+    """Return p50 and p99 of *series* by connections or rate, on a log axis."""
     lines = list(_percentiles(series, looks))
     figure, axes = _drawn(series, sheet, lines, "latency", latency_lines_caption(series))
     seen = [y for line in lines for _, y in line.told]
@@ -153,12 +151,10 @@ def latency_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = FILE
 
 
 def throughput_lines_caption(series: Series) -> str:
-    """Return under which loads, what is good, and what a ring means where there is one."""
     return f"{series.spoken} · verified responses per second, higher is better{_ringed(series)}"
 
 
 def latency_lines_caption(series: Series) -> str:
-    """Return under which loads, from when to when, and which line is which percentile."""
     start = "due" if series.is_open else "send"
     return f"{series.spoken} · ms from {start} to last byte · thick: p99, thin: p50{_ringed(series)}"
 
@@ -216,7 +212,7 @@ def _loads(axes: Axes, series: Series, seen: Sequence[float]) -> None:
 
 
 def scaling_lines(workers: Workers, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
-    """Return requests per second against workers, both on log axes: equal gains are equal slopes."""
+    """Return requests per second by workers, both on log axes: equal gains are equal slopes."""
     lines = _lines(workers, looks)
     figure, axes = drawn(sheet, lines)
     for line in lines:
@@ -228,7 +224,6 @@ def scaling_lines(workers: Workers, looks: Mapping[str, Look], sheet: Sheet = FI
 
 
 def scaling_caption(workers: Workers) -> str:
-    """Return under which load, and what the dotted lines are."""
     limited = any(one.row.client_limit for one in workers.scaling.all)
     ringed = " · ringed: client-limited" if limited else ""
     return f"{workers.spoken} · verified responses per second · dotted: efficiency 1{ringed}"

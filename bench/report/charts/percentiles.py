@@ -1,4 +1,7 @@
-"""Latency as a curve over percentiles: each nine as wide as the last, milliseconds on a log axis."""
+"""Latency as a curve over percentiles.
+
+Each further nine has the same width, milliseconds are on a log axis.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,14 +37,14 @@ MARKED = (50.0, 90.0, 99.0, 99.9)
 STEPS = 120
 STEPS_OF_AXIS = (1, 1.5, 2, 3, 5, 7)
 LEFT_IN = 0.68
-CROWD = 10  # curves: beyond it nobody can follow one, and each framework has axes of its own
-PART_IN = 1.9  # the height of such axes, at least
+CROWD = 10  # curves on one axis; with more, each framework has its own axes
+PART_IN = 1.9  # the minimum height of such axes
 
 
 def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
-    """Return the latency of *panel* at percentiles 50 to 99.9; controls left out.
+    """Return the latency of *panel* at percentiles 50 to 99.9, without controls.
 
-    A crowd is drawn framework by framework, one below the other on the same scales.
+    If there are many contenders, each framework has its own axes, one below the other, with the same scales.
     """
     rows = [row for row in panel.contenders if _last(row) >= MARKED[0]]
     told = {row.cell.contender: latency_label(row) if sheet.whole else row.cell.contender for row in rows}
@@ -67,19 +70,17 @@ def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) 
 
 
 def latency_caption(panel: Panel) -> str:
-    """Return under which load, from when to when, and what is good."""
     from_send = ", at saturation · ms from send to last byte"
     since = ", from when each was due to its last byte" if panel.is_open else from_send
     return f"{spoken(panel.load)}{since} · lower is better"
 
 
 def latency_label(row: Row) -> str:
-    """Return what stands at the end of a curve."""
     return f"{row.cell.contender}  {number(row.latency.p50_ms)} / {number(row.latency.p99_ms)}"
 
 
 def place_of(percent: float) -> float:
-    """Return where a percentile stands: 90 at 1, 99 at 2, 99.9 at 3."""
+    """Return the position of a percentile on the axis: 90 is at 1, 99 at 2, 99.9 at 3."""
     return -math.log10(1 - percent / 100)
 
 
@@ -139,7 +140,7 @@ def _frame(axes: Axes, rows: Sequence[Row]) -> None:
 def _labels(
     axes: Axes, rows: Sequence[Row], looks: Mapping[str, Look], labels: Mapping[str, str], gap: float
 ) -> None:
-    """Name each curve at its end, none upon another."""
+    """Name each curve at its end, without overlaps."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     ends = {row.cell.contender: _at(row, _last(row)) for row in rows}
     heights = {name: (math.log(end) - low) / (high - low) for name, end in ends.items()}
@@ -159,7 +160,7 @@ def _labels(
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Return where a log axis from *low* to *high* is marked: more often, the shorter it is."""
+    """Return the tick values of a log axis from *low* to *high*. A shorter axis has a finer step."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = STEPS_OF_AXIS if high / low < 20 else (1, 2, 5) if high / low < 1000 else (1,)
     return [step * 10**decade for decade in decades for step in steps if low <= step * 10**decade <= high]
@@ -170,7 +171,10 @@ def _at(row: Row, percent: float) -> float:
 
 
 def _last(row: Row) -> float:
-    """Return the last percentile that is drawn: enough was seen beyond it, and it was an answer."""
+    """Return the last percentile to draw.
+
+    Enough requests are beyond it, and it is the latency of an answer.
+    """
     asked = row.requests + row.unanswered
     answered = 100 * (row.requests - 0.5) / asked if asked else 0.0
     return min(MARKED[-1], last_percent(asked), answered)

@@ -1,4 +1,4 @@
-"""How charts look: a colour for each framework, told apart without colour too, and what they are drawn on."""
+"""The look of charts: a colour per framework, distinct without colour too, and the size of a chart."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ from bench.model import name_of
 INK, FAINT, GRID, PAPER = "#222222", "#6a6a6a", "#e4e4e4", "#ffffff"
 DATABASE_GREY = "#c9c9c9"
 
-# Okabe & Ito, "Color Universal Design" (2008), without black and yellow: told apart by colour-blind readers.
+# Okabe & Ito, "Color Universal Design" (2008), without black and yellow: distinct for colour-blind readers.
 COLOURS = {"stdlib": "#8c8c8c", "django": "#009e73", "flask": "#0072b2", "fastapi": "#d55e00"}
 OTHERS = ("#e69f00", "#cc79a7", "#56b4e9")
 MARKERS = {"stdlib": "X", "django": "s", "flask": "o", "fastapi": "^"}
 OTHER_MARKERS = ("D", "v", "P")
 
-# The same in a table: outlines in a square of 12.
+# The same markers in a table: outlines in a square of 12.
 MARKS = {
     "o": "M6 1.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9z",
     "s": "M2 2h8v8h-8z",
@@ -31,8 +31,8 @@ MARKS = {
 
 Line = str | tuple[float, tuple[float, ...]]  # Matplotlib's name of a pattern, or offset and dashes
 
-# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line. Where
-# there are more, they begin again at the second: the first is the framework as it comes.
+# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line. If
+# there are more contenders, entries repeat from the second on: the first is the framework without changes.
 VARIANTS: tuple[tuple[float, str, Line], ...] = (
     (0.0, "", "-"),
     (0.45, "////", "--"),
@@ -45,7 +45,7 @@ VARIANTS: tuple[tuple[float, str, Line], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Colour, and what tells contenders of one colour apart."""
+    """The colour, and the features that distinguish contenders of one colour."""
 
     colour: str
     white: float  # share of white in its bars
@@ -56,12 +56,11 @@ class Look:
 
     @property
     def fill(self) -> str:
-        """The colour of a bar, or a tint of it."""
         return _tint(self.colour, self.white)
 
 
 def looks_of(contenders: Iterable[str]) -> Mapping[str, Look]:
-    """Return the look of each of *contenders*; ask with all of a run, so that its charts agree."""
+    """Return the look of each of *contenders*. Pass all of a run, so that its charts agree."""
     looks: dict[str, Look] = {}
     seen: dict[str, int] = {}
     for name in contenders:
@@ -73,7 +72,6 @@ def looks_of(contenders: Iterable[str]) -> Mapping[str, Look]:
 
 
 def family_of(contender: str) -> str:
-    """Return the framework that a contender's name begins with."""
     return name_of(contender).base.partition("-")[0]
 
 
@@ -97,30 +95,32 @@ def _tint(colour: str, white: float) -> str:
 
 
 LETTER = 0.6  # the width of a letter, of its size
-BESIDE_IN = 0.4  # between a chart and its labels, and beyond them
+BESIDE_IN = 0.4  # between a chart and its labels, and outside them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """How wide a chart is, and whether it tells by itself what it is about."""
+    """The width of a chart, and whether it contains its own title."""
 
     width_in: float
-    whole: bool  # title, stacks and every number are in it; else the page around it tells them
+    whole: bool  # it contains title, stacks and every number; otherwise the page shows them
 
     def figure(self, height_in: float) -> Figure:
-        """Return an empty figure so high."""
         return Figure(figsize=(self.width_in, height_in), facecolor=PAPER)
 
     def head_in(self, height_in: float) -> float:
-        """Return what is left of *height_in*, the room for a title: little where there is none."""
+        """Return *height_in*, the room for a title in inches, or little if the chart has no title."""
         return height_in if self.whole else 0.14
 
     def room_in(self, letters: int, size_pt: float) -> float:
-        """Return the room beside a chart for labels of so many letters; half the width at most."""
+        """Return the room for labels of *letters* letters beside a chart, in inches.
+
+        At most half the width.
+        """
         return min(BESIDE_IN + letters * size_pt * LETTER / 72, self.width_in / 2)
 
     def fitted(self, label: str, size_pt: float) -> str:
-        """Return *label*, without its middle where it has more letters than the most room takes."""
+        """Return *label*, shortened in its middle if it has more letters than fit in the largest room."""
         most = int((self.width_in / 2 - BESIDE_IN) * 72 / (size_pt * LETTER))
         if len(label) <= most:
             return label
@@ -129,11 +129,10 @@ class Sheet:
 
 
 FILE = Sheet(width_in=8.0, whole=True)
-SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: type stays legible on a telephone
+SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: text stays legible on a phone
 
 
 def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
-    """Write above a chart what it is about, unless the page does."""
     if not sheet.whole:
         return
     height_in = figure.get_size_inches()[1]
@@ -141,12 +140,12 @@ def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
     figure.text(0.02, 1 - 0.55 / height_in, subtitle, size=9, color=FAINT)
 
 
-LABEL_IN, LABEL_PT = 0.21, 9.0  # from one label to the next; their size
+LABEL_IN, LABEL_PT = 0.21, 9.0  # distance between labels; their font size
 LEADER = {"arrowstyle": "-", "linestyle": ":", "linewidth": 1.2, "shrinkA": 4, "shrinkB": 0}
 
 
 def spread_out(heights: Mapping[str, float], gap: float) -> dict[str, float]:
-    """Return *heights* moved apart to at least *gap*, in their order, within 0 to 1 where that fits."""
+    """Return *heights* moved apart to at least *gap*, in their order, within 0 to 1 if that fits."""
     placed: dict[str, float] = {}
     below = -math.inf
     for name, height in sorted(heights.items(), key=lambda item: item[1]):

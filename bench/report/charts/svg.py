@@ -1,4 +1,4 @@
-"""A chart as a part of a page: its SVG in the page's own font and colours."""
+"""A chart as a part of a page: its SVG with the page's font and colours."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Lo
 
 COLOUR = re.compile(r"(?<=[: \"])#[0-9a-f]{6}(?=[;\"])")  # of a style or an attribute
 
-# What a file needs and a page does not, or has of its own; ids like "axes_1" are in every chart.
+# Parts that a page does not need, or already has. Ids like "axes_1" are in every chart.
 REPLACED = (
     (re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL), ""),
     (re.compile(r"(?<=<g) id=\"[^\"]*\"| xmlns(:xlink)?=\"[^\"]*\"| transform=\"rotate\(-0 [^\"]*\""), ""),
@@ -30,7 +30,7 @@ PAGE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """A chart and what stands for it where it cannot be seen."""
+    """A chart and the text for readers who cannot see it."""
 
     what: str
     caption: str
@@ -39,7 +39,7 @@ class Drawing:
 
 
 def inlined(svg: str, looks: Iterable[Look]) -> str:
-    """Return *svg* without a size, and with variables of the page for its colours."""
+    """Return *svg* without a size, with the page's variables in place of its colours."""
     variables = dict(PAGE)
     for look in looks:
         variables |= {look.colour: css(look), look.fill: css(look, look.white)}
@@ -50,7 +50,7 @@ def inlined(svg: str, looks: Iterable[Look]) -> str:
 
 
 def css(look: Look, white: float = 0.0) -> str:
-    """Return a look's colour as CSS, mixed with so much of the page's paper."""
+    """Return a look's colour as CSS. *white*: the share of the page's paper colour mixed in, 0 to 1."""
     variable = variable_of(look.colour)
     if not white:
         return f"var({variable})"
@@ -58,5 +58,4 @@ def css(look: Look, white: float = 0.0) -> str:
 
 
 def variable_of(colour: str) -> str:
-    """Return the name of the variable that holds *colour* on a page."""
     return f"--c{colour.removeprefix('#')}"
