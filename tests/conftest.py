@@ -1,9 +1,8 @@
 """Settings for all tests, and the load generators that several share."""
 
-from collections.abc import Iterator
-
 import os
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -13,8 +12,6 @@ from bench.load.driver import LocustLoad
 # No test fails for being slow: machines pause.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-
-
 
 
 def pytest_configure(config: pytest.Config) -> None:

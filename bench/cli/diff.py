@@ -81,7 +81,7 @@ def diff(
     broke: the head answers wrongly, or does not start, where the base does.
     """
     root = contenders.find_project(Path.cwd())
-    wanted = diff.Wanted(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
+    wanted = diff.Selection(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
     waivers = read_waivers(root)
     with machines_turn(wait), laid_out(root, base, head) as sides:
         made, notes = diff.planned(sides, wanted)

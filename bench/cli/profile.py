@@ -60,7 +60,7 @@ def profile(
     """
     root = contenders.find_project(Path.cwd())
     chosen, asked = split(words, contenders.declared(root), scenarios.declared(root))
-    wanted = take.Asked(
+    wanted = take.ProfilePlan(
         contenders=chosen,
         scenarios=asked,
         load=Load(kind="closed", connections=connections),
@@ -105,7 +105,7 @@ def _profiler(how: str, rate: int, root: Path, runtime: str) -> Profiler:
     return PySpy(rate_hz=rate)
 
 
-def _begun(root: Path, wanted: take.Asked, profiler: Profiler, runtime: str) -> Profiling:
+def _begun(root: Path, wanted: take.ProfilePlan, profiler: Profiler, runtime: str) -> Profiling:
     return Profiling(
         schema=record.SCHEMA,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,7 +125,7 @@ def _name(begun: Profiling) -> str:
 
 
 def _carried_out(
-    root: Path, folder: Path, begun: Profiling, wanted: take.Asked, profiler: Profiler
+    root: Path, folder: Path, begun: Profiling, wanted: take.ProfilePlan, profiler: Profiler
 ) -> Profiling:
     """Profile, and save each profile at once. The report is drawn even if this fails or is interrupted."""
     done = begun

@@ -21,7 +21,7 @@ from bench.analysis.data import not_put_back, written_no_more, wrote
 from bench.analysis.measures import by_cell
 from bench.analysis.rows import COARSE, LIMITED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
-from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p
+from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
 from bench.model import Cell, name_of
 from bench.records import Queries, Record, Run
 
@@ -87,13 +87,13 @@ def _side(one: Comparison) -> Side:
     return "faster" if more == MORE_IS_BETTER[one.metric] else "slower"
 
 
-def _member(run: Run, one: Comparison, side: Side) -> Member:
+def _member(run: Run, one: Comparison, side: Side) -> FamilyCell:
     """Return the question whether a cell is beyond its margin on a *side*.
 
     Slower is more CPU, or fewer requests.
     """
     reference = replace(one.cell, contender=one.reference)
-    return Member(
+    return FamilyCell(
         log_ratios=log_ratios(run.records, one.cell, reference, one.metric),
         log_margin=math.log1p(run.plan.margins[one.metric]),
         towards=1 if (side == "faster") == MORE_IS_BETTER[one.metric] else -1,

@@ -32,7 +32,7 @@ Twins = Literal["one", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Selection:
     """What the command line requested; nothing: all."""
 
     contenders: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Wanted:
     budget_s: float = BUDGET_S
 
 
-def planned(sides: Sides, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
+def planned(sides: Sides, wanted: Selection) -> tuple[Plan, tuple[str, ...]]:
     """Return the plan that compares *sides*, and its notes; it has no blocks if nothing changed.
 
     Raises UsageError if nothing has a requested name.
@@ -105,7 +105,7 @@ def _measuring(pattern: Plan, name: str) -> Sequence[Block]:
     return named or of_its_base or pattern.blocks
 
 
-def _twins(sides: Sides, blocks: Sequence[Block], wanted: Wanted) -> Iterator[Block]:
+def _twins(sides: Sides, blocks: Sequence[Block], wanted: Selection) -> Iterator[Block]:
     """Yield the base beside itself: in every cell, or in one, under a closed load if possible."""
     if wanted.twins == "all":
         for block in blocks:
@@ -154,7 +154,7 @@ def _pattern(sides: Sides) -> Plan:
     return replace(PLAIN, blocks=(Block(contenders=bases, scenarios=everything, loads=(load,)),))
 
 
-def _named(sides: Sides, pattern: Plan, wanted: Wanted) -> tuple[list[str], tuple[str, ...]]:
+def _named(sides: Sides, pattern: Plan, wanted: Selection) -> tuple[list[str], tuple[str, ...]]:
     """Return the requested contenders that both sides have, and a note on the others."""
     head, base = sides.tables[sides.head.label], sides.tables[sides.base.label]
     every = dict.fromkeys(name for block in pattern.blocks for name in block.contenders)
@@ -181,7 +181,7 @@ def _has(tables: Mapping[str, Declared], name: str) -> bool:
 
 
 def _scenarios(
-    sides: Sides, pattern: Plan, wanted: Wanted, shared: Common
+    sides: Sides, pattern: Plan, wanted: Selection, shared: Common
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     known = list(dict.fromkeys(name for block in pattern.blocks for name in block.scenarios))
     for name in wanted.scenarios:

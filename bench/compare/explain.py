@@ -6,7 +6,7 @@ from bench.compare.changes import TimeChange
 from bench.compare.verdict import Conclusion, place, worse_by
 from bench.profile.layers import Explained, spent
 from bench.profile.profiler import Profiler
-from bench.profile.take import Asked, Confine, in_turns, to_one_core
+from bench.profile.take import Confine, ProfilePlan, in_turns, to_one_core
 from bench.records import Run
 from bench.run.instruments import Lab
 
@@ -35,7 +35,7 @@ def explain(
         name, asked, _ = place(change)
         lab.progress.phase(f"profiling {name} in {asked}, base and head side by side")
         base, head = contenders[run.plan.reference_of(cell.contender)], contenders[cell.contender]
-        load = Asked(
+        load = ProfilePlan(
             contenders=(base, head), scenarios=(scenarios[asked],), load=cell.load, window_s=WINDOW_S
         )
         before, after = in_turns(load, lab, profiler, confine)

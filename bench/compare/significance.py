@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class FamilyCell:
     """One cell of a family: its rounds, and the question about it.
 
     Is its log-ratio, taken *towards* a side, greater than *log_margin*? Towards 1 is upwards, as when CPU per
@@ -41,7 +41,7 @@ class Member:
     towards: Literal[1, -1]
 
 
-def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
+def adjusted_p(family: Sequence[FamilyCell]) -> tuple[float, ...]:
     """Return the level (0 to 1) of each member at which the family still has it beyond its margin.
 
     A member at or below `FALSE_ALARMS` is beyond its margin. The chance that any of them is not is at most
@@ -67,7 +67,7 @@ def adjusted_p(family: Sequence[Member]) -> tuple[float, ...]:
     return tuple(adjusted.tolist())
 
 
-def _scores(member: Member) -> dict[int, float]:
+def _scores(member: FamilyCell) -> dict[int, float]:
     """Return the score of each round; the sum of the scores is a member's statistic.
 
     A score is how far the round lies beyond the margin. It is at most `MOST` times the member's median

@@ -14,14 +14,14 @@ from bench.load import LoadGenerator
 from bench.load.peers import CONNECTIONS, Ask, Turn
 from bench.model import Cell, Load, Scenario, Slice
 from bench.observe.usage import cpu_readings, cpu_seconds
-from bench.run.instruments import Asked, Observer
+from bench.run.instruments import Observer, SliceTarget
 
 OURS = "engine"
 LEAD_IN_S, WINDOW_S = 0.2, 0.8
 BUSY = 0.95  # of a core: a process this busy is the limit
 NULL = "null-server"
 
-NullServers = Callable[[Scenario, int], AbstractContextManager[Asked]]
+NullServers = Callable[[Scenario, int], AbstractContextManager[SliceTarget]]
 Peers = Mapping[str, Callable[[tuple[str, int], Scenario], AbstractContextManager[Ask]]]
 _Watched = tuple[Turn, float | None]  # and how busy the null server was
 
@@ -74,7 +74,7 @@ def ceiling(name: str, found: Readings) -> Check:
     return check(name, "ok", detail)
 
 
-def _ours(load: LoadGenerator, observer: Observer, null: Asked, scenario: Scenario) -> _Watched:
+def _ours(load: LoadGenerator, observer: Observer, null: SliceTarget, scenario: Scenario) -> _Watched:
     step = Slice(
         cell=Cell(contender=NULL, scenario=scenario.name, load=Load(kind="closed", connections=CONNECTIONS)),
         role="ceiling",
@@ -96,7 +96,7 @@ def _ours(load: LoadGenerator, observer: Observer, null: Asked, scenario: Scenar
     return turn, None if usage.server_cpu_s is None else usage.server_cpu_s / usage.elapsed_s
 
 
-def _peer(ask: Ask, null: Asked) -> _Watched:
+def _peer(ask: Ask, null: SliceTarget) -> _Watched:
     before, began_s = cpu_readings(null.pids()), time.perf_counter()
     turn = ask(WINDOW_S)
     used_s = cpu_seconds(before, cpu_readings(null.pids()))

@@ -50,14 +50,14 @@ COMPOSE = (("docker", "compose"), ("docker-compose",))  # the second is version 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
+class EngineFound:
     """An engine that answered."""
 
     version: str
     compose: str | None  # its version; None: there is none
 
 
-def engine(timeout_s: float = TIMEOUT_S, path: str | None = None) -> Engine | None:
+def engine(timeout_s: float = TIMEOUT_S, path: str | None = None) -> EngineFound | None:
     """Return Docker's engine; None without one, or if it does not answer in time.
 
     Its commands are searched on *path*, by default on PATH.
@@ -66,7 +66,7 @@ def engine(timeout_s: float = TIMEOUT_S, path: str | None = None) -> Engine | No
     if not version:
         return None
     composes = (_said((*command, "version", "--short"), timeout_s, path) for command in COMPOSE)
-    return Engine(version=version, compose=next(filter(None, composes), None))
+    return EngineFound(version=version, compose=next(filter(None, composes), None))
 
 
 def _said(command: Sequence[str], timeout_s: float, path: str | None) -> str | None:
@@ -103,7 +103,7 @@ class Supplies:
     ports: Ports = field(default_factory=Ports)
     disks: Mapping[str, Disk | str] = field(default_factory=dict)  # purpose → disk of its folder, or why none
     caches: Mapping[str, tuple[str, str] | None] = field(default_factory=dict)  # address → why not, remedy
-    engine: Engine | None = None
+    engine: EngineFound | None = None
 
 
 def take_stock(results: Path) -> Supplies:
@@ -181,7 +181,7 @@ def _cache(name: str, missing: tuple[str, str] | None) -> Check:
     return check(name, "caution", f"{why}: contenders that ask for it are left out", f"{remedy}, {INSTEAD}")
 
 
-def _engine(found: Engine | None) -> Check:
+def _engine(found: EngineFound | None) -> Check:
     if found is None:
         return check("Docker", "ok", "no engine answers: runs use the process runtime")
     if found.compose is None:

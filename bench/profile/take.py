@@ -28,7 +28,7 @@ _Turn = tuple[Window, Window, Sampled, Window]  # before, during, the samples of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ProfilePlan:
     """What is profiled, under what load, and for how long."""
 
     contenders: tuple[Contender, ...]
@@ -44,7 +44,9 @@ def to_one_core(server: Server) -> None:
             pinned(server.pids, cores[:1])
 
 
-def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
+def profile(
+    asked: ProfilePlan, lab: Lab, profiler: Profiler, confine: Confine = to_one_core
+) -> Iterator[Profile]:
     """Yield the profile of each contender in each scenario that it serves, after all pass the contract.
 
     Raises CannotMeasure if one differs from the contract, and as `in_turns` does.
@@ -55,7 +57,9 @@ def profile(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_on
     yield from in_turns(asked, lab, profiler, confine)
 
 
-def in_turns(asked: Asked, lab: Lab, profiler: Profiler, confine: Confine = to_one_core) -> Iterator[Profile]:
+def in_turns(
+    asked: ProfilePlan, lab: Lab, profiler: Profiler, confine: Confine = to_one_core
+) -> Iterator[Profile]:
     """Yield the profile of each contender in each scenario that it serves. All are up and take turns.
 
     Raises CannotMeasure if one gives wrong answers or dies, or if the profiler fails.
@@ -95,7 +99,11 @@ def _cores(server: Server) -> list[int]:
 
 
 def _scenario(
-    asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, sides: Sequence[tuple[Server, Server]]
+    asked: ProfilePlan,
+    lab: Lab,
+    profiler: Profiler,
+    scenario: Scenario,
+    sides: Sequence[tuple[Server, Server]],
 ) -> Iterator[Profile]:
     """Take turns. The second server of each of *sides* is the profiled one, often the same."""
     for server in {server.contender.name: server for side in sides for server in side}.values():
@@ -121,7 +129,7 @@ def _scenario(
 
 
 def _turn(
-    asked: Asked, lab: Lab, profiler: Profiler, scenario: Scenario, plain: Server, watched: Server
+    asked: ProfilePlan, lab: Lab, profiler: Profiler, scenario: Scenario, plain: Server, watched: Server
 ) -> _Turn:
     window = partial(_window, lab, scenario, load=asked.load, window_s=asked.window_s / TURNS)
     before = window(plain)

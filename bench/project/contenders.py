@@ -31,7 +31,7 @@ _BREAKS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @with_config(STRICT)
-class Probe(TypedDict, total=False):
+class ReadyForm(TypedDict, total=False):
     """The keys of `ready`: how a server's start is detected."""
 
     path: str
@@ -58,7 +58,7 @@ class Overlay(TypedDict, total=False):
     sql: list[str]
     scenarios: list[str]
     keep_alive: bool
-    ready: Probe
+    ready: ReadyForm
     switch: "dict[str, dict[str, Overlay]]"
 
 
@@ -181,7 +181,7 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
     )
 
 
-def _ready(where: str, probe: Probe) -> Ready:
+def _ready(where: str, probe: ReadyForm) -> Ready:
     """Return how a server's start is detected; raises UsageError, which begins with *where*."""
     path, seconds = probe.get("path", Ready().path), probe.get("seconds")
     status = probe.get("status", 200)

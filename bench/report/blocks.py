@@ -15,7 +15,7 @@ Told = tuple[str, str]  # the text of a table cell, and its detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class BlockRow:
     contender: str
     stack: str
     told: tuple[Told, ...]  # by scenario and load
@@ -28,7 +28,7 @@ class Beside:
     reference: str
     stack: str  # of the reference
     headings: tuple[str, ...]  # scenarios, with their loads where there are several
-    lines: tuple[Line, ...]  # the reference first, then in the plan's order
+    lines: tuple[BlockRow, ...]  # the reference first, then in the plan's order
 
 
 def besides(analysis: Analysis) -> tuple[Beside, ...]:
@@ -81,7 +81,7 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Beside:
             for scenario, load in asked
         ),
         lines=tuple(
-            Line(contender=name, stack=stacks[name], told=tuple(told(name, *place) for place in asked))
+            BlockRow(contender=name, stack=stacks[name], told=tuple(told(name, *place) for place in asked))
             for name in _named(analysis, block)
         ),
     )

@@ -13,7 +13,7 @@ from bench.report.wording import NOTHING, at_least, both, figure, plain_cell, pl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workers:
+class WorkerTable:
     """Contenders in one scenario under one load, by their number of workers."""
 
     scaling: Scaling
@@ -80,11 +80,11 @@ class Workers:
             yield f"The servers had {cores_told(self.cores)}: more workers than that take turns."
 
 
-def by_workers(analysis: Analysis) -> tuple[Workers, ...]:
+def by_workers(analysis: Analysis) -> tuple[WorkerTable, ...]:
     """Return what more workers bring. Empty if no contender was measured with several numbers of workers."""
     said, cores = abouts(analysis.run), server_cores(analysis.run)
     return tuple(
-        Workers(scaling=one, about=said.get(one.scenario, one.scenario), cores=cores)
+        WorkerTable(scaling=one, about=said.get(one.scenario, one.scenario), cores=cores)
         for one in analysis.scalings
     )
 

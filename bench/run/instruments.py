@@ -28,7 +28,7 @@ class Observer(Protocol):
         """Wait for both times (`perf_counter_ns`), and return what the processes used between them."""
 
 
-class Asked(Protocol):
+class SliceTarget(Protocol):
     """The target of a slice: a contender's server, or the null server."""
 
     @property
@@ -55,7 +55,7 @@ class Lab:
     load: LoadGenerator
     observer: Observer
     # Answers what a scenario expects, with responses of the given number of bytes, and does nothing else.
-    null_server: Callable[[Scenario, int], AbstractContextManager[Asked]]
+    null_server: Callable[[Scenario, int], AbstractContextManager[SliceTarget]]
     progress: Progress
     once: Once = requested
     memory: Path  # folder of cached verifications and counts of SQL statements

@@ -32,7 +32,7 @@ class PlainLines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._pace = Pace()
+        self._pace = RemainingTime()
         self._round = 0
 
     def phase(self, what: str) -> None:
@@ -53,7 +53,7 @@ class LiveBar:
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
-        self._pace = Pace()
+        self._pace = RemainingTime()
         self._task = bar.add_task("starting", total=1.0, left="")
 
     def phase(self, what: str) -> None:
@@ -70,7 +70,7 @@ class LiveBar:
         self._bar.update(self._task, description=what, completed=done, left=left)
 
 
-class Pace:
+class RemainingTime:
     """Estimates the remaining time from the pace of the schedule since its first slice."""
 
     def __init__(self) -> None:

@@ -11,16 +11,16 @@ from bench.histogram import Histogram
 from bench.model import Slice
 from bench.project.loads import spoken
 from bench.records import Event, Record, Sample, Usage
-from bench.run.instruments import Asked, Lab
+from bench.run.instruments import Lab, SliceTarget
 from bench.run.store import Journal
 from bench.runtime import Server
 
 
-def aim(journal: Journal, lab: Lab, asked: Mapping[str, Asked]) -> None:
+def aim(journal: Journal, lab: Lab, asked: Mapping[str, SliceTarget]) -> None:
     lab.load.prepare({name: one.address for name, one in asked.items()}, journal.run.scenarios)
 
 
-def take(journal: Journal, lab: Lab, server: Asked, step: Slice) -> Record:
+def take(journal: Journal, lab: Lab, server: SliceTarget, step: Slice) -> Record:
     started_s = journal.elapsed_s()
     sample, usage = ask(lab, server, step)
     for who in sample.lost_workers:
@@ -29,7 +29,7 @@ def take(journal: Journal, lab: Lab, server: Asked, step: Slice) -> Record:
     return Record(slice=step, sample=sample, usage=usage, started_s=started_s, void=void)
 
 
-def ask(lab: Lab, server: Asked, step: Slice) -> tuple[Sample, Usage]:
+def ask(lab: Lab, server: SliceTarget, step: Slice) -> tuple[Sample, Usage]:
     # List processes before the slice begins: a thousand take a tenth of a second of the client's core.
     watched = server.pids(), lab.runtime.database_pids(), lab.load.pids()
     opens_ns, closes_ns = lab.load.begin(step)

@@ -25,7 +25,7 @@ from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services.caches import Cache, Wanted, cache_containers
+from bench.runtime.services.caches import Cache, WantedCache, cache_containers
 from bench.runtime.services.copies import Copies, OwnServices, Services, known_services
 from bench.runtime.services.postgresql import PostgreSQL, contained_postgresql
 
@@ -154,7 +154,7 @@ class ComposeRuntime:
         log, cores = self._logs / "postgresql.log", self._placement.database
         return contained_postgresql(self._containers(), log=log, cores=cores)
 
-    def _caches(self, wanted: Sequence[Wanted]) -> AbstractContextManager[Sequence[Cache]]:
+    def _caches(self, wanted: Sequence[WantedCache]) -> AbstractContextManager[Sequence[Cache]]:
         cores = self._placement.database
         return cache_containers(wanted, group=self._containers(), logs=self._logs, cores=cores)
 

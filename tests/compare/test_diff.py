@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bench.compare.checkouts import laid_out
-from bench.compare.diff import Wanted, asked, left_out, planned, served, why_nothing
+from bench.compare.diff import Selection, asked, left_out, planned, served, why_nothing
 from bench.errors import CannotMeasure, UsageError
 from tests.project.test_layout import change_core, with_submodule
 from tests.support.projects import CONTENDERS, PLAN
@@ -32,7 +32,7 @@ def change(root, app="one_app"):
 
 def plan_of(root, base="main", head=None, **wanted):
     with laid_out(root, base, head) as sides:
-        made, notes = planned(sides, Wanted(**wanted))
+        made, notes = planned(sides, Selection(**wanted))
         return made, notes, served(sides, made), asked(sides, made)
 
 
@@ -284,7 +284,7 @@ def test_windows_of_a_diff_may_grow_and_margins_and_objective_are_the_plans(root
 def sides_of(root, base="main", head=None, **wanted):
     """Return the verdict where nothing is compared, the bases compared, the notes and what is left out."""
     with laid_out(root, base, head) as sides:
-        made, notes = planned(sides, Wanted(**wanted))
+        made, notes = planned(sides, Selection(**wanted))
         compared = {name.partition("@")[0] for block in made.blocks for name in block.contenders}
         word = "" if made.blocks else why_nothing(sides, made)[0]
         return word, compared, notes, left_out(sides, made)
@@ -509,7 +509,7 @@ def test_a_base_with_nothing_to_compare_with_is_no_mistake(root, spoil, why):
     commit(root)
     git(root, "revert", "--no-edit", "HEAD")
     with laid_out(root, "HEAD~1", "HEAD") as sides:
-        made, _ = planned(sides, Wanted())
+        made, _ = planned(sides, Selection())
         word, said = why_nothing(sides, made)
     assert (made.blocks, word) == ((), "NOT COMPARED")
     assert re.search(rf"^the base \(\w{{8}}\) has nothing to compare with: .*{why}", said)

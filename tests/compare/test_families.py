@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.compare.significance import FALSE_ALARMS, MOST, Member, adjusted_p
+from bench.compare.significance import FALSE_ALARMS, MOST, FamilyCell, adjusted_p
 
 
 def member(values, margin=0.0, towards=1):
     """Return one cell; None is a round that it has not got."""
     ratios = {number: value for number, value in enumerate(values) if value is not None}
-    return Member(log_ratios=ratios, log_margin=margin, towards=towards)
+    return FamilyCell(log_ratios=ratios, log_margin=margin, towards=towards)
 
 
 def drawn(seed, *, rounds=9, cells=4, shift=0.0):

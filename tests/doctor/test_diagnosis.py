@@ -18,7 +18,7 @@ from bench.doctor import Instruments, examine, machine, supplies
 from bench.doctor.ceilings import BUSY, ceiling
 from bench.doctor.diagnosis import Reading
 from bench.doctor.machine import Company, Facts, look_around
-from bench.doctor.supplies import Disk, Engine, Supplies, disk, engine
+from bench.doctor.supplies import Disk, EngineFound, Supplies, disk, engine
 from bench.doctor.tables import print_diagnosis
 from bench.errors import CannotMeasure
 from bench.load.null.server import HELLO, null_server
@@ -261,8 +261,8 @@ def test_what_is_well_is_told_too(facts, name, said):
     ("answered", "said"),
     [
         (None, "no engine answers: runs use the process runtime"),
-        (Engine(version="28.2", compose=None), "28.2, without compose: runs use the process runtime"),
-        (Engine(version="28.2", compose="2.39.1"), "28.2, compose 2.39.1"),
+        (EngineFound(version="28.2", compose=None), "28.2, without compose: runs use the process runtime"),
+        (EngineFound(version="28.2", compose="2.39.1"), "28.2, compose 2.39.1"),
     ],
 )
 def test_without_containers_nothing_is_wrong(answered, said):
@@ -428,16 +428,16 @@ def program(folder: Path, name: str, script: str) -> None:
         pytest.param("exit 1", None, id="no engine answers"),
         pytest.param("sleep 60", None, id="it hangs"),
         pytest.param(
-            '[ "$1" = version ] && echo 28.2', Engine(version="28.2", compose=None), id="no compose"
+            '[ "$1" = version ] && echo 28.2', EngineFound(version="28.2", compose=None), id="no compose"
         ),
         pytest.param(
             'case "$1" in version) echo 28.2;; compose) sleep 60;; esac',
-            Engine(version="28.2", compose=None),
+            EngineFound(version="28.2", compose=None),
             id="compose hangs",
         ),
         pytest.param(
             'case "$1" in version) echo 28.2;; compose) echo 2.39;; esac',
-            Engine(version="28.2", compose="2.39"),
+            EngineFound(version="28.2", compose="2.39"),
             id="both",
         ),
     ],
@@ -453,7 +453,7 @@ def test_an_engine_is_asked_and_never_waited_for(tmp_path, docker, answered):
 def test_version_1_of_compose_is_known_too(tmp_path):
     program(tmp_path, "docker", '[ "$1" = version ] && echo 20.10')
     program(tmp_path, "docker-compose", "echo 1.29.2")
-    assert engine(path=str(tmp_path)) == Engine(version="20.10", compose="1.29.2")
+    assert engine(path=str(tmp_path)) == EngineFound(version="20.10", compose="1.29.2")
 
 
 def test_this_machine_can_be_looked_at():

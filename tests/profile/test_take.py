@@ -13,7 +13,7 @@ from bench.profile.cprofile import CProfile
 from bench.profile.profiler import portable
 from bench.profile.pyspy import PySpy
 from bench.profile.record import Sampled, Window, all_samples, one_window
-from bench.profile.take import TURNS, Asked, in_turns, profile
+from bench.profile.take import TURNS, ProfilePlan, in_turns, profile
 from bench.run.instruments import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.support.synthetic import contender, scenario
@@ -54,7 +54,7 @@ HELLO = (scenario("hello"),)
 
 def asked(*names, scenarios=HELLO):
     load = Load(kind="closed", connections=4)
-    return Asked(contenders=tuple(map(contender, names)), scenarios=scenarios, load=load, window_s=1.0)
+    return ProfilePlan(contenders=tuple(map(contender, names)), scenarios=scenarios, load=load, window_s=1.0)
 
 
 def test_a_window_with_the_profiler_stands_between_two_without_in_each_turn(tmp_path):

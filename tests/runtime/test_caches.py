@@ -18,7 +18,7 @@ from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import available_cores, placed
 from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
-from bench.runtime.services.caches import MEMCACHED, VALKEY, Wanted, cache_processes
+from bench.runtime.services.caches import MEMCACHED, VALKEY, WantedCache, cache_processes
 from tests.runtime.test_process import SERVER, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine
 from tests.support.fake_memcached import PYTHON, path_with_memcached
@@ -163,7 +163,7 @@ def test_another_on_its_port_is_not_taken_for_it(contender, tmp_path):
     start = {"ledger": Ledger(tmp_path), "scratch": tmp_path, "logs": tmp_path, "cores": None}
     (port,) = free_ports(1)
     one, two = (
-        Wanted(kind=VALKEY, contender=contender("one"), port=port, number=number) for number in (1, 2)
+        WantedCache(kind=VALKEY, contender=contender("one"), port=port, number=number) for number in (1, 2)
     )
     with cache_processes([one], **start) as (first,):
         first.answering()
@@ -194,7 +194,7 @@ def test_a_machine_with_memcached_lacks_nothing(runtime, contender):
 @pytest.mark.skipif(not shutil.which("memcached"), reason="memcached is not on PATH")
 def test_the_true_memcached_is_emptied_and_takes_what_comes_next(contender, tmp_path):
     (port,) = free_ports(1)
-    wanted = Wanted(kind=MEMCACHED, contender=contender("one"), port=port, number=1)
+    wanted = WantedCache(kind=MEMCACHED, contender=contender("one"), port=port, number=1)
     with cache_processes([wanted], ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None) as (
         started,
     ):

@@ -12,7 +12,7 @@ from bench.model import Contender, Ready
 from bench.runtime import leftovers
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine
-from bench.runtime.docker.engine import Answer
+from bench.runtime.docker.engine import CommandResult
 from bench.runtime.placement import available_cores, placed
 from tests.runtime.test_process import SCRIPTS, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine
@@ -241,7 +241,7 @@ def test_an_image_is_built_once_for_each_content(make_runtime, contender, host, 
 def test_an_image_that_cannot_be_built_is_told_with_the_log_of_its_build(
     make_runtime, contender, host, tmp_path, said, message
 ):
-    host.answers["build --force-rm"] = Answer(status=1, output=said)
+    host.answers["build --force-rm"] = CommandResult(status=1, output=said)
     with pytest.raises(CannotMeasure) as raised, make_runtime() as runtime:
         runtime.prepare([contender()])
     assert message in str(raised.value)
@@ -251,7 +251,7 @@ def test_an_image_that_cannot_be_built_is_told_with_the_log_of_its_build(
 
 def test_what_compose_cannot_start_is_told_and_removed(runtime, contender, host):
     runtime.prepare([contender()])
-    host.answers["up --detach"] = Answer(status=1, errors="Error: no space left on device")
+    host.answers["up --detach"] = CommandResult(status=1, errors="Error: no space left on device")
     with (
         pytest.raises(CannotMeasure, match="cannot be started: Error: no space left on device"),
         runtime.serve([contender()], hash_seed=1),

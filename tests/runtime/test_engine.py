@@ -9,24 +9,24 @@ from bench import wiring
 from bench.errors import CannotMeasure
 from bench.runtime.docker import engine
 from bench.runtime.docker.containers import memory_kills
-from bench.runtime.docker.engine import NOT_FOUND, Answer, ThisMachine
+from bench.runtime.docker.engine import NOT_FOUND, CommandResult, ThisMachine
 from tests.runtime.test_process import eventually, gone
 from tests.support.fake_engine import INFO, FakeEngine
 
-MISSING = Answer(status=NOT_FOUND, errors="docker: no such file or directory")
-NO_COMPOSE = {"docker compose version": Answer(status=1), "docker-compose version": MISSING}
+MISSING = CommandResult(status=NOT_FOUND, errors="docker: no such file or directory")
+NO_COMPOSE = {"docker compose version": CommandResult(status=1), "docker-compose version": MISSING}
 
 
 def info(**changes):
-    return {"docker info": Answer(status=0, output=json.dumps(INFO | changes))}
+    return {"docker info": CommandResult(status=0, output=json.dumps(INFO | changes))}
 
 
 def context(endpoint):
-    return {"docker context": Answer(status=0, output=f"{endpoint}\n")}
+    return {"docker context": CommandResult(status=0, output=f"{endpoint}\n")}
 
 
 def refused(errors):
-    return {"docker info": Answer(status=1, output="{}", errors=errors)}
+    return {"docker info": CommandResult(status=1, output="{}", errors=errors)}
 
 
 REFUSED = {
@@ -40,10 +40,10 @@ REFUSED = {
         r"no container engine answers \(no answer within 20 s\)",
     ),
     "no permission": (refused("permission denied while trying to connect"), "join the group docker"),
-    "not Docker": ({"docker info": Answer(status=0, output="{}")}, "is not Docker"),
+    "not Docker": ({"docker info": CommandResult(status=0, output="{}")}, "is not Docker"),
     "no compose": (NO_COMPOSE, "compose plugin is missing: install docker-compose-plugin"),
     "old compose": (
-        NO_COMPOSE | {"docker-compose version": Answer(status=0, output="1.25.5\n")},
+        NO_COMPOSE | {"docker-compose version": CommandResult(status=0, output="1.25.5\n")},
         r"compose plugin is older than 1.29 \(1.25.5\)",
     ),
     "tcp": (
@@ -73,8 +73,8 @@ def test_an_engine_that_cannot_be_measured_on_is_refused_in_a_line_with_the_reme
 def test_the_plugin_is_taken_before_the_older_program(tmp_path):
     assert engine.found(FakeEngine(tmp_path)).compose_words == ("docker", "compose")
     old = {
-        "docker compose version": Answer(status=1),
-        "docker-compose version": Answer(status=0, output="1.29.2"),
+        "docker compose version": CommandResult(status=1),
+        "docker-compose version": CommandResult(status=0, output="1.29.2"),
     }
     found = engine.found(FakeEngine(tmp_path, old))
     assert (found.compose_words, found.compose_version) == (("docker-compose",), "1.29.2")
@@ -104,17 +104,19 @@ PULLS = [
 @pytest.mark.parametrize("line", PULLS)
 def test_an_image_that_cannot_be_pulled_is_told_from_a_build_that_fails(line):
     told = engine.reason(
-        Answer(status=1, output="Step 1/15 : ARG PYTHON\n", errors=f"{line}\nService failed to build\n")
+        CommandResult(
+            status=1, output="Step 1/15 : ARG PYTHON\n", errors=f"{line}\nService failed to build\n"
+        )
     )
     assert told.startswith(f"an image cannot be pulled ({line}): check its name and the network, or")
 
 
 def test_a_build_that_fails_is_told_by_the_last_lines_that_say_why():
     output = "Step 4/9 : RUN pip\nERROR: No matching distribution found for flask==99\nThe command failed\n\n"
-    assert engine.reason(Answer(status=1, output=output)) == (
+    assert engine.reason(CommandResult(status=1, output=output)) == (
         "ERROR: No matching distribution found for flask==99 | The command failed"
     )
-    assert engine.reason(Answer(status=1)) == "it said nothing"
+    assert engine.reason(CommandResult(status=1)) == "it said nothing"
 
 
 def test_a_command_of_this_machine_is_answered_whatever_becomes_of_it():

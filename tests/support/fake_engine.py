@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.runtime.docker.engine import NOT_FOUND, Answer
+from bench.runtime.docker.engine import NOT_FOUND, CommandResult
 from bench.runtime.services.caches import VALKEY, program
 
 INFO = {"ServerVersion": "99.1", "KernelVersion": platform.release(), "SecurityOptions": ["name=seccomp"]}
@@ -62,35 +62,37 @@ class FakeEngine:
                 return answer
         match list(words):
             case ["docker", "context", *_]:
-                return Answer(status=0, output="unix:///var/run/docker.sock\n")
+                return CommandResult(status=0, output="unix:///var/run/docker.sock\n")
             case ["docker", "info", *_]:
-                return Answer(status=0, output=json.dumps(INFO))
+                return CommandResult(status=0, output=json.dumps(INFO))
             case ["docker", "compose", "version", *_]:
-                return Answer(status=0, output="2.40.3\n")
+                return CommandResult(status=0, output="2.40.3\n")
             case ["docker", "compose", "--project-name", _, "--file", file, verb, *_]:
                 services = json.loads(Path(file).read_text())["services"]
                 return self._build(services) if verb == "build" else self._up(services)
             case ["docker", "image", "inspect", tag]:
-                return Answer(status=0 if tag in self.images else 1)
+                return CommandResult(status=0 if tag in self.images else 1)
             case ["docker", "run", *_]:
-                return Answer(status=0, output=json.dumps({"python": "3.13.9", "packages": {"flask": "3"}}))
+                return CommandResult(
+                    status=0, output=json.dumps({"python": "3.13.9", "packages": {"flask": "3"}})
+                )
             case ["docker", "container", "inspect", *names]:
                 return self._inspect(names)
             case ["docker", "logs", name] if name in self.containers:
-                return Answer(status=0, output=self.containers[name].log.read_text())
+                return CommandResult(status=0, output=self.containers[name].log.read_text())
             case ["docker", "logs", name]:
-                return Answer(status=1, errors=f"Error: No such container: {name}")
+                return CommandResult(status=1, errors=f"Error: No such container: {name}")
             case ["docker", "update", *_]:
-                return Answer(status=0)
+                return CommandResult(status=0)
             case ["docker", "ps", *_]:
-                return Answer(
+                return CommandResult(
                     status=0, output="".join(f"{name} {who}\n" for name, who in self.strangers.items())
                 )
             case ["docker", "rm", "--force", "--volumes", *names]:
                 for name in names:
                     self.remove(name)
-                return Answer(status=0)
-        return Answer(status=NOT_FOUND, errors=f"{words[0]}: not found")
+                return CommandResult(status=0)
+        return CommandResult(status=NOT_FOUND, errors=f"{words[0]}: not found")
 
     def is_init(self, pid):
         return self.sees_processes
@@ -107,7 +109,7 @@ class FakeEngine:
             self.images[service["image"]] = Path(
                 service["build"]["context"], "apps", service["build"]["args"]["APP"]
             )
-        return Answer(status=0, output="built\n")
+        return CommandResult(status=0, output="built\n")
 
     def _up(self, services):
         for service in services.values():
@@ -127,11 +129,11 @@ class FakeEngine:
                     start_new_session=True,
                 )
             self.containers[name] = FakeContainer(process, service, log)
-        return Answer(status=0)
+        return CommandResult(status=0)
 
     def _inspect(self, names):
         if missing := [name for name in names if name not in self.containers]:
-            return Answer(status=1, errors=f"Error: No such container: {missing[0]}")
+            return CommandResult(status=1, errors=f"Error: No such container: {missing[0]}")
         found = [
             {
                 "Name": f"/{name}",
@@ -141,4 +143,4 @@ class FakeEngine:
             }
             for name in names
         ]
-        return Answer(status=0, output=json.dumps(found))
+        return CommandResult(status=0, output=json.dumps(found))

@@ -15,7 +15,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from bench.analysis.statistics import difference_of
-from bench.compare.significance import FALSE_ALARMS, Member, adjusted_p, holm, p_beyond
+from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p, holm, p_beyond
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +134,8 @@ def families(noise, rounds):
 def called_slower(ratios):
     """Return which cells of one family (round, cell) our rule calls slower by more than the margin."""
     family = [
-        Member(log_ratios=dict(enumerate(cell)), log_margin=MARGIN, towards=1) for cell in ratios.T.tolist()
+        FamilyCell(log_ratios=dict(enumerate(cell)), log_margin=MARGIN, towards=1)
+        for cell in ratios.T.tolist()
     ]
     return np.array(adjusted_p(family)) <= FALSE_ALARMS
 

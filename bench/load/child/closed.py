@@ -13,7 +13,7 @@ from gevent import idle
 from bench.load.answers import check
 from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Loop
-from bench.load.child.recorder import ClosedBooks, Ledger
+from bench.load.child.recorder import ClosedBooks, Outcomes
 from bench.load.polling import IN, RDHUP
 from bench.load.responses import Incoming, Malformed
 
@@ -125,7 +125,7 @@ class ClosedLoop(Loop):
             self._open(connection)
             self.books.closed_ns += connection.opened_ns - connection.closed_ns
 
-    def _ledger(self, connection: Connection) -> Ledger:
+    def _ledger(self, connection: Connection) -> Outcomes:
         return self.books.current
 
     def _verified(self, connection: Connection, now: int) -> None:

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from gevent import idle
 
 from bench.load.child.connections import Connection, Target, kind_of
-from bench.load.child.recorder import Books, Ledger
+from bench.load.child.recorder import Books, Outcomes
 from bench.load.polling import IN, OUT, RDHUP, new_poller
 from bench.load.requests import Request
 from bench.load.responses import Incoming, Malformed, read_whole
@@ -32,7 +32,7 @@ class Traffic(ABC):
         self._poller = new_poller()
 
     @abstractmethod
-    def _ledger(self, connection: Connection) -> Ledger: ...
+    def _ledger(self, connection: Connection) -> Outcomes: ...
 
     @abstractmethod
     def _verified(self, connection: Connection, now: int) -> None: ...

@@ -12,7 +12,7 @@ from time import perf_counter_ns
 
 from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Loop
-from bench.load.child.recorder import Ledger, OpenBooks
+from bench.load.child.recorder import OpenBooks, Outcomes
 from bench.load.polling import IN, RDHUP, Alarm, new_alarm
 from bench.load.requests import Request, Saved
 
@@ -170,7 +170,7 @@ class OpenLoop(Loop):
         self._closed.append(connection)
         return False
 
-    def _ledger(self, connection: Connection) -> Ledger:
+    def _ledger(self, connection: Connection) -> Outcomes:
         return self.books.ledger_of(connection.due_ns)
 
     def _verified(self, connection: Connection, now: int) -> None:

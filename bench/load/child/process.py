@@ -44,7 +44,7 @@ from bench.load.child.generator import (
 from bench.model import Scenario, Slice
 
 
-class Asker(Protocol):
+class Requester(Protocol):
     """What carries out the driver's messages: this process alone, or a fleet."""
 
     def prepare(self, addresses: dict[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
@@ -77,7 +77,7 @@ class Post:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack  # what must end with this process
-        self._asker: Asker | None = None
+        self._asker: Requester | None = None
 
     def replies(self, message: Message) -> Iterator[Message]:
         """Carry out *message* and yield the replies. Raises BenchError."""

@@ -17,7 +17,7 @@ _EXAMPLES = 5
 
 
 @dataclass(slots=True)
-class Ledger:
+class Outcomes:
     """Outcomes of the requests of the lead-in, or of those that count."""
 
     latencies: defaultdict[Template, list[int]] = field(default_factory=lambda: defaultdict(list))  # ns
@@ -55,7 +55,7 @@ class Books:
     """What both kinds of loop record: one ledger for the lead-in, one for the window."""
 
     def __init__(self) -> None:
-        self.lead_in, self.window = Ledger(), Ledger()
+        self.lead_in, self.window = Outcomes(), Outcomes()
         self.connects = 0  # over the whole slice
         self.unfinished = 0
         self.client_cpu_ns = 0  # while the window was open
@@ -146,7 +146,7 @@ class OpenBooks(Books):
         self.services: list[int] = []  # ns, send to last byte
         self.lags: list[int] = []  # ns
 
-    def ledger_of(self, due_ns: int) -> Ledger:
+    def ledger_of(self, due_ns: int) -> Outcomes:
         return self.window if due_ns >= self.open_ns else self.lead_in
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
@@ -159,7 +159,7 @@ class OpenBooks(Books):
         )
 
 
-def _tell_locust(stats: Any, ledger: Ledger) -> Histogram:
+def _tell_locust(stats: Any, ledger: Outcomes) -> Histogram:
     """Add the contents of *ledger* to Locust's *stats*. Return all its latencies as one histogram."""
     seen = {template: Histogram.of(latencies) for template, latencies in ledger.latencies.items()}
     for template, latency in seen.items():

@@ -12,7 +12,7 @@ from time import perf_counter_ns
 
 from bench.load.child.connections import Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Traffic
-from bench.load.child.recorder import Books, Ledger
+from bench.load.child.recorder import Books, Outcomes
 from bench.load.polling import IN, RDHUP
 from bench.load.requests import Mix, Saved
 
@@ -102,7 +102,7 @@ class SettingUp(Traffic):
     def _connected(self, connection: Connection, now: int) -> None:
         self._ready(connection, now)
 
-    def _ledger(self, connection: Connection) -> Ledger:
+    def _ledger(self, connection: Connection) -> Outcomes:
         return self.books.lead_in
 
     def _verified(self, connection: Connection, now: int) -> None:

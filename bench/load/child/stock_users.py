@@ -38,7 +38,7 @@ def asker(stock: type[User], scenario: Scenario, address: str) -> type[User]:
     mix = Mix(scenario, host=address)
     numbers = itertools.count()
 
-    class Asker(stock):  # type: ignore[valid-type, misc]  # a class that is chosen when it runs
+    class StockUser(stock):  # type: ignore[valid-type, misc]  # a class that is chosen when it runs
         host = f"http://{address}"
 
         def on_start(self) -> None:
@@ -57,7 +57,7 @@ def asker(stock: type[User], scenario: Scenario, address: str) -> type[User]:
             if exchange.save:
                 keep(request, response, self.saved)
 
-    return Asker
+    return StockUser
 
 
 def parts(request: Request) -> tuple[str, str, dict[str, str], str]:

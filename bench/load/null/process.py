@@ -41,7 +41,7 @@ class Talk(Protocol):
     def close(self) -> None: ...
 
 
-class Reading:
+class RequestReader:
     """Reads requests and answers each one when it is complete."""
 
     events = IN
@@ -94,7 +94,7 @@ def talker(answers: Sequence[Answer]) -> Callable[[socket.socket], Talk]:
     response = only_response(answers)
     if response and _ONCE:
         return partial(Unseen, response)
-    return partial(Reading, responder(answers))
+    return partial(RequestReader, responder(answers))
 
 
 def serve(

@@ -19,14 +19,14 @@ from bench.report.charts import bars, lines, percentiles
 from bench.report.charts.style import FILE, SCREEN, Look, Sheet
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.panels import Panel
-from bench.report.scaling import Workers
+from bench.report.scaling import WorkerTable
 from bench.report.series import Series
 
-Shown = TypeVar("Shown", Panel, Series, Workers)
+Shown = TypeVar("Shown", Panel, Series, WorkerTable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[Shown]):
+class ChartKind(Generic[Shown]):
     """One kind of chart of a panel or a series."""
 
     what: str
@@ -36,42 +36,42 @@ class Kind(Generic[Shown]):
     told: Callable[[Shown], Iterable[str]]  # its numbers as text
 
 
-THROUGHPUT: Kind[Panel] = Kind(
+THROUGHPUT: ChartKind[Panel] = ChartKind(
     what="Throughput",
     ending="",
     draw=bars.throughput_chart,
     caption=bars.throughput_caption,
     told=lambda panel: (f"{row.cell.contender} {bars.throughput_label(row)}" for row in panel.contenders),
 )
-LATENCY: Kind[Panel] = Kind(
+LATENCY: ChartKind[Panel] = ChartKind(
     what="Latency",
     ending="-latency",
     draw=percentiles.latency_chart,
     caption=percentiles.latency_caption,
     told=lambda panel: (f"{percentiles.latency_label(row)} ms (p50 / p99)" for row in panel.contenders),
 )
-DEMAND: Kind[Panel] = Kind(
+DEMAND: ChartKind[Panel] = ChartKind(
     what="CPU per request",
     ending="-cpu",
     draw=bars.demand_chart,
     caption=bars.demand_caption,
     told=lambda panel: (f"{row.cell.contender} {bars.demand_label(row)}" for row in panel.contenders),
 )
-THROUGHPUTS: Kind[Series] = Kind(
+THROUGHPUTS: ChartKind[Series] = ChartKind(
     what="Throughput",
     ending="",
     draw=lines.throughput_lines,
     caption=lines.throughput_lines_caption,
     told=lambda series: _first_to_last(series, "req/s"),
 )
-LATENCIES: Kind[Series] = Kind(
+LATENCIES: ChartKind[Series] = ChartKind(
     what="Latency",
     ending="-latency",
     draw=lines.latency_lines,
     caption=lines.latency_lines_caption,
     told=lambda series: _first_to_last(series, "p99 ms"),
 )
-BY_WORKERS: Kind[Workers] = Kind(
+BY_WORKERS: ChartKind[WorkerTable] = ChartKind(
     what="Throughput",
     ending="",
     draw=lines.scaling_lines,
@@ -83,12 +83,12 @@ BY_WORKERS: Kind[Workers] = Kind(
 )
 
 
-def kinds_of(panel: Panel) -> tuple[Kind[Panel], ...]:
+def kinds_of(panel: Panel) -> tuple[ChartKind[Panel], ...]:
     """Return the charts of *panel*. With a given rate there is no throughput chart."""
     return (LATENCY, DEMAND) if panel.is_open else (THROUGHPUT, LATENCY, DEMAND)
 
 
-def kinds_of_series(series: Series) -> tuple[Kind[Series], ...]:
+def kinds_of_series(series: Series) -> tuple[ChartKind[Series], ...]:
     return (LATENCIES,) if series.is_open else (THROUGHPUTS, LATENCIES)
 
 
@@ -102,7 +102,7 @@ def write_series_charts(series: Series, looks: Mapping[str, Look], folder: Path)
     return _written(series, kinds_of_series(series), looks, folder, series.slug)
 
 
-def write_scaling_chart(workers: Workers, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
+def write_scaling_chart(workers: WorkerTable, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
     """Draw *workers* into *folder*. Return what a chart shows → its file name without ending."""
     return _written(workers, (BY_WORKERS,), looks, folder, workers.slug)
 
@@ -115,12 +115,12 @@ def series_drawings(series: Series, looks: Mapping[str, Look]) -> tuple[Drawing,
     return tuple(map(partial(_drawing, series, looks), kinds_of_series(series)))
 
 
-def scaling_drawings(workers: Workers, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
+def scaling_drawings(workers: WorkerTable, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
     return (_drawing(workers, looks, BY_WORKERS),)
 
 
 def _written(
-    shown: Shown, kinds: Iterable[Kind[Shown]], looks: Mapping[str, Look], folder: Path, name: str
+    shown: Shown, kinds: Iterable[ChartKind[Shown]], looks: Mapping[str, Look], folder: Path, name: str
 ) -> Mapping[str, str]:
     stems = {}
     with _style(text="path", salt="bench"):  # a viewer without the font would draw overlapping labels
@@ -132,7 +132,7 @@ def _written(
     return stems
 
 
-def _drawing(shown: Shown, looks: Mapping[str, Look], kind: Kind[Shown]) -> Drawing:
+def _drawing(shown: Shown, looks: Mapping[str, Look], kind: ChartKind[Shown]) -> Drawing:
     drawn = StringIO()
     # Text stays text: it has the page's font, and can be searched, copied and read aloud.
     with _style(text="none", salt=f"{shown.title}{kind.what}"):

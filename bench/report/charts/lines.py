@@ -25,7 +25,7 @@ from bench.report.charts.style import (
     headed,
     spread_out,
 )
-from bench.report.scaling import Workers
+from bench.report.scaling import WorkerTable
 from bench.report.series import Series, level_of
 from bench.report.wording import figure as number
 
@@ -211,7 +211,7 @@ def _loads(axes: Axes, series: Series, seen: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def scaling_lines(workers: Workers, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
+def scaling_lines(workers: WorkerTable, looks: Mapping[str, Look], sheet: Sheet = FILE) -> Figure:
     """Return requests per second by workers, both on log axes: equal gains are equal slopes."""
     lines = _lines(workers, looks)
     figure, axes = drawn(sheet, lines)
@@ -223,13 +223,13 @@ def scaling_lines(workers: Workers, looks: Mapping[str, Look], sheet: Sheet = FI
     return figure
 
 
-def scaling_caption(workers: Workers) -> str:
+def scaling_caption(workers: WorkerTable) -> str:
     limited = any(one.row.client_limit for one in workers.scaling.all)
     ringed = " · ringed: client-limited" if limited else ""
     return f"{workers.spoken} · verified responses per second · dotted: efficiency 1{ringed}"
 
 
-def _lines(workers: Workers, looks: Mapping[str, Look]) -> list[Line]:
+def _lines(workers: WorkerTable, looks: Mapping[str, Look]) -> list[Line]:
     lines = []
     for name, told in workers.contenders.items():
         rates = [one.row.throughput_rps for one in told]

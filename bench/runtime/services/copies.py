@@ -11,7 +11,7 @@ from typing import Self
 from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.ports import free_ports
-from bench.runtime.services.caches import KINDS, Cache, Kind, Starts, Wanted
+from bench.runtime.services.caches import KINDS, Cache, CacheKind, Starts, WantedCache
 from bench.runtime.services.databases import Database
 from bench.runtime.services.postgresql import PostgreSQL
 
@@ -164,7 +164,7 @@ class Services:
             yield ()
             return
         wanted = [
-            Wanted(kind=kind, contender=one, port=port, number=next(self._numbers))
+            WantedCache(kind=kind, contender=one, port=port, number=next(self._numbers))
             for (one, kind), port in zip(asked, free_ports(len(asked)), strict=True)
         ]
         with self._start_caches(wanted) as started:
@@ -183,5 +183,5 @@ def known_services(contender: Contender) -> None:
         raise UsageError(f"{contender.name} wants {unknown[0]}: the services are {', '.join(known)}")
 
 
-def _kinds(contender: Contender) -> list[Kind]:
+def _kinds(contender: Contender) -> list[CacheKind]:
     return [KINDS[name] for name in contender.services if name in KINDS]
