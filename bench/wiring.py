@@ -10,7 +10,7 @@ from bench.doctor.ceilings import Peers
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null.server import null_server
 from bench.load.peers import stock_users, wrk, wrk_is_installed
-from bench.observe import limits
+from bench.observe import system
 from bench.observe.host import cores
 from bench.observe.observer import ProcessObserver
 from bench.run.instruments import Lab
@@ -31,7 +31,7 @@ AUTO = "auto"  # compose if an engine answers, else process
 
 def runtime_of(root: Path, logs: Path, name: str = ProcessRuntime.name) -> AbstractContextManager[Runtime]:
     """Return a runtime of the project at *root* by name. As a context manager it starts and stops things."""
-    limits.raise_open_files()  # servers have the limit that they have when they are measured
+    system.raise_open_files()  # servers have the limit that they have when they are measured
     return _local(root, logs, _placement(), name)
 
 
@@ -42,7 +42,7 @@ def opened(root: Path, logs: Path, progress: Progress, *, workers: Workers, runt
     *runtime* is a name; with "external" contenders are servers that we do not start. Raises CannotMeasure if
     the container engine or the load generator does not start, or its workers do not come.
     """
-    limits.raise_open_files()
+    system.raise_open_files()
     placement = _placement(0 if workers.bind else workers.count)
     with ExitStack() as stack:
         where: Runtime = ExternalRuntime(placement=placement)

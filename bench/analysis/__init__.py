@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import ENDS, caveats_of, cut_off
-from bench.analysis.claims import Finding, Grounded, findings, grounded
 from bench.analysis.comparisons import Comparison, climbs, comparisons, judged, noise_floors, ranks
+from bench.analysis.findings import Finding, Grounded, findings, grounded
+from bench.analysis.processes import processes_of
 from bench.analysis.rows import Row, rows, unfit
 from bench.analysis.scaling import Scaling, scalings
 from bench.analysis.voids import LIMITS
-from bench.analysis.workers import processes_of
 from bench.analysis.wrong import wrong_answers
 from bench.records import Run
 

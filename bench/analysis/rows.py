@@ -27,10 +27,10 @@ from bench.analysis.measures import (
     server_us,
     throughput_rps,
 )
+from bench.analysis.processes import imbalance
 from bench.analysis.resolution import coarse
 from bench.analysis.statistics import Estimate, estimate_of, medians_by_round
 from bench.analysis.steadiness import Steadiness, steadiness
-from bench.analysis.workers import imbalance
 from bench.files import printable
 from bench.histogram import Histogram
 from bench.model import Cell, Contender, name_of

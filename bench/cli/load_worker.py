@@ -4,7 +4,7 @@ import click
 
 from bench.addresses import address_of
 from bench.load.driver import become_worker
-from bench.observe import limits
+from bench.observe import system
 
 
 @click.command("load-worker")
@@ -12,5 +12,5 @@ from bench.observe import limits
 @click.option("--cores", default="", metavar="N,…", help="cores to stay on, as in 0,2")
 def load_worker(master: str, cores: str) -> None:
     """Ask as a part of a run that was started elsewhere; ends with it, or at Ctrl-C."""
-    limits.raise_open_files()
+    system.raise_open_files()
     become_worker(address_of(master, option="--master"), cores)

@@ -141,7 +141,7 @@ def _carried_out(
     finally:
         if done.profiles:
             # Imported here: Matplotlib takes a second, and no other command should wait for it.
-            from bench.profile.page import write_profile_report
+            from bench.profile.profile_page import write_profile_report
 
             click.echo(f"report: {write_profile_report(done, folder)}", err=True)
     return done

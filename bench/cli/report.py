@@ -43,6 +43,6 @@ def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, 
 
 def _profile_page(folder: Path) -> Path:
     # Imported here: Matplotlib takes a second, and no other command should wait for it.
-    from bench.profile.page import write_profile_report
+    from bench.profile.profile_page import write_profile_report
 
     return write_profile_report(record.load(folder), folder)

@@ -8,15 +8,9 @@ from typing import Literal
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Verdict
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries
+from bench.analysis.processes import process_changes
 from bench.analysis.rows import unfit
-from bench.analysis.workers import process_changes
-from bench.compare.changes import (
-    CountChange,
-    TimeChange,
-    count_changes,
-    time_changes,
-    uncounted,
-)
+from bench.compare.changes import CountChange, TimeChange, count_changes, time_changes, uncounted
 from bench.model import name_of
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run

@@ -10,7 +10,7 @@ import psutil
 
 from bench.analysis.caveats import SAME_CORE, same_core
 from bench.doctor.diagnosis import Check, check, graded
-from bench.observe import limits
+from bench.observe import system
 from bench.observe.host import Core, cores, spent
 from bench.observe.hyperthreads import Neighbours, neighbours
 from bench.runtime.placement import Placement
@@ -82,15 +82,15 @@ class Facts:
 def look(cores: Collection[int] | None) -> Facts:
     """Examine this machine, of which we may use *cores*; it takes two seconds."""
     return Facts(
-        load_average=limits.load_average(),  # before we add to it
+        load_average=system.load_average(),  # before we add to it
         company=look_around(WATCHED_S),
         neighbours=neighbours(cores),
-        cpu_quota=limits.cpu_quota(),
-        governors=limits.governors(),
-        turbo=limits.turbo(),
-        clock_source=limits.clock_source(),
-        clock_step_ns=limits.clock_step_ns(),
-        wake_up_late_s=limits.wake_up_late_s(),
+        cpu_quota=system.cpu_quota(),
+        governors=system.governors(),
+        turbo=system.turbo(),
+        clock_source=system.clock_source(),
+        clock_step_ns=system.clock_step_ns(),
+        wake_up_late_s=system.wake_up_late_s(),
     )
 
 
@@ -207,7 +207,7 @@ def _turbo(turbo: bool | None) -> Check:
         "turbo",
         "caution" if turbo else "ok",
         {True: "on: frequencies follow heat, and what other cores do", False: "off", None: UNTOLD}[turbo],
-        f"switch it off in the firmware, or below {limits.CPU} (intel_pstate/no_turbo, cpufreq/boost)",
+        f"switch it off in the firmware, or below {system.CPU} (intel_pstate/no_turbo, cpufreq/boost)",
     )
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.doctor.diagnosis import Check, check
-from bench.observe import limits
-from bench.observe.ports import Ports, ports
+from bench.observe import system
+from bench.observe.local_ports import Ports, ports
 from bench.runtime.services.caches import INSTEAD, KINDS, missing
 
 SYNCS = 5
@@ -110,7 +110,7 @@ def take_stock(results: Path) -> Supplies:
     """Examine the supplies for a run whose folder is created below *results*."""
     there = next(folder for folder in (results, *results.parents) if folder.is_dir())
     return Supplies(
-        open_files=limits.most_open_files(),
+        open_files=system.most_open_files(),
         ports=ports(SERVERS),
         disks={"results": _disk(there), "databases": _disk(Path(tempfile.gettempdir()))},
         caches={kind.spoken: missing(kind) for kind in KINDS.values()},

@@ -88,7 +88,7 @@ class LocustLoad:
             stack.enter_context(self._control)
             raise_open_files()  # and the limit of the servers, which inherit it
             with theirs:
-                command = [sys.executable, "-P", "-m", "bench.load.child.process", str(theirs.fileno())]
+                command = [sys.executable, "-P", "-m", "bench.load.child", str(theirs.fileno())]
                 command += ["--cores", ",".join(map(str, self._cores))] if self._cores else []
                 self._child = subprocess.Popen(
                     command,

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from bench.errors import UsageError
-from bench.observe import limits
+from bench.observe import system
 from bench.project.git import call, refusal
 from bench.project.ignored import is_left_behind
 from bench.project.inventory import inventory
@@ -131,8 +131,8 @@ def fingerprint(project: Path) -> dict[str, Any]:
         "system": {
             "name": platform.system(),
             "kernel": platform.release(),
-            "governors": sorted(limits.governors()),
-            "turbo": limits.turbo(),
+            "governors": sorted(system.governors()),
+            "turbo": system.turbo(),
         },
         "python": _python(),
         "harness": {name: _version(name) for name in HARNESS_PACKAGES},

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.observe.limits import CPU
+from bench.observe.system import CPU
 
 SPINNER = Path(__file__).with_name("spinner.py")
 # Short windows in pairs, idle then busy. With 2.5 other programs running on two cores, 25 pairs of 10 ms gave

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.observe.host import Core, cores, run_delay_s, spent
-from bench.observe.limits import throttled_s
+from bench.observe.system import throttled_s
 from bench.observe.usage import (
     Clocks,
     below,

@@ -34,7 +34,7 @@ class Beside:
 def besides(analysis: Analysis) -> tuple[Beside, ...]:
     """Return each block with a reference of its own.
 
-    A block in which only workers differ is in `bench.report.scaling`.
+    A block in which only workers differ is in `bench.report.by_workers`.
     """
     by_workers = {one.row.cell.contender for found in analysis.scalings for one in found.all}
     return tuple(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from bench.analysis import Analysis
-from bench.analysis.claims import Allowed, ClaimVerdict, Finding
+from bench.analysis.findings import Allowed, ClaimVerdict, Finding
 from bench.analysis.statistics import Estimate
 from bench.model import Claim, ClaimedRatio
 from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, plural

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.analysis import Analysis
-from bench.analysis.claims import Finding, Grounded
+from bench.analysis.findings import Finding, Grounded
 from bench.model import Inquiry
 from bench.records import Evidence
 

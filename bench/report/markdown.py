@@ -6,9 +6,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.analysis import Analysis
 from bench.report import blocks, claims, details, evidence, gains, wording
+from bench.report.by_workers import by_workers
 from bench.report.details import facts, per_request, statement_table
 from bench.report.panels import caveats_everywhere, page_columns, panels
-from bench.report.scaling import by_workers
 from bench.report.sentences import headline, notes
 from bench.report.series import apart, series_of
 

@@ -6,9 +6,9 @@ from bench.analysis import analyse
 from bench.files import write_atomically
 from bench.records import Run
 from bench.report import markdown, webpage
+from bench.report.by_workers import by_workers
 from bench.report.charts.style import looks_of
 from bench.report.panels import panels
-from bench.report.scaling import by_workers
 from bench.report.series import apart, series_of
 from bench.report.summary import write_summary
 

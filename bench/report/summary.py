@@ -14,8 +14,8 @@ from bench.analysis.rows import Arrivals, Row
 from bench.analysis.steadiness import Steadiness, first_answers
 from bench.files import write_atomically
 from bench.records import Queries, Run
+from bench.report.by_workers import plain_scalings
 from bench.report.claims import Audited, audited
-from bench.report.scaling import plain_scalings
 from bench.report.wording import finite, plain_estimate, plain_load, rounded
 
 # Format history

@@ -10,12 +10,12 @@ from bench.analysis.measures import rounds_of
 from bench.analysis.rows import Row
 from bench.report import blocks, claims, details, evidence, gains, wording
 from bench.report.answer import abouts, answer
+from bench.report.by_workers import by_workers
 from bench.report.charts.style import MARKS, Look
 from bench.report.charts.svg import Drawing, css, variable_of
 from bench.report.details import facts, per_request, statement_table
 from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
 from bench.report.panels import Column, Panel, caveats_everywhere, overview_columns, page_columns, panels
-from bench.report.scaling import by_workers
 from bench.report.sentences import gist, notes
 from bench.report.series import apart, series_of
 

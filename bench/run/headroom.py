@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from bench.model import Block, Contender, Load, Plan
-from bench.observe import limits
-from bench.observe.ports import local_ports
+from bench.observe import system
+from bench.observe.local_ports import local_ports
 from bench.project.heats import Group, groups
 from bench.project.loads import ceiling_load
 from bench.runtime.placement import available_cores
@@ -44,10 +44,10 @@ class Client:
 def look() -> Room:
     cores = available_cores()
     return Room(
-        open_files=limits.most_open_files(),
+        open_files=system.most_open_files(),
         local_ports=local_ports(),
         cores=len(cores) if cores else os.cpu_count(),
-        cpu_quota=limits.cpu_quota(),
+        cpu_quota=system.cpu_quota(),
     )
 
 

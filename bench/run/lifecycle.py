@@ -12,7 +12,7 @@ from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.driver import Workers
 from bench.model import Contender, Plan, Scenario
-from bench.observe import hyperthreads, limits
+from bench.observe import hyperthreads, system
 from bench.observe.comparable import differences, facts_of
 from bench.observe.fingerprint import fingerprint
 from bench.project import contenders, narrowing, plans, scenarios
@@ -218,7 +218,7 @@ def _make_room(journal: Journal, room: Room, away: Elsewhere, shown: Progress) -
     by_name = {one.name: one for one in journal.run.contenders}
     client = away.client(journal.run.plan.load_workers)
     needed = [headroom.files_needed(group, client) for group in groups(journal.run.plan, by_name)]
-    limits.raise_open_files(max([limits.ENOUGH_FILES, *needed]))
+    system.raise_open_files(max([system.ENOUGH_FILES, *needed]))
     caveats = []
     usable = available_cores()
     if usable is not None and room.cores is not None and len(usable) < room.cores:
@@ -226,7 +226,7 @@ def _make_room(journal: Journal, room: Room, away: Elsewhere, shown: Progress) -
         shown.note(caveats[-1])
         journal.happened(Event(at_s=journal.elapsed_s(), what=caveats[-1]))
     journal.learned(
-        {"limits": {"open_files": limits.open_files(), "cpu_quota": room.cpu_quota, "caveats": caveats}}
+        {"limits": {"open_files": system.open_files(), "cpu_quota": room.cpu_quota, "caveats": caveats}}
     )
 
 

@@ -14,7 +14,6 @@ from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime import environments, leftovers, servers
 from bench.runtime.children import Children, interrupts_held, log_name
-from bench.runtime.files import OwnFiles
 from bench.runtime.folders import Folders, OwnFolder
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
@@ -24,6 +23,7 @@ from bench.runtime.services.caches import cache_processes, lack
 from bench.runtime.services.copies import Copies, OwnServices, Services, known_services
 from bench.runtime.services.postgresql import postgresql
 from bench.runtime.statements import DriverStatements, driver_statements
+from bench.runtime.written_files import OwnFiles
 
 # Servers get a stop signal, and are killed later. Work after that is useless: Python takes 0.5 s of CPU to
 # shut down.

@@ -9,11 +9,11 @@ from pathlib import Path
 from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
-from bench.runtime.files import Found, OwnFiles, open_databases
 from bench.runtime.folders import OwnFolder
 from bench.runtime.ports import HOST
 from bench.runtime.services.copies import OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
+from bench.runtime.written_files import Found, OwnFiles, open_databases
 
 UNKNOWN = "bench knows none of them: no service of ours, no file that it wrote"
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis import analyse
-from bench.analysis.claims import Allowed, verdict_on
+from bench.analysis.findings import Allowed, verdict_on
 from bench.analysis.statistics import Estimate
 from bench.model import Claim, ClaimedFigure, ClaimedRatio
 from bench.records import Verification

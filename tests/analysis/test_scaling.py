@@ -7,11 +7,11 @@ import pytest
 
 from bench.analysis import analyse
 from bench.project import contenders, plans
+from bench.report.by_workers import by_workers
 from bench.report.charts.lines import scaling_lines
 from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
 from bench.report.panels import panels
-from bench.report.scaling import by_workers
 from bench.report.summary import summary
 from bench.report.webpage import report_html
 from tests.support.pages import read

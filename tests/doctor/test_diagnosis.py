@@ -23,10 +23,10 @@ from bench.doctor.tables import print_diagnosis
 from bench.errors import CannotMeasure
 from bench.load.null.server import HELLO, null_server
 from bench.load.peers import Turn, stock_users, wrk, wrk_is_installed
-from bench.observe import limits
+from bench.observe import system
 from bench.observe.host import Core
 from bench.observe.hyperthreads import Neighbours
-from bench.observe.ports import Ports, ports
+from bench.observe.local_ports import Ports, ports
 from bench.project import scenarios
 from bench.runtime.placement import Placement, placed
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress
@@ -370,17 +370,17 @@ def files(root: Path, contents: dict[str, str]) -> Path:
 )
 def test_the_smallest_quota_of_any_group_holds(tmp_path, contents, quota):
     files(tmp_path, contents)
-    assert limits.cpu_quota(tmp_path / "own", tmp_path) == quota
+    assert system.cpu_quota(tmp_path / "own", tmp_path) == quota
 
 
 def test_frequencies_are_read_where_the_system_tells(tmp_path):
-    assert limits.governors(tmp_path) == frozenset()
-    assert limits.turbo(tmp_path) is None
+    assert system.governors(tmp_path) == frozenset()
+    assert system.turbo(tmp_path) is None
     governor = "cpufreq/scaling_governor"
     files(tmp_path, {f"cpu0/{governor}": "performance", f"cpu1/{governor}": "powersave"})
-    assert limits.governors(tmp_path) == {"performance", "powersave"}
-    assert limits.turbo(files(tmp_path / "amd", {"cpufreq/boost": "0"})) is False
-    assert limits.turbo(files(tmp_path / "intel", {"intel_pstate/no_turbo": "0"})) is True
+    assert system.governors(tmp_path) == {"performance", "powersave"}
+    assert system.turbo(files(tmp_path / "amd", {"cpufreq/boost": "0"})) is False
+    assert system.turbo(files(tmp_path / "intel", {"intel_pstate/no_turbo": "0"})) is True
 
 
 def test_ports_that_are_in_use_are_counted_once(tmp_path):
@@ -459,9 +459,9 @@ def test_version_1_of_compose_is_known_too(tmp_path):
 def test_this_machine_can_be_looked_at():
     company = look_around(0.05)
     assert all(share >= 0 for share in company.busy.values())
-    assert limits.clock_step_ns() > 0
-    assert limits.wake_up_late_s(times=3) >= 0
-    assert limits.open_files() is None or limits.open_files() > 0
+    assert system.clock_step_ns() > 0
+    assert system.wake_up_late_s(times=3) >= 0
+    assert system.open_files() is None or system.open_files() > 0
 
 
 def test_who_keeps_a_core_busy_is_named():

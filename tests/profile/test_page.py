@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.model import Load
 from bench.profile.flames import flame_graph
 from bench.profile.layers import declared
-from bench.profile.page import speedscope, write_profile_report
+from bench.profile.profile_page import speedscope, write_profile_report
 from bench.profile.record import SCHEMA, Profiling, load, save
 from bench.profile.words import document, print_profiling
 from tests.profile.test_layers import DUMPS, ENCODE, FRAMEWORK, SERVER, VIEW, profile, window

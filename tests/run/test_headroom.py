@@ -10,8 +10,8 @@ import pytest
 from bench import wiring
 from bench.errors import CannotMeasure
 from bench.model import Block, Contender, Load, Plan
-from bench.observe import limits
-from bench.observe.ports import local_ports
+from bench.observe import system
+from bench.observe.local_ports import local_ports
 from bench.project import plans
 from bench.run import headroom, lifecycle, store
 from bench.run.headroom import Client, Room
@@ -188,7 +188,7 @@ def test_the_smallest_quota_on_the_way_to_the_root_holds_in_both_versions(tmp_pa
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    assert limits.cpu_quota(tmp_path / "own", tmp_path) == quota
+    assert system.cpu_quota(tmp_path / "own", tmp_path) == quota
 
 
 def test_local_ports_are_counted_with_both_ends(tmp_path):

@@ -49,7 +49,7 @@ def left_running(folder):
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             logs_there = any(file.path.startswith(str(folder)) for file in process.open_files())
-            orphan = process.ppid() == 1 and "bench.load.child.process" in process.cmdline()
+            orphan = process.ppid() == 1 and "bench.load.child" in process.cmdline()
             if logs_there or orphan:
                 found.append(process.cmdline())
     return found
@@ -183,7 +183,7 @@ def test_a_load_child_that_hangs_ends_the_run_with_exit_3(tmp_path):
     (asker,) = [
         child
         for child in psutil.Process(process.pid).children(recursive=True)
-        if "bench.load.child.process" in child.cmdline()
+        if "bench.load.child" in child.cmdline()
     ]
     asker.suspend()
     code, _, err = finished(process)

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from bench.profile.page import write_profile_report
+from bench.profile.profile_page import write_profile_report
 from tests.profile.test_page import profiled
 from tests.whole.test_report_browser import SERIOUS, WAYS, chromium  # noqa: F401 - a fixture
 

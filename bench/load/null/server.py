@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.errors import CannotMeasure
 from bench.files import to_json
-from bench.load.null.answers import answers
+from bench.load.null.right_answers import answers
 from bench.model import Exchange, Expect, Scenario
 
 HELLO = Scenario(
@@ -39,7 +39,7 @@ def null_server(
     Bodies are padded with spaces until a response has *response_bytes* bytes on average, head included.
     """
     told = to_json(answers(scenario, response_bytes))
-    command = [sys.executable, "-P", "-m", "bench.load.null.process", "--until-eof"]
+    command = [sys.executable, "-P", "-m", "bench.load.null", "--until-eof"]
     command += ["--answers-bytes", str(len(told))]  # on standard input: an argument has 128 kB at most
     command += ["--cores", ",".join(map(str, cores))] if cores else []
     with (

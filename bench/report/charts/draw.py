@@ -15,11 +15,11 @@ from typing import Generic, TypeVar
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from bench.report.by_workers import WorkerTable
 from bench.report.charts import bars, lines, percentiles
 from bench.report.charts.style import FILE, SCREEN, Look, Sheet
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.panels import Panel
-from bench.report.scaling import WorkerTable
 from bench.report.series import Series
 
 Shown = TypeVar("Shown", Panel, Series, WorkerTable)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis.rows import Row
+from bench.report.by_workers import WorkerTable
 from bench.report.charts.percentiles import ticks
 from bench.report.charts.style import (
     FAINT,
@@ -25,7 +26,6 @@ from bench.report.charts.style import (
     headed,
     spread_out,
 )
-from bench.report.scaling import WorkerTable
 from bench.report.series import Series, level_of
 from bench.report.wording import figure as number
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis import Analysis
+from bench.analysis.processes import UNEVEN, cores_told, server_cores
 from bench.analysis.scaling import Scaled, Scaling
-from bench.analysis.workers import UNEVEN, cores_told, server_cores
 from bench.project.loads import slug, spoken
 from bench.report.answer import abouts
 from bench.report.wording import NOTHING, at_least, both, figure, plain_cell, plain_estimate, plural, point

@@ -1,6 +1,6 @@
 """The process that asks, or has others ask: Locust as a library, told what to do in JSON lines.
 
-`python -m bench.load.child.process FD [--cores 0,1]`, where FD is one end of a socket pair: stdout is Locust's.
+`python -m bench.load.child FD [--cores 0,1]`, where FD is one end of a socket pair: stdout is Locust's.
 
     {"do": "gather", "count", "bind": [host, port] or null, "cores": [[0], [1]], "within_s"}
         → {"is": "note", "what"} as workers join, then {"is": "gathered"}
@@ -101,7 +101,7 @@ class Post:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench.load.child.process", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bench.load.child", description=__doc__)
     parser.add_argument("fd", type=int)
     parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
     options = parser.parse_args()

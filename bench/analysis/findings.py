@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.analysis.comparisons import Comparison, between, judged, noise_floor_of, verdict_of
+from bench.analysis.processes import cores_told, server_cores
 from bench.analysis.rows import LIMITED, Row, unfit
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
-from bench.analysis.workers import cores_told, server_cores
 from bench.model import Cell, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Load
 from bench.records import Evidence, Run
 

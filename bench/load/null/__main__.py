@@ -1,6 +1,6 @@
 """The fastest server that Python can be: it answers from the request alone, and does nothing else.
 
-`python -m bench.load.null.process --port 8000` answers `GET /` with a greeting, for any load generator: what that
+`python -m bench.load.null --port 8000` answers `GET /` with a greeting, for any load generator: what that
 reaches is its own ceiling, not a server's. Answers for a whole scenario come from `bench.load.null.server`.
 
 On loopback nearly all that a request costs is its sender's `send`: in the kernel it does the receiver's part,
@@ -20,7 +20,7 @@ from functools import partial
 from typing import Protocol
 
 from bench.load.descriptors import raise_open_files
-from bench.load.null.answers import GREETING, Answer, Respond, only_response, responder
+from bench.load.null.right_answers import GREETING, Answer, Respond, only_response, responder
 from bench.load.polling import IN, RDHUP, new_poller
 
 _READ_BYTES = 65_536
@@ -141,7 +141,7 @@ def _read_exactly(fd: int, count: int) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench.load.null.process", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bench.load.null", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument(
         "--answers-bytes", type=int, default=0, help="so long is a JSON array on standard input"

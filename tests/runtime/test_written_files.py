@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.runtime.files import OwnFiles, open_databases
 from bench.runtime.folders import Folders
 from bench.runtime.leftovers import Ledger
+from bench.runtime.written_files import OwnFiles, open_databases
 from tests.runtime.test_folders import contender, made
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process holds open")

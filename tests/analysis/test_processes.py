@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.workers import process_changes
+from bench.analysis.processes import process_changes
 from bench.project import contenders
 from bench.records import ENDED
 from tests.support.synthetic import synthetic_run, with_records
