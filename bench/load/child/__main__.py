@@ -1,4 +1,4 @@
-"""The process that asks, or has others ask: Locust as a library, told what to do in JSON lines.
+"""The process that requests, or has workers request: Locust as a library, driven by JSON lines.
 
 `python -m bench.load.child FD [--cores 0,1]`, where FD is one end of a socket pair: stdout is Locust's.
 
