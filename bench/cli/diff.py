@@ -10,7 +10,8 @@ import click
 from bench import wiring
 from bench.analysis import Analysis, analyse
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
-from bench.compare import diff, verdict_report
+from bench.compare import diff as revisions
+from bench.compare import verdict_report
 from bench.compare.checkouts import Sides, laid_out
 from bench.compare.explain import explain, regressions
 from bench.compare.verdict import Conclusion, concluded, is_empty
@@ -66,7 +67,7 @@ def diff(
     only: tuple[str, ...],
     asked: tuple[str, ...],
     budget: float,
-    aa: diff.Twins,
+    aa: revisions.Twins,
     explains: bool,
     unchanged: bool,
     runtime: str,
@@ -81,10 +82,12 @@ def diff(
     broke: the head answers wrongly, or does not start, where the base does.
     """
     root = contenders.find_project(Path.cwd())
-    wanted = diff.Selection(contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget)
+    wanted = revisions.Selection(
+        contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget
+    )
     waivers = read_waivers(root)
     with machines_turn(wait), laid_out(root, base, head) as sides:
-        made, notes = diff.planned(sides, wanted)
+        made, notes = revisions.planned(sides, wanted)
         for note in notes:
             click.echo(note, err=True)
         if not made.blocks:
@@ -92,7 +95,9 @@ def diff(
             return
         where, why = wiring.chosen(runtime, root)
         say_runtime(where, why)
-        run = lifecycle.begin_with(root, made, where, diff.served(sides, made), diff.asked(sides, made))
+        run = lifecycle.begin_with(
+            root, made, where, revisions.served(sides, made), revisions.asked(sides, made)
+        )
         journal = lifecycle.open_journal(run, root / "results", out)
         unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
         judge = _Judge(
@@ -190,8 +195,8 @@ def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
 
 
 def _nothing(sides: Sides, made: Plan, notes: tuple[str, ...], out: Path | None, as_json: bool) -> None:
-    word, why = diff.why_nothing(sides, made)
-    left_out = diff.left_out(sides, made)
+    word, why = revisions.why_nothing(sides, made)
+    left_out = revisions.left_out(sides, made)
     document = verdict_report.uncompared_document(word, sides.base.label, why, left_out, notes)
     text = verdict_report.uncompared_text(word, why, left_out, notes)
     if out:

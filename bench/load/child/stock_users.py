@@ -2,8 +2,8 @@
 
 `python -m bench.load.child.stock_users fast|http HOST PORT SCENARIO`, with the scenario as JSON.
 Each line on standard input is a number of seconds. The answer is a line of JSON, `{"requests", "failures",
-"elapsed_s", "cpu_s"}`, counted once all users have begun. They send what our loop would send, without a pause,
-and verify nothing. It ends with standard input.
+"elapsed_s", "cpu_s"}`, counted once all users have begun. They send what our loop would send, without a
+pause, and verify nothing. It ends with standard input.
 """
 
 import argparse

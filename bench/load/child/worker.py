@@ -1,7 +1,8 @@
 """A process that asks as one of several: Locust's worker around our loop.
 
 `python -m bench.load.child.worker --master HOST:PORT [--cores 0,1]` is what `bench load-worker`
-becomes. It ends with the master, or when its master dismisses it. Messages, in Locust's own between master and worker:
+becomes. It ends with the master, or when its master dismisses it.
+Messages, in Locust's own between master and worker:
 
     {"is": "hello", "versions", "host", "pid"}
         → {"do": "welcome", "who"} or {"do": "refuse", "why"}

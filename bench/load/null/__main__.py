@@ -1,7 +1,8 @@
 """The fastest server that Python can be: it answers from the request alone, and does nothing else.
 
 `python -m bench.load.null --port 8000` answers `GET /` with a greeting, for any load generator:
-what that reaches is its own ceiling, not a server's. Answers for a whole scenario come from `bench.load.null.server`.
+what that reaches is its own ceiling, not a server's. Answers for a whole scenario
+come from `bench.load.null.server`.
 
 On loopback nearly all that a request costs is its sender's `send`: in the kernel it does the receiver's part,
 too. A server sends as often as its client, so it can hardly be cheaper: only what it does besides counts.
