@@ -44,7 +44,7 @@ class FakeContainer:
 
 @dataclass
 class FakeEngine:
-    """Implements `bench.runtime.docker.engine.Host`. *answers* come before its own, by the words of a command."""
+    """Implements `bench.runtime.docker.engine.Host`; *answers* come before its own, by their words."""
 
     folder: Path
     answers: dict = field(default_factory=dict)
