@@ -81,7 +81,7 @@ def _scores(member: FamilyCell) -> dict[int, float]:
     }
     most = MOST * median(map(abs, excess.values())) if excess else 0.0
     held = {number: max(-most, min(most, beyond)) for number, beyond in excess.items()}
-    length = math.sqrt(math.fsum(score**2 for score in held.values()))
+    length = math.hypot(*held.values())
     return {number: score / length for number, score in held.items()} if length else {}
 
 

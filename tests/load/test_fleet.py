@@ -14,7 +14,7 @@ import pytest
 import zmq
 
 from bench.errors import CannotMeasure
-from bench.load.child.fleet import unlike, versions
+from bench.load.child.versions import unlike, versions
 from bench.load.driver import LocustLoad, Workers
 from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
 from tests.support.waiting import waiting_server

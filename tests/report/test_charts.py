@@ -10,7 +10,8 @@ from bench.report.charts.bars import demand_chart, throughput_chart
 from bench.report.charts.draw import write_charts, write_series_charts
 from bench.report.charts.lines import latency_lines, throughput_lines
 from bench.report.charts.percentiles import latency_chart, place_of
-from bench.report.charts.style import COLOURS, SCREEN, looks_of, spread_out
+from bench.report.charts.sheets import SCREEN
+from bench.report.charts.style import COLOURS, looks_of, spread_out
 from bench.report.panels import panels
 from bench.report.series import series_of
 from tests.support.synthetic import rate, synthetic_run, with_records

@@ -142,8 +142,8 @@ def test_what_is_held_to_cores_is_let_go_again():
 
 def test_the_soft_limit_of_descriptors_is_raised_as_far_as_the_hard_one_lets_it_and_children_have_it():
     program = (
-        "import subprocess; from bench.observe import limits; limits.raise_open_files(500);"
-        "print(limits.open_files(), limits.most_open_files(), flush=True);"
+        "import subprocess; from bench.observe import system; system.raise_open_files(500);"
+        "print(system.open_files(), system.most_open_files(), flush=True);"
         "subprocess.run(['sh', '-c', 'ulimit -Sn'])"
     )
     for soft, hard, after in ((64, 400, 400), (64, 4_000, 500), (600, 4_000, 600)):

@@ -3,16 +3,12 @@
 It gives each worker its share of a slice and adds up the results.
 """
 
-import hashlib
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -28,35 +24,10 @@ from bench.addresses import spoken
 from bench.errors import CannotMeasure
 from bench.load.child.generator import ConnectionUser, Message, window_of
 from bench.load.child.setting_up import LIMIT_S
+from bench.load.child.versions import unlike
 from bench.load.sums import merged
 from bench.model import Scenario, Slice
 from bench.records import Sample
-
-PACKAGES = {"bench": "webframework-bench", "Locust": "locust"}
-CODE = "bench's code"
-_ROOM = Path(__file__).parents[1]
-
-
-@cache
-def versions() -> Mapping[str, str]:
-    """Return the versions of bench and Locust here, and a hash of the load generator's code.
-
-    Two checkouts of one version can differ.
-    """
-    digest = hashlib.sha256()
-    for file in sorted([*_ROOM.rglob("*.py"), *(_ROOM.parent / name for name in ("model.py", "records.py"))]):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return {name: version(package) for name, package in PACKAGES.items()} | {CODE: digest.hexdigest()[:12]}
-
-
-def unlike(theirs: Mapping[str, str]) -> str | None:
-    """Return which version differs there from here, with the remedy. None if all are the same."""
-    for name, ours in versions().items():
-        if theirs.get(name) != ours:
-            there = theirs.get(name, "unknown")
-            return f"{name} is {there} there and {ours} at the master: install the same on both"
-    return None
-
 
 CHANNEL = "bench"  # the type of our messages between Locust's own
 LOOK_S = 0.1  # interval of the check for lost workers

@@ -32,7 +32,7 @@ from locust.env import Environment
 from bench.addresses import address_of, spoken
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.child.arrivals import Share
-from bench.load.child.fleet import CHANNEL, versions
+from bench.load.child.fleet import CHANNEL
 from bench.load.child.generator import (
     ConnectionUser,
     Generator,
@@ -42,6 +42,7 @@ from bench.load.child.generator import (
     understood,
     window_of,
 )
+from bench.load.child.versions import versions
 
 PATIENCE_S = 60.0  # for a master that has not started yet
 GREETING_S = 10.0

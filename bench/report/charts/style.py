@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
-from matplotlib.figure import Figure
-
 from bench.model import name_of
 
 INK, FAINT, GRID, PAPER = "#222222", "#6a6a6a", "#e4e4e4", "#ffffff"
@@ -94,53 +92,6 @@ def _tint(colour: str, white: float) -> str:
     return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
 
 
-LETTER = 0.6  # the width of a letter, of its size
-BESIDE_IN = 0.4  # between a chart and its labels, and outside them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """The width of a chart, and whether it contains its own title."""
-
-    width_in: float
-    whole: bool  # it contains title, stacks and every number; otherwise the page shows them
-
-    def figure(self, height_in: float) -> Figure:
-        return Figure(figsize=(self.width_in, height_in), facecolor=PAPER)
-
-    def head_in(self, height_in: float) -> float:
-        """Return *height_in*, the room for a title in inches, or little if the chart has no title."""
-        return height_in if self.whole else 0.14
-
-    def room_in(self, letters: int, size_pt: float) -> float:
-        """Return the room for labels of *letters* letters beside a chart, in inches.
-
-        At most half the width.
-        """
-        return min(BESIDE_IN + letters * size_pt * LETTER / 72, self.width_in / 2)
-
-    def fitted(self, label: str, size_pt: float) -> str:
-        """Return *label*, shortened in its middle if it has more letters than fit in the largest room."""
-        most = int((self.width_in / 2 - BESIDE_IN) * 72 / (size_pt * LETTER))
-        if len(label) <= most:
-            return label
-        begun = 3 * most // 5
-        return f"{label[:begun]}…{label[begun + 1 - most :]}"
-
-
-FILE = Sheet(width_in=8.0, whole=True)
-SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: text stays legible on a phone
-
-
-def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
-    if not sheet.whole:
-        return
-    height_in = figure.get_size_inches()[1]
-    figure.text(0.02, 1 - 0.3 / height_in, title, size=14, weight="bold", color=INK)
-    figure.text(0.02, 1 - 0.55 / height_in, subtitle, size=9, color=FAINT)
-
-
-LABEL_IN, LABEL_PT = 0.21, 9.0  # distance between labels; their font size
 LEADER = {"arrowstyle": "-", "linestyle": ":", "linewidth": 1.2, "shrinkA": 4, "shrinkB": 0}
 
 

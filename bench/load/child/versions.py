@@ -1,0 +1,32 @@
+"""What must be the same in every process that requests, or they are not one load generator."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = {"bench": "webframework-bench", "Locust": "locust"}
+CODE = "bench's code"
+_ROOM = Path(__file__).parents[1]
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Return the versions of bench and Locust here, and a hash of the load generator's code.
+
+    Two checkouts of one version can differ.
+    """
+    digest = hashlib.sha256()
+    for file in sorted([*_ROOM.rglob("*.py"), *(_ROOM.parent / name for name in ("model.py", "records.py"))]):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return {name: version(package) for name, package in PACKAGES.items()} | {CODE: digest.hexdigest()[:12]}
+
+
+def unlike(theirs: Mapping[str, str]) -> str | None:
+    """Return which version differs there from here, with the remedy. None if all are the same."""
+    for name, ours in versions().items():
+        if theirs.get(name) != ours:
+            there = theirs.get(name, "unknown")
+            return f"{name} is {there} there and {ours} at the master: install the same on both"
+    return None
