@@ -34,11 +34,11 @@ diff: $(VENV)/.harness ## Judge the working tree against another revision: make 
 # Tests that measure run one at a time; all others side by side.
 JOBS ?= 3
 test: $(VENV)/.dev ## Run the tests that need neither a browser nor long runs
-	@$(BIN)/pytest -m "not slow and not alone" -n $(JOBS)
+	@$(BIN)/pytest -m "not slow and not alone" -n $(JOBS) --dist loadfile
 	@$(BIN)/pytest -m "not slow and alone"
 
 test-all: test ## Run every test
-	@$(BIN)/pytest -m "slow and not alone" -n $(JOBS)
+	@$(BIN)/pytest -m "slow and not alone" -n $(JOBS) --dist loadfile
 	@$(BIN)/pytest -m "slow and alone"
 
 check: $(VENV)/.dev ## Style, types, direction of imports
