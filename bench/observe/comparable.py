@@ -8,8 +8,9 @@ from bench.records import Run
 
 Kind = Literal["machine", "code", "versions"]
 
-# Facts by their paths in a fingerprint; each stands for all facts below it. Other facts do not count, such as
-# the exact bytes of memory, the time a lock was committed, and what was measured again.
+# Facts by their paths in a fingerprint; each stands for all facts below it, and "*" for every name. Other
+# facts do not count, such as the exact bytes of memory, the time a lock was committed, and what was measured
+# again.
 KINDS: Mapping[str, Kind] = {
     "machine.class": "machine",
     "machine.virtual": "machine",
@@ -21,15 +22,11 @@ KINDS: Mapping[str, Kind] = {
     "placement.client": "machine",
     "placement.database": "machine",
     "content": "code",
-    "services.postgres.settings": "code",
-    "services.valkey.settings": "code",
-    "services.memcached.settings": "code",
+    "services.*.settings": "code",
     "system.kernel": "versions",
     "python": "versions",
     "harness": "versions",
-    "services.postgres.version": "versions",
-    "services.valkey.version": "versions",
-    "services.memcached.version": "versions",
+    "services.*.version": "versions",
     "environments": "versions",
 }
 COMMIT: Mapping[str, Kind] = {"project": "code"}  # compared by content if both have hashes of it
@@ -65,7 +62,8 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[Diffe
     kinds = dict(KINDS) if "content" in here and "content" in there else {**KINDS, **COMMIT}
     found = [
         Difference(fact=fact, here=mine, there=yours, kind=kind)
-        for path, kind in kinds.items()
+        for pattern, kind in kinds.items()
+        for path in _paths(pattern, here)
         for fact, mine, yours in _unlike(path, _at(here, path), _at(there, path))
     ]
     order: list[Kind] = ["machine", "code", "versions"]
@@ -81,6 +79,14 @@ def _unlike(path: str, mine: Any, yours: Any) -> Iterator[tuple[str, Any, Any]]:
             yield from _unlike(f"{path}.{key}", mine.get(key, missing), yours.get(key, missing))
     elif mine != yours:
         yield path, mine, yours
+
+
+def _paths(pattern: str, facts: Any) -> list[str]:
+    folder, star, rest = pattern.partition(".*.")
+    names = _at(facts, folder) if star else _UNKNOWN
+    if isinstance(names, Mapping):
+        return [f"{folder}.{name}.{rest}" for name in names]
+    return [pattern]
 
 
 def _at(facts: Any, path: str) -> Any:

@@ -20,6 +20,7 @@ FACTS = {
     "services": {
         "postgres": {"version": "18.6", "settings": {"fsync": "off"}},
         "valkey": {"version": "9.1.2", "settings": {"--maxmemory": "64mb"}},
+        "invented": {"version": "1.0", "from": "a wheel", "settings": {"depth": "3"}},
     },
     "environments": {
         f"flask_app-py313-{HASH}": {"python": "3.13.1", "packages": {"flask": "3.1.0", "gunicorn": "27.0"}}
@@ -60,12 +61,14 @@ def test_facts_that_were_written_and_read_are_the_same():
         ("content.apps.flask_app", "f2", "code"),
         ("services.postgres.settings.fsync", "on", "code"),
         ("services.valkey.settings.--maxmemory", "1gb", "code"),
+        ("services.invented.settings.depth", "4", "code"),
         ("system.kernel", "6.2", "versions"),
         ("python.version", "3.14.0", "versions"),
         ("python.build.pgo", False, "versions"),
         ("harness.locust", "2.48", "versions"),
         ("services.postgres.version", "18.7", "versions"),
         ("services.valkey.version", "9.2.0", "versions"),
+        ("services.invented.version", "1.1", "versions"),
     ],
 )
 def test_a_fact_that_counts_is_named_with_both_sides(path, value, kind):
@@ -84,6 +87,7 @@ def test_a_fact_that_counts_is_named_with_both_sides(path, value, kind):
         ("locks", {"flask_app": {"age_days": 3}}),
         ("project.commit", "b" * 40),
         ("project.dirty", True),
+        ("services.invented.from", "an image"),
     ],
 )
 def test_what_decides_no_number_is_no_difference(path, value):
