@@ -1,6 +1,6 @@
 """How slow or external parts are put together: for an experiment and for the doctor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from bench.runtime.external import ExternalRuntime
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import Placement, available_cores, placed
 from bench.runtime.process import ProcessRuntime
-from bench.runtime.services.postgresql import PostgreSQL, postgresql
+from bench.runtime.services.own import KINDS
+from bench.runtime.services.service import Processes
 
 THIS_MACHINE = ThisMachine()
 AUTO = "auto"  # compose if an engine answers, else process
@@ -101,7 +102,11 @@ def instruments(root: Path) -> Instruments:
         look=partial(machine.look, usable),
         take_stock=partial(supplies.take_stock, root / "results"),
         cores=cores,
-        database=partial(_database, root, placement.database),
+        trials={
+            kind.spoken: partial(_trial, kind.trial, root, placement.database)
+            for kind in KINDS.values()
+            if kind.trial
+        },
         load=partial(LocustLoad, cores=client),
         observer=ProcessObserver(),
         null_server=partial(null_server, cores=(placement.server or ())[:1]),
@@ -110,12 +115,14 @@ def instruments(root: Path) -> Instruments:
 
 
 @contextmanager
-def _database(root: Path, on: tuple[int, ...] | None) -> Iterator[PostgreSQL]:
+def _trial(
+    start: Callable[[Processes], AbstractContextManager[object]], root: Path, on: tuple[int, ...] | None
+) -> Iterator[None]:
     scratch, logs = root / ".bench", root / ".bench" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(scratch)
     try:
-        with postgresql(ledger, log=logs / "postgresql.log", cores=on) as server:
-            yield server
+        with start(Processes(ledger=ledger, scratch=scratch, logs=logs, cores=on)):
+            yield
     finally:
         ledger.close()

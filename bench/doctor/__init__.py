@@ -1,7 +1,7 @@
 """The doctor: whether this machine is fit to measure, and what the load generator reaches on it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Instruments:
     look: Callable[[], Facts]
     take_stock: Callable[[], Supplies]
     cores: Callable[[], dict[str, Core]]  # the counters of each core so far
-    database: Callable[[], AbstractContextManager[object]]
+    trials: Mapping[str, Callable[[], AbstractContextManager[object]]]  # start the service of that name
     load: Callable[[], AbstractContextManager[LoadGenerator]]
     observer: Observer
     null_server: NullServers
@@ -48,8 +48,9 @@ def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: P
         *machine.checks(instruments.look(), instruments.placement),
         *supplies.checks(instruments.take_stock()),
     ]
-    progress.phase("starting PostgreSQL")
-    checks.append(_database(instruments))
+    for name, start in instruments.trials.items():
+        progress.phase(f"starting {name}")
+        checks.append(_trial(name, start))
     progress.phase("asking a server that does nothing, by turns with every load generator there is")
     writing = max((one for one in scenarios if one.writes), key=_kinds_of_writes, default=None)
     of_hello: Readings = {}
@@ -90,13 +91,11 @@ def _asked(
     )
 
 
-def _database(instruments: Instruments) -> Check:
+def _trial(name: str, start: Callable[[], AbstractContextManager[object]]) -> Check:
     began_s = time.perf_counter()
     try:
-        with instruments.database():
+        with start():
             took_s = time.perf_counter() - began_s
     except CannotMeasure as error:
-        return check(
-            "PostgreSQL", "not fit", str(error), "`make setup` installs it; its log is below .bench/logs"
-        )
-    return check("PostgreSQL", "ok", f"starts in {took_s:.1f} s")
+        return check(name, "not fit", str(error), "`make setup` installs it; its log is below .bench/logs")
+    return check(name, "ok", f"starts in {took_s:.1f} s")

@@ -15,7 +15,7 @@ from statistics import median
 from bench.doctor.diagnosis import Check, check
 from bench.observe import system
 from bench.observe.local_ports import Ports, ports
-from bench.runtime.services.caches import INSTEAD, KINDS, missing
+from bench.runtime.services.own import INSTEAD, KINDS
 
 SYNCS = 5
 CONTENT = b"\0" * 64 * 1024  # as much as a small run file
@@ -113,7 +113,7 @@ def take_stock(results: Path) -> Supplies:
         open_files=system.most_open_files(),
         ports=ports(SERVERS),
         disks={"results": _disk(there), "databases": _disk(Path(tempfile.gettempdir()))},
-        caches={kind.spoken: missing(kind) for kind in KINDS.values()},
+        caches={kind.spoken: kind.missing() for kind in KINDS.values() if not kind.trial},
         engine=engine(),
     )
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -25,12 +25,10 @@ from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services.caches import Cache, WantedCache, cache_containers
-from bench.runtime.services.copies import Copies, OwnServices, Services, known_services
-from bench.runtime.services.postgresql import PostgreSQL, contained_postgresql
+from bench.runtime.services.own import KINDS, UNCOUNTED, OwnServices, known_services, opened
+from bench.runtime.services.service import Contained
 
 FILE = "docker-compose.yml"
-UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"
 
 
 class ComposeRuntime:
@@ -59,7 +57,8 @@ class ComposeRuntime:
         self._name = f"bench-{os.getpid()}-{secrets.token_hex(3)}"  # compose's project: only this run has it
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
-        self._services = Services(Copies(self._postgresql), self._caches)
+        place = Contained(group=self._containers, logs=logs, cores=placement.database)
+        self._opened = opened({name: kind.containers(place) for name, kind in KINDS.items()})
         self._images: dict[str, Image] = {}
         self._numbers = itertools.count(1)
 
@@ -71,7 +70,7 @@ class ComposeRuntime:
         self._secret = Path(tempfile.mkdtemp(prefix=f"{leftovers.FOLDER_PREFIX}compose-"))
         self._running.callback(shutil.rmtree, self._secret, ignore_errors=True)
         self._ledger.note_folder(self._secret)
-        self._running.enter_context(self._services)
+        self._services = self._running.enter_context(self._opened)
         return self
 
     def __exit__(
@@ -84,7 +83,7 @@ class ComposeRuntime:
         return None
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Build images, start PostgreSQL if a contender needs it, fill its templates, try caches.
+        """Build images, and make ready what the services of each server are made from.
 
         Raises UsageError if the project lacks what containers are made from, CannotMeasure if something
         fails.
@@ -114,8 +113,8 @@ class ComposeRuntime:
     ) -> Iterator[Mapping[str, ProcessServer]]:
         """Start a fresh container for each contender, all at once. On exit remove them and their services.
 
-        If nothing is *timed*, they may use every core. *counting* needs a database of ours: drivers in images
-        are not counted.
+        If nothing is *timed*, they may use every core. *counting* needs a service that counts: drivers in
+        images are not counted.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
@@ -149,14 +148,6 @@ class ComposeRuntime:
 
     def _containers(self) -> Containers:
         return Containers(self._engine, project=self._name, source=self._source, scratch=self._secret)
-
-    def _postgresql(self) -> AbstractContextManager[PostgreSQL]:
-        log, cores = self._logs / "postgresql.log", self._placement.database
-        return contained_postgresql(self._containers(), log=log, cores=cores)
-
-    def _caches(self, wanted: Sequence[WantedCache]) -> AbstractContextManager[Sequence[Cache]]:
-        cores = self._placement.database
-        return cache_containers(wanted, group=self._containers(), logs=self._logs, cores=cores)
 
     def _start(
         self,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+UNPRIVILEGED = "nobody"  # runs what refuses root, if the harness is root
 
 
 def launched(

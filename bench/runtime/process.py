@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,9 +18,8 @@ from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services.caches import cache_processes, lack
-from bench.runtime.services.copies import Copies, OwnServices, Services, known_services
-from bench.runtime.services.postgresql import postgresql
+from bench.runtime.services.own import KINDS, OwnServices, known_services, lack, opened
+from bench.runtime.services.service import Processes
 from bench.runtime.statements import DriverStatements, driver_statements
 from bench.runtime.written_files import OwnFiles
 
@@ -54,10 +52,8 @@ class ProcessRuntime:
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._environments: dict[str, environments.Environment] = {}
-        on = placement.database
-        start = partial(postgresql, self._ledger, log=logs / "postgresql.log", cores=on)
-        start_caches = partial(cache_processes, ledger=self._ledger, scratch=scratch, logs=logs, cores=on)
-        self._services = Services(Copies(start), start_caches)
+        place = Processes(ledger=self._ledger, scratch=scratch, logs=logs, cores=placement.database)
+        self._opened = opened({name: kind.processes(place) for name, kind in KINDS.items()})
         self._folders = Folders(scratch, self._ledger)
         self._numbers = itertools.count(1)
 
@@ -67,7 +63,7 @@ class ProcessRuntime:
         leftovers.clear(self._scratch)
         self._running.callback(self._ledger.close)
         self._running.enter_context(self._folders)
-        self._running.enter_context(self._services)
+        self._services = self._running.enter_context(self._opened)
         return self
 
     def __exit__(
@@ -102,7 +98,7 @@ class ProcessRuntime:
         """Start a fresh server for each contender in its own folder. On exit stop and remove all.
 
         All run at the same time. If nothing is *timed*, they may use every core. *counting*: without a
-        database of ours, drivers count the statements of a server.
+        service that counts, drivers count the statements of a server.
         """
         with (
             ExitStack() as held,
@@ -114,7 +110,7 @@ class ProcessRuntime:
             # A database is copied while earlier servers import: neither needs a whole core.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
                 folder = held.enter_context(self._folders.given(contender))
-                hooked = counting and services.database is None
+                hooked = counting and services.counter is None
                 drivers = held.enter_context(driver_statements(self._scratch)) if hooked else None
                 server = self._start(contender, port, hash_seed, services, children, folder, drivers)
                 answers.append(waiting.submit(ready, server))

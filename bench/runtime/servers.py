@@ -11,7 +11,7 @@ from bench.model import Contender
 from bench.runtime.children import Running
 from bench.runtime.folders import OwnFolder
 from bench.runtime.ports import HOST
-from bench.runtime.services.copies import OwnServices
+from bench.runtime.services.own import OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
 from bench.runtime.written_files import Found, OwnFiles, open_databases
 
@@ -29,7 +29,7 @@ class ProcessServer:
     services: OwnServices = field(default_factory=OwnServices)
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
-    uncounted: str = "nobody counts on servers that are timed"  # if neither database nor drivers count
+    uncounted: str = "nobody counts on servers that are timed"  # if neither a service nor drivers count
     files: OwnFiles | None = None  # None: in a container, whose file system is usually read-only
 
     def pids(self) -> tuple[int, ...]:
@@ -49,21 +49,21 @@ class ProcessServer:
             inside = [f"{name} lies in its container" for name in open_databases(self.pids())]
             found = Found(known=bool(inside), left=tuple(inside))
         left += found.left
-        if not (self.services.known or found.known):
+        if not (self.services.parts or found.known):
             left.append(UNKNOWN)
         return next(filter(None, left), None)
 
     def data_version(self) -> object:
-        return self.services.version(), self.files.version() if self.files else None
+        return self.services.data_version(), self.files.version() if self.files else None
 
     def statements(self) -> Mapping[str, int]:
-        if self.services.database:
-            return self.services.database.statements()
+        if counter := self.services.counter:
+            return counter.statements()
         return self.drivers.statements() if self.drivers else {}
 
     def statement_source(self) -> StatementSource:
-        if self.services.database:
-            return StatementSource(by="PostgreSQL")
+        if counter := self.services.counter:
+            return StatementSource(by=counter.counted_by)
         if self.drivers:
             return self.drivers.source(self.pids(), self.address[1])
         return StatementSource(by=None, why=self.uncounted)

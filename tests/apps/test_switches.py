@@ -135,7 +135,7 @@ def test_without_its_cache_an_app_serves_on_and_says_so(tmp_path, cache):
         runtime.serve(asked, hash_seed=0, timed=False) as servers,
     ):
         for server in servers.values():
-            for pid in (pid for cache in server.services.caches for pid in cache.child.pids()):
+            for pid in server.services.parts["valkey" if cache == "redis" else cache].child.pids():
                 os.kill(pid, signal.SIGKILL)
                 psutil.Process(pid).wait(timeout=10)
             (headers,) = answers(server.address, "/posts", 1)

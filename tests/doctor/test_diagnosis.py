@@ -61,7 +61,7 @@ class Clinic:
             look=lambda: self.facts,
             take_stock=lambda: self.supplies,
             cores=lambda: self.cores.pop(0),
-            database=self.database,
+            trials={"PostgreSQL": self.database},
             load=self.load,
             observer=FakeObserver(),
             null_server=FakeNullServers(self.diary),

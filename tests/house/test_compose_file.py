@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from bench.runtime.docker import images
-from bench.runtime.services.caches import KINDS
-from bench.runtime.services.caches import SERVICES as CACHES
+from bench.runtime.services.caches import MEMCACHED, VALKEY
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -74,10 +73,10 @@ def test_postgresql_by_hand_and_by_bench_differ_in_what_is_filled_in_alone():
     assert by_hand == by_bench
 
 
-@pytest.mark.parametrize(("kind", "port"), [("valkey", 16379), ("memcached", 11311)])
+@pytest.mark.parametrize(("kind", "port"), [(VALKEY, 16379), (MEMCACHED, 11311)])
 def test_caches_by_hand_are_those_of_bench(kind, port):
-    assert shlex.split(SERVICES[kind]["command"]) == KINDS[kind].command(port)
-    by_hand, by_bench = limits(kind), limits(CACHES[kind])
+    assert shlex.split(SERVICES[kind.name]["command"]) == kind.command(port)
+    by_hand, by_bench = limits(kind.name), limits(kind.composed)
     by_hand.pop("healthcheck")
     assert by_hand == by_bench
-    assert SERVICES[kind]["image"] == SERVICES[CACHES[kind]]["image"]
+    assert SERVICES[kind.name]["image"] == SERVICES[kind.composed]["image"]

