@@ -77,7 +77,7 @@ BY_WORKERS: ChartKind[WorkerTable] = ChartKind(
     draw=lines.scaling_lines,
     caption=lines.scaling_caption,
     told=lambda workers: (
-        f"{name} {', '.join(f'{line[1]} req/s with {line[0]}' for line in told)}"
+        f"{name} {', '.join(f'{line[1].text} req/s with {line[0].text}' for line in told)}"
         for name, told in workers.lines.items()
     ),
 )
@@ -147,9 +147,10 @@ def _drawing(shown: Shown, looks: Mapping[str, Look], kind: ChartKind[Shown]) ->
 
 
 def _first_to_last(series: Series, heading: str) -> Iterator[str]:
-    place, level = series.headings.index(heading), series.headings[0]
+    headings = [column.heading for column in series.columns]
+    place, level = headings.index(heading), headings[0]
     for name, told in series.lines.items():
-        ends = (f"{line[place]} {heading} at {line[0]} {level}" for line in (told[0], told[-1]))
+        ends = (f"{line[place].text} {heading} at {line[0].text} {level}" for line in (told[0], told[-1]))
         yield f"{name} {' to '.join(ends)}"
 
 
