@@ -11,7 +11,7 @@ from bench.analysis.measures import rounds_of
 from bench.model import Claim, ClaimedRatio, Load
 from bench.records import Event, Queries
 from bench.report import webpage
-from bench.report.charts.draw import panel_drawings, series_drawings
+from bench.report.charts.draw import drawings
 from bench.report.charts.style import looks_of
 from bench.report.claims import audited, judged_table, untold_table
 from bench.report.glossary import MEANINGS, explained
@@ -31,9 +31,8 @@ NASTY = "<script>alert(1)</script>&\"'"
 def page_of(run):
     analysis, looks = analyse(run), looks_of(contender.name for contender in run.contenders)
     shown = panels(analysis)
-    drawings = {one.title: panel_drawings(one, looks) for one in apart(shown)}
-    drawings |= {one.title: series_drawings(one, looks) for one in series_of(shown)}
-    return webpage.report_html(analysis, drawings, looks)
+    drawn = {one.title: drawings(one, looks) for one in (*apart(shown), *series_of(shown))}
+    return webpage.report_html(analysis, drawn, looks)
 
 
 def busy_client(record):
