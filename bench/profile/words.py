@@ -48,17 +48,11 @@ def cell(one: Shown, layer: str) -> TableCell:
 
 def table(many: Sequence[Shown]) -> Table:
     """Return the CPU of each layer, and what else was measured, by contender."""
-    rest = (
-        ("all", [figure(one.spent.total_us) for one in many]),
-        ("req/s, not profiled", [figure(one.profile.throughput_rps) for one in many]),
-        ("lost to profiling", [lost(one) for one in many]),
-        ("samples / CPU", [figure(one.profile.sampled.coverage) for one in many]),
-    )
     return Table(
         columns=(name_column("layer"), *(Column(heading=one.profile.contender) for one in many)),
         rows=(
             *((TableCell(LAYERS[layer]), *(cell(one, layer) for one in many)) for layer in used(many)),
-            *((TableCell(heading), *map(TableCell, told)) for heading, told in rest),
+            *((TableCell(heading), *map(TableCell, told)) for heading, told in _measured(many, OF_PAGES)),
         ),
     )
 
@@ -146,7 +140,7 @@ def print_profiling(profiling: Profiling, console: Console) -> None:
                 LAYERS[layer], *(" · ".join(filter(None, (one.text, one.detail))) for one in told)
             )
         printed.add_section()
-        for heading, values in _measured(many):
+        for heading, values in _measured(many, OF_TERMINAL):
             printed.add_row(heading, *values)
         console.print(printed)
         for one in many:
@@ -159,14 +153,19 @@ def print_profiling(profiling: Profiling, console: Console) -> None:
         say(console, line, style="dim")
 
 
-def _measured(many: Sequence[Shown]) -> list[tuple[str, list[str]]]:
+OF_PAGES = ("all", "req/s, not profiled", "lost to profiling", "samples / CPU")
+OF_TERMINAL = ("all", "req/s without profiler", "lost to profiling", "samples in s / CPU s")
+
+
+def _measured(many: Sequence[Shown], headings: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     profiles = [one.profile for one in many]
-    return [
-        ("all", [figure(one.spent.total_us) for one in many]),
-        ("req/s without profiler", [figure(one.throughput_rps) for one in profiles]),
-        ("lost to profiling", [lost(one) for one in many]),
-        ("samples in s / CPU s", [figure(one.sampled.coverage) for one in profiles]),
-    ]
+    values = (
+        [figure(one.spent.total_us) for one in many],
+        [figure(one.throughput_rps) for one in profiles],
+        [lost(one) for one in many],
+        [figure(one.sampled.coverage) for one in profiles],
+    )
+    return zip(headings, values, strict=True)
 
 
 MOST = 20  # functions of a profile
