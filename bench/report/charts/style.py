@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zlib import crc32
 
-from matplotlib.figure import Figure
-
 from bench.model import name_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK, FAINT, GRID, PAPER = "#222222", "#6a6a6a", "#e4e4e4", "#ffffff"
 DATABASE_GREY = "#c9c9c9"
@@ -105,7 +107,9 @@ class Sheet:
     width_in: float
     whole: bool  # it contains title, stacks and every number; otherwise the page shows them
 
-    def figure(self, height_in: float) -> Figure:
+    def figure(self, height_in: float) -> "Figure":
+        from matplotlib.figure import Figure  # it takes a second, and colours are wanted without it
+
         return Figure(figsize=(self.width_in, height_in), facecolor=PAPER)
 
     def head_in(self, height_in: float) -> float:
@@ -132,7 +136,7 @@ FILE = Sheet(width_in=8.0, whole=True)
 SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: text stays legible on a phone
 
 
-def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
+def headed(figure: "Figure", sheet: Sheet, title: str, subtitle: str) -> None:
     if not sheet.whole:
         return
     height_in = figure.get_size_inches()[1]
