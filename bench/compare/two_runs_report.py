@@ -15,7 +15,6 @@ from bench.model import Cell, Load
 from bench.project.loads import spoken
 from bench.report.terminal import WARNING, in_two_lines, say, table_of
 from bench.report.wording import (
-    at_least,
     changed,
     levels,
     measured,
@@ -24,6 +23,7 @@ from bench.report.wording import (
     plural,
     point,
     rounded,
+    throughput,
 )
 
 WORDS = {
@@ -94,15 +94,12 @@ def _named(one: Change) -> str:
 
 
 def _of_the_reference(before: Row, after: Row) -> str:
-    figures = [f"{_throughput(before)} → {_throughput(after)} req/s"]
+    rates = (throughput(row.throughput_rps, row.client_limit) for row in (before, after))
+    figures = [f"{' → '.join(rates)} req/s"]
     if before.service_demand_us and after.service_demand_us:
         figures.append(f"{point(before.service_demand_us)} → {point(after.service_demand_us)} CPU µs/req")
     name = before.cell.contender
     return f"{name}, the reference: {', '.join(figures)}; the machine's mood is in it, so no verdict."
-
-
-def _throughput(row: Row) -> str:
-    return at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps)
 
 
 def _notes(two: TwoRuns) -> Iterator[str]:
