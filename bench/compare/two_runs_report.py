@@ -9,22 +9,21 @@ from rich.text import Text
 
 from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
-from bench.analysis.statistics import Estimate
 from bench.compare.run_changes import Change
 from bench.compare.two_runs import TwoRuns
 from bench.model import Cell, Load
 from bench.project.loads import spoken
-from bench.report.terminal import WARNING, say, table_of
+from bench.report.terminal import WARNING, in_two_lines, say, table_of
 from bench.report.wording import (
-    at_least,
-    change,
-    interval,
+    changed,
     levels,
+    measured,
     plain_cell,
     plain_estimate,
     plural,
     point,
     rounded,
+    throughput,
 )
 
 WORDS = {
@@ -81,23 +80,13 @@ def _table(reference: str, scenario: str, load: Load, changes: Sequence[Change])
         table.add_row(
             Text("" if name == named else name, style="bold"),
             Text.assemble(METRICS[one.metric], "\n", (f"margin {one.margin * 100:g} %", "dim")),
-            _ratio(one.baseline),
-            _ratio(one.candidate),
-            _changed(one.change),
+            in_two_lines(measured(one.baseline.ratio, of_ratio=True)),
+            in_two_lines(measured(one.candidate.ratio, of_ratio=True)),
+            in_two_lines(changed(one.change)),
             Text(WORDS[one.verdict], style=STYLES[one.verdict]),
         )
         named = name
     return table
-
-
-def _ratio(comparison: Comparison) -> Text:
-    told = comparison.ratio
-    return Text.assemble(point(told, of_ratio=True), "\n", (interval(told, of_ratio=True), "dim"))
-
-
-def _changed(estimate: Estimate | None) -> Text:
-    main, _, where = change(estimate).partition(" (")
-    return Text.assemble(main, "\n", (where.removesuffix(")"), "dim"))
 
 
 def _named(one: Change) -> str:
@@ -105,15 +94,12 @@ def _named(one: Change) -> str:
 
 
 def _of_the_reference(before: Row, after: Row) -> str:
-    figures = [f"{_throughput(before)} → {_throughput(after)} req/s"]
+    rates = (throughput(row.throughput_rps, row.client_limit) for row in (before, after))
+    figures = [f"{' → '.join(rates)} req/s"]
     if before.service_demand_us and after.service_demand_us:
         figures.append(f"{point(before.service_demand_us)} → {point(after.service_demand_us)} CPU µs/req")
     name = before.cell.contender
     return f"{name}, the reference: {', '.join(figures)}; the machine's mood is in it, so no verdict."
-
-
-def _throughput(row: Row) -> str:
-    return at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps)
 
 
 def _notes(two: TwoRuns) -> Iterator[str]:

@@ -16,7 +16,7 @@ from bench.profile.record import Profile, Profiling
 from bench.profile.words import Shown, shown
 from bench.report.charts.svg import css
 from bench.report.details import facts
-from bench.report.markdown import environment
+from bench.report.markdown import joined, listed, quoted, table_text
 from bench.report.webpage import FILTERS
 from bench.report.wording import figure
 
@@ -68,20 +68,46 @@ def write_profile_report(profiling: Profiling, folder: Path) -> Path:
     for many in scenarios.values():
         for one in many:
             _write_flames(one, folder / files[one.title])
+    write_atomically(folder / TEXT, _text(profiling, scenarios, charts, files).encode())
     told = {
         "profiling": profiling,
         "scenarios": scenarios,
         "layers": LAYERS,
         "files": files,
-        "charts": charts,
         "words": words,
         "caveats": [line for many in scenarios.values() for one in many for line in words.caveats(one)],
         "fingerprint": facts(profiling.fingerprint),
         "figure": figure,
     }
-    write_atomically(folder / TEXT, environment().get_template("profile.md.j2").render(told).encode())
     write_atomically(folder / PAGE, _page(told, scenarios).encode())
     return folder / PAGE
+
+
+def _text(
+    profiling: Profiling,
+    scenarios: Mapping[str, Sequence[Shown]],
+    charts: Mapping[str, str],
+    files: Mapping[str, str],
+) -> str:
+    blocks = ["# Where the CPU time goes"]
+    blocks += [f"> {line}" for many in scenarios.values() for one in many for line in words.caveats(one)]
+    for scenario, many in scenarios.items():
+        blocks += [
+            f"## {scenario}",
+            words.answer(scenario, many),
+            listed(map(words.sentence, many)),
+            f"![CPU per request by layer in {scenario}]({charts[scenario]})",
+            "µs of CPU per request:",
+            table_text(words.table(many)),
+            listed(_linked(one, files[one.title]) for one in many),
+        ]
+    return joined([*blocks, "## How it was profiled", listed(words.method(profiling))])
+
+
+def _linked(one: Shown, stem: str) -> str:
+    most = ", ".join(f"{quoted(function)} {us} µs" for _, function, us, _ in words.functions(one)[:3])
+    graph = f"[flame graph]({stem}.svg), [for speedscope]({stem}.speedscope.json)"
+    return f"{one.profile.contender}: {graph}; most in {most}"
 
 
 def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[Shown]]) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bench.profile.layers import LAYERS, Spent, spent
 from bench.profile.record import Profile, Profiling
+from bench.report.document import Column, Table, TableCell, name_column
 from bench.report.terminal import WARNING, say, table_of
 from bench.report.wording import NOTHING, figure, percent, rounded
 
@@ -40,9 +41,20 @@ def used(many: Sequence[Shown]) -> tuple[str, ...]:
     return tuple(layer for layer in LAYERS if any(one.spent.layers[layer] for one in many))
 
 
-def cell(one: Shown, layer: str) -> tuple[str, str]:
+def cell(one: Shown, layer: str) -> TableCell:
     us, total = one.spent.layers[layer], one.spent.total_us
-    return (figure(us), percent(us / total)) if us else (NOTHING, "")
+    return TableCell(figure(us), percent(us / total)) if us else TableCell(NOTHING)
+
+
+def table(many: Sequence[Shown]) -> Table:
+    """Return the CPU of each layer, and what else was measured, by contender."""
+    return Table(
+        columns=(name_column("layer"), *(Column(heading=one.profile.contender) for one in many)),
+        rows=(
+            *((TableCell(LAYERS[layer]), *(cell(one, layer) for one in many)) for layer in used(many)),
+            *((TableCell(heading), *map(TableCell, told)) for heading, told in _measured(many, OF_PAGES)),
+        ),
+    )
 
 
 def sentence(one: Shown) -> str:
@@ -118,16 +130,19 @@ def caveats(one: Shown) -> Iterator[str]:
 
 def print_profiling(profiling: Profiling, console: Console) -> None:
     for scenario, many in shown(profiling).items():
-        table = table_of(Text(f"{scenario}: CPU per request by layer, µs", style="bold"))
-        table.add_column("layer")
+        printed = table_of(Text(f"{scenario}: CPU per request by layer, µs", style="bold"))
+        printed.add_column("layer")
         for one in many:
-            table.add_column(Text(one.profile.contender), justify="right")
+            printed.add_column(Text(one.profile.contender), justify="right")
         for layer in used(many):
-            table.add_row(LAYERS[layer], *(" · ".join(filter(None, cell(one, layer))) for one in many))
-        table.add_section()
-        for heading, told in _measured(many):
-            table.add_row(heading, *told)
-        console.print(table)
+            told = (cell(one, layer) for one in many)
+            printed.add_row(
+                LAYERS[layer], *(" · ".join(filter(None, (one.text, one.detail))) for one in told)
+            )
+        printed.add_section()
+        for heading, values in _measured(many, OF_TERMINAL):
+            printed.add_row(heading, *values)
+        console.print(printed)
         for one in many:
             say(console, sentence(one))
         for one in many:
@@ -138,14 +153,19 @@ def print_profiling(profiling: Profiling, console: Console) -> None:
         say(console, line, style="dim")
 
 
-def _measured(many: Sequence[Shown]) -> list[tuple[str, list[str]]]:
+OF_PAGES = ("all", "req/s, not profiled", "lost to profiling", "samples / CPU")
+OF_TERMINAL = ("all", "req/s without profiler", "lost to profiling", "samples in s / CPU s")
+
+
+def _measured(many: Sequence[Shown], headings: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     profiles = [one.profile for one in many]
-    return [
-        ("all", [figure(one.spent.total_us) for one in many]),
-        ("req/s without profiler", [figure(one.throughput_rps) for one in profiles]),
-        ("lost to profiling", [lost(one) for one in many]),
-        ("samples in s / CPU s", [figure(one.sampled.coverage) for one in profiles]),
-    ]
+    values = (
+        [figure(one.spent.total_us) for one in many],
+        [figure(one.throughput_rps) for one in profiles],
+        [lost(one) for one in many],
+        [figure(one.sampled.coverage) for one in profiles],
+    )
+    return zip(headings, values, strict=True)
 
 
 MOST = 20  # functions of a profile

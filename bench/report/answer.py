@@ -1,6 +1,7 @@
 """The answer of a run in two sentences: how much faster a contender is, and which is fastest at what."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
@@ -11,7 +12,7 @@ from bench.records import Run
 from bench.report.panels import Panel, panels
 from bench.report.sentences import headline
 from bench.report.series import apart
-from bench.report.wording import at_least, both, plural, ratio
+from bench.report.wording import at_least, measured, plural, ratio
 
 TOLD = 3  # scenarios named in a sentence; the others are given as a range
 
@@ -92,8 +93,8 @@ def _ratio(panel: Panel, name: str) -> str:
 
 
 def _times(estimate: Estimate | None) -> str:
-    point, bracket, where = both(estimate, of_ratio=True).partition(" (")
-    return f"{point} ×{bracket}{where}"
+    told = measured(estimate, of_ratio=True)
+    return replace(told, text=f"{told.text} ×").line
 
 
 def _fastest(closed: Sequence[Panel], said: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
 """Blocks with a reference of their own: a table of each contender relative to it, over all scenarios."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
@@ -9,29 +8,20 @@ from bench.analysis.rows import Row
 from bench.model import Block, Cell, Load
 from bench.project.loads import spoken
 from bench.report.answer import abouts
-from bench.report.wording import NOTHING, at_least, interval, levels, point
-
-Told = tuple[str, str]  # the text of a table cell, and its detail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockRow:
-    contender: str
-    stack: str
-    told: tuple[Told, ...]  # by scenario and load
+from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
+from bench.report.wording import NOTHING, interval, levels, point, throughput
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """A block: the throughput of its reference, and the others relative to it."""
+def section(analysis: Analysis) -> Section | None:
+    parts = besides(analysis)
+    if not parts:
+        return None
+    return Section(
+        title="Beside its own reference", anchor="beside", parts=parts, notes=tuple(_notes(analysis))
+    )
 
-    reference: str
-    stack: str  # of the reference
-    headings: tuple[str, ...]  # scenarios, with their loads where there are several
-    lines: tuple[BlockRow, ...]  # the reference first, then in the plan's order
 
-
-def besides(analysis: Analysis) -> tuple[Beside, ...]:
+def besides(analysis: Analysis) -> tuple[Section, ...]:
     """Return each block with a reference of its own.
 
     A block in which only workers differ is in `bench.report.by_workers`.
@@ -44,14 +34,13 @@ def besides(analysis: Analysis) -> tuple[Beside, ...]:
     )
 
 
-def notes(analysis: Analysis, told: tuple[Beside, ...]) -> Iterator[str]:
-    if told:
-        level = levels(one.ratio for one in analysis.comparisons if one.metric == "throughput_rps")
-        each = f" One interval each ({level}, not adjusted for their number)." if level else ""
-        yield (
-            "First the reference's verified responses per second, then the others as multiples of it, both "
-            f"from the same sweeps, with their verdicts by the plan's margin.{each}"
-        )
+def _notes(analysis: Analysis) -> Iterator[str]:
+    level = levels(one.ratio for one in analysis.comparisons if one.metric == "throughput_rps")
+    each = f" One interval each ({level}, not adjusted for their number)." if level else ""
+    yield (
+        "First the reference's verified responses per second, then the others as multiples of it, both "
+        f"from the same sweeps, with their verdicts by the plan's margin.{each}"
+    )
 
 
 def _named(analysis: Analysis, block: Block) -> list[str]:
@@ -61,7 +50,7 @@ def _named(analysis: Analysis, block: Block) -> list[str]:
     return sorted(named, key=lambda name: name != block.reference)
 
 
-def _beside(analysis: Analysis, block: Block, reference: str) -> Beside:
+def _beside(analysis: Analysis, block: Block, reference: str) -> Section:
     rows = {row.cell: row for row in analysis.rows}
     ratios = {one.cell: one for one in analysis.comparisons if one.metric == "throughput_rps"}
     stacks = {one.name: one.stack for one in analysis.run.contenders}
@@ -69,32 +58,37 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Beside:
     loads = [load for load in block.loads if load.kind == "closed"]  # an open load has a given throughput
     asked = [(scenario, load) for scenario in block.scenarios for load in loads]
 
-    def told(name: str, scenario: str, load: Load) -> Told:
+    def told(name: str, scenario: str, load: Load) -> TableCell:
         cell = Cell(contender=name, scenario=scenario, load=load)
         return _told(rows.get(cell), ratios.get(cell), valid=analysis.valid)
 
-    return Beside(
-        reference=reference,
-        stack=stacks.get(reference, reference),
-        headings=tuple(
-            said.get(scenario, scenario) + (f", {spoken(load)}" if len(loads) > 1 else "")
-            for scenario, load in asked
+    stack = stacks.get(reference, reference)
+    headings = (
+        said.get(scenario, scenario) + (f", {spoken(load)}" if len(loads) > 1 else "")
+        for scenario, load in asked
+    )
+    table = Table(
+        caption=f"Relative to {stack}. Below a ratio: its interval over rounds, and the verdict",
+        columns=(
+            name_column("contender", detail="stack", term="contender"),
+            *(Column(heading=heading) for heading in headings),
         ),
-        lines=tuple(
-            BlockRow(contender=name, stack=stacks[name], told=tuple(told(name, *place) for place in asked))
+        rows=tuple(
+            (contender_cell(name, stacks[name]), *(told(name, *place) for place in asked))
             for name in _named(analysis, block)
         ),
     )
+    return Section(title=f"{stack} ({reference})", tables=(table,))
 
 
-def _told(row: Row | None, comparison: Comparison | None, *, valid: bool) -> Told:
+def _told(row: Row | None, comparison: Comparison | None, *, valid: bool) -> TableCell:
     if row is None:
-        return NOTHING, ""
+        return TableCell(NOTHING)
     if comparison is None:
-        rate = at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps)
-        return f"{rate} req/s", interval(row.throughput_rps)
+        rate = throughput(row.throughput_rps, row.client_limit)
+        return TableCell(f"{rate} req/s", interval(row.throughput_rps))
     if comparison.ratio is None:
-        return NOTHING, comparison.withheld
+        return TableCell(NOTHING, comparison.withheld)
     verdict = comparison.verdict if valid else "cannot tell"
     detail = ", ".join(filter(None, (interval(comparison.ratio, of_ratio=True), verdict)))
-    return f"{point(comparison.ratio, of_ratio=True)} ×", detail
+    return TableCell(f"{point(comparison.ratio, of_ratio=True)} ×", detail)

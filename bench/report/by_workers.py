@@ -9,7 +9,8 @@ from bench.analysis.processes import UNEVEN, cores_told, server_cores
 from bench.analysis.scaling import Scaled, Scaling
 from bench.project.loads import slug, spoken
 from bench.report.answer import abouts
-from bench.report.wording import NOTHING, at_least, both, figure, plain_cell, plain_estimate, plural, point
+from bench.report.document import Column, Section, TableCell, lines_table
+from bench.report.wording import NOTHING, figure, measured, plain_cell, plain_estimate, plural, throughput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +43,15 @@ class WorkerTable:
         return self.scaling.contenders
 
     @property
-    def headings(self) -> tuple[str, ...]:
+    def columns(self) -> tuple[Column, ...]:
         fewest = {told[0].base_workers for told in self.contenders.values()}
         base = plural(fewest.pop(), "worker") if len(fewest) == 1 else "fewest workers"
-        return "workers", "req/s", f"× {base}", "efficiency", "busiest / least busy", "bound by"
+        headings = ("workers", "req/s", f"× {base}", "efficiency", "busiest / least busy", "bound by")
+        explained = ("efficiency", "bound by")
+        return tuple(Column(heading=one, term=one if one in explained else "") for one in headings)
 
     @property
-    def lines(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    def lines(self) -> Mapping[str, tuple[tuple[TableCell, ...], ...]]:
         return {name: tuple(map(_line, told)) for name, told in self.contenders.items()}
 
     @property
@@ -66,6 +69,17 @@ class WorkerTable:
             yield from (
                 f"No ratio for {one.row.cell.contender}: {one.withheld}." for one in told if one.withheld
             )
+
+    @property
+    def section(self) -> Section:
+        caption = f"{self.title}. Below a ratio: its interval over rounds"
+        return Section(
+            title=self.title,
+            about=self.about,
+            charts=self.title,
+            tables=(lines_table(caption, self.columns, self.lines),),
+            notes=tuple(self.notes),
+        )
 
     def _on_cores(self) -> Iterator[str]:
         most = max(one.workers for one in self.scaling.all)
@@ -89,6 +103,18 @@ def by_workers(analysis: Analysis) -> tuple[WorkerTable, ...]:
     )
 
 
+def section(analysis: Analysis) -> Section | None:
+    scaled = by_workers(analysis)
+    if not scaled:
+        return None
+    return Section(
+        title="What more workers bring",
+        anchor="workers",
+        short="Workers",
+        parts=tuple(one.section for one in scaled),
+    )
+
+
 def plain_scalings(analysis: Analysis) -> list[dict[str, Any]]:
     """Return the scalings as plain data, ready for JSON."""
     return [
@@ -105,13 +131,13 @@ def plain_scalings(analysis: Analysis) -> list[dict[str, Any]]:
     ]
 
 
-def _line(one: Scaled) -> tuple[str, ...]:
+def _line(one: Scaled) -> tuple[TableCell, ...]:
     row = one.row
     return (
-        f"{one.workers}",
-        at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps),
-        both(one.ratio, of_ratio=True),
-        both(one.efficiency, of_ratio=True),
-        NOTHING if row.imbalance is None else figure(row.imbalance),
-        row.bound_by or NOTHING,
+        TableCell(f"{one.workers}"),
+        TableCell(throughput(row.throughput_rps, row.client_limit)),
+        measured(one.ratio, of_ratio=True),
+        measured(one.efficiency, of_ratio=True),
+        TableCell(figure(row.imbalance)),
+        TableCell(row.bound_by or NOTHING),
     )

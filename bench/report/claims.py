@@ -10,19 +10,24 @@ from bench.analysis import Analysis
 from bench.analysis.findings import Allowed, ClaimVerdict, Finding
 from bench.analysis.statistics import Estimate
 from bench.model import Claim, ClaimedRatio
-from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, plural
+from bench.report.document import Column, Section, Table, TableCell, name_column
+from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, measured, plural
 
-HEADINGS = (
-    "claim",
-    "source",
-    "claimed",
-    "measured here",
-    "ratio claimed",
-    "ratio measured",
-    "verdict",
-    "why",
+CLAIM = name_column("claim", detail="source", term="claim")
+WHY = Column(heading="why", kind="text")
+COLUMNS = (
+    CLAIM,
+    Column(heading="claimed", kind="figure"),
+    Column(heading="measured here", kind="figure"),
+    Column(heading="ratio claimed", kind="figure"),
+    Column(heading="ratio measured", kind="figure"),
+    Column(heading="verdict", kind="verdict", term="claim"),
+    WHY,
 )
-UNTOLD_HEADINGS = ("claim", "source", "why")
+CAPTION = (
+    "What was claimed, held against this run. Below a claim: its source; below a ratio measured: its "
+    "interval over rounds"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +35,10 @@ class Audited:
     """A claim's finding as text, ready to print. "–" if there is nothing to show."""
 
     finding: Finding
-    claimed: str  # the claimed value
-    measured: str  # the same, measured here
+    claimed: TableCell  # the claimed value
+    measured: TableCell  # the same, measured here
     ratio_claimed: str
-    ratio_measured: str
+    ratio_measured: TableCell
     why: str  # a sentence
 
     @property
@@ -54,7 +59,7 @@ class Audited:
             return self.claim.says
         if self.finding.evidence:
             return f"{self.claim.says}: {self.why}"
-        ratios = f"{self.ratio_measured}, claimed {self.ratio_claimed}"
+        ratios = f"{self.ratio_measured.line}, claimed {self.ratio_claimed}"
         return f"{self.claim.says}: {self.why if self.finding.untold else ratios}"
 
 
@@ -65,34 +70,59 @@ def audited(analysis: Analysis) -> tuple[Audited, ...]:
             claimed=_claimed(finding.claim),
             measured=_measured(finding),
             ratio_claimed=_ratio_claimed(finding.ratio),
-            ratio_measured=both(_ratio(finding), of_ratio=True),
+            ratio_measured=measured(_ratio(finding), of_ratio=True),
             why=_why(finding),
         )
         for finding in analysis.findings
     )
 
 
-def lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
-    """Return a line of the table (`HEADINGS`) for every claim that the plan measures."""
-    return tuple(
+def section(analysis: Analysis) -> Section | None:
+    audits = audited(analysis)
+    if not audits:
+        return None
+    lead, *_ = told = tuple(notes(audits))
+    made = (judged_table(audits), untold_table(audits))
+    return Section(
+        title="Claims",
+        anchor="claims",
+        lead=lead,
+        tables=tuple(table for table in made if table.rows),
+        notes=told,
+    )
+
+
+def judged_table(audits: Sequence[Audited]) -> Table:
+    """Return a line for every claim that the plan measures."""
+    lines = (
         (
-            one.claim.says,
-            one.claim.source,
+            TableCell(one.claim.says, one.claim.source),
             one.claimed,
             one.measured,
-            one.ratio_claimed,
+            TableCell(one.ratio_claimed),
             one.ratio_measured,
-            one.verdict,
-            one.why,
+            TableCell(one.verdict),
+            TableCell(one.why),
         )
         for one in audits
         if not one.claim.needs
     )
+    return Table(caption=CAPTION, columns=COLUMNS, rows=tuple(lines), style="sortable claims")
 
 
-def untold_lines(audits: Sequence[Audited]) -> tuple[tuple[str, ...], ...]:
-    """Return a line (`UNTOLD_HEADINGS`) for every claim that the plan does not measure."""
-    return tuple((one.claim.says, one.claim.source, one.why) for one in audits if one.claim.needs)
+def untold_table(audits: Sequence[Audited]) -> Table:
+    """Return a line for every claim that the plan does not measure."""
+    return Table(
+        caption="What this plan cannot tell, whatever comes out",
+        captioned=True,
+        columns=(CLAIM, WHY),
+        rows=tuple(
+            (TableCell(one.claim.says, one.claim.source), TableCell(one.why))
+            for one in audits
+            if one.claim.needs
+        ),
+        style="sortable claims",
+    )
 
 
 def notes(audits: Sequence[Audited]) -> Iterator[str]:
@@ -115,25 +145,25 @@ def notes(audits: Sequence[Audited]) -> Iterator[str]:
         )
 
 
-def _claimed(claim: Claim) -> str:
+def _claimed(claim: Claim) -> TableCell:
     if claim.evidence:
-        return f"{claim.evidence.topic}: {claim.evidence.outcome}"
+        return TableCell(f"{claim.evidence.topic}: {claim.evidence.outcome}")
     said = claim.figure
     if said is None:
-        return NOTHING
-    latency = f", {said.latency_ms:,.10g} ms" if said.latency_ms else ""
-    return f"{said.throughput_rps:,.10g} req/s{latency}"
+        return TableCell(NOTHING)
+    latency = f"{said.latency_ms:,.10g} ms" if said.latency_ms else ""
+    return TableCell(f"{said.throughput_rps:,.10g} req/s", latency, in_brackets=False)
 
 
-def _measured(finding: Finding) -> str:
+def _measured(finding: Finding) -> TableCell:
     if finding.evidence:
-        return f"{finding.evidence.contender}: {finding.evidence.outcome}"
+        return TableCell(f"{finding.evidence.contender}: {finding.evidence.outcome}")
     row = finding.row
     if finding.claim.figure is None or row is None or not row.requests:
-        return NOTHING
+        return TableCell(NOTHING)
     throughput = at_least(row.throughput_rps) if row.client_limit else both(row.throughput_rps)
     latency = f"mean {figure(row.latency.mean_ms)} ms with {row.cell.load.connections} in flight"
-    return f"{throughput} req/s, {latency}"
+    return TableCell(f"{throughput} req/s", latency, in_brackets=False)
 
 
 def _ratio(finding: Finding) -> Estimate | None:
@@ -153,21 +183,21 @@ def _why(finding: Finding) -> str:
         return f"{finding.untold[0].upper()}{finding.untold[1:]}."
     if finding.evidence:
         return finding.evidence.shows
-    measured, allowed = _ratio(finding), finding.allowed
-    where = interval(measured, of_ratio=True)
-    if measured is None or allowed is None or not where:
+    found, allowed = _ratio(finding), finding.allowed
+    where = interval(found, of_ratio=True)
+    if found is None or allowed is None or not where:
         return "There is no ratio."
     match finding.verdict:
         case "supported" if allowed.high is None:
             return f"All of {where} lies above {_edge(allowed.low)}."
         case "supported":
             return f"All of {where} lies within {_edge(allowed.low)}–{_edge(allowed.high)}."
-        case "not supported" if measured.estimate < allowed.low:
+        case "not supported" if found.estimate < allowed.low:
             return f"All of {where} lies below {_edge(allowed.low)}, the least that the claim allows."
         case "not supported":
             return f"All of {where} lies above {_edge(allowed.high)}, the most that the claim allows."
         case "cannot tell":
-            crossed = " and ".join(map(_edge, _crossed(measured, allowed)))
+            crossed = " and ".join(map(_edge, _crossed(found, allowed)))
             return f"{where} reaches across {crossed}: more rounds would narrow it."
 
 

@@ -9,8 +9,9 @@ from bench.analysis.steadiness import first_answers
 from bench.model import Exchange, name_of
 from bench.project.loads import spoken
 from bench.records import Queries, Run
+from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.panels import Panel
-from bench.report.wording import NOTHING, both, change, figure, percent, plural
+from bench.report.wording import NOTHING, both, changed, figure, percent, plural
 
 LISTED = ("packages", "settings", "harness")  # long facts, each shown on one line
 
@@ -103,6 +104,7 @@ def _chosen_windows(run: Run) -> Iterator[str]:
 
 
 BY_POSTGRESQL = "by PostgreSQL itself (pg_stat_statements)"
+UNCOUNTED = "Not counted: no contender has a database that can be counted, or the run did not come so far."
 ON_OTHERS = "transaction statements included, on servers that were not timed."
 
 
@@ -161,27 +163,89 @@ def _notes(queries: Queries, exchange: Exchange | None) -> Iterator[str]:
         yield f"{who}: {per_request(count)} statements for a list of {items}: one for each of its items?"
 
 
-HEADINGS = ("contender", "scenario", "state", "change of speed", "within s", "slices' deviation")
-
-
-def lines(panels: Iterable[Panel]) -> tuple[tuple[str, ...], ...]:
-    """Return the lines of the table, in the order of *panels*. A row without these numbers has no line."""
-    return tuple(
+def steadiness(run: Run, panels: Iterable[Panel]) -> Section:
+    """Return its section, in the order of *panels*. A row without these numbers has no line."""
+    rows = tuple(
         (
-            row.cell.contender,
-            panel.title,
-            seen.state or "too few rounds to tell",
-            change(seen.change),
-            figure(seen.span_s),
-            percent(seen.deviation),
+            contender_cell(row.cell.contender),
+            TableCell(panel.title),
+            TableCell(seen.state or "too few rounds to tell"),
+            changed(seen.change),
+            TableCell(figure(seen.span_s)),
+            TableCell(percent(seen.deviation)),
         )
         for panel in panels
         for row in panel.rows
         if (seen := row.steadiness)
     )
+    title = "From a server's first slice to its last"
+    if not rows:
+        return Section(title=title, intro="Nothing was measured.")
+    columns = (
+        name_column("contender"),
+        Column(heading="scenario", kind="text"),
+        Column(heading="state", kind="text"),
+        *(Column(heading=heading) for heading in ("change of speed", "within s", "slices' deviation")),
+    )
+    caption, *_ = told = tuple(_on_steadiness(run))
+    return Section(title=title, tables=(Table(caption=caption, columns=columns, rows=rows),), notes=told)
 
 
-def notes(run: Run) -> Iterator[str]:
+def verifications(run: Run) -> Section:
+    title = "Held against the checks"
+    if not run.verifications:
+        return Section(title=title, intro="No contender was.")
+    columns = (
+        name_column("contender", term="contender"),
+        Column(heading="outcome", kind="text"),
+        Column(heading="checks", term="check"),
+        Column(heading="differences", kind="text"),
+    )
+    rows = tuple(
+        (
+            contender_cell(one.contender),
+            TableCell(f"{one.outcome}{' earlier, same content' * one.remembered}"),
+            TableCell(f"{one.checks}"),
+            TableCell("; ".join(one.differences)),
+        )
+        for one in run.verifications
+    )
+    caption = "Each contender answers the same checks before it is timed"
+    return Section(title=title, tables=(Table(caption=caption, columns=columns, rows=rows),))
+
+
+def statements(run: Run) -> Section:
+    counted = statement_table(run)
+    title = "SQL statements per request"
+    if not counted.counts:
+        return Section(title=title, anchor="statements", intro=UNCOUNTED, caveats=counted.notes)
+    columns = (
+        name_column("contender", term="contender"),
+        *(Column(heading=exchange, term="statement") for exchange in counted.exchanges),
+    )
+    rows = tuple(
+        (contender_cell(name), *(TableCell(per_request(one.per_request if one else None)) for one in counts))
+        for name, counts in counted.counts.items()
+    )
+    return Section(
+        title=title,
+        anchor="statements",
+        tables=(Table(caption=counted.how, columns=columns, rows=rows),),
+        notes=(counted.how,),
+        caveats=counted.notes,
+    )
+
+
+def facts_table(fingerprint: Mapping[str, Any]) -> Table:
+    return Table(
+        caption="What the run found itself on",
+        columns=(Column(heading="", kind="name"), Column(heading="", kind="text")),
+        rows=tuple((TableCell(name), TableCell(value)) for name, value in facts(fingerprint).items()),
+        style="facts",
+    )
+
+
+def _on_steadiness(run: Run) -> Iterator[str]:
     yield (
         "Each server is compared with itself: the change is from its first slice of a scenario to its last, "
         'over rounds. Anything but "flat" is a caveat of the row.'

@@ -7,6 +7,7 @@ from bench.analysis import Analysis
 from bench.analysis.findings import Finding, Grounded
 from bench.model import Inquiry
 from bench.records import Evidence
+from bench.report.document import Column, Section, Table, TableCell
 
 TITLES = {"orm": "ORM", "api-docs": "API docs"}
 
@@ -46,6 +47,36 @@ def topics(analysis: Analysis) -> tuple[Topic, ...]:
         for inquiry in run.plan.inquiries
     )
     return tuple(topic for topic in found if topic.seen)
+
+
+def section(analysis: Analysis) -> Section | None:
+    found = topics(analysis)
+    if not (found or analysis.choices):
+        return None
+    rows = (
+        (TableCell("" if place else topic.title), *map(TableCell, (seen.contender, seen.outcome, seen.shows)))
+        for topic in found
+        for place, seen in enumerate(topic.seen)
+    )
+    columns = tuple(
+        Column(heading=one, kind="text") for one in ("topic", "contender", "found", "what was seen")
+    )
+    return Section(
+        title="Evidence",
+        anchor="evidence",
+        intro="What each framework brings, as probes saw it on running apps beside those that were timed.",
+        tables=(Table(columns=columns, rows=tuple(rows)),),
+        notes=(*map(_on_topic, found), *map(_on_choice, analysis.choices)),
+    )
+
+
+def _on_topic(topic: Topic) -> str:
+    claimed = f" Claimed: {topic.claimed}." if topic.claimed else ""
+    return f"{topic.title}: {topic.inquiry.asks}{claimed}"
+
+
+def _on_choice(one: Grounded) -> str:
+    return f"{standing(one)}{'' if one.holds else ':'} {advice(one)} ({' · '.join(grounds(one))})"
 
 
 def statements(seen: Evidence) -> tuple[str, ...]:

@@ -6,21 +6,24 @@ from operator import mul
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison, Verdict
-from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, Cell, name_of
 from bench.report.answer import abouts
 from bench.report.details import per_request
-from bench.report.wording import NOTHING, at_least, both, point
+from bench.report.document import Column, Section, Table, TableCell, name_column
+from bench.report.wording import NOTHING, measured, throughput
 
-HEADINGS = (
-    "practice",
-    "stack",
-    "without, req/s",
-    "with, req/s",
-    "with / without",
-    "SQL per request",
-    "verdict",
+COLUMNS = (
+    name_column("practice", detail="stack"),
+    Column(heading="without, req/s"),
+    Column(heading="with, req/s"),
+    Column(heading="with / without"),
+    Column(heading="SQL per request"),
+    Column(heading="verdict", kind="verdict"),
+)
+CAPTION = (
+    "Each contender beside itself without the practice, in the scenario that it is for. Below a ratio: its "
+    "interval over rounds"
 )
 ALL = "all of them"
 OFF = "=off"  # takes a practice away; any other value adds one
@@ -48,10 +51,29 @@ class Gain:
     worth: str
 
     @property
-    def line(self) -> tuple[str, ...]:
-        told = both(self.ratio, of_ratio=True)
-        practice = f"{self.switch}: {self.about}"
-        return practice, self.stack, self.without, self.with_it, told, self.statements, self.worth
+    def line(self) -> tuple[TableCell, ...]:
+        return (
+            TableCell(f"{self.switch}: {self.about}", self.stack),
+            TableCell(self.without),
+            TableCell(self.with_it),
+            measured(self.ratio, of_ratio=True),
+            TableCell(self.statements),
+            TableCell(self.worth),
+        )
+
+
+def section(analysis: Analysis) -> Section | None:
+    found = gains(analysis)
+    if not found:
+        return None
+    rows = tuple(gain.line for gain in found)
+    return Section(
+        title="What each practice is worth",
+        anchor="practices",
+        short="Practices",
+        tables=(Table(caption=CAPTION, columns=COLUMNS, rows=rows, style="sortable claims"),),
+        notes=tuple(notes(found)),
+    )
 
 
 def gains(analysis: Analysis) -> tuple[Gain, ...]:
@@ -104,16 +126,12 @@ def _gain(analysis: Analysis, comparison: Comparison) -> Gain:
         about=abouts(run).get(cell.scenario, cell.scenario),
         stack=" → ".join(dict.fromkeys((rows[without].stack, rows[having].stack))),
         contender=name_of(cell.contender).base,
-        without=_told(rows[without]),
-        with_it=_told(rows[having]),
+        without=throughput(rows[without].throughput_rps, rows[without].client_limit),
+        with_it=throughput(rows[having].throughput_rps, rows[having].client_limit),
         ratio=_inverse(comparison.ratio) if takes else comparison.ratio,
         statements=f"{_statements(analysis, without)} → {_statements(analysis, having)}",
         worth=WORTH["invalid" if analysis.invalid else verdict],
     )
-
-
-def _told(row: Row) -> str:
-    return at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps)
 
 
 def _inverse(ratio: Estimate | None) -> Estimate | None:

@@ -1,32 +1,18 @@
-"""The report as Markdown."""
+"""Sections and tables as Markdown, and the report made of them."""
 
-from collections.abc import Callable, Mapping
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from collections.abc import Iterable, Iterator, Mapping
 
 from bench.analysis import Analysis
-from bench.report import blocks, claims, details, evidence, gains, wording
-from bench.report.by_workers import by_workers
-from bench.report.details import facts, per_request, statement_table
-from bench.report.panels import caveats_everywhere, page_columns, panels
-from bench.report.sentences import headline, notes
-from bench.report.series import apart, series_of
+from bench.records import Event, Run
+from bench.report import blocks, by_workers, claims, details, evidence, gains, sentences
+from bench.report.document import Column, Section, Table, TableCell
+from bench.report.panels import Panel, caveats_everywhere, panels
+from bench.report.series import Series, apart, series_of
+from bench.report.wording import plural
 
 FILE = "report.md"
-
-
-def environment(**filters: Callable[..., object]) -> Environment:
-    """Return the Jinja environment of every Markdown template, with *filters* added to its own."""
-    made = Environment(
-        loader=PackageLoader("bench.report"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown: `cell` and `quoted` keep its tables and code whole
-    )
-    made.filters |= {"cell": cell, "joined": _joined, "quoted": _quoted, **filters}
-    return made
+MAKERS = (blocks.section, by_workers.section, gains.section, claims.section, evidence.section)
+NO_CHARTS: Mapping[str, Mapping[str, str]] = {}
 
 
 def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> str:
@@ -34,40 +20,127 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
 
     *charts*: title of a panel or series → what a chart shows → its file name without ending.
     """
-    run = analysis.run
-    shown = panels(analysis)
-    filled = environment(headline=headline, notes=notes, per_request=per_request, columns=page_columns)
-    return filled.get_template("report.md.j2").render(
-        analysis=analysis,
-        run=run,
-        plan=run.plan,
-        panels=shown,
-        apart=apart(shown),
-        series=series_of(shown),
-        charts=charts,
-        audits=claims.audited(analysis),
-        claims=claims,
-        topics=evidence.topics(analysis),
-        evidence=evidence,
-        gains=gains,
-        blocks=(beside := blocks.besides(analysis)),
-        block_notes=tuple(blocks.notes(analysis, beside)),
-        scaled=by_workers(analysis),
-        warnings=details.warnings(analysis),
-        caveats=caveats_everywhere(analysis),
-        method=details.method(run, shown),
-        fingerprint=facts(run.fingerprint),
-        steadiness=details.lines(shown),
-        steadiness_headings=details.HEADINGS,
-        steadiness_notes=tuple(details.notes(run)),
-        statements=statement_table(run),
-        words=wording,
+    run, shown = analysis.run, panels(analysis)
+    series = series_of(shown)
+    found = (
+        *(one.section(analysis.capacities) for one in series),
+        *map(sentences.section, shown),
+        *filter(None, (make(analysis) for make in MAKERS)),
+    )
+    return joined(
+        [
+            f"# {run.plan.name}: {plural(len(run.timed), 'contender')} side by side",
+            *warned(analysis),
+            run.plan.about,
+            listed(_answers(analysis, shown, series)),
+            "" if shown else "Nothing was measured.",
+            *_doubts(analysis),
+            *(block for one in found for block in section_blocks(one, charts)),
+            *_happened(run.events),
+            *section_blocks(details.verifications(run)),
+            *section_blocks(details.statements(run)),
+            *_which_statements(run),
+            *section_blocks(details.steadiness(run, shown)),
+            "## How it was measured",
+            listed(details.method(run, shown)),
+            "Every slice is in [trials.csv](trials.csv), everything above in [summary.json](summary.json).",
+            "## Machine and versions",
+            table_text(details.facts_table(run.fingerprint)),
+        ]
     )
 
 
-def _joined(parts: tuple[str, str]) -> str:
-    main, detail = parts
-    return f"{main} ({detail})" if detail else main
+def _answers(analysis: Analysis, shown: tuple[Panel, ...], series: tuple[Series, ...]) -> Iterator[str]:
+    yield from map(sentences.headline, apart(shown))
+    yield from (f"{one.title}: {note}" for one in series for note in one.notes(analysis.capacities))
+    if audited := claims.section(analysis):
+        yield f"{audited.lead} [Which](#{audited.anchor})"
+
+
+def _doubts(analysis: Analysis) -> Iterator[str]:
+    if caveats := caveats_everywhere(analysis):
+        yield "What makes every number here less certain:"
+        yield listed(caveats)
+
+
+def _happened(events: Iterable[Event]) -> Iterator[str]:
+    if events:
+        yield "## What happened"
+        yield listed(
+            _with_below(
+                f"{', '.join(filter(None, (f'{event.at_s:.0f} s into the run', event.contender)))}: "
+                f"{quoted(event.what)}",
+                (quoted(line) for line in event.log.splitlines() if line.strip()),
+            )
+            for event in events
+        )
+
+
+def _which_statements(run: Run) -> Iterator[str]:
+    counted = details.statement_table(run).counts
+    if counted:
+        yield "<details><summary>Which statements</summary>"
+        yield listed(
+            _with_below(
+                f"{name}, {one.exchange}",
+                (f"{details.per_request(calls)} × {quoted(text)}" for text, calls in one.statements.items()),
+            )
+            for name, counts in counted.items()
+            for one in counts
+            if one and one.statements
+        )
+        yield "</details>"
+
+
+def joined(blocks: Iterable[str]) -> str:
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def listed(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _with_below(item: str, below: Iterable[str]) -> str:
+    return "\n".join((item, *(f"  - {line}" for line in below)))
+
+
+def warned(analysis: Analysis) -> Iterator[str]:
+    return (f"> **{what}** {so}" for what, so in details.warnings(analysis))
+
+
+def table_text(table: Table) -> str:
+    headings, rules = "|", "|"
+    for column in table.columns:
+        for heading in (column.heading, column.detail) if column.detail else (column.heading,):
+            headings += f" {cell(heading)} |" if heading else " |"
+            rules += "--:|" if column.kind == "number" else "---|"
+    return "\n".join((headings, rules, *(_line(table.columns, row) for row in table.rows)))
+
+
+def _line(columns: Iterable[Column], row: Iterable[TableCell]) -> str:
+    values = zip(columns, row, strict=True)
+    parted = ((one.text, one.detail) if column.detail else (one.line,) for column, one in values)
+    return f"| {' | '.join(cell(text) for texts in parted for text in texts)} |"
+
+
+def section_blocks(
+    section: Section, charts: Mapping[str, Mapping[str, str]] = NO_CHARTS, level: int = 2
+) -> Iterator[str]:
+    """Yield the parts of *section* that a blank line separates."""
+    drawn = charts.get(section.charts, {})
+    pictures = {what: f"![{what} of {section.title}](charts/{file}.svg)" for what, file in drawn.items()}
+    yield f"{'#' * level} {section.title}"
+    yield section.intro
+    yield from (picture for what, picture in pictures.items() if what not in section.charts_below)
+    for table in section.tables:
+        yield f"{table.caption}:" if table.captioned else ""
+        yield table_text(table)
+    yield from (picture for what, picture in pictures.items() if what in section.charts_below)
+    for part in section.parts:
+        yield from section_blocks(part, charts, level + 1)
+    quotes = (_with_below(f"{what}:", map(quoted, lines)) for what, lines in section.quotes.items())
+    notes = (*section.notes, *(f"**{caveat}**" for caveat in section.caveats))
+    yield listed((*(note.replace("<", "&lt;") for note in notes), *quotes))
 
 
 def cell(text: object) -> str:
@@ -75,6 +148,6 @@ def cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return *text* on one line between backticks. It may contain HTML or backticks from a server."""
     return f"`{' '.join(text.split()).replace('`', 'ˋ')}`"

@@ -26,16 +26,11 @@ def write_report(run: Run, folder: Path) -> Path:
 
     analysis = analyse(run)
     shown = panels(analysis)
-    singles, series = apart(shown), series_of(shown)
+    charted: tuple[draw.Shown, ...] = (*apart(shown), *series_of(shown), *by_workers(analysis))
     looks = looks_of(contender.name for contender in run.timed)
     (folder / CHARTS).mkdir(parents=True, exist_ok=True)
-    files = {one.title: draw.write_charts(one, looks, folder / CHARTS) for one in singles}
-    files |= {one.title: draw.write_series_charts(one, looks, folder / CHARTS) for one in series}
-    scaled = by_workers(analysis)
-    files |= {one.title: draw.write_scaling_chart(one, looks, folder / CHARTS) for one in scaled}
-    drawings = {one.title: draw.panel_drawings(one, looks) for one in singles}
-    drawings |= {one.title: draw.series_drawings(one, looks) for one in series}
-    drawings |= {one.title: draw.scaling_drawings(one, looks) for one in scaled}
+    files = {one.title: draw.write_charts(one, looks, folder / CHARTS) for one in charted}
+    drawings = {one.title: draw.drawings(one, looks) for one in charted}
     write_summary(analysis, folder)
     write_trials(run, folder)
     write_atomically(folder / markdown.FILE, markdown.report_text(analysis, files).encode())

@@ -11,7 +11,8 @@ from bench.analysis.rows import Arrivals, Row
 from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, Load, Plan
 from bench.project.loads import slug, spoken
-from bench.report.wording import NOTHING, at_least, figure, interval, mebibytes, percent, point, scaled
+from bench.report.document import Column, TableCell
+from bench.report.wording import NOTHING, at_least, figure, measured, mebibytes, percent, point, scaled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,19 +157,14 @@ def _caveats(rows: Sequence[Row], everywhere: Collection[str]) -> tuple[str, ...
     )
 
 
-Cell = tuple[str, str]  # its text, and the detail below or after it
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A heading (in lines on a terminal) and the function that gives a row's text."""
+class PanelColumn(Column):
+    """A column with the function that gives a row's text."""
 
-    heading: str
-    cell: Callable[[Row], Cell]
-    term: str = ""  # its word in the glossary
+    cell: Callable[[Row], TableCell]
 
 
-def page_columns(panel: Panel) -> tuple[Column, ...]:
+def page_columns(panel: Panel) -> tuple[PanelColumn, ...]:
     return (
         *(_open_page() if panel.is_open else _closed(panel)),
         _estimate("server CPU µs/req", lambda row: row.service_demand_us, "service demand"),
@@ -184,7 +180,7 @@ def page_columns(panel: Panel) -> tuple[Column, ...]:
 
 def overview_columns(
     panel: Panel, at_rate: Mapping[str, Row], workers: Mapping[str, int]
-) -> tuple[Column, ...]:
+) -> tuple[PanelColumn, ...]:
     """Return the columns of a closed *panel* that an architect pays for.
 
     *at_rate*: by contender, rows of the same scenario at one rate for all. *workers*: its number of
@@ -193,22 +189,22 @@ def overview_columns(
     times = _ratio(panel, f"× {panel.reference}")
     p99 = _latency("p99 ms", lambda latency: latency.p99_ms)
 
-    def ratio(row: Row) -> Cell:
-        main, detail = times.cell(row)
-        return main, f"tie, {detail}" if panel.is_tie(row.cell.contender) else detail
+    def ratio(row: Row) -> TableCell:
+        told = times.cell(row)
+        return replace(told, detail=f"tie, {told.detail}") if panel.is_tie(row.cell.contender) else told
 
-    def latency(row: Row) -> Cell:
+    def latency(row: Row) -> TableCell:
         asked = at_rate.get(row.cell.contender)
         if asked is None or asked.arrivals is None:
-            return p99.cell(row)[0], "at saturation"
-        return p99.cell(asked)[0], f"at {figure(asked.arrivals.rate_rps)}/s"
+            return replace(p99.cell(row), detail="at saturation")
+        return replace(p99.cell(asked), detail=f"at {figure(asked.arrivals.rate_rps)}/s")
 
     def memory(row: Row) -> str:
         size = row.memory_peak_bytes
         return mebibytes(None if size is None else size // workers[row.cell.contender])
 
     return (
-        Column(heading="req/s", cell=_throughput, term="throughput"),
+        PanelColumn(heading="req/s", cell=_throughput, term="throughput"),
         replace(times, cell=ratio),
         replace(p99, cell=latency),
         _cores("app", lambda row: row.service_demand_us),
@@ -217,9 +213,9 @@ def overview_columns(
     )
 
 
-def quoted_columns(panel: Panel) -> tuple[Column, ...]:
+def quoted_columns(panel: Panel) -> tuple[PanelColumn, ...]:
     return (
-        Column(heading="req/s", cell=_throughput),
+        PanelColumn(heading="req/s", cell=_throughput),
         _ratio(panel, f"× {panel.reference}"),
         _latency("p99 ms", lambda latency: latency.p99_ms),
         _estimate("CPU µs/req", lambda row: row.service_demand_us),
@@ -227,36 +223,36 @@ def quoted_columns(panel: Panel) -> tuple[Column, ...]:
     )
 
 
-def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[Column, ...]:
+def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[PanelColumn, ...]:
     """Return the columns that fit 80 characters. A narrow terminal has no CPU and memory columns."""
     first = _open() if panel.is_open else _closed(panel)
-    rest: list[Column] = []
+    rest: list[PanelColumn] = []
     if not narrow:
-        demand = Column(
+        demand = PanelColumn(
             heading="CPU\nµs/req\nbound by",
-            cell=lambda row: (point(row.service_demand_us), row.bound_by or ""),
+            cell=lambda row: TableCell(point(row.service_demand_us), row.bound_by or ""),
         )
         last = _ratio(panel, f"CPU\n× {panel.reference}") if panel.is_open else _plain("MiB", _memory)
         rest = [demand, last]
     return *first, *rest, *_failed(panel)
 
 
-def _closed(panel: Panel) -> Iterator[Column]:
-    yield Column(heading="req/s", cell=_throughput, term="throughput")
+def _closed(panel: Panel) -> Iterator[PanelColumn]:
+    yield PanelColumn(heading="req/s", cell=_throughput, term="throughput")
     yield _ratio(panel, f"× {panel.reference}")
     yield _latency("p50\nms", lambda latency: latency.p50_ms)
     yield _latency("p99\nms", lambda latency: latency.p99_ms)
 
 
-def _open() -> Iterator[Column]:
+def _open() -> Iterator[PanelColumn]:
     yield _asked("req/s\ndue", lambda asked: figure(asked.rate_rps))
     yield from _percentiles()
     yield _asked("lag\np99\nms", lambda asked: figure(asked.lag.p99_ms))
 
 
-def _open_page() -> Iterator[Column]:
+def _open_page() -> Iterator[PanelColumn]:
     yield _asked("req/s due", lambda asked: figure(asked.rate_rps))
-    yield Column(heading="req/s answered", cell=_throughput, term="throughput")
+    yield PanelColumn(heading="req/s answered", cell=_throughput, term="throughput")
     yield from _percentiles()
     yield _latency("max ms", lambda latency: latency.max_ms)
     yield _asked("service p50 ms", lambda asked: figure(asked.service.p50_ms), "service time")
@@ -266,20 +262,18 @@ def _open_page() -> Iterator[Column]:
     yield _plain("no answer", lambda row: f"{row.unfinished:,}")
 
 
-def _percentiles() -> Iterator[Column]:
+def _percentiles() -> Iterator[PanelColumn]:
     yield _latency("p50\nms", lambda latency: latency.p50_ms)
     yield _latency("p90\nms", lambda latency: latency.p90_ms)
     yield _latency("p99\nms", lambda latency: latency.p99_ms)
     yield _latency("p99.9\nms", lambda latency: latency.p99_9_ms)
 
 
-def _throughput(row: Row) -> Cell:
-    if row.client_limit:
-        return at_least(row.throughput_rps), ""
-    return point(row.throughput_rps), interval(row.throughput_rps)
+def _throughput(row: Row) -> TableCell:
+    return TableCell(at_least(row.throughput_rps)) if row.client_limit else measured(row.throughput_rps)
 
 
-def _latency(heading: str, told: Callable[[Latency], float | None]) -> Column:
+def _latency(heading: str, told: Callable[[Latency], float | None]) -> PanelColumn:
     def text(row: Row) -> str:
         value = told(row.latency)
         # It includes the client's lag.
@@ -288,39 +282,36 @@ def _latency(heading: str, told: Callable[[Latency], float | None]) -> Column:
     return _plain(heading, text, "latency")
 
 
-def _ratio(panel: Panel, heading: str) -> Column:
-    def cell(row: Row) -> Cell:
-        ratio = panel.ratio_of(row)
-        return point(ratio, of_ratio=True), interval(ratio, of_ratio=True)
-
-    return Column(heading=heading, cell=cell, term="reference")
+def _ratio(panel: Panel, heading: str) -> PanelColumn:
+    return PanelColumn(
+        heading=heading, cell=lambda row: measured(panel.ratio_of(row), of_ratio=True), term="reference"
+    )
 
 
-def _estimate(heading: str, told: Callable[[Row], Estimate | None], term: str = "") -> Column:
-    return Column(heading=heading, cell=lambda row: (point(told(row)), interval(told(row))), term=term)
+def _estimate(heading: str, told: Callable[[Row], Estimate | None], term: str = "") -> PanelColumn:
+    return PanelColumn(heading=heading, cell=lambda row: measured(told(row)), term=term)
 
 
-def _cores(whose: str, told: Callable[[Row], Estimate | None]) -> Column:
+def _cores(whose: str, told: Callable[[Row], Estimate | None]) -> PanelColumn:
     """Return the cores in use at 1,000 requests per second: CPU per request in µs, divided by 1,000."""
 
-    def cell(row: Row) -> Cell:
-        needed = scaled(told(row), 1e-3)
-        return point(needed, of_ratio=True), interval(needed, of_ratio=True)  # shown with three decimals
+    def cell(row: Row) -> TableCell:
+        return measured(scaled(told(row), 1e-3), of_ratio=True)  # shown with three decimals
 
-    return Column(heading=f"{whose} cores per 1,000 req/s", cell=cell, term="service demand")
+    return PanelColumn(heading=f"{whose} cores per 1,000 req/s", cell=cell, term="service demand")
 
 
-def _asked(heading: str, told: Callable[[Arrivals], str], term: str = "") -> Column:
+def _asked(heading: str, told: Callable[[Arrivals], str], term: str = "") -> PanelColumn:
     return _plain(heading, lambda row: told(row.arrivals) if row.arrivals else NOTHING, term)
 
 
-def _plain(heading: str, told: Callable[[Row], str], term: str = "") -> Column:
-    return Column(heading=heading, cell=lambda row: (told(row), ""), term=term)
+def _plain(heading: str, told: Callable[[Row], str], term: str = "") -> PanelColumn:
+    return PanelColumn(heading=heading, cell=lambda row: TableCell(told(row)), term=term)
 
 
 def _memory(row: Row) -> str:
     return mebibytes(row.memory_peak_bytes)
 
 
-def _failed(panel: Panel) -> tuple[Column, ...]:
+def _failed(panel: Panel) -> tuple[PanelColumn, ...]:
     return (_plain("failed", lambda row: f"{row.failed:,}", "failure"),) if panel.any_failed else ()

@@ -1,5 +1,6 @@
 """The part of a report that a README quotes: answer, tables and a chart, between two markers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.analysis import Analysis, analyse
@@ -7,9 +8,10 @@ from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.records import Run
 from bench.report.answer import abouts, answer
-from bench.report.details import facts, warnings
-from bench.report.markdown import environment
-from bench.report.panels import caveats_everywhere, panels, quoted_columns
+from bench.report.details import facts
+from bench.report.document import Column, Table, TableCell
+from bench.report.markdown import joined, table_text, warned
+from bench.report.panels import Panel, caveats_everywhere, panels, quoted_columns
 from bench.report.series import apart
 
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -17,21 +19,47 @@ BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 
 def quotation(analysis: Analysis, folder: str) -> str:
     """Return the Markdown for a README. *folder*: the folder of the report, as links need it."""
-    shown = panels(analysis)
-    return (
-        environment(columns=quoted_columns)
-        .get_template("quoted.md.j2")
-        .render(
-            run=analysis.run,
-            warnings=tuple(warnings(analysis)),
-            answer=answer(analysis),
-            abouts=abouts(analysis.run),
-            panels=apart(shown),
-            caveats=caveats_everywhere(analysis),
-            fingerprint=facts(analysis.run.fingerprint),
-            folder=folder,
+    shown = apart(panels(analysis))
+    blocks = [
+        *warned(analysis),
+        *answer(analysis),
+        *(block for place, panel in enumerate(shown) for block in _panel(analysis, panel, folder, place)),
+        f"{_circumstances(analysis)}. [The whole report]({folder}/report.md)",
+    ]
+    return f"\n{joined(blocks)}\n"
+
+
+def _panel(analysis: Analysis, panel: Panel, folder: str, place: int) -> Iterator[str]:
+    columns = quoted_columns(panel)
+    yield f"**{abouts(analysis.run)[panel.scenario]}** ({panel.title})"
+    if not place:
+        yield f"![Throughput of {panel.title}]({folder}/charts/{panel.slug}.svg)"
+    texts = (Column(heading=heading, kind="text") for heading in ("rank", "stack"))
+    rows = (
+        (
+            TableCell(panel.rank_of(row)),
+            TableCell(f"{row.stack}{', against itself' * row.is_control}"),
+            *(column.cell(row) for column in columns),
         )
+        for row in panel.rows
     )
+    yield table_text(Table(columns=(*texts, *columns), rows=tuple(rows)))
+
+
+def _circumstances(analysis: Analysis) -> str:
+    run, known = analysis.run, facts(analysis.run.fingerprint)
+    rounds = len({record.slice.round for record in run.records})
+    told = [
+        f"{rounds} rounds",
+        f"runtime {run.runtime}",
+        run.started_at[:10],
+        f"commit {known.get('project.commit', 'unknown')[:8]}",
+    ]
+    if machine := known.get("machine.class"):
+        told.append(machine)
+    if python := known.get("python.version"):
+        told.append(f"Python {python}")
+    return "; ".join((", ".join(told), *caveats_everywhere(analysis)))
 
 
 def between_markers(document: str, text: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from bench.analysis.comparisons import Comparison, more_rounds
 from bench.analysis.rows import Row
 from bench.project.loads import spoken
-from bench.report.panels import Panel
+from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
+from bench.report.panels import Panel, page_columns
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point
 
 Said = Callable[[Panel, Row], str]
@@ -18,6 +19,31 @@ def notes(panel: Panel) -> tuple[str, ...]:
         *_on_ratios(panel),
         *_on_verdicts(panel),
         *(_on_noise(panel, floor) for floor in panel.noise_floors),
+    )
+
+
+def section(panel: Panel) -> Section:
+    columns = page_columns(panel)
+    rank = Column(heading="rank", term="rank", kind="figure")
+    rows = tuple(
+        (
+            TableCell(panel.rank_of(row)),
+            contender_cell(row.cell.contender, row.stack),
+            *(column.cell(row) for column in columns),
+        )
+        for row in panel.rows
+    )
+    name = name_column("contender", detail="stack", term="contender")
+    return Section(
+        title=panel.title,
+        charts=panel.title,
+        charts_below=("Latency", "CPU per request"),
+        tables=(Table(columns=(rank, name, *columns), rows=rows),),
+        notes=notes(panel),
+        caveats=panel.caveats,
+        quotes={
+            f"First failures of {row.cell.contender}": row.examples for row in panel.rows if row.examples
+        },
     )
 
 

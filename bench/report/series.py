@@ -7,9 +7,12 @@ from bench.analysis.capacities import Capacity
 from bench.analysis.rows import Row
 from bench.model import Load
 from bench.project.loads import spoken
+from bench.report.document import Column, Section, TableCell, lines_table
 from bench.report.panels import Panel
-from bench.report.wording import NOTHING, at_least, both, figure, plural, point
+from bench.report.wording import NOTHING, at_least, both, figure, plural, throughput
 
+AT_CONNECTIONS = ("connections", "req/s", "p50 ms", "p99 ms", "bound by")
+AT_RATES = ("req/s due", "p50 ms", "p99 ms", "p99.9 ms", "lag p99 ms", "queued", "no answer", "bound by")
 FEWEST_LOADS = 3  # loads of one kind; two points are not a curve
 
 
@@ -58,15 +61,16 @@ class Series:
         return {name: tuple(found[name]) for name in sorted(found)}
 
     @property
-    def headings(self) -> tuple[str, ...]:
-        if not self.is_open:
-            return "connections", "req/s", "p50 ms", "p99 ms", "bound by"
-        return "req/s due", "p50 ms", "p99 ms", "p99.9 ms", "lag p99 ms", "queued", "no answer", "bound by"
+    def columns(self) -> tuple[Column, ...]:
+        headings = AT_RATES if self.is_open else AT_CONNECTIONS
+        return tuple(Column(heading=heading) for heading in headings)
 
     @property
-    def lines(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    def lines(self) -> Mapping[str, tuple[tuple[TableCell, ...], ...]]:
         line = _at_rate if self.is_open else _at_connections
-        return {name: tuple(map(line, rows)) for name, rows in self.rows.items()}
+        return {
+            name: tuple(tuple(map(TableCell, line(row))) for row in rows) for name, rows in self.rows.items()
+        }
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -85,6 +89,14 @@ class Series:
             here = [one for one in capacities if one.scenario == self.scenario and one.contender in self.rows]
             return tuple(_on_capacities(here))
         return tuple(_on_plateaus(self.rows))
+
+    def section(self, capacities: Iterable[Capacity]) -> Section:
+        return Section(
+            title=self.title,
+            charts=self.title,
+            tables=(lines_table(self.title, self.columns, self.lines),),
+            notes=self.notes(capacities),
+        )
 
 
 def level_of(row: Row) -> float:
@@ -124,7 +136,7 @@ def _strength(load: Load) -> tuple[float, int]:
 def _at_connections(row: Row) -> tuple[str, ...]:
     return (
         f"{row.cell.load.connections:,}",
-        at_least(row.throughput_rps) if row.client_limit else point(row.throughput_rps),
+        throughput(row.throughput_rps, row.client_limit),
         figure(row.latency.p50_ms),
         figure(row.latency.p99_ms),
         row.bound_by or NOTHING,

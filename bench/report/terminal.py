@@ -10,6 +10,7 @@ from bench.project.loads import spoken
 from bench.records import Run
 from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims
+from bench.report.document import TableCell
 from bench.report.panels import Panel, caveats_everywhere, panels, terminal_columns
 from bench.report.sentences import notes
 from bench.report.series import Series, apart, series_of
@@ -32,6 +33,10 @@ def table_of(title: Text) -> Table:
 def say(console: Console, text: str, style: str = "") -> None:
     """Print *text* as it is: brackets in it are not markup."""
     console.print(Text(text, style=style))
+
+
+def in_two_lines(cell: TableCell) -> Text:
+    return Text.assemble(cell.text, "\n", (cell.detail, "dim"))
 
 
 NARROW = 72  # columns; a narrower terminal has no CPU and memory
@@ -86,11 +91,11 @@ def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
     console.print()
     table = table_of(Text.assemble((series.scenario, "bold"), f" · {series.spoken}"))
     table.add_column("contender")
-    for heading in series.headings:
-        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
+    for column in series.columns:
+        table.add_column(column.heading.replace(" ", "\n"), justify="right", no_wrap=True)
     for name, lines in series.lines.items():
         for place, line in enumerate(lines):
-            table.add_row(Text(name if not place else "", style="bold"), *line)
+            table.add_row(Text(name if not place else "", style="bold"), *(value.line for value in line))
         table.add_section()
     console.print(table)
     for note in series.notes(analysis.capacities):
@@ -118,6 +123,5 @@ def _panel_table(panel: Panel, *, narrow: bool) -> Table:
         place = f"{panel.rank_of(row)} ".lstrip()
         name = Text.assemble(place, (row.cell.contender, "bold"), "\n", (row.stack, "dim"))
         # Details are below: side by side they would not fit 80 columns.
-        told = (column.cell(row) for column in columns)
-        table.add_row(name, *(Text.assemble(main, "\n", (detail, "dim")) for main, detail in told))
+        table.add_row(name, *(in_two_lines(column.cell(row)) for column in columns))
     return table

@@ -8,27 +8,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.analysis import Analysis
 from bench.analysis.measures import rounds_of
 from bench.analysis.rows import Row
-from bench.report import blocks, claims, details, evidence, gains, wording
+from bench.report import blocks, by_workers, claims, details, evidence, gains, sentences, wording
 from bench.report.answer import abouts, answer
-from bench.report.by_workers import by_workers
 from bench.report.charts.style import MARKS, Look
 from bench.report.charts.svg import Drawing, css, variable_of
-from bench.report.details import facts, per_request, statement_table
+from bench.report.details import facts, per_request
 from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
-from bench.report.panels import Column, Panel, caveats_everywhere, overview_columns, page_columns, panels
-from bench.report.sentences import gist, notes
+from bench.report.panels import Panel, PanelColumn, caveats_everywhere, overview_columns, page_columns, panels
 from bench.report.series import apart, series_of
 
 FILE = "report.html"
+MAKERS = (blocks.section, by_workers.section, gains.section, claims.section)
 
 FILTERS: Mapping[str, Callable[..., object]] = {
     "anchor": anchor,
     "columns": page_columns,
     "css": css,
     "explained": explained,
-    "gist": gist,
-    "notes": notes,
+    "gist": sentences.gist,
     "per_request": per_request,
+    "section": sentences.section,
     "unbroken": unbroken,
     "variable": variable_of,
 }
@@ -40,7 +39,7 @@ class Overview:
 
     panel: Panel
     about: str
-    columns: tuple[Column, ...]
+    columns: tuple[PanelColumn, ...]
     at_rate: bool  # latency is measured at one rate for all
 
 
@@ -71,23 +70,19 @@ def report_html(
         series=series_of(shown),
         apart=apart(shown),
         drawings=drawings,
-        audits=claims.audited(analysis),
-        claims=claims,
         topics=evidence.topics(analysis),
         evidence=evidence,
-        gains=gains,
-        blocks=(beside := blocks.besides(analysis)),
-        block_notes=tuple(blocks.notes(analysis, beside)),
-        scaled=by_workers(analysis),
+        sections=tuple(filter(None, (make(analysis) for make in MAKERS))),
         stacks={contender.name: contender.stack for contender in run.contenders},
         rounds=rounds_of(run),
         warnings=tuple(details.warnings(analysis)),
         caveats=caveats_everywhere(analysis),
         void=tuple(record for record in run.records if record.void is not None),
-        steadiness=details.lines(shown),
-        steadiness_headings=details.HEADINGS,
-        steadiness_notes=tuple(details.notes(run)),
-        statements=statement_table(run),
+        verifications=details.verifications(run),
+        steadiness=details.steadiness(run, shown),
+        statements=details.statements(run),
+        counts=details.statement_table(run).counts,
+        found_itself_on=details.facts_table(run.fingerprint),
         method=tuple(details.method(run, shown)),
         scope=details.SCOPE,
         fingerprint=facts(run.fingerprint),

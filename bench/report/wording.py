@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.analysis.statistics import Estimate
 from bench.model import Cell, Load
+from bench.report.document import TableCell
 
 NOTHING = "–"
 MEBIBYTE = 2**20
@@ -47,20 +48,34 @@ def interval(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
     return f"{write(estimate.low, estimate.estimate)}–{write(estimate.high, estimate.estimate)}"
 
 
+def measured(estimate: Estimate | None, *, of_ratio: bool = False) -> TableCell:
+    """Return the estimate, with its interval as the detail."""
+    return TableCell(point(estimate, of_ratio=of_ratio), interval(estimate, of_ratio=of_ratio))
+
+
 def both(estimate: Estimate | None, *, of_ratio: bool = False) -> str:
     """Return the estimate, with its interval in brackets if it has one."""
-    where = interval(estimate, of_ratio=of_ratio)
-    return point(estimate, of_ratio=of_ratio) + (f" ({where})" if where else "")
+    return measured(estimate, of_ratio=of_ratio).line
+
+
+def changed(estimate: Estimate | None) -> TableCell:
+    """Return a ratio as a change in percent, "−2.1 %", with its interval, "−3.0 to −1.1", as the detail."""
+    if estimate is None:
+        return TableCell(NOTHING)
+    where = ""
+    if estimate.low is not None and estimate.high is not None:
+        where = f"{_percent_more(estimate.low)} to {_percent_more(estimate.high)}"
+    return TableCell(f"{_percent_more(estimate.estimate)} %", where)
 
 
 def change(estimate: Estimate | None) -> str:
     """Return a ratio as a change in percent with its interval: "−2.1 % (−3.0 to −1.1)"."""
-    if estimate is None:
-        return NOTHING
-    where = ""
-    if estimate.low is not None and estimate.high is not None:
-        where = f" ({_percent_more(estimate.low)} to {_percent_more(estimate.high)})"
-    return f"{_percent_more(estimate.estimate)} %{where}"
+    return changed(estimate).line
+
+
+def throughput(estimate: Estimate | None, limit: str | None) -> str:
+    """Return a throughput, as a lower bound where the client was the *limit*."""
+    return at_least(estimate) if limit else point(estimate)
 
 
 def levels(estimates: Iterable[Estimate | None]) -> str:

@@ -67,20 +67,22 @@ def test_each_block_has_a_table_of_its_own():
     run = measured()
     analysis = analyse(run)
     flask, fastapi = besides(analysis)
-    assert (flask.reference, flask.headings) == ("flask", ("hello",))
-    (reference,), (other,) = (line.told for line in flask.lines)
-    assert reference[0].endswith(" req/s")
-    assert other[0].startswith("1.5")
-    assert other[1].endswith(", faster")
-    assert [line.contender for line in fastapi.lines] == ["fastapi", "fastapi-granian"]
+    (table,) = flask.tables
+    assert flask.title.endswith(" (flask)")
+    assert [column.heading for column in table.columns] == ["contender", "hello"]
+    (_, reference), (_, other) = table.rows
+    assert reference.text.endswith(" req/s")
+    assert other.text.startswith("1.5")
+    assert other.detail.endswith(", faster")
+    assert [name.text for name, _ in fastapi.tables[0].rows] == ["fastapi", "fastapi-granian"]
     for page in (report_text(analysis, {}), report_html(analysis, {}, looks_of(SPEEDS))):
         assert "Beside its own reference" in page
     assert "Beside its own reference" not in report_text(analyse(synthetic_run(SPEEDS)), {})
 
 
 def test_a_table_names_no_verdict_of_a_run_that_is_not_valid():
-    (_, line), _ = (one.lines for one in besides(analyse(replace(measured(), ended="failed"))))
-    assert line.told[0][1].endswith(", cannot tell")
+    (_, line), _ = (one.tables[0].rows for one in besides(analyse(replace(measured(), ended="failed"))))
+    assert line[1].detail.endswith(", cannot tell")
 
 
 def test_runs_with_other_references_do_not_compare():

@@ -7,7 +7,7 @@ import pytest
 from bench.analysis import analyse
 from bench.model import Load
 from bench.report.charts.bars import demand_chart, throughput_chart
-from bench.report.charts.draw import write_charts, write_series_charts
+from bench.report.charts.draw import write_charts
 from bench.report.charts.lines import latency_lines, throughput_lines
 from bench.report.charts.percentiles import latency_chart, place_of
 from bench.report.charts.sheets import SCREEN
@@ -207,7 +207,7 @@ def test_series_of_one_scenario_do_not_overwrite_each_others_charts(tmp_path):
     loads = (*CONNECTIONS, *FRACTIONS, *(rate(one, of="slowest") for one in (0.2, 0.5, 0.9)))
     run = synthetic_run({"flask": 400}, loads=loads, rounds=1)
     for series in series_of(panels(analyse(run))):
-        write_series_charts(series, looks_of(["flask"]), tmp_path)
+        write_charts(series, looks_of(["flask"]), tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == {
         "hello-connections",
         "hello-connections-latency",

@@ -11,7 +11,7 @@ from bench.analysis import analyse
 from bench.files import to_json
 from bench.model import Claim, ClaimedRatio
 from bench.project import plans
-from bench.report.claims import HEADINGS, audited, lines, notes
+from bench.report.claims import audited, judged_table, notes
 from bench.report.markdown import report_text
 from bench.report.page import write_report
 from bench.report.summary import summary
@@ -47,7 +47,7 @@ def claiming(run, *claims):
 
 def section_of(run):
     text = report_text(analyse(run), {})
-    return text[text.index("## Claims") : text.index("## Held against the checks")]
+    return text[text.index("## Claims") : text.index("## Held against the checks") - 1]
 
 
 def verdicts_of(run):
@@ -68,8 +68,10 @@ def test_the_section_of_a_fixed_run_of_the_article_is_as_expected():
 
 
 def test_the_table_of_the_article_stands_line_by_line_with_ratio_and_verdict():
-    told = [dict(zip(HEADINGS, line, strict=True)) for line in lines(audited(analyse(article_run())))]
-    by_claim = {line["claim"]: line for line in told}
+    table = judged_table(audited(analyse(article_run())))
+    headings = [column.heading for column in table.columns]
+    told = [dict(zip(headings, row, strict=True)) for row in table.rows]
+    by_claim = {line["claim"].text: {heading: cell.line for heading, cell in line.items()} for line in told}
     fastapi = by_claim["FastAPI, hello world"]
     assert fastapi["claimed"] == "15,000 req/s, 2.1 ms"
     assert "in flight" in fastapi["measured here"]
@@ -116,8 +118,8 @@ def test_one_round_cannot_tell_and_still_shows_what_was_measured():
     run = article_run(rounds=1)
     assert set(verdicts_of(run).values()) == {"cannot tell"}
     (fastapi, *_) = audited(analyse(run))
-    assert f"| 6 × flask | {fastapi.ratio_measured} | cannot tell |" in section_of(run)
-    assert 2.3 < float(fastapi.ratio_measured) < 2.6
+    assert f"| 6 × flask | {fastapi.ratio_measured.line} | cannot tell |" in section_of(run)
+    assert 2.3 < float(fastapi.ratio_measured.text) < 2.6
     assert "No interval: 1 round, 6 are needed." in section_of(run)
     told = summary(run)["claims"][0]
     assert told["measured"]["ratio"]["low"] is None

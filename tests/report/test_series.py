@@ -104,4 +104,4 @@ def test_a_caveat_of_several_loads_is_said_once_with_the_loads_that_it_concerns(
 def test_rates_are_known_even_where_nothing_counted():
     run = synthetic_run(SPEEDS, loads=FRACTIONS)
     (series,) = series_of(panels(analyse(with_records(run, lambda record: replace(record, void="late")))))
-    assert [line[0] for line in series.lines["flask"]] == ["400", "2,000", "4,000"]
+    assert [line[0].text for line in series.lines["flask"]] == ["400", "2,000", "4,000"]
