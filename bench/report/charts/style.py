@@ -1,4 +1,4 @@
-"""The look of charts: a colour per framework, distinct without colour too, and the size of a chart."""
+"""The look of charts: a colour per framework, distinct without colour too."""
 
 import math
 from collections.abc import Iterable, Mapping
