@@ -114,7 +114,8 @@ def _uv(lock: Lock, *arguments: str) -> None:
     done = subprocess.run(
         [uv.find_uv_bin(), "--quiet", *arguments],
         cwd=lock.file.parent,  # the files that it names are beside it
-        env=os.environ | {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"},
+        # A terminal's width would break its lines, which are read below.
+        env=os.environ | {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "COLUMNS": "10000"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -136,5 +136,6 @@ def test_what_failed_is_named_beside_its_cause(app, tmp_path, monkeypatch):
     (app / "requirements.txt").write_text(f"tiny==1.5 --hash=sha256:{'0' * 64}\n")
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "nowhere"))
     monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("COLUMNS", "60")
     with pytest.raises(CannotMeasure, match=r"find-links.*nowhere: No such file or directory"):
         environment(contender(app), tmp_path / "venvs")
