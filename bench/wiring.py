@@ -24,7 +24,7 @@ from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import Placement, available_cores, placed
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.services.own import KINDS
-from bench.runtime.services.service import Processes
+from bench.runtime.services.service import ProcessPlace
 
 THIS_MACHINE = ThisMachine()
 AUTO = "auto"  # compose if an engine answers, else process
@@ -116,13 +116,13 @@ def instruments(root: Path) -> Instruments:
 
 @contextmanager
 def _trial(
-    start: Callable[[Processes], AbstractContextManager[object]], root: Path, on: tuple[int, ...] | None
+    start: Callable[[ProcessPlace], AbstractContextManager[object]], root: Path, on: tuple[int, ...] | None
 ) -> Iterator[None]:
     scratch, logs = root / ".bench", root / ".bench" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(scratch)
     try:
-        with start(Processes(ledger=ledger, scratch=scratch, logs=logs, cores=on)):
+        with start(ProcessPlace(ledger=ledger, scratch=scratch, logs=logs, cores=on)):
             yield
     finally:
         ledger.close()

@@ -10,7 +10,6 @@ from bench.analysis import analyse
 from bench.analysis.rows import Row
 from bench.analysis.wrong import wrong_answers
 from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
-from bench.cli.reasons import by_reason
 from bench.errors import CannotMeasure, UsageError
 from bench.project import contenders, narrowing, plans
 from bench.project.loads import spoken
@@ -19,6 +18,7 @@ from bench.report.terminal import print_run
 from bench.run import lifecycle
 from bench.run.preview import preview
 from bench.run.store import Journal
+from bench.run.verification import by_reason
 from bench.runtime import external
 
 

@@ -8,13 +8,13 @@ import click
 from bench import wiring
 from bench.analysis.faults import sentence
 from bench.cli.options import RUNTIMES, say_runtime
-from bench.cli.reasons import by_reason
 from bench.errors import CannotMeasure
 from bench.files import to_json
 from bench.load.once import requested
 from bench.model import Contender
 from bench.project import contenders, scenarios
 from bench.run import experiment, progress, trying, verification
+from bench.run.verification import by_reason
 from bench.runtime import Runtime
 
 SHOWN = 10  # differences shown of a contender; a longer list belongs in a file

@@ -140,6 +140,15 @@ def reason(failed: Verification) -> str:
     return ENDED if failed.differences[0].startswith(ENDED) else "unlike the contract"
 
 
+def by_reason(outcomes: Sequence[Verification]) -> str:
+    """Return who failed, by reason; "" where none did."""
+    found: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.outcome == "failed":
+            found.setdefault(reason(outcome), []).append(outcome.contender)
+    return "; ".join(f"{why}: {', '.join(names)}" for why, names in found.items())
+
+
 def _with_end(outcome: Verification, server: Server) -> Verification:
     """Return *outcome*.
 

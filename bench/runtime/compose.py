@@ -26,7 +26,7 @@ from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services.own import KINDS, UNCOUNTED, OwnServices, known_services, opened
-from bench.runtime.services.service import Contained
+from bench.runtime.services.service import ContainerPlace
 
 FILE = "docker-compose.yml"
 
@@ -57,7 +57,7 @@ class ComposeRuntime:
         self._name = f"bench-{os.getpid()}-{secrets.token_hex(3)}"  # compose's project: only this run has it
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
-        place = Contained(group=self._containers, logs=logs, cores=placement.database)
+        place = ContainerPlace(group=self._containers, logs=logs, cores=placement.database)
         self._opened = opened({name: kind.containers(place) for name, kind in KINDS.items()})
         self._images: dict[str, Image] = {}
         self._numbers = itertools.count(1)

@@ -19,7 +19,7 @@ from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services.own import KINDS, OwnServices, known_services, lack, opened
-from bench.runtime.services.service import Processes
+from bench.runtime.services.service import ProcessPlace
 from bench.runtime.statements import DriverStatements, driver_statements
 from bench.runtime.written_files import OwnFiles
 
@@ -52,7 +52,7 @@ class ProcessRuntime:
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         self._environments: dict[str, environments.Environment] = {}
-        place = Processes(ledger=self._ledger, scratch=scratch, logs=logs, cores=placement.database)
+        place = ProcessPlace(ledger=self._ledger, scratch=scratch, logs=logs, cores=placement.database)
         self._opened = opened({name: kind.processes(place) for name, kind in KINDS.items()})
         self._folders = Folders(scratch, self._ledger)
         self._numbers = itertools.count(1)

@@ -19,7 +19,7 @@ from bench.runtime.placement import available_cores, placed
 from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.services.caches import MEMCACHED, VALKEY, WantedCache, cache_processes
-from bench.runtime.services.service import Processes
+from bench.runtime.services.service import ProcessPlace
 from tests.runtime.test_process import SERVER, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine
 from tests.support.fake_memcached import PYTHON, path_with_memcached
@@ -161,7 +161,7 @@ def test_facts_tell_version_and_settings_before_anything_is_served(runtime, cont
 
 def test_another_on_its_port_is_not_taken_for_it(contender, tmp_path):
     """As where one is started a moment later than it has to be."""
-    place = Processes(ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None)
+    place = ProcessPlace(ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None)
     (port,) = free_ports(1)
     one, two = (
         WantedCache(kind=VALKEY, contender=contender("one"), port=port, number=number) for number in (1, 2)
@@ -196,7 +196,7 @@ def test_a_machine_with_memcached_lacks_nothing(runtime, contender):
 def test_the_true_memcached_is_emptied_and_takes_what_comes_next(contender, tmp_path):
     (port,) = free_ports(1)
     wanted = WantedCache(kind=MEMCACHED, contender=contender("one"), port=port, number=1)
-    place = Processes(ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None)
+    place = ProcessPlace(ledger=Ledger(tmp_path), scratch=tmp_path, logs=tmp_path, cores=None)
     with cache_processes([wanted], place) as (started,):
         cache = started.answering()
         assert cache.version.startswith("1.")

@@ -12,7 +12,7 @@ from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.services.postgresql import SETTINGS, postgresql
-from bench.runtime.services.service import Processes
+from bench.runtime.services.service import ProcessPlace
 
 SCHEMA = """
 CREATE TABLE users (
@@ -41,7 +41,7 @@ SELECT (SELECT count(*) FROM users), (SELECT sum(hashtext(u::text)) FROM users u
 
 
 def place(folder):
-    return Processes(ledger=Ledger(folder), scratch=folder, logs=folder, cores=None)
+    return ProcessPlace(ledger=Ledger(folder), scratch=folder, logs=folder, cores=None)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from bench.runtime.children import Children, Running, log_name
 from bench.runtime.docker.containers import as_this_user, on_cores
 from bench.runtime.launch import UNPRIVILEGED
 from bench.runtime.ports import HOST, free_ports, listens
-from bench.runtime.services.service import Contained, OwnPart, Processes, ServiceFacts, ServiceKind
+from bench.runtime.services.service import ContainerPlace, OwnPart, ProcessPlace, ServiceFacts, ServiceKind
 
 START_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0  # either takes less than a millisecond, also to discard 64 MB
@@ -259,7 +259,7 @@ def missing(kind: CacheKind) -> tuple[str, str] | None:
 
 
 @contextmanager
-def cache_processes(wanted: Sequence[WantedCache], place: Processes) -> Iterator[list[Cache]]:
+def cache_processes(wanted: Sequence[WantedCache], place: ProcessPlace) -> Iterator[list[Cache]]:
     """Start all *wanted* caches; they are removed afterwards. Raises CannotMeasure."""
     with Children(place.ledger) as children:
         started = []
@@ -285,7 +285,7 @@ def _user(kind: CacheKind) -> str | None:
 
 
 @contextmanager
-def cache_containers(wanted: Sequence[WantedCache], place: Contained) -> Iterator[list[Cache]]:
+def cache_containers(wanted: Sequence[WantedCache], place: ContainerPlace) -> Iterator[list[Cache]]:
     """Start all *wanted* caches, of one kind; they are removed afterwards. Raises CannotMeasure."""
     with place.group() as group:
         said = {

