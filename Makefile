@@ -38,7 +38,7 @@ test: $(VENV)/.dev ## Run the tests that need neither a browser nor long runs
 	@$(BIN)/pytest -m "not slow and alone"
 
 test-all: test ## Run every test
-	@$(BIN)/pytest -m "slow and not alone" -n $(JOBS) --dist loadfile
+	@$(BIN)/pytest -m "slow and not alone" -n 2 --dist loadfile
 	@$(BIN)/pytest -m "slow and alone"
 
 check: $(VENV)/.dev ## Style, types, direction of imports
