@@ -14,9 +14,10 @@ from bench.observe.observer import ProcessObserver
 from bench.observe.usage import STEPS_S, Clocks, ignores_children, used_between
 from bench.records import ENDED
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux tells of children that have ended"
-)
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of children that have ended"),
+]
 
 # Each writes a line per request, or per worker: when, and the CPU that it and all its children used so far.
 BOOKS = """

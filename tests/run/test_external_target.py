@@ -10,6 +10,8 @@ import pytest
 from tests.support.projects import SCENARIOS, make_project
 from tests.support.waiting import waiting_server
 
+pytestmark = pytest.mark.alone
+
 PLAN = """
 reference = "one"
 rounds = 1
