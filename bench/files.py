@@ -3,19 +3,31 @@
 import codecs
 import json
 import os
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import UsageError
 
 T = TypeVar("T")
 
-# For the shapes of TOML files: a misspelt key or a number in quotes is an error. Nothing is guessed.
-STRICT = ConfigDict(extra="forbid", strict=True)
+UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # of a dataclass, of a TypedDict
+# Our words for pydantic's types of errors. All others keep pydantic's words.
+WORDS = {
+    **dict.fromkeys(UNKNOWN_KEY, "unknown key"),
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "must be less than {lt:g}; 0.05 is 5 %",
+    "less_than_equal": "at most {le:g}",
+    "finite_number": "must be a finite number",
+    "literal_error": "{input!r} is unknown",
+    "too_short": "at least one",
+    "string_pattern_mismatch": "must not be empty",
+}
 
 # The first bytes of files that are not UTF-8. UTF-32 comes first, because it begins as UTF-16 does.
 MARKS = {
@@ -37,8 +49,10 @@ def read_toml(path: Path, shape: type[T]) -> T:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
     try:
-        # Through JSON, because there an array may become a tuple even with strict types.
-        return TypeAdapter(shape).validate_json(json.dumps(content, default=str))
+        # A misspelt key or a number in quotes is an error. Nothing is guessed. Through JSON, because there an
+        # array may become a tuple even with strict types.
+        written = json.dumps(content, default=str)
+        return TypeAdapter(shape).validate_json(written, strict=True, extra="forbid")
     except ValidationError as error:
         raise UsageError(f"{path}: {_first_mistake(error)}") from error
 
@@ -96,14 +110,26 @@ def near_miss(name: str, known: list[str]) -> str:
 
 
 def _first_mistake(error: ValidationError) -> str:
-    mistake = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in mistake["loc"]) or "the file"
-    what = (
-        "unknown key"
-        if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument")
-        else mistake["msg"]
-    )
-    return f"{where}: {what}"
+    """Return key path and words of the first mistake, of an unknown key before all others.
+
+    A ValueError of a validator has the words, after the rest of the key path if there is one.
+    """
+    mistakes = error.errors(include_url=False)
+    mistake = next((one for one in mistakes if one["type"] in UNKNOWN_KEY), mistakes[0])
+    kind, place, facts = mistake["type"], mistake["loc"], mistake.get("ctx", {})
+    *rest, words = facts["error"].args if kind == "value_error" else [WORDS.get(kind, mistake["msg"])]
+    if kind in WORDS:
+        words = words.format(input=mistake["input"], **facts)
+    known = re.findall("'([^']*)'", facts.get("expected", ""))  # of a literal
+    if kind in UNKNOWN_KEY:
+        known = [
+            str(one["loc"][-1])
+            for one in mistakes
+            if one["type"] == "missing" and one["loc"][:-1] == place[:-1]
+        ]
+    near = near_miss(str(place[-1] if kind in UNKNOWN_KEY else mistake["input"]), known) if known else ""
+    where = ".".join(str(part) for part in (*place, *rest) if part != "[key]") or "the file"
+    return f"{where}: {words}{near}"
 
 
 LONGEST = 200  # characters

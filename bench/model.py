@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Len, Lt
+from pydantic import AllowInfNan, Field
+
+# Constraints hold where a file is read. Plans have had to meet these from their first day: old runs do too.
+Text = Annotated[str, Field(pattern=r"\S")]
+Positive = Annotated[float, Gt(0), AllowInfNan(False)]
+Share = Annotated[float, Gt(0), Lt(1)]  # 0.05: 5 %
+AtLeastOne = Len(1)
 
 WITHIN = 0.25  # the allowed error of a claim that does not state one
 # `facts`: neither yes nor no, only facts.
@@ -17,7 +26,7 @@ class Inquiry:
 
     topic: str
     asks: str
-    contenders: tuple[str, ...]
+    contenders: Annotated[tuple[str, ...], AtLeastOne]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +35,7 @@ class Ground:
 
     topic: str
     contender: str
-    outcome: Outcome
+    outcome: Literal["yes", "partly", "no"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +47,10 @@ class ClaimedFigure:
 
     contender: str
     scenario: str
-    connections: int
-    throughput_rps: float
-    latency_ms: float | None = None
-    within: float = WITHIN  # of its ratio; 0.25: 25 %
+    connections: Annotated[int, Ge(1)] = 0  # closed; 0 in a file of a plan: the only such load there
+    throughput_rps: Positive
+    latency_ms: Positive | None = None
+    within: Share = WITHIN  # of its ratio; 0.25: 25 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +60,19 @@ class ClaimedRatio:
     contender: str
     reference: str
     scenario: str
-    connections: int  # closed
+    connections: Annotated[int, Ge(1)] = 0  # as above
     metric: Literal["throughput_rps", "service_demand_us"] = "throughput_rps"
-    about: float | None = None
-    within: float = WITHIN  # of *about*; 0.25: 25 %
-    at_least: float | None = None
+    about: Positive | None = None
+    within: Share = WITHIN  # of *about*; 0.25: 25 %
+    at_least: Positive | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A claim: a figure, a ratio, the finding of a probe, or a *need* of another plan."""
 
-    says: str
-    source: str
+    says: Text
+    source: Text
     figure: ClaimedFigure | None = None
     ratio: ClaimedRatio | None = None
     evidence: Ground | None = None
@@ -216,9 +225,9 @@ class Load:
     """
 
     kind: Literal["closed", "open"]
-    connections: int
-    rate: float | None = None
-    fraction: float | None = None
+    connections: Annotated[int, Ge(1)]
+    rate: Positive | None = None
+    fraction: Positive | None = None
     of: Literal["slowest"] | None = None
     arrivals: Arrivals | None = None  # None: closed
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from pydantic import with_config
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.errors import UsageError
-from bench.files import STRICT, near_miss, read_toml
+from bench.files import near_miss, read_toml
 from bench.model import Contender, Ready
 
 NAME = re.compile(
@@ -30,7 +29,6 @@ _NUMBERS = ("workers", "threads")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@with_config(STRICT)
 class ReadyForm(TypedDict, total=False):
     """The keys of `ready`: how a server's start is detected."""
 
@@ -41,7 +39,6 @@ class ReadyForm(TypedDict, total=False):
     seconds: float
 
 
-@with_config(STRICT)
 class Overlay(TypedDict, total=False):
     """The keys of a table in contenders.toml. Its values replace those of the table below it."""
 

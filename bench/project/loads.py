@@ -1,73 +1,35 @@
 """Loads as plans write them, and their names."""
 
-from typing import Required  # pydantic needs this one below Python 3.12
+from typing import Annotated, Any
 
-from pydantic import with_config
-from typing_extensions import TypedDict
+from pydantic import AfterValidator, BeforeValidator
 
-from bench.errors import UsageError
-from bench.files import STRICT
 from bench.model import Load
 
 MOST_IN_FLIGHT = 256  # of an open load without a limit of its own
 PILOT = Load(kind="closed", connections=32)  # defines capacity, and gives open rows their ceiling
 
 
-@with_config(STRICT)
-class LoadForm(TypedDict, total=False):
-    """A load: closed with so many connections, or open at a rate or a fraction of capacity."""
-
-    kind: Required[str]
-    connections: int
-    rate: float
-    fraction: float
-    of: str
-    arrivals: str
+def _with_defaults(written: Any) -> Any:
+    is_open = isinstance(written, dict) and written.get("kind") == "open"
+    return {"connections": MOST_IN_FLIGHT, "arrivals": "poisson", **written} if is_open else written
 
 
-def read_load(where: str, form: LoadForm) -> Load:
-    """Return the load of *form*; raises UsageError that begins with *where*."""
-    match form["kind"]:
-        case "closed":
-            load = _closed(where, form)
-        case "open":
-            load = _open(where, form)
-        case kind:
-            raise UsageError(f'{where}: kind {kind!r} is unknown; there is "closed" and "open"')
-    if load.connections < 1:
-        raise UsageError(f"{where}: connections: at least 1")
+def _possible(load: Load) -> Load:
+    levels = {"rate": load.rate, "fraction": load.fraction}
+    if load.kind == "closed":
+        for key, value in {**levels, "of": load.of, "arrivals": load.arrivals}.items():
+            if value is not None:
+                raise ValueError(key, "belongs to an open load")
+    elif (load.rate is None) == (load.fraction is None):
+        raise ValueError("an open load needs rate (requests per second) or fraction (of capacity)")
+    elif load.of and load.rate is not None:
+        raise ValueError("of", 'a fraction may be of = "slowest", or of each contender\'s own capacity')
     return load
 
 
-def _closed(where: str, form: LoadForm) -> Load:
-    if "connections" not in form:
-        raise UsageError(f"{where}: a closed load needs connections")
-    if strange := sorted(form.keys() - {"kind", "connections"}):
-        raise UsageError(f"{where}: {strange[0]} belongs to an open load")
-    return Load(kind="closed", connections=form["connections"])
-
-
-def _open(where: str, form: LoadForm) -> Load:
-    if ("rate" in form) == ("fraction" in form):
-        raise UsageError(f"{where}: an open load needs rate (requests per second) or fraction (of capacity)")
-    for key, level in (("rate", form.get("rate", 1)), ("fraction", form.get("fraction", 1))):
-        if level <= 0:
-            raise UsageError(f"{where}: {key}: must be more than 0")
-    of, arrivals = form.get("of"), form.get("arrivals", "poisson")
-    if of not in (None, "slowest") or (of and "rate" in form):
-        raise UsageError(
-            f'{where}: of: a fraction may be of = "slowest", or of each contender\'s own capacity'
-        )
-    if arrivals not in ("poisson", "uniform"):
-        raise UsageError(f'{where}: arrivals {arrivals!r} is unknown; there is "poisson" and "uniform"')
-    return Load(
-        kind="open",
-        connections=form.get("connections", MOST_IN_FLIGHT),
-        rate=form.get("rate"),
-        fraction=form.get("fraction"),
-        of="slowest" if of else None,
-        arrivals="poisson" if arrivals == "poisson" else "uniform",
-    )
+# A load of a plan: closed with so many connections, or open at a rate or a fraction of capacity.
+WrittenLoad = Annotated[Load, BeforeValidator(_with_defaults), AfterValidator(_possible)]
 
 
 def ceiling_load(load: Load) -> Load:

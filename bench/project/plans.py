@@ -1,102 +1,124 @@
 """Plans: experiments as data, with their blocks. Reading one, and what it names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Required
+from typing import Annotated, Self
 
-from pydantic import with_config
-from typing_extensions import TypedDict
+from annotated_types import Ge, Gt
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
 from bench.errors import UsageError
-from bench.files import STRICT, near_miss, read_toml
-from bench.model import MARGINS, Block, Contender, Plan, Scenario, name_of
-from bench.project.claims import ChoiceForm, ClaimForm, InquiryForm, read_choices, read_claims, read_inquiries
+from bench.files import near_miss, read_toml
+from bench.model import (
+    MARGINS,
+    AtLeastOne,
+    Block,
+    Choice,
+    Claim,
+    Contender,
+    Inquiry,
+    Plan,
+    Positive,
+    Scenario,
+    Share,
+    name_of,
+)
+from bench.project.claims import asked_once, check_choices, grounded, of_one_kind, placed
 from bench.project.contenders import Declared, resolve
-from bench.project.loads import LoadForm, read_load
-
-
-@with_config(STRICT)
-class BlockForm(TypedDict, total=False):
-    """One [[block]]. *controls* are its contenders that run twice, as their own A/A twins.
-
-    *reference* is the contender that the others are relative to, instead of the plan's.
-    """
-
-    contenders: Required[list[str]]
-    scenarios: Required[list[str]]
-    loads: Required[list[LoadForm]]
-    controls: list[str]
-    reference: str
-
-
-def read_blocks(file: Path, forms: Sequence[BlockForm]) -> tuple[Block, ...]:
-    """Return the blocks of the plan in *file*; raises UsageError that names file and key."""
-    blocks = tuple(_block(f"{file}: block.{number}", form) for number, form in enumerate(forms))
-    references: dict[str, str] = {}
-    for number, block in enumerate(blocks):
-        for name in block.contenders if block.reference else ():
-            if (other := references.setdefault(name, str(block.reference))) != block.reference:
-                raise UsageError(f"{file}: block.{number}.reference: {name} is relative to {other} already")
-    return blocks
-
-
-def _block(where: str, form: BlockForm) -> Block:
-    empty = [key for key in ("contenders", "scenarios", "loads") if not form.get(key)]
-    if empty:
-        raise UsageError(f"{where}.{empty[0]}: at least one")
-    controls, reference = form.get("controls", []), form.get("reference")
-    if strange := sorted({*controls} - {*form["contenders"]}):
-        raise UsageError(f"{where}.controls: {strange[0]} is none of the block's contenders")
-    if reference is not None and reference not in form["contenders"]:
-        raise UsageError(f"{where}.reference: {reference} is none of the block's contenders")
-    twins = (name_of(control).twin for control in controls)
-    return Block(
-        contenders=(*form["contenders"], *twins),
-        scenarios=tuple(form["scenarios"]),
-        loads=tuple(read_load(f"{where}.loads", load) for load in form["loads"]),
-        reference=reference,
-    )
-
+from bench.project.loads import WrittenLoad
 
 AUTO = "auto"  # rounds, as many as the spread of a pilot needs; windows, as long as answers need
 AUTO_PILOT = 9
 AUTO_BUDGET_S = 600.0
 AUTO_WINDOW_S, AUTO_LEAD_IN_S = 0.12, 0.03  # where answers take a few ms
 LONGEST_WINDOW_S = 30.0
+Count = Annotated[int, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
 
 
-@with_config(STRICT)
-class _Required(TypedDict):
+def _auto_or_more(written: int | float | str) -> int | float | str:
+    if written != AUTO and (isinstance(written, str) or not written > 0):
+        raise ValueError(f'must be a number above 0, or "{AUTO}"')
+    return written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenBlock:
+    """One [[block]]. *controls* are its contenders that run twice, as their own A/A twins.
+
+    *reference* is the contender that the others are relative to, instead of the plan's.
+    """
+
+    contenders: Annotated[tuple[str, ...], AtLeastOne]
+    scenarios: Annotated[tuple[str, ...], AtLeastOne]
+    loads: Annotated[tuple[WrittenLoad, ...], AtLeastOne]
+    controls: tuple[str, ...] = ()
+    reference: str | None = None
+
+    @field_validator("controls", "reference")
+    @classmethod
+    def _is_of_the_block(cls, named: tuple[str, ...] | str, info: ValidationInfo) -> tuple[str, ...] | str:
+        for name in (named,) if isinstance(named, str) else named:
+            if name not in info.data.get("contenders", (name,)):
+                raise ValueError(f"{name} is none of the block's contenders")
+        return named
+
+    @property
+    def block(self) -> Block:
+        twins = (name_of(control).twin for control in self.controls)
+        return Block(
+            contenders=(*self.contenders, *twins),
+            scenarios=self.scenarios,
+            loads=self.loads,
+            reference=self.reference,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """Changes too small to act on, by metric."""
+
+    throughput_rps: Share = MARGINS["throughput_rps"]
+    service_demand_us: Share = MARGINS["service_demand_us"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenPlan:
+    """A file of plans/."""
+
     reference: str
-    rounds: int | str
-    sweeps: int
-    window_s: float | str
-    block: list[BlockForm]
+    rounds: Annotated[int | str, AfterValidator(_auto_or_more)]
+    sweeps: Count
+    window_s: Annotated[float | str, AfterValidator(_auto_or_more)]
+    block: tuple[WrittenBlock, ...]
+    about: str = ""
+    lead_in_s: NotNegative | None = None
+    warm_up_s: NotNegative = 0.7
+    seed: int = 1
+    slo_ms: Positive | None = None
+    margins: Margins = field(default_factory=Margins)
+    spare_sweeps: Annotated[int, Ge(0)] = 2
+    longest_window_s: float | None = None
+    budget_s: Positive | None = None
+    load_workers: Count = 1
+    claim: tuple[Annotated[Claim, AfterValidator(of_one_kind)], ...] = ()
+    evidence: Annotated[tuple[Inquiry, ...], AfterValidator(asked_once)] = ()
+    choice: tuple[Annotated[Choice, AfterValidator(grounded)], ...] = ()
 
-
-@with_config(STRICT)
-class MarginsForm(TypedDict, total=False):
-    """Changes too small to act on, by metric: 0.05 is 5 %."""
-
-    throughput_rps: float
-    service_demand_us: float
-
-
-@with_config(STRICT)
-class PlanForm(_Required, total=False):
-    about: str
-    lead_in_s: float
-    warm_up_s: float
-    seed: int
-    slo_ms: float
-    margins: MarginsForm
-    spare_sweeps: int
-    longest_window_s: float
-    budget_s: float
-    load_workers: int
-    claim: list[ClaimForm]
-    evidence: list[InquiryForm]
-    choice: list[ChoiceForm]
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        references: dict[str, str] = {}
+        for number, block in enumerate(self.block):
+            for name in block.block.contenders if block.reference else ():
+                if (other := references.setdefault(name, str(block.reference))) != block.reference:
+                    raise ValueError("block", number, "reference", f"{name} is relative to {other} already")
+        if self.budget_s is not None and self.rounds != AUTO:
+            raise ValueError("budget_s", f'goes with rounds = "{AUTO}"')
+        shortest_s = AUTO_WINDOW_S if isinstance(self.window_s, str) else self.window_s
+        if self.longest_window_s is not None and self.longest_window_s < shortest_s:
+            raise ValueError("longest_window_s", f"must not be less than window_s, {shortest_s:g}")
+        return self
 
 
 def names(root: Path) -> list[str]:
@@ -108,74 +130,26 @@ def read(root: Path, name: str) -> Plan:
     file = root / "plans" / f"{name}.toml"
     if name not in names(root):
         raise UsageError(f"unknown plan {name}{near_miss(name, names(root))}")
-    form = read_toml(file, PlanForm)
-    blocks = read_blocks(file, form["block"])
-    inquiries = read_inquiries(file, form.get("evidence", []))
-    window_s, longest_s = _windows(file, form)
-    claims = read_claims(file, form.get("claim", []), blocks, inquiries)
-    plan = Plan(
+    written = read_toml(file, WrittenPlan)
+    settings = vars(written)
+    kept = {key: settings[key] for key in settings.keys() - {"block", "claim", "evidence", "choice"}}
+    if written.rounds == AUTO:
+        kept |= {"rounds": AUTO_PILOT, "budget_s": written.budget_s or AUTO_BUDGET_S}
+    if written.window_s == AUTO:
+        kept |= {"window_s": AUTO_WINDOW_S, "longest_window_s": written.longest_window_s or LONGEST_WINDOW_S}
+    if written.lead_in_s is None:
+        kept["lead_in_s"] = AUTO_LEAD_IN_S if written.window_s == AUTO else 0.1
+    blocks = tuple(one.block for one in written.block)
+    claims = placed(file, written.claim, blocks, written.evidence)
+    check_choices(file, written.choice, written.evidence, claims)
+    return Plan(
         name=name,
-        about=form.get("about", ""),
         blocks=blocks,
-        reference=form["reference"],
-        rounds=_rounds(file, form["rounds"]),
-        sweeps=form["sweeps"],
-        lead_in_s=form.get("lead_in_s", AUTO_LEAD_IN_S if form["window_s"] == AUTO else 0.1),
-        window_s=window_s,
-        warm_up_s=form.get("warm_up_s", 0.7),
-        seed=form.get("seed", 1),
-        budget_s=_budget_s(file, form),
-        spare_sweeps=form.get("spare_sweeps", 2),
-        longest_window_s=longest_s,
-        load_workers=form.get("load_workers", 1),
-        slo_ms=form.get("slo_ms"),
-        margins={**MARGINS, **_margins(file, form.get("margins", {}))},
         claims=claims,
-        inquiries=inquiries,
-        choices=read_choices(file, form.get("choice", []), inquiries, claims),
+        inquiries=written.evidence,
+        choices=written.choice,
+        **{**kept, "margins": asdict(written.margins)},
     )
-    for key in ("rounds", "sweeps", "window_s", "slo_ms", "budget_s", "load_workers"):
-        if (value := getattr(plan, key)) is not None and value <= 0:
-            raise UsageError(f"{file}: {key}: must be more than 0")
-    for key in ("lead_in_s", "warm_up_s", "spare_sweeps"):
-        if getattr(plan, key) < 0:
-            raise UsageError(f"{file}: {key}: must not be negative")
-    return plan
-
-
-def _rounds(file: Path, rounds: int | str) -> int:
-    if isinstance(rounds, int):
-        return rounds
-    if rounds != AUTO:
-        raise UsageError(f'{file}: rounds: a whole number, or "{AUTO}"')
-    return AUTO_PILOT
-
-
-def _windows(file: Path, form: PlanForm) -> tuple[float, float | None]:
-    window_s, longest_s = form["window_s"], form.get("longest_window_s")
-    if isinstance(window_s, str):
-        if window_s != AUTO:
-            raise UsageError(f'{file}: window_s: seconds, or "{AUTO}"')
-        window_s, longest_s = AUTO_WINDOW_S, LONGEST_WINDOW_S if longest_s is None else longest_s
-    if longest_s is not None and longest_s < window_s:
-        raise UsageError(f"{file}: longest_window_s: must not be less than window_s, {window_s:g}")
-    return window_s, longest_s
-
-
-def _budget_s(file: Path, form: PlanForm) -> float | None:
-    if form["rounds"] == AUTO:
-        return form.get("budget_s", AUTO_BUDGET_S)
-    if "budget_s" in form:
-        raise UsageError(f'{file}: budget_s: goes with rounds = "{AUTO}"')
-    return None
-
-
-def _margins(file: Path, form: MarginsForm) -> dict[str, float]:
-    margins = {metric: float(margin) for metric, margin in form.items() if isinstance(margin, int | float)}
-    for metric, margin in margins.items():
-        if not 0 < margin < 1:
-            raise UsageError(f"{file}: margins.{metric}: must be between 0 and 1; 0.05 is 5 %")
-    return margins
 
 
 def contenders(plan: Plan, tables: Mapping[str, Declared]) -> dict[str, Contender]:

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Required, cast
 
-from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bench.errors import UsageError
-from bench.files import STRICT, read_toml
+from bench.files import read_toml
 from bench.model import Exchange, Expect, Scenario
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?\}")
@@ -30,7 +29,6 @@ _OURS = ("content-length", "transfer-encoding")
 _BODILESS = (204, 304)
 
 
-@with_config(STRICT)
 class ExpectForm(TypedDict, total=False):
     """What a response must show."""
 
@@ -41,7 +39,6 @@ class ExpectForm(TypedDict, total=False):
     unchanged: bool
 
 
-@with_config(STRICT)
 class FieldForm(TypedDict, total=False):
     """A random field: exactly one of its generators."""
 
@@ -50,12 +47,10 @@ class FieldForm(TypedDict, total=False):
     letters: int
 
 
-@with_config(STRICT)
 class _Request(TypedDict):
     request: str
 
 
-@with_config(STRICT)
 class ExchangeForm(_Request, total=False):
     """One table below [exchanges]. *each*: the one item of a list that names {it} is repeated so often."""
 
@@ -71,7 +66,6 @@ class ExchangeForm(_Request, total=False):
     writes: bool
 
 
-@with_config(STRICT)
 class ScenarioForm(TypedDict, total=False):
     """One table below [scenarios]: exchange → weight, and its name in a sentence."""
 
@@ -79,7 +73,6 @@ class ScenarioForm(TypedDict, total=False):
     about: str
 
 
-@with_config(STRICT)
 class FileForm(TypedDict):
     """The whole file."""
 

@@ -6,11 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pydantic import with_config
-from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
-
 from bench.errors import UsageError
-from bench.files import STRICT, read_toml
+from bench.files import read_toml
 
 FILE = "bench.toml"
 APPS = "apps"
@@ -43,9 +40,9 @@ BESIDE = {
 OUTSIDE = f"outside of `source` in {FILE}"
 
 
-@with_config(STRICT)
-class Form(TypedDict, total=False):
-    source: list[str]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    source: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +69,11 @@ class Sources:
 def sources(root: Path) -> Sources:
     """Return the content of the project's bench.toml, if it has one; raises UsageError."""
     file = root / FILE
-    if not file.is_file():
-        return Sources()
-    form = read_toml(file, Form)
-    if "source" not in form:
+    written_sources = read_toml(file, _File).source if file.is_file() else None
+    if written_sources is None:
         return Sources()
     declared = []
-    for written in form["source"]:
+    for written in written_sources:
         path = PurePosixPath(written)
         if path.is_absolute() or ".." in path.parts:
             raise UsageError(

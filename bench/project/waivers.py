@@ -4,33 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Required  # pydantic needs this one below Python 3.12
+from typing import Annotated, Literal
 
-from pydantic import with_config
-from typing_extensions import TypedDict
+from annotated_types import Gt
 
-from bench.errors import UsageError
-from bench.files import STRICT, read_toml
+from bench.files import read_toml
+from bench.model import Text
 
 FILE = "waivers.toml"
-METRICS = ("throughput_rps", "service_demand_us", "statements", "response_bytes", "memory_bytes")
-
-
-@with_config(STRICT)
-class WaiverForm(TypedDict, total=False):
-    """One [[waiver]]."""
-
-    contender: Required[str]
-    of: Required[str]
-    metric: str
-    size: Required[float]
-    reason: Required[str]
-    until: Required[date]
-
-
-@with_config(STRICT)
-class WaiversForm(TypedDict, total=False):
-    waiver: list[WaiverForm]
+Metric = Literal["throughput_rps", "service_demand_us", "statements", "response_bytes", "memory_bytes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +21,9 @@ class Waiver:
 
     contender: str
     of: str
-    metric: str | None  # None: any
-    size: float  # 0.1: worse by 10 % at most
-    reason: str
+    metric: Metric | None = None  # None: any
+    size: Annotated[float, Gt(0)]  # 0.1: worse by 10 % at most
+    reason: Text
     until: date
 
     def covers(self, contender: str, of: str, metric: str, worse_by: float, today: date) -> bool:
@@ -54,32 +36,15 @@ class Waiver:
         return f"{self.contender}, {self.of}{f', {self.metric}' if self.metric else ''}: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    waiver: tuple[Waiver, ...] = ()
+
+
 def read_waivers(root: Path) -> tuple[Waiver, ...]:
     """Return the waivers of the project at *root*, none without a file; raises UsageError."""
     file = root / FILE
-    if not file.is_file():
-        return ()
-    return tuple(
-        _waiver(f"{file}: waiver.{number}", form)
-        for number, form in enumerate(read_toml(file, WaiversForm).get("waiver", []))
-    )
-
-
-def _waiver(where: str, form: WaiverForm) -> Waiver:
-    if not form["reason"].strip():
-        raise UsageError(f"{where}.reason: must not be empty: why is it accepted?")
-    if form["size"] <= 0:
-        raise UsageError(f"{where}.size: must be more than 0; 0.1 is 10 %")
-    if form.get("metric", METRICS[0]) not in METRICS:
-        raise UsageError(f"{where}.metric: one of {', '.join(METRICS)}")
-    return Waiver(
-        contender=form["contender"],
-        of=form["of"],
-        metric=form.get("metric"),
-        size=form["size"],
-        reason=form["reason"],
-        until=form["until"],
-    )
+    return read_toml(file, _File).waiver if file.is_file() else ()
 
 
 def leftover(waivers: Sequence[Waiver], used: Sequence[Waiver], today: date) -> Iterator[str]:

@@ -1,8 +1,24 @@
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
 
 from bench.errors import UsageError
+from bench.files import read_toml
 from bench.model import Load
-from bench.project.loads import read_load, slug, spoken
+from bench.project.loads import WrittenLoad, slug, spoken
+
+
+@dataclass
+class File:
+    load: WrittenLoad
+
+
+def read(folder: Path, written: dict[str, object]) -> Load:
+    """Return the load that is *written* in a file of *folder*."""
+    lines = (f"{key} = {value!r}" for key, value in written.items())
+    (folder / "load.toml").write_text("\n".join(["[load]", *lines]))
+    return read_toml(folder / "load.toml", File).load
 
 
 @pytest.mark.parametrize(
@@ -41,8 +57,8 @@ from bench.project.loads import read_load, slug, spoken
         ),
     ],
 )
-def test_a_load_is_read_and_named(form, load, words, name):
-    assert read_load("here", form) == load
+def test_a_load_is_read_and_named(tmp_path, form, load, words, name):
+    assert read(tmp_path, form) == load
     assert spoken(load) == words
     assert slug(load) == name
 
@@ -50,20 +66,26 @@ def test_a_load_is_read_and_named(form, load, words, name):
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"kind": "opened"}, 'here: kind \'opened\' is unknown; there is "closed" and "open"'),
-        ({"kind": "closed"}, "here: a closed load needs connections"),
-        ({"kind": "closed", "connections": 0}, "here: connections: at least 1"),
-        ({"kind": "closed", "connections": 2, "rate": 5}, "here: rate belongs to an open load"),
-        ({"kind": "open"}, "here: an open load needs rate .requests per second. or fraction .of capacity."),
-        ({"kind": "open", "rate": 5, "fraction": 0.5}, "here: an open load needs rate"),
-        ({"kind": "open", "rate": 0}, "here: rate: must be more than 0"),
-        ({"kind": "open", "fraction": -0.5}, "here: fraction: must be more than 0"),
-        ({"kind": "open", "fraction": 0.5, "of": "fastest"}, 'here: of: a fraction may be of = "slowest"'),
-        ({"kind": "open", "rate": 5, "of": "slowest"}, 'here: of: a fraction may be of = "slowest"'),
-        ({"kind": "open", "rate": 5, "arrivals": "bursts"}, "here: arrivals 'bursts' is unknown"),
-        ({"kind": "open", "rate": 5, "connections": 0}, "here: connections: at least 1"),
+        ({"kind": "opened"}, "load.kind: 'opened' is unknown; did you mean open"),
+        ({"kind": "closed"}, "load.connections: Field required"),
+        ({"kind": "closed", "connections": 0}, "load.connections: at least 1"),
+        ({"kind": "closed", "connections": 2, "rate": 5}, "load.rate: belongs to an open load"),
+        ({"kind": "open"}, "load: an open load needs rate .requests per second. or fraction .of capacity."),
+        ({"kind": "open", "rate": 5, "fraction": 0.5}, "load: an open load needs rate"),
+        ({"kind": "open", "rate": 0}, "load.rate: must be more than 0"),
+        ({"kind": "open", "fraction": -0.5}, "load.fraction: must be more than 0"),
+        (
+            {"kind": "open", "fraction": 0.5, "of": "fastest"},
+            "load.of: 'fastest' is unknown; there is slowest",
+        ),
+        ({"kind": "open", "rate": 5, "of": "slowest"}, 'load.of: a fraction may be of = "slowest"'),
+        (
+            {"kind": "open", "rate": 5, "arrivals": "bursts"},
+            "load.arrivals: 'bursts' is unknown; there is poisson, uniform",
+        ),
+        ({"kind": "open", "rate": 5, "connections": 0}, "load.connections: at least 1"),
     ],
 )
-def test_a_mistake_in_a_load_is_told(form, words):
-    with pytest.raises(UsageError, match=words):
-        read_load("here", form)
+def test_a_mistake_in_a_load_is_told(tmp_path, form, words):
+    with pytest.raises(UsageError, match=rf"load\.toml: {words}"):
+        read(tmp_path, form)

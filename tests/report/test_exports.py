@@ -9,16 +9,16 @@ from typing import Required
 
 import pytest
 from click.testing import CliRunner
-from pydantic import TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from bench.analysis import analyse
 from bench.cli import commands
-from bench.files import STRICT
 from bench.report.exports import FORMATS, export
 from bench.run.store import Journal
 from tests.support.synthetic import failing, synthetic_run, with_records
 
+STRICT = ConfigDict(extra="forbid", strict=True)
 BIGGER, SMALLER = "github-action-benchmark-bigger.json", "github-action-benchmark-smaller.json"
 
 
