@@ -7,13 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Annotated, Any, cast
 
+from annotated_types import Interval
+from pydantic import AfterValidator, BeforeValidator
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.errors import UsageError
 from bench.files import near_miss, read_toml
-from bench.model import Contender, Ready
+from bench.model import AtLeastOne, Contender, Positive, Ready
 
 NAME = re.compile(
     r"(?P<base>[a-z0-9][a-z0-9_-]*)"
@@ -29,14 +31,27 @@ _NUMBERS = ("workers", "threads")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class ReadyForm(TypedDict, total=False):
+def _is_path(path: str) -> str:
+    if not path.startswith("/") or _BREAKS.search(path) or " " in path:
+        raise ValueError(f"{path!r} is no path: it begins with a slash and has no spaces")
+    return path
+
+
+def _in_a_tuple(status: Any) -> Any:
+    return tuple(status) if isinstance(status, list) else (status,)
+
+
+Status = Annotated[int, Interval(ge=200, le=599)]
+
+
+class WrittenReady(TypedDict, total=False):
     """The keys of `ready`: how a server's start is detected."""
 
-    path: str
+    path: Annotated[str, AfterValidator(_is_path)]
     host: str
     headers: dict[str, str]
-    status: int | list[int]
-    seconds: float
+    status: Annotated[tuple[Status, ...], AtLeastOne, BeforeValidator(_in_a_tuple)]
+    seconds: Positive
 
 
 class Overlay(TypedDict, total=False):
@@ -51,11 +66,11 @@ class Overlay(TypedDict, total=False):
     threads: int
     python: str
     env: dict[str, str]
-    services: list[str]
-    sql: list[str]
-    scenarios: list[str]
+    services: tuple[str, ...]
+    sql: tuple[str, ...]
+    scenarios: tuple[str, ...]
     keep_alive: bool
-    ready: ReadyForm
+    ready: WrittenReady
     switch: "dict[str, dict[str, Overlay]]"
 
 
@@ -157,48 +172,22 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
     for key in ("stack", "interface", "server", "command"):
         if key not in overlay:
             raise UsageError(f"{table.file}: {table.base}.{key}: missing")
-    return Contender(
-        name=name,
-        base=table.base,
-        app=table.app.name,
-        root=str(table.app.parent.parent),
-        stack=_stack(overlay),
-        interface=overlay["interface"],
-        server=overlay["server"],
-        command=overlay["command"],
-        workers=overlay.get("workers", 1),
-        threads=overlay.get("threads", 1),
-        python=overlay.get("python"),
-        env=overlay.get("env", {}),
-        services=tuple(overlay.get("services", ())),
-        sql=tuple(overlay.get("sql", ())),
-        scenarios=tuple(overlay["scenarios"]) if "scenarios" in overlay else None,
-        keep_alive=overlay.get("keep_alive", True),
-        ready=_ready(f"{table.file}: {table.base}.ready", overlay.get("ready", {})),
-    )
+    own: dict[str, Any] = {key: value for key, value in overlay.items() if key not in ("of", "switch")}
+    own["stack"] = _stack(overlay)
+    own["ready"] = _ready(f"{table.file}: {table.base}.ready", overlay.get("ready", {}))
+    root = str(table.app.parent.parent)
+    return Contender(name=name, base=table.base, app=table.app.name, root=root, **own)
 
 
-def _ready(where: str, probe: ReadyForm) -> Ready:
+def _ready(where: str, written: WrittenReady) -> Ready:
     """Return how a server's start is detected; raises UsageError, which begins with *where*."""
-    path, seconds = probe.get("path", Ready().path), probe.get("seconds")
-    status = probe.get("status", 200)
-    statuses = tuple(status) if isinstance(status, list) else (status,)
-    headers = dict(probe.get("headers", {}))
-    host = probe.get("host")
-    if not path.startswith("/") or _BREAKS.search(path) or " " in path:
-        raise UsageError(f"{where}.path: {path!r} is no path: it begins with a slash and has no spaces")
-    if not statuses or not all(200 <= one <= 599 for one in statuses):
-        raise UsageError(
-            f"{where}.status: {status} is no status of an answer, nor a list of such: 200 to 599"
-        )
-    if seconds is not None and not 0 < seconds < float("inf"):
-        raise UsageError(f"{where}.seconds: {seconds:g} is no time to wait: a number above 0")
-    for name, value in {**headers, "host": host or ""}.items():
+    ready = Ready(**written)
+    for name, value in {**ready.headers, "host": ready.host or ""}.items():
         if not name.strip() or ":" in name or _BREAKS.search(name + value) or not (name + value).isascii():
             raise UsageError(f"{where}: {name} = {value!r} cannot be sent as a header")
-    if host is not None and any(name.lower() == "host" for name in headers):
+    if ready.host is not None and any(name.lower() == "host" for name in ready.headers):
         raise UsageError(f"{where}: the header Host is set twice: leave it out of headers, or leave host out")
-    return Ready(path=path, host=host, headers=headers, status=statuses, seconds=seconds)
+    return ready
 
 
 def _stack(overlay: Overlay) -> str:

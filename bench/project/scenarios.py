@@ -3,14 +3,17 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Required, cast
+from typing import Annotated, Any, Self
 
-from typing_extensions import TypedDict
+from annotated_types import Ge, Interval
+from pydantic import AfterValidator, model_validator
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.errors import UsageError
 from bench.files import read_toml
-from bench.model import Exchange, Expect, Scenario
+from bench.model import AtLeastOne, Exchange, Expect, Scenario
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?\}")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -29,190 +32,60 @@ _OURS = ("content-length", "transfer-encoding")
 _BODILESS = (204, 304)
 
 
-class ExpectForm(TypedDict, total=False):
-    """What a response must show."""
-
-    status: int
-    json: Any
-    items: int
-    contains: str
-    unchanged: bool
-
-
-class FieldForm(TypedDict, total=False):
-    """A random field: exactly one of its generators."""
-
-    integer: tuple[int, int]  # inclusive
-    hex: int  # number of digits
-    letters: int
-
-
-class _Request(TypedDict):
-    request: str
-
-
-class ExchangeForm(_Request, total=False):
-    """One table below [exchanges]. *each*: the one item of a list that names {it} is repeated so often."""
-
-    headers: dict[str, str]
-    body: Any
-    form: dict[str, Any]
-    text: str
-    fields: dict[str, FieldForm]
-    expect: ExpectForm
-    save: dict[str, str]
-    consumes: str
-    each: dict[str, tuple[int, int]]
-    writes: bool
-
-
-class ScenarioForm(TypedDict, total=False):
-    """One table below [scenarios]: exchange → weight, and its name in a sentence."""
-
-    mix: Required[dict[str, int]]
-    about: str
-
-
-class FileForm(TypedDict):
-    """The whole file."""
-
-    exchanges: dict[str, ExchangeForm]
-    scenarios: dict[str, ScenarioForm]
-
-
 def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def declared(root: Path) -> dict[str, Scenario]:
-    """Return the scenarios of the project at *root* by name; raises UsageError."""
-    file = root / "apps" / "scenarios.toml"
-    forms = read_toml(file, FileForm)
-    exchanges = {name: _exchange(file, name, form) for name, form in forms["exchanges"].items()}
-    saved = {variable for exchange in exchanges.values() for variable in exchange.save}
-    for exchange in exchanges.values():
-        _check_names(f"{file}: exchanges.{exchange.name}", exchange, saved)
-    return {name: _scenario(file, name, form, exchanges) for name, form in forms["scenarios"].items()}
-
-
-def _exchange(file: Path, name: str, form: ExchangeForm) -> Exchange:
-    where = f"{file}: exchanges.{name}"
-    method, _, path = form["request"].partition(" ")
+def _is_request(request: str) -> str:
+    method, _, path = request.partition(" ")
     if method not in METHODS or not path.startswith("/"):
-        raise UsageError(f'{where}.request: write it as "GET /path", one of {METHODS}')
-    for field, generator in form.get("fields", {}).items():
-        _check_field(f"{where}.fields.{field}", field, generator)
-    for counter, (first, last) in form.get("each", {}).items():
-        form = _each(f"{where}.each.{counter}", form, counter, first, last)
-    headers = form.get("headers", {})
-    _check_headers(f"{where}.headers", headers)
-    _check_expected(f"{where}.expect", form.get("expect", {}))
-    for variable, source in form.get("save", {}).items():
-        _check_saved(f"{where}.save.{variable}", variable, source)
-    body, text = _body(where, form, headers)
-    return Exchange(
-        name=name,
-        method=method,
-        path=path,
-        headers=headers,
-        body=body,
-        form=form.get("form"),
-        text=text,
-        fields={field: dict(generator) for field, generator in form.get("fields", {}).items()},
-        expect=Expect(**form.get("expect", {})),
-        save=form.get("save", {}),
-        consumes=form.get("consumes"),
-        writes=form.get("writes", False),
-    )
+        raise ValueError(f'write it as "GET /path", one of {METHODS}')
+    return request
 
 
-def _body(where: str, form: ExchangeForm, headers: Mapping[str, str]) -> tuple[Any, str | None]:
-    given = [key for key in ("body", "form", "text") if key in form]
-    if len(given) > 1:
-        raise UsageError(f"{where}: {' and '.join(given)}: a request has one body, leave one of them")
-    media = media_type({key.lower(): value for key, value in headers.items()}.get("content-type", JSON))
-    body, text = form.get("body"), form.get("text")
-    if "body" in form and media != JSON and not media.endswith("+json"):
-        if not isinstance(body, str):
-            raise UsageError(
-                f"{where}.body: it is sent as JSON, but Content-Type says {media}: "
-                'write form = { name = value } or text = "…" instead'
-            )
-        body, text = None, body
-    if "form" in form and "content-type" in map(str.lower, headers) and media != FORM:
-        raise UsageError(f"{where}.form: it is sent as {FORM}, but Content-Type says {media}: leave that out")
-    for key, value in form.get("form", {}).items():
-        if not all(
-            isinstance(one, str | int | float) for one in (value if isinstance(value, list) else [value])
-        ):
-            raise UsageError(f"{where}.form.{key}: a text, a number, true or false, or a list of these")
-    _check_json(f"{where}.body", body)
-    return body, text
-
-
-def _check_json(where: str, content: Any) -> None:
-    try:
-        json.dumps(content, allow_nan=False)
-    except ValueError as error:
-        raise UsageError(f"{where}: JSON knows neither nan nor inf: write a number") from error
-
-
-def _check_field(where: str, name: str, generator: FieldForm) -> None:
-    _check_name(where, name)
-    if len(generator) != 1:
-        raise UsageError(f"{where}: one of integer, hex, letters")
-    low, high = generator.get("integer", (0, 0))
-    if low > high:
-        raise UsageError(f"{where}.integer: [{low}, {high}] is empty: write the lower bound first")
-    for kind, length in (("hex", generator.get("hex", 1)), ("letters", generator.get("letters", 1))):
-        if not 1 <= length <= MOST_NUMBERS:
-            raise UsageError(
-                f"{where}.{kind}: {length} characters: write 1 or more, {MOST_NUMBERS:,} at most"
-            )
-
-
-def _check_name(where: str, name: str) -> None:
+def _is_name(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{where}: {{{name}}} cannot be written: {_HOW_TO_NAME}")
+        raise ValueError(f"{{{name}}} cannot be written: {_HOW_TO_NAME}")
+    return name
 
 
-def _check_headers(where: str, headers: Mapping[str, str]) -> None:
+def _are_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
-            raise UsageError(f"{where}: {name!r} is no name of a header: write letters, digits and -")
+            raise ValueError(f"{name!r} is no name of a header: write letters, digits and -")
         if name.lower() in _OURS:
-            raise UsageError(f"{where}.{name}: it follows from the body: leave it out")
+            raise ValueError(name, "it follows from the body: leave it out")
         if _NOT_IN_A_HEADER.search(value):
-            raise UsageError(f"{where}.{name}: a header is one line of text: leave control characters out")
+            raise ValueError(name, "a header is one line of text: leave control characters out")
     if len({name.lower() for name in headers}) < len(headers):
-        raise UsageError(f"{where}: a header is named twice: leave one of them")
+        raise ValueError("a header is named twice: leave one of them")
+    return headers
 
 
-def _check_expected(where: str, expect: ExpectForm) -> None:
-    status, items = expect.get("status", 200), expect.get("items")
-    if not 200 <= status <= 599:
-        raise UsageError(f"{where}.status: {status}: answers have one from 200 to 599")
-    for key in ("json", "items", "contains"):
-        if key in expect and status in _BODILESS:
-            raise UsageError(f"{where}.{key}: an answer with status {status} has no body: leave it out")
-    if items is not None and items < 0:
-        raise UsageError(f"{where}.items: {items}: a list has 0 or more")
-    if items is not None and "json" in expect:
-        wanted = expect["json"]
-        if not isinstance(wanted, list):
-            raise UsageError(f"{where}.items: it is the length of an array, but json is none: write a list")
-        if len(wanted) > items:
-            raise UsageError(f"{where}.items: {items}, but json shows {len(wanted)}: write as many or more")
-    _check_json(f"{where}.json", expect.get("json"))
+def _is_of_a_form(value: Any) -> Any:
+    if not all(isinstance(one, str | int | float) for one in (value if isinstance(value, list) else [value])):
+        raise ValueError("a text, a number, true or false, or a list of these")
+    return value
 
 
-def _check_saved(where: str, variable: str, source: str) -> None:
-    _check_name(where, variable)
+def _is_range(bounds: tuple[int, int]) -> tuple[int, int]:
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"{[*bounds]} is empty: write the lower bound first")
+    return bounds
+
+
+def _can_be_written_out(bounds: tuple[int, int]) -> tuple[int, int]:
+    if not 0 <= bounds[1] - bounds[0] < MOST_NUMBERS:
+        raise ValueError(f"{[*bounds]}: the lower bound first, {MOST_NUMBERS:,} numbers at most")
+    return bounds
+
+
+def _is_source(source: str) -> str:
     place, colon, name = source.partition(":")
     how = 'write a path of keys ("user.token", "items.0.id"), "header:Name", "header:Name?" or "cookie:name"'
     if colon and place in ("header", "cookie"):
         if not _TOKEN.fullmatch(name.removesuffix("?") if place == "header" else name):
-            raise UsageError(f"{where}: {source!r} names no {place}: {how}")
+            raise ValueError(f"{source!r} names no {place}: {how}")
     elif (
         (colon and place.strip().lower().removesuffix("s") in ("header", "cookie", "body", "json", "statu"))
         or not all(source.split("."))
@@ -220,21 +93,151 @@ def _check_saved(where: str, variable: str, source: str) -> None:
         or source.startswith("$.")
         or "[" in source
     ):
-        raise UsageError(f"{where}: {source!r} cannot be read: {how}")
+        raise ValueError(f"{source!r} cannot be read: {how}")
+    return source
 
 
-def _each(where: str, form: ExchangeForm, counter: str, first: int, last: int) -> ExchangeForm:
-    _check_name(where, counter)
-    if not 0 <= last - first < MOST_NUMBERS:
-        raise UsageError(
-            f"{where}: [{first}, {last}]: the lower bound first, {MOST_NUMBERS:,} numbers at most"
-        )
-    written = _written_out(form, f"{{{counter}}}", range(first, last + 1))
-    if written == form:
-        raise UsageError(
-            f"{where}: no list of one item has {{{counter}}} in it: write it there, or leave it out"
-        )
-    return cast(ExchangeForm, written)
+class Generator(TypedDict, total=False):
+    """A random field: exactly one of these."""
+
+    integer: Annotated[tuple[int, int], AfterValidator(_is_range)]  # inclusive
+    hex: Annotated[int, Interval(ge=1, le=MOST_NUMBERS)]  # number of digits
+    letters: Annotated[int, Interval(ge=1, le=MOST_NUMBERS)]
+
+
+def _is_one(generator: Generator) -> Generator:
+    if len(generator) != 1:
+        raise ValueError("one of integer, hex, letters")
+    return generator
+
+
+Name = Annotated[str, AfterValidator(_is_name)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenExchange:
+    """One table below [exchanges]. *each*: the one item of a list that names {it} is repeated so often."""
+
+    request: Annotated[str, AfterValidator(_is_request)]
+    headers: Annotated[dict[str, str], AfterValidator(_are_headers)] = field(default_factory=dict)
+    body: Any = None
+    form: dict[str, Annotated[Any, AfterValidator(_is_of_a_form)]] | None = None
+    text: str | None = None
+    fields: dict[Name, Annotated[Generator, AfterValidator(_is_one)]] = field(default_factory=dict)
+    expect: Expect = field(default_factory=Expect)
+    save: dict[Name, Annotated[str, AfterValidator(_is_source)]] = field(default_factory=dict)
+    consumes: Name | None = None
+    each: dict[Name, Annotated[tuple[int, int], AfterValidator(_can_be_written_out)]] = field(
+        default_factory=dict
+    )
+    writes: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Return this with its lists written out, and a body that is text as text."""
+        given = [key for key in ("body", "form", "text") if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)}: a request has one body, leave one of them")
+        written = self
+        for counter, (first, last) in self.each.items():
+            written = written._written_out(counter, range(first, last + 1))
+        _check_expected(written.expect)
+        _check_json(written.body, "body")
+        _check_json(written.expect.json, "expect", "json")
+        named = {name.lower(): value for name, value in self.headers.items()}.get("content-type")
+        media = media_type(named or "")
+        if self.form is not None and named is not None and media != FORM:
+            raise ValueError("form", f"it is sent as {FORM}, but Content-Type says {media}: leave that out")
+        if self.body is None or named is None or media == JSON or media.endswith("+json"):
+            return written
+        if not isinstance(self.body, str):
+            raise ValueError(
+                "body",
+                f"it is sent as JSON, but Content-Type says {media}: "
+                'write form = { name = value } or text = "…" instead',
+            )
+        return replace(written, body=None, text=self.body)
+
+    def _written_out(self, counter: str, numbers: range) -> Self:
+        lists = {"body": self.body, "form": self.form, "json": self.expect.json}
+        written = _written_out(lists, f"{{{counter}}}", numbers)
+        if written == lists:
+            hint = "write it there, or leave it out"
+            raise ValueError("each", counter, f"no list of one item has {{{counter}}} in it: {hint}")
+        expect = replace(self.expect, json=written["json"])
+        return replace(self, body=written["body"], form=written["form"], expect=expect)
+
+    def named(self, name: str) -> Exchange:
+        method, _, path = self.request.partition(" ")
+        kept = {key: value for key, value in vars(self).items() if key not in ("request", "each")}
+        return Exchange(name=name, method=method, path=path, **kept)
+
+
+def _check_json(content: Any, *place: str) -> None:
+    try:
+        json.dumps(content, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(*place, "JSON knows neither nan nor inf: write a number") from error
+
+
+def _check_expected(expect: Expect) -> None:
+    status, items, wanted = expect.status, expect.items, expect.json
+    if not 200 <= status <= 599:
+        raise ValueError("expect", "status", f"{status}: answers have one from 200 to 599")
+    for key in ("json", "items", "contains"):
+        if getattr(expect, key) is not None and status in _BODILESS:
+            raise ValueError("expect", key, f"an answer with status {status} has no body: leave it out")
+    if items is not None and items < 0:
+        raise ValueError("expect", "items", f"{items}: a list has 0 or more")
+    if items is not None and wanted is not None:
+        if not isinstance(wanted, list):
+            words = "it is the length of an array, but json is none: write a list"
+            raise ValueError("expect", "items", words)
+        if len(wanted) > items:
+            words = f"{items}, but json shows {len(wanted)}: write as many or more"
+            raise ValueError("expect", "items", words)
+
+
+def _written_out(node: Any, counter: str, numbers: range) -> Any:
+    """Return *node* with each list of one item that contains *counter* repeated for each of *numbers*."""
+    if isinstance(node, Mapping):
+        return {key: _written_out(value, counter, numbers) for key, value in node.items()}
+    if isinstance(node, list) and len(node) == 1 and counter in repr(node):
+        return [_counted(node[0], counter, str(number)) for number in numbers]
+    return node
+
+
+def _counted(node: Any, counter: str, number: str) -> Any:
+    if isinstance(node, str):
+        return node.replace(counter, number)
+    if isinstance(node, Mapping):
+        return {key: _counted(value, counter, number) for key, value in node.items()}
+    return [_counted(part, counter, number) for part in node] if isinstance(node, list) else node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenScenario:
+    """One table below [scenarios]: exchange → weight, and its name in a sentence."""
+
+    mix: Annotated[dict[str, Annotated[int, Ge(1)]], AtLeastOne]
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    exchanges: dict[str, WrittenExchange]
+    scenarios: dict[str, WrittenScenario]
+
+
+def declared(root: Path) -> dict[str, Scenario]:
+    """Return the scenarios of the project at *root* by name; raises UsageError."""
+    file = root / "apps" / "scenarios.toml"
+    written = read_toml(file, _File)
+    exchanges = {name: one.named(name) for name, one in written.exchanges.items()}
+    saved = {variable for exchange in exchanges.values() for variable in exchange.save}
+    for exchange in exchanges.values():
+        _check_names(f"{file}: exchanges.{exchange.name}", exchange, saved)
+    return {name: _scenario(file, name, one, exchanges) for name, one in written.scenarios.items()}
 
 
 def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None:
@@ -269,7 +272,6 @@ def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None
             f"{where}.fields.{unused[0]}: {{{unused[0]}}} is used nowhere: use it, or leave it out"
         )
     if exchange.consumes is not None:
-        _check_name(f"{where}.consumes", exchange.consumes)
         if exchange.consumes in exchange.fields:
             raise UsageError(
                 f"{where}.consumes: {exchange.consumes} is a field: name a variable that is saved"
@@ -322,29 +324,10 @@ def _keys(node: Any) -> Iterator[str]:
             yield from _keys(part)
 
 
-def _written_out(node: Any, counter: str, numbers: range) -> Any:
-    """Return *node* with each list of one item that contains *counter* repeated for each of *numbers*."""
-    if isinstance(node, Mapping):
-        return {key: _written_out(value, counter, numbers) for key, value in node.items()}
-    if isinstance(node, list) and len(node) == 1 and counter in repr(node):
-        return [_counted(node[0], counter, str(number)) for number in numbers]
-    return node
-
-
-def _counted(node: Any, counter: str, number: str) -> Any:
-    if isinstance(node, str):
-        return node.replace(counter, number)
-    if isinstance(node, Mapping):
-        return {key: _counted(value, counter, number) for key, value in node.items()}
-    return [_counted(part, counter, number) for part in node] if isinstance(node, list) else node
-
-
-def _scenario(file: Path, name: str, form: ScenarioForm, exchanges: Mapping[str, Exchange]) -> Scenario:
-    where, mix = f"{file}: scenarios.{name}.mix", form["mix"]
+def _scenario(file: Path, name: str, written: WrittenScenario, exchanges: Mapping[str, Exchange]) -> Scenario:
+    where, mix = f"{file}: scenarios.{name}.mix", written.mix
     if unknown := sorted(mix.keys() - exchanges.keys()):
         raise UsageError(f"{where}: there is no exchange {', '.join(unknown)}")
-    if not mix or min(mix.values()) < 1:
-        raise UsageError(f"{where}: at least one exchange, each with a weight of 1 or more")
     members = tuple(exchanges[member] for member in mix)
     saved = {variable for member in members for variable in member.save}
     elsewhere = {variable for exchange in exchanges.values() for variable in exchange.save}
@@ -354,7 +337,7 @@ def _scenario(file: Path, name: str, form: ScenarioForm, exchanges: Mapping[str,
         needed |= {member.consumes} if member.consumes else set()
         if missing := sorted(needed - member.fields.keys() - saved):
             raise UsageError(f"{where}: {member.name} needs {', '.join(missing)}, which nothing here makes")
-    return Scenario(name=name, exchanges=members, weights=tuple(mix.values()), about=form.get("about", ""))
+    return Scenario(name=name, exchanges=members, weights=tuple(mix.values()), about=written.about)
 
 
 def _placeholders(value: Any) -> Iterator[str]:

@@ -495,7 +495,7 @@ def test_a_contender_that_was_renamed_is_not_compared_and_never_equivalent(root)
         ),
         (
             lambda root: write(root, "apps/scenarios.toml", "[old]\n"),
-            r":apps/scenarios\.toml: exchanges: Field",
+            r":apps/scenarios\.toml: old: unknown key",
         ),
         (
             lambda root: write(root, "apps/two_app/contenders.toml", "[two]\nx = 1\n"),

@@ -26,7 +26,7 @@ def test_a_scenario_is_its_exchanges_with_their_weights(tmp_path):
         ("hex = 8", "hex = 8, letters = 2", "exchanges.create.fields.token: one of integer, hex, letters"),
         ("hex = 8", 'hex = "8"', "exchanges.create.fields.token.hex: Input should be a valid integer"),
         ("hello = 1", "helo = 1", "scenarios.hello.mix: there is no exchange helo"),
-        ("hello = 1", "hello = 0", "scenarios.hello.mix: at least one exchange"),
+        ("hello = 1", "hello = 0", "scenarios.hello.mix.hello: at least 1"),
         ("create = 2, delete = 1", "delete = 1", "delete needs created, which nothing here makes"),
         ('name = "{token}" }\nexpect', 'name = "{tokn}" }\nexpect', "create needs tokn"),
         ("consumes =", "consume =", "exchanges.delete.consume: unknown key"),
@@ -88,6 +88,7 @@ def test_a_placeholder_of_letters_digits_and_underscores_is_read(tmp_path, name)
         ("form = { a = { b = 1 } }", "exchanges.x.form.a: a text, a number, true or false"),
         ('form = { a = "1" }\nbody = 1', "exchanges.x: body and form: a request has one body"),
         ("body = nan", "exchanges.x.body: JSON knows neither nan nor inf"),
+        ("expect = { json = [inf] }", "exchanges.x.expect.json: JSON knows neither nan nor inf"),
         (
             'headers = { Content-Type = "application/x-www-form-urlencoded" }\nbody = { a = 1 }',
             "exchanges.x.body: it is sent as JSON, but Content-Type says application/x-www-form-urlencoded",
@@ -133,7 +134,7 @@ def test_what_would_be_sent_or_expected_otherwise_than_meant_is_refused(tmp_path
             r"exchanges.x.fields.other: \{other\} is used nowhere",
         ),
         ("id = { integer = [2, 1] }", r"exchanges.x.fields.id.integer: \[2, 1\] is empty"),
-        ("id = { hex = 0 }", "exchanges.x.fields.id.hex: 0 characters"),
+        ("id = { hex = 0 }", "exchanges.x.fields.id.hex: at least 1"),
     ],
 )
 def test_a_field_that_is_empty_or_used_nowhere_is_refused(tmp_path, fields, words):

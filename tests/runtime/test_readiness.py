@@ -196,9 +196,9 @@ def test_readiness_is_declared_beside_the_command_and_merged_key_by_key(tmp_path
     [
         ('path = "health"', r"one\.ready\.path: 'health' is no path"),
         ('path = "/a b"', r"one\.ready\.path"),
-        ("status = 99", r"one\.ready\.status: 99"),
+        ("status = 99", r"one\.ready\.status\.0: at least 200"),
         ("status = []", r"one\.ready\.status"),
-        ("seconds = 0", r"one\.ready\.seconds: 0 is no time"),
+        ("seconds = 0", r"one\.ready\.seconds: must be more than 0"),
         ('host = "a\\nb"', r"one\.ready: host"),
         ('headers = { "X\\r" = "k" }', r"one\.ready"),
         ('host = "a"\nheaders = { Host = "b" }', r"the header Host is set twice"),
