@@ -5,6 +5,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -107,6 +108,12 @@ def near_miss(name: str, known: list[str]) -> str:
     if close:
         return f"; did you mean {' or '.join(close)}?"
     return f"; there is {', '.join(known)}" if known else "; there is none"
+
+
+def check_known(name: str, known: Collection[str], words: str) -> None:
+    """Raise UsageError of *words* and the near misses if *name* is none of *known*."""
+    if name not in known:
+        raise UsageError(f"{words}{near_miss(name, sorted(set(known)))}")
 
 
 def _first_mistake(error: ValidationError) -> str:

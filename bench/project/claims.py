@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.errors import UsageError
-from bench.files import near_miss
+from bench.files import check_known
 from bench.model import WITHIN, Block, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Inquiry
 
 Claimed = TypeVar("Claimed", ClaimedFigure, ClaimedRatio)
@@ -43,15 +43,13 @@ def check_choices(
     file: Path, choices: Sequence[Choice], inquiries: Sequence[Inquiry], claims: Sequence[Claim]
 ) -> None:
     """Raise UsageError if one of *choices* has no ground in the plan in *file*."""
-    known = sorted({claim.says for claim in claims})
+    known = {claim.says for claim in claims}
     for number, choice in enumerate(choices):
         where = f"{file}: choice.{number}"
         for place, ground in enumerate(choice.because):
             _check_ground(f"{where}.because.{place}", ground, inquiries)
         for words in choice.claims:
-            if words not in known:
-                near = near_miss(words, known)
-                raise UsageError(f"{where}.claims: the plan does not claim {words!r}{near}")
+            check_known(words, known, f"{where}.claims: the plan does not claim {words!r}")
 
 
 def placed(
@@ -76,21 +74,21 @@ def placed(
 def _check_ground(where: str, ground: Ground, inquiries: Sequence[Inquiry]) -> None:
     asked = {inquiry.topic: inquiry.contenders for inquiry in inquiries}
     topic, contender = ground.topic, ground.contender
-    if topic not in asked:
-        raise UsageError(f"{where}.topic: the plan has no evidence {topic}{near_miss(topic, sorted(asked))}")
-    if contender not in asked[topic]:
-        near = near_miss(contender, sorted(asked[topic]))
-        raise UsageError(f"{where}.contender: evidence {topic} does not ask {contender}{near}")
+    check_known(topic, asked, f"{where}.topic: the plan has no evidence {topic}")
+    words = f"{where}.contender: evidence {topic} does not ask {contender}"
+    check_known(contender, asked[topic], words)
 
 
 def _placed(where: str, claimed: Claimed, blocks: Sequence[Block]) -> Claimed:
-    names = {"contender": claimed.contender}
+    contenders = {one for block in blocks for one in block.contenders}
+    scenarios = {one for block in blocks for one in block.scenarios}
+    names = [claimed.contender]
+    check_known(claimed.contender, contenders, f"{where}.contender: the plan has no {claimed.contender}")
     if isinstance(claimed, ClaimedRatio):
-        names["reference"] = claimed.reference
-    for key, name in names.items():
-        _check_name(where, key, name, [one for block in blocks for one in block.contenders])
-    _check_name(where, "scenario", claimed.scenario, [one for block in blocks for one in block.scenarios])
-    return replace(claimed, connections=_connections(where, claimed, names.values(), blocks))
+        names.append(claimed.reference)
+        check_known(claimed.reference, contenders, f"{where}.reference: the plan has no {claimed.reference}")
+    check_known(claimed.scenario, scenarios, f"{where}.scenario: the plan has no {claimed.scenario}")
+    return replace(claimed, connections=_connections(where, claimed, names, blocks))
 
 
 def _connections(
@@ -109,8 +107,3 @@ def _connections(
     if asked not in possible:
         raise UsageError(f"{where}.connections: one of {', '.join(map(str, possible))}, as in the plan")
     return asked
-
-
-def _check_name(where: str, key: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise UsageError(f"{where}.{key}: the plan has no {name}{near_miss(name, sorted(set(known)))}")

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.errors import UsageError
-from bench.files import near_miss, read_toml
+from bench.files import check_known, near_miss, read_toml
 from bench.model import AtLeastOne, Contender, Positive, Ready
 
 NAME = re.compile(
@@ -117,8 +117,7 @@ def resolve(name: str, tables: Mapping[str, Declared], *, revised: bool = False)
     if not parts:
         raise UsageError(f"{name!r} is not a contender's name: base[:switch=value,…][@revision][~aa]")
     base = parts["base"]
-    if base not in tables:
-        raise UsageError(f"unknown contender {base}{near_miss(base, sorted(tables))}")
+    check_known(base, tables, f"unknown contender {base}")
     if parts["revision"] and not revised:
         raise UsageError(
             f"{name}: `bench diff` compares revisions; everything else is of the files as they are"
@@ -157,8 +156,7 @@ def _laid(below: Overlay, above: Overlay) -> Overlay:
 def _switched(name: str, overlay: Overlay, switch: str, value: str) -> Overlay:
     values = overlay.get("switch", {}).get(switch)
     if values is not None:
-        if value not in values:
-            raise UsageError(f"{name}: {switch}={value} is unknown{near_miss(value, sorted(values))}")
+        check_known(value, values, f"{name}: {switch}={value} is unknown")
         return _laid(overlay, values[value])
     if switch in _NUMBERS and value.isdecimal() and int(value) > 0:
         return _laid(overlay, cast(Overlay, {switch: int(value)}))

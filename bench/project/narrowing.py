@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.errors import UsageError
-from bench.files import near_miss
+from bench.files import check_known, near_miss
 from bench.model import Plan, name_of
 
 
@@ -22,8 +22,7 @@ def narrowed(
             raise UsageError(f"plan {plan.name} has no contender {asked}{near_miss(asked, sorted(there))}")
     asked_for = {name for block in plan.blocks for name in block.scenarios}
     for asked in scenarios:
-        if asked not in asked_for:
-            raise UsageError(f"plan {plan.name} has no scenario {asked}{near_miss(asked, sorted(asked_for))}")
+        check_known(asked, asked_for, f"plan {plan.name} has no scenario {asked}")
     blocks = [
         replace(
             block,

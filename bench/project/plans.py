@@ -8,8 +8,7 @@ from typing import Annotated, Self
 from annotated_types import Ge, Gt
 from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
-from bench.errors import UsageError
-from bench.files import near_miss, read_toml
+from bench.files import check_known, read_toml
 from bench.model import (
     MARGINS,
     AtLeastOne,
@@ -128,8 +127,7 @@ def names(root: Path) -> list[str]:
 def read(root: Path, name: str) -> Plan:
     """Return the plan called *name*; raises UsageError that names near misses, or file and key."""
     file = root / "plans" / f"{name}.toml"
-    if name not in names(root):
-        raise UsageError(f"unknown plan {name}{near_miss(name, names(root))}")
+    check_known(name, names(root), f"unknown plan {name}")
     written = read_toml(file, WrittenPlan)
     settings = vars(written)
     kept = {key: settings[key] for key in settings.keys() - {"block", "claim", "evidence", "choice"}}
@@ -163,6 +161,5 @@ def scenarios(plan: Plan, known: Mapping[str, Scenario]) -> dict[str, Scenario]:
     """Return every scenario that *plan* names, in order of appearance; raises UsageError."""
     named = dict.fromkeys(name for block in plan.blocks for name in block.scenarios)
     for name in named:
-        if name not in known:
-            raise UsageError(f"plan {plan.name}: unknown scenario {name}{near_miss(name, sorted(known))}")
+        check_known(name, known, f"plan {plan.name}: unknown scenario {name}")
     return {name: known[name] for name in named}

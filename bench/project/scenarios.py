@@ -140,7 +140,7 @@ class WrittenExchange:
             raise ValueError(f"{' and '.join(given)}: a request has one body, leave one of them")
         written = self
         for counter, (first, last) in self.each.items():
-            written = written._written_out(counter, range(first, last + 1))
+            written = written._with_list(counter, range(first, last + 1))
         _check_expected(written.expect)
         _check_json(written.body, "body")
         _check_json(written.expect.json, "expect", "json")
@@ -158,7 +158,7 @@ class WrittenExchange:
             )
         return replace(written, body=None, text=self.body)
 
-    def _written_out(self, counter: str, numbers: range) -> Self:
+    def _with_list(self, counter: str, numbers: range) -> Self:
         lists = {"body": self.body, "form": self.form, "json": self.expect.json}
         written = _written_out(lists, f"{{{counter}}}", numbers)
         if written == lists:
@@ -265,9 +265,7 @@ def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None
                 raise UsageError(
                     f"{where}.{place}: {key} is a key, and stays as it is: placeholders are values"
                 )
-    sent = [exchange.path, exchange.headers, exchange.body, exchange.form, exchange.text]
-    used = set(_placeholders([*sent, expect.json, expect.contains]))
-    if unused := sorted(exchange.fields.keys() - used):
+    if unused := sorted(exchange.fields.keys() - _used(exchange)):
         raise UsageError(
             f"{where}.fields.{unused[0]}: {{{unused[0]}}} is used nowhere: use it, or leave it out"
         )
@@ -307,20 +305,16 @@ def _check_added(where: str, placeholder: "re.Match[str]", exchange: Exchange) -
 def _texts(node: Any) -> Iterator[str]:
     if isinstance(node, str):
         yield node
-    elif isinstance(node, Mapping):
-        for part in node.values():
-            yield from _texts(part)
-    elif isinstance(node, list | tuple):
-        for part in node:
+    elif isinstance(node, Mapping | list):
+        for part in node.values() if isinstance(node, Mapping) else node:
             yield from _texts(part)
 
 
 def _keys(node: Any) -> Iterator[str]:
     if isinstance(node, Mapping):
         yield from node
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for part in node:
+    if isinstance(node, Mapping | list):
+        for part in node.values() if isinstance(node, Mapping) else node:
             yield from _keys(part)
 
 
@@ -332,14 +326,13 @@ def _scenario(file: Path, name: str, written: WrittenScenario, exchanges: Mappin
     saved = {variable for member in members for variable in member.save}
     elsewhere = {variable for exchange in exchanges.values() for variable in exchange.save}
     for member in members:
-        sent = [member.path, dict(member.headers), member.body, member.form, member.text]
-        needed = set(_placeholders([*sent, member.expect.json, member.expect.contains])) & elsewhere
-        needed |= {member.consumes} if member.consumes else set()
+        needed = (_used(member) & elsewhere) | ({member.consumes} if member.consumes else set())
         if missing := sorted(needed - member.fields.keys() - saved):
             raise UsageError(f"{where}: {member.name} needs {', '.join(missing)}, which nothing here makes")
     return Scenario(name=name, exchanges=members, weights=tuple(mix.values()), about=written.about)
 
 
-def _placeholders(value: Any) -> Iterator[str]:
-    for text in _texts(value):
-        yield from (found[1] for found in PLACEHOLDER.finditer(text))
+def _used(exchange: Exchange) -> set[str]:
+    sent = [exchange.path, exchange.headers, exchange.body, exchange.form, exchange.text]
+    texts = _texts([*sent, exchange.expect.json, exchange.expect.contains])
+    return {found[1] for text in texts for found in PLACEHOLDER.finditer(text)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.errors import UsageError
 from bench.project.git import Repository, repository
 from bench.project.ignored import is_left_behind, made
+from bench.project.sources import within
 
 LINK, MODULE, FILE, PROGRAM = "120000", "160000", "100644", "100755"
 MOST_LINKS = 40  # followed for one path, as the kernel does
@@ -162,16 +163,8 @@ def selected(
                 outside.append(path)
                 continue
             known = (*done, *(one for one, _ in due))
-            due.extend((one, _always) for one in leads if not any(_inside_root(one, root) for root in known))
+            due.extend((one, lambda _: True) for one in leads if not any(within(one, root) for root in known))
     return paths, done, outside
-
-
-def _always(path: str) -> bool:
-    return True
-
-
-def _inside_root(path: str, root: str) -> bool:
-    return not root or path == root or path.startswith(f"{root}/")
 
 
 def _inside(at: str, root: str) -> str | None:
