@@ -3,7 +3,6 @@
 import codecs
 import json
 import os
-import re
 import tomllib
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -124,19 +123,20 @@ def _first_mistake(error: ValidationError) -> str:
     mistakes = error.errors(include_url=False)
     mistake = next((one for one in mistakes if one["type"] in UNKNOWN_KEY), mistakes[0])
     kind, place, facts = mistake["type"], mistake["loc"], mistake.get("ctx", {})
-    *rest, words = facts["error"].args if kind == "value_error" else [WORDS.get(kind, mistake["msg"])]
-    if kind in WORDS:
-        words = words.format(input=mistake["input"], **facts)
-    known = re.findall("'([^']*)'", facts.get("expected", ""))  # of a literal
-    if kind in UNKNOWN_KEY:
-        known = [
-            str(one["loc"][-1])
-            for one in mistakes
-            if one["type"] == "missing" and one["loc"][:-1] == place[:-1]
-        ]
-    near = near_miss(str(place[-1] if kind in UNKNOWN_KEY else mistake["input"]), known) if known else ""
-    where = ".".join(str(part) for part in (*place, *rest) if part != "[key]") or "the file"
-    return f"{where}: {words}{near}"
+    words = WORDS[kind].format(input=mistake["input"], **facts) if kind in WORDS else mistake["msg"]
+    if kind == "value_error":
+        *rest, words = facts["error"].args
+        place = (*place, *rest)
+    elif kind == "literal_error":
+        known = facts["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        words += near_miss(str(mistake["input"]), known)
+    elif kind in UNKNOWN_KEY:
+        absent = [one["loc"] for one in mistakes if one["type"] == "missing"]
+        beside = [str(one[-1]) for one in absent if one[:-1] == place[:-1]]
+        close = get_close_matches(str(place[-1]), beside)
+        words += near_miss(str(place[-1]), close) if close else ""
+    where = ".".join(str(part) for part in place if part != "[key]") or "the file"
+    return f"{where}: {words}"
 
 
 LONGEST = 200  # characters
