@@ -4,7 +4,7 @@ import codecs
 import json
 import os
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,21 +40,30 @@ MARKS = {
 
 def read_toml(path: Path, shape: type[T]) -> T:
     """Return the content of *path* as *shape*; raises UsageError that names file and key."""
+    return shaped(str(path), toml_of(path), shape)
+
+
+def toml_of(path: Path) -> dict[str, Any]:
+    """Return the content of *path*; raises UsageError that names the file."""
     try:
-        content = tomllib.loads(text_of(path))
+        return tomllib.loads(text_of(path))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: there is no such file") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def shaped(where: str, content: Mapping[str, Any], shape: type[T]) -> T:
+    """Return what was read of TOML as *shape*; raises UsageError that names the key, after *where*."""
     try:
         # A misspelt key or a number in quotes is an error. Nothing is guessed. Through JSON, because there an
         # array may become a tuple even with strict types.
         written = json.dumps(content, default=str)
         return TypeAdapter(shape).validate_json(written, strict=True, extra="forbid")
     except ValidationError as error:
-        raise UsageError(f"{path}: {_first_mistake(error)}") from error
+        raise UsageError(f"{where}: {_first_mistake(error)}") from error
 
 
 def text_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -154,8 +155,9 @@ class Contender:
 
     name: str  # base[:switch=value,…][@revision][~aa]
     base: str
-    app: str  # its folder below apps/, and the working directory of its server
+    app: str  # what contenders of one folder share: "flask_app" of apps/flask_app
     root: str  # the checkout that holds that folder; "" in run.json
+    folder: str | None = None  # the working directory of its server, below the root; None: apps/<app>
     stack: str  # its name in a headline: "Flask on gunicorn gthread"
     interface: str
     server: str
@@ -169,6 +171,23 @@ class Contender:
     scenarios: tuple[str, ...] | None = None  # None: all
     keep_alive: bool = True  # False: its server closes each connection after its answer
     ready: Ready = field(default_factory=Ready)
+    install: tuple[str, ...] | None = None  # files that its environment is made from; None: as found
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()  # commands, once for its files
+    schema: tuple[str, ...] | None = None  # SQL files, for a fresh database; None: those of apps/
+    prepare: tuple[str, ...] = ()  # commands, on a fresh database and folder; their result is the template
+    env_file: str | None = None
+    pass_env: tuple[str, ...] = ()  # names of variables of the user's shell
+
+    @property
+    def at(self) -> str:
+        """Its folder as a path below the root; "" is the root."""
+        return f"apps/{self.app}" if self.folder is None else self.folder
+
+    @property
+    def place(self) -> Path:
+        return Path(self.root) / self.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

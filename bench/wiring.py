@@ -17,7 +17,7 @@ from bench.run.instruments import Lab
 from bench.run.progress import Progress
 from bench.runtime import Runtime, compose
 from bench.runtime.compose import ComposeRuntime
-from bench.runtime.docker import engine
+from bench.runtime.docker import engine, images
 from bench.runtime.docker.engine import Host, NoEngine, ThisMachine
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.leftovers import Ledger
@@ -67,8 +67,9 @@ def memory_of(root: Path, runtime: str) -> Path:
 def chosen(asked: str, root: Path, host: Host = THIS_MACHINE) -> tuple[str, str]:
     if asked != AUTO:
         return asked, ""
-    if not (root / compose.FILE).is_file():
-        return ProcessRuntime.name, f"the project has no {compose.FILE}"
+    for needed in (compose.FILE, images.DOCKERFILE):
+        if not (root / needed).is_file():
+            return ProcessRuntime.name, f"the project has no {needed}"
     try:
         found = engine.found(host)
     except NoEngine as error:

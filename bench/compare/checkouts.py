@@ -9,13 +9,14 @@ from pathlib import Path
 
 from bench.errors import BenchError, UsageError
 from bench.project import contenders, scenarios
+from bench.project.bench_file import declares
 from bench.project.changed import Changed, changed, is_database
 from bench.project.contenders import Declared
 from bench.project.git import Repository, call, repository
 from bench.project.ignored import is_left_behind, is_made
-from bench.project.layout import copy_tree, dead_links, write
+from bench.project.layout import copy, copy_tree, dead_links, same_times, write
 from bench.project.snapshot import Snapshot, selected
-from bench.project.sources import APPS, Sources, listed, ownership, shown, sources
+from bench.project.sources import APPS, FILE, Sources, listed, ownership, shown, sources
 
 WORKTREE = "worktree"  # the files as they are now, committed or not
 ALL = Sources()
@@ -245,6 +246,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
             else lay_out(root, commit_of(root, head), trees / "head", where=where)
         )
         here = lay_out(root, left, trees / "base", where=where, data=there.data)
+        lent = _lent(there, here)
         again = replace(here, folder=copy_tree(here.folder, trees / "again"))
         if here.label == there.label:
             there = replace(there, label=f"{there.label}-head")  # identical code, compared nevertheless
@@ -254,7 +256,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
         owned = ownership((here.folder, there.folder), where)
         differing = changed(here.folder, there.folder, owned)
         unseen = outside(root, here.commit, head and there.commit, where)
-        notes = (*([note] if note else []), *_beside(root, where, there, sorted({*owned.folders})))
+        notes = (*filter(None, (note, lent)), *_beside(root, where, there, sorted({*owned.folders})))
         yield Sides(
             project=root,
             base=here,
@@ -275,14 +277,26 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
 def _declared(tree: Tree) -> Mapping[str, Declared]:
     """Return the contenders of *tree*; raises UsageError if it has none or they cannot be read."""
     try:
-        if not (tree.folder / APPS).is_dir():
-            raise UsageError(f"it has no {APPS}/ that git tracks, or would")
         if not (found := contenders.declared(tree.folder)):
-            raise UsageError("it has no apps/*/contenders.toml")
+            raise UsageError(f"git tracks no apps/*/contenders.toml and no {FILE} with contenders")
         scenarios.declared(tree.folder)
     except UsageError as error:
         raise UsageError(f"@{tree.label}: {error}") from error
     return found
+
+
+def _lent(head: Tree, base: Tree) -> str:
+    """Copy the head's bench.toml to a base that declares no contenders yet; return a note if that is done."""
+    file = head.folder / FILE
+    if not file.is_file() or not declares(head.folder) or declares(base.folder):
+        return ""
+    if any(base.folder.glob(f"{APPS}/*/contenders.toml")) or (base.folder / FILE).exists():
+        return ""
+    for name in {FILE, scenarios.file_of(head.folder)}:
+        if not (base.folder / name).exists():
+            copy(head.folder / name, base.folder / name, program=False)
+    same_times(base.folder)
+    return f"{FILE} is new: the head's is used on both sides"
 
 
 def _declared_before(tree: Tree) -> tuple[Mapping[str, Declared], str]:

@@ -223,7 +223,7 @@ def left_out(sides: Sides, made: Plan) -> Mapping[str, str]:
 
 def _apps(sides: Sides, made: Plan) -> set[str]:
     bases = {name_of(name).base for block in made.blocks for name in block.contenders}
-    return {table[base].app.name for table in sides.tables.values() for base in bases if base in table}
+    return {table[base].app for table in sides.tables.values() for base in bases if base in table}
 
 
 def _others(sides: Sides, path: str) -> str:
@@ -241,7 +241,7 @@ def _differing(sides: Sides) -> Iterator[str]:
 
 
 def _is_changed(sides: Sides, name: str) -> bool:
-    before, now = (sides.tables[tree.label][name_of(name).base].app.name for tree in (sides.base, sides.head))
+    before, now = (sides.tables[tree.label][name_of(name).base].app for tree in (sides.base, sides.head))
     return before != now or sides.changed.concern(now)
 
 

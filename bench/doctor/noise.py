@@ -106,9 +106,7 @@ def _chosen(contender: Contender, known: Mapping[str, Scenario]) -> tuple[str, .
     """Return the first of *known* that it serves and that only read; a writing one if there are none."""
     served = [name for name in known if contender.scenarios is None or name in contender.scenarios]
     if not served:
-        raise UsageError(
-            f"{contender.name} serves none of {', '.join(known)}: name one in its contenders.toml"
-        )
+        raise UsageError(f"{contender.name} serves none of {', '.join(known)}: name one in its table")
     reading = [name for name in served if not known[name].writes]
     return tuple(reading[:SCENARIOS] or served[:1])
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from bench.errors import CannotMeasure
 from bench.model import Cell, Contender, Load, Scenario, Slice
@@ -124,7 +123,7 @@ def _scenario(
             beside=(*befores, *afters),
             during=one_window(durings),
             sampled=all_samples(sampled),
-            files=layers.declared(Path(contender.root) / "apps" / contender.app),
+            files=layers.declared(contender.place),
         )
 
 

@@ -1,10 +1,10 @@
-"""Contenders as the apps declare them, and the one grammar of their names.
+"""Contenders as a project declares them, and the one grammar of their names.
 
 base[:switch=value,…][@revision][~aa]
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -16,6 +16,8 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 from bench.errors import UsageError
 from bench.files import check_known, near_miss, read_toml
 from bench.model import AtLeastOne, Contender, Positive, Ready
+from bench.project import bench_file
+from bench.project.bench_file import app_at, path_below
 
 NAME = re.compile(
     r"(?P<base>[a-z0-9][a-z0-9_-]*)"
@@ -26,6 +28,8 @@ NAME = re.compile(
 # Keys of a contender that a name may set without a declared switch: `flask:workers=4`.
 _NUMBERS = ("workers", "threads")
 
+
+INTERFACE = "http"  # of a service whose interface is not declared
 
 # Characters that would end a line of a request, or begin another header.
 _BREAKS = re.compile(r"[\x00-\x1f\x7f]")
@@ -55,7 +59,7 @@ class WrittenReady(TypedDict, total=False):
 
 
 class Overlay(TypedDict, total=False):
-    """The keys of a table in contenders.toml. Its values replace those of the table below it."""
+    """The keys of a contender's table. Its values replace those of the table below it."""
 
     of: str
     stack: str
@@ -71,41 +75,87 @@ class Overlay(TypedDict, total=False):
     scenarios: tuple[str, ...]
     keep_alive: bool
     ready: WrittenReady
+    folder: str
+    install: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    build: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
+    schema: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
+    prepare: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
+    env_file: str
+    pass_env: tuple[str, ...]
     switch: "dict[str, dict[str, Overlay]]"
+
+
+class _InBenchFile(TypedDict, total=False):
+    contenders: dict[str, Overlay]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """One table of a contenders.toml, with its file."""
+    """One contender's table, with its place."""
 
     base: str
-    file: Path
+    where: str  # for messages: "apps/shop_app/contenders.toml: shop"
+    root: Path
+    folder: str | None  # the working directory, below the root; None: apps/<app>
+    app: str
     overlay: Overlay
-
-    @property
-    def app(self) -> Path:
-        return self.file.parent
 
 
 def find_project(start: Path) -> Path:
-    """Return the nearest folder from *start* upwards with `apps/*/contenders.toml`; raises UsageError."""
+    """Return the nearest folder from *start* upwards that declares contenders; raises UsageError."""
     for folder in (start, *start.parents):
-        if any(folder.glob("apps/*/contenders.toml")):
+        if any(folder.glob("apps/*/contenders.toml")) or bench_file.declares(folder):
             return folder
-    raise UsageError(f"no apps/*/contenders.toml in {start} or above it: run bench inside a project")
+    raise UsageError(
+        f"no apps/*/contenders.toml and no {bench_file.NAME} with contenders in {start} or above it: run "
+        "bench inside a project; `bench init` writes one"
+    )
 
 
 def declared(root: Path) -> dict[str, Declared]:
     """Return every declared contender of the project by base name; raises UsageError."""
     found: dict[str, Declared] = {}
-    for file in sorted(root.glob("apps/*/contenders.toml")):
-        for base, overlay in read_toml(file, dict[str, Overlay]).items():
-            if base in found:
-                raise UsageError(f"{file}: {base}: already declared in {found[base].file}")
-            found[base] = Declared(base=base, file=file, overlay=overlay)
+    for table in (*_of_apps(root), *_of_bench_file(root)):
+        if other := found.get(table.base):
+            raise UsageError(f"{table.where}: already declared in {other.where.rpartition(':')[0]}")
+        found[table.base] = table
     for table in found.values():
         resolve(table.base, found)  # a mistake in any table is reported at once, not at its first use
     return found
+
+
+def _of_apps(root: Path) -> Iterator[Declared]:
+    for file in sorted(root.glob("apps/*/contenders.toml")):
+        for base, overlay in read_toml(file, dict[str, Overlay]).items():
+            folder = _folder(f"{file}: {base}.folder", root, overlay)
+            app = file.parent.name if folder is None else app_at(folder)
+            yield Declared(
+                base=base, where=f"{file}: {base}", root=root, folder=folder, app=app, overlay=overlay
+            )
+
+
+def _of_bench_file(root: Path) -> Iterator[Declared]:
+    file = bench_file.bench_file(root)
+    tables = file.part(_InBenchFile, "contenders").get("contenders", {})
+    for base, overlay in tables.items():
+        where = f"{file.where}: contenders.{base}"
+        below, seen = overlay, {base}
+        while "folder" not in below and (of := below.get("of")) in tables and of not in seen:
+            seen.add(str(of))
+            below = tables[str(of)]
+        folder = _folder(f"{where}.folder", root, below) or ""
+        yield Declared(base=base, where=where, root=root, folder=folder, app=app_at(folder), overlay=overlay)
+
+
+def _folder(where: str, root: Path, overlay: Overlay) -> str | None:
+    if "folder" not in overlay:
+        return None
+    folder = path_below(where, overlay["folder"])
+    if not (root / folder).is_dir():
+        raise UsageError(f'{where}: there is no folder "{overlay["folder"]}" below {root}')
+    return folder
 
 
 def resolve(name: str, tables: Mapping[str, Declared], *, revised: bool = False) -> Contender:
@@ -137,7 +187,7 @@ def _flattened(table: Declared, tables: Mapping[str, Declared]) -> Overlay:
     chain = [table]
     while (below := chain[-1].overlay.get("of")) is not None:
         if below not in tables or tables[below] in chain or tables[below].app != table.app:
-            raise UsageError(f"{table.file}: {table.base}.of: {below!r} is no other contender of this app")
+            raise UsageError(f"{table.where}.of: {below!r} is no other contender of this app")
         chain.append(tables[below])
     overlay: Overlay = {}
     for layer in reversed(chain):
@@ -167,14 +217,24 @@ def _switched(name: str, overlay: Overlay, switch: str, value: str) -> Overlay:
 
 
 def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
-    for key in ("stack", "interface", "server", "command"):
-        if key not in overlay:
-            raise UsageError(f"{table.file}: {table.base}.{key}: missing")
+    if "command" not in overlay:
+        raise UsageError(f"{table.where}.command: missing: how is its server started?")
+    if table.folder is None:
+        for key in ("stack", "interface", "server"):
+            if key not in overlay:
+                raise UsageError(f"{table.where}.{key}: missing")
     own: dict[str, Any] = {key: value for key, value in overlay.items() if key not in ("of", "switch")}
-    own["stack"] = _stack(overlay)
-    own["ready"] = _ready(f"{table.file}: {table.base}.ready", overlay.get("ready", {}))
-    root = str(table.app.parent.parent)
-    return Contender(name=name, base=table.base, app=table.app.name, root=root, **own)
+    server = overlay["command"].split()[:1] or [""]
+    own |= {
+        "stack": _stack(table.base, overlay),
+        "interface": overlay.get("interface", INTERFACE),
+        "server": overlay.get("server", Path(server[0]).name),
+        "ready": _ready(f"{table.where}.ready", overlay.get("ready", {})),
+        "folder": table.folder,
+    }
+    if table.folder is not None:
+        own["schema"] = overlay.get("schema", ())
+    return Contender(name=name, base=table.base, app=table.app, root=str(table.root), **own)
 
 
 def _ready(where: str, written: WrittenReady) -> Ready:
@@ -188,7 +248,7 @@ def _ready(where: str, written: WrittenReady) -> Ready:
     return ready
 
 
-def _stack(overlay: Overlay) -> str:
+def _stack(base: str, overlay: Overlay) -> str:
     workers, python = overlay.get("workers", 1), overlay.get("python")
     named = (f"{workers} workers" if workers > 1 else "", f"Python {python}" if python else "")
-    return ", ".join(filter(None, (overlay["stack"], *named)))
+    return ", ".join(filter(None, (overlay.get("stack", base), *named)))

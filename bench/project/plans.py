@@ -17,6 +17,7 @@ from bench.model import (
     Claim,
     Contender,
     Inquiry,
+    Load,
     Plan,
     Positive,
     Scenario,
@@ -24,14 +25,17 @@ from bench.model import (
     name_of,
 )
 from bench.project.claims import asked_once, check_choices, grounded, of_one_kind, placed
-from bench.project.contenders import Declared, resolve
+from bench.project.contenders import Declared, declared, resolve
 from bench.project.loads import WrittenLoad
+from bench.project.scenarios import declared as scenarios_of
 
 AUTO = "auto"  # rounds, as many as the spread of a pilot needs; windows, as long as answers need
 AUTO_PILOT = 9
 AUTO_BUDGET_S = 600.0
 AUTO_WINDOW_S, AUTO_LEAD_IN_S = 0.12, 0.03  # where answers take a few ms
 LONGEST_WINDOW_S = 30.0
+WARM_UP_S = 0.7
+BUILT_IN, BUILT_IN_BUDGET_S, BUILT_IN_SWEEPS, CONNECTIONS = "quick", 180.0, 6, 32
 Count = Annotated[int, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 
@@ -93,7 +97,7 @@ class WrittenPlan:
     block: tuple[WrittenBlock, ...]
     about: str = ""
     lead_in_s: NotNegative | None = None
-    warm_up_s: NotNegative = 0.7
+    warm_up_s: NotNegative = WARM_UP_S
     seed: int = 1
     slo_ms: Positive | None = None
     margins: Margins = field(default_factory=Margins)
@@ -121,13 +125,15 @@ class WrittenPlan:
 
 
 def names(root: Path) -> list[str]:
-    return sorted(file.stem for file in root.glob("plans/*.toml"))
+    return sorted(file.stem for file in root.glob("plans/*.toml")) or [BUILT_IN]
 
 
 def read(root: Path, name: str) -> Plan:
     """Return the plan called *name*; raises UsageError that names near misses, or file and key."""
     file = root / "plans" / f"{name}.toml"
     check_known(name, names(root), f"unknown plan {name}")
+    if not file.is_file():
+        return _built_in(root)
     written = read_toml(file, WrittenPlan)
     settings = vars(written)
     kept = {key: settings[key] for key in settings.keys() - {"block", "claim", "evidence", "choice"}}
@@ -147,6 +153,27 @@ def read(root: Path, name: str) -> Plan:
         inquiries=written.evidence,
         choices=written.choice,
         **{**kept, "margins": asdict(written.margins)},
+    )
+
+
+def _built_in(root: Path) -> Plan:
+    """Return the plan of a project without plans: every contender, every scenario, one closed load."""
+    tables = declared(root)
+    everyone = tuple(name for name, table in tables.items() if "of" not in table.overlay)
+    loads = (Load(kind="closed", connections=CONNECTIONS),)
+    return Plan(
+        name=BUILT_IN,
+        about="Every contender in every scenario: a plan of its own lies in plans/",
+        blocks=(Block(contenders=everyone, scenarios=tuple(scenarios_of(root)), loads=loads),),
+        reference=everyone[0],
+        rounds=AUTO_PILOT,
+        budget_s=BUILT_IN_BUDGET_S,
+        sweeps=BUILT_IN_SWEEPS,
+        lead_in_s=AUTO_LEAD_IN_S,
+        window_s=AUTO_WINDOW_S,
+        longest_window_s=LONGEST_WINDOW_S,
+        warm_up_s=WARM_UP_S,
+        seed=1,
     )
 
 

@@ -1,6 +1,7 @@
-"""Scenarios as the project declares them in apps/scenarios.toml."""
+"""Scenarios as the project declares them, in apps/scenarios.toml or bench.toml."""
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,9 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 from bench.errors import UsageError
 from bench.files import read_toml
 from bench.model import AtLeastOne, Exchange, Expect, Scenario
+from bench.project.bench_file import bench_file, path_below
 
+FILE = "apps/scenarios.toml"
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?\}")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -229,15 +232,47 @@ class _File:
     scenarios: dict[str, WrittenScenario]
 
 
+class _InBenchFile(TypedDict, total=False):
+    exchanges: dict[str, WrittenExchange]
+    scenarios: dict[str, WrittenScenario]
+    scenarios_file: str
+
+
 def declared(root: Path) -> dict[str, Scenario]:
     """Return the scenarios of the project at *root* by name; raises UsageError."""
-    file = root / "apps" / "scenarios.toml"
-    written = read_toml(file, _File)
+    file, written = _written(root)
     exchanges = {name: one.named(name) for name, one in written.exchanges.items()}
     saved = {variable for exchange in exchanges.values() for variable in exchange.save}
     for exchange in exchanges.values():
         _check_names(f"{file}: exchanges.{exchange.name}", exchange, saved)
     return {name: _scenario(file, name, one, exchanges) for name, one in written.scenarios.items()}
+
+
+def file_of(root: Path) -> str:
+    """Return the file with the project's scenarios, below *root*; raises UsageError."""
+    file = bench_file(root)
+    inside = file.part(_InBenchFile, "exchanges", "scenarios", "scenarios_file")
+    if "scenarios_file" in inside:
+        if len(inside) > 1:
+            raise UsageError(f"{file.where}: scenarios stand here and in a scenarios_file: keep one of them")
+        return path_below(f"{file.where}: scenarios_file", inside["scenarios_file"])
+    if inside:
+        return os.path.relpath(file.where.partition(": ")[0], root)
+    if "contenders" in file.content and not (root / FILE).is_file():
+        raise UsageError(
+            f"{file.where}: no scenarios: write [exchanges] and [scenarios] into it, or name a scenarios_file"
+        )
+    return FILE
+
+
+def _written(root: Path) -> tuple[str, _File]:
+    file = bench_file(root)
+    name = file_of(root)
+    if "scenarios" in file.content or "exchanges" in file.content:
+        if name != FILE and (root / FILE).is_file():
+            raise UsageError(f"{file.where}: scenarios stand here and in {FILE}: keep one of them")
+        return file.where, file.part(_File, "exchanges", "scenarios")
+    return str(root / name), read_toml(root / name, _File)
 
 
 def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None:
@@ -318,7 +353,7 @@ def _keys(node: Any) -> Iterator[str]:
             yield from _keys(part)
 
 
-def _scenario(file: Path, name: str, written: WrittenScenario, exchanges: Mapping[str, Exchange]) -> Scenario:
+def _scenario(file: str, name: str, written: WrittenScenario, exchanges: Mapping[str, Exchange]) -> Scenario:
     where, mix = f"{file}: scenarios.{name}.mix", written.mix
     if unknown := sorted(mix.keys() - exchanges.keys()):
         raise UsageError(f"{where}: there is no exchange {', '.join(unknown)}")

@@ -4,12 +4,15 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.errors import UsageError
-from bench.files import read_toml
+from bench.project import bench_file
+from bench.project.bench_file import path_below
 
-FILE = "bench.toml"
+FILE = bench_file.NAME
 APPS = "apps"
 SCENARIOS = "apps/scenarios.toml"  # the head's are sent to both sides
 IMAGES = ".dockerignore"  # beside apps/, where images are built
@@ -40,9 +43,8 @@ BESIDE = {
 OUTSIDE = f"outside of `source` in {FILE}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    source: tuple[str, ...] | None = None
+class _InBenchFile(TypedDict, total=False):
+    source: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +52,20 @@ class Sources:
     """The places of the files of which a project's servers are made."""
 
     declared: tuple[str, ...] | None = None  # folders and files below the project; None: all that git tracks
+    own: str | None = None  # the file of the project's contenders, if they do not stand in apps/
 
     @property
     def roots(self) -> tuple[str, ...]:
-        return ("",) if self.declared is None else tuple(dict.fromkeys((APPS, *self.declared, IMAGES)))
+        if self.declared is None:
+            return ("",)
+        own = (self.own,) if self.own else ()
+        return tuple(dict.fromkeys((APPS, *self.declared, *own, IMAGES)))
 
     def irrelevant(self, path: str) -> str:
         """Return why the file at *path* of no app cannot matter to a server; "" if it could."""
         named = self.declared is not None and any(within(path, one) for one in self.declared if one != APPS)
+        if path == self.own:
+            return ""
         for reason, pattern in BESIDE.items():
             if pattern.fullmatch(path) and not (named and reason == "documentation"):
                 return reason
@@ -67,22 +75,20 @@ class Sources:
 
 
 def sources(root: Path) -> Sources:
-    """Return the content of the project's bench.toml, if it has one; raises UsageError."""
-    file = root / FILE
-    written_sources = read_toml(file, _File).source if file.is_file() else None
-    if written_sources is None:
-        return Sources()
+    """Return what the project's bench.toml names, if it has one; raises UsageError."""
+    file = bench_file.bench_file(root)
+    own = file.where.partition(":")[0] if "contenders" in file.content else None
+    written = file.part(_InBenchFile, "source").get("source")
+    if written is None:
+        return Sources(own=own and Path(own).name)
     declared = []
-    for written in written_sources:
-        path = PurePosixPath(written)
-        if path.is_absolute() or ".." in path.parts:
-            raise UsageError(
-                f'{file}: source: "{written}" is no path below the project: "apps", "libs/common"'
-            )
+    for one in written:
+        path = path_below(f"{file.where}: source", one)
         if not os.path.lexists(root / path):
-            raise UsageError(f'{file}: source: there is no "{written}" below {root}')
-        declared.append("" if str(path) == "." else str(path))
-    return Sources(declared=None if "" in declared else tuple(dict.fromkeys(declared)))
+            raise UsageError(f'{file.where}: source: there is no "{one}" below {root}')
+        declared.append(path)
+    whole = "" in declared
+    return Sources(declared=None if whole else tuple(dict.fromkeys(declared)), own=own and Path(own).name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +109,7 @@ class Ownership:
 def ownership(roots: Iterable[Path], found: Sources) -> Ownership:
     folders: dict[str, str] = {}
     for root in roots:
+        folders.update(bench_file.folders(root))
         for table in sorted(root.glob(f"{APPS}/*/contenders.toml")):
             name = table.parent.name
             folders[f"{APPS}/{name}"] = name

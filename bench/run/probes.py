@@ -82,7 +82,7 @@ def _probed(topic: str, server: Server) -> Seen:
     apps = Path(contender.root) / "apps"
     host, port = server.address
     command = [sys.executable, str(apps / "evidence"), topic, "--url", f"http://{host}:{port}"]
-    command += ["--app", str(apps / contender.app)]
+    command += ["--app", str(contender.place)]
     if server.packages:
         command += ["--packages", str(server.packages)]
     command += ["--environment", *(f"{name}={value}" for name, value in contender.env.items())]

@@ -16,6 +16,7 @@ from typing import Self
 
 from bench.errors import CannotMeasure
 from bench.model import Contender
+from bench.project.sources import within
 from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
 from bench.runtime.sqlite_files import is_database
 
@@ -70,9 +71,9 @@ class OwnFolder:
     def project(self) -> Path:
         return self.place / PROJECT / self.pristine.below
 
-    def app(self, name: str) -> Path:
+    def at(self, folder: str) -> Path:
         """Return the working directory of its server, with links resolved."""
-        return (self.project / "apps" / name).resolve()
+        return (self.project / folder).resolve()
 
     @property
     def home(self) -> Path:
@@ -120,8 +121,8 @@ class Folders:
                 place = self._place / f"{next(self._numbers):05}"
                 self._pristine[contender.root] = _pristine(Path(contender.root), place, self._place)
             pristine = self._pristine[contender.root]
-            if (key := (contender.root, contender.app, python)) not in self._compiled:
-                _compile(pristine, contender.app, python)
+            if (key := (contender.root, contender.at, python)) not in self._compiled:
+                _compile(pristine, contender.at, python)
                 self._compiled.add(key)
 
     @contextmanager
@@ -227,9 +228,9 @@ def _note(made: Pristine, path: str) -> None:
         made.shared.add(path)
 
 
-def _compile(made: Pristine, app: str, python: Path) -> None:
+def _compile(made: Pristine, at: str, python: Path) -> None:
     """Make the bytecode of an app, so that the first start is not slower. Errors show at the start."""
-    place = made.project / "apps" / app
+    place = made.project / at
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(
             [str(python), "-I", "-m", "compileall", "-qq", "-r", "4", str(place)],
@@ -238,7 +239,7 @@ def _compile(made: Pristine, app: str, python: Path) -> None:
             timeout=COMPILE_TIMEOUT_S,
             check=False,
         )
-    for folder in [path for path in made.folders if f"{path}/".startswith(f"apps/{app}/")]:
+    for folder in [path for path in made.folders if within(path, at)]:
         with suppress(FileNotFoundError):
             _note_bytecode(made, f"{folder}/{BYTECODE}")
 

@@ -160,7 +160,7 @@ class ProcessRuntime:
         )
         child = children.start(
             [folder.own(word) for word in servers.command(contender, port=port)],
-            folder=folder.app(contender.app),
+            folder=folder.at(contender.at),
             log=self._logs / log_name(contender.name, next(self._numbers)),
             env=drivers.environment(env) if drivers else env,
             cores=None,  # all of them until it is ready
@@ -173,7 +173,7 @@ class ProcessRuntime:
             services=services,
             packages=environment.libraries,
             drivers=drivers,
-            files=OwnFiles(folder=folder, app=contender.app, pids=child.pids),
+            files=OwnFiles(folder=folder, at=contender.at, pids=child.pids),
         )
 
     def _pin(self, server: ProcessServer) -> None:

@@ -145,7 +145,7 @@ def _of_the_environment(line: str) -> str:
     for pattern in UNSET:
         if found := pattern.search(line):
             name = found.groupdict().get("name") or "what is missing"
-            return f"; nothing of your shell reaches it: set {name} under env in contenders.toml"
+            return f"; nothing of your shell reaches it: set {name} under env of its contender"
     return ""
 
 
@@ -154,7 +154,7 @@ def _of_the_limit(server: ProcessServer, how: Ready, seen: _Seen, waited_s: floa
     remedy = _remedy(server, how, seen)
     return (
         f"{server.contender.name} was not ready within {waited_s:.0f} s: {seen.what} ({line})"
-        f"{_of_the_environment(line)}; {remedy} (in contenders.toml): see {server.child.log}"
+        f"{_of_the_environment(line)}; {remedy}: see {server.child.log}"
     )
 
 

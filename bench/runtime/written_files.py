@@ -29,7 +29,7 @@ class OwnFiles:
     """The files of one server. Nothing is known of them before `keep`."""
 
     folder: OwnFolder
-    app: str
+    at: str  # the working directory of its server, below the project
     pids: Callable[[], tuple[int, ...]] = field(default=lambda: NOBODY, repr=False)
     _stamps: dict[str, Stamp] = field(default_factory=dict)  # their state after a reset
     _sources: dict[str, Path] = field(default_factory=dict)  # where the content of a file is kept
@@ -60,7 +60,7 @@ class OwnFiles:
 
         Files that no app writes to are left out.
         """
-        found, _ = self._look(os.path.relpath(self.folder.app(self.app), self.folder.project))
+        found, _ = self._look(os.path.relpath(self.folder.at(self.at), self.folder.project))
         databases = self._databases.keys()
         left_out = {*self._logs, *databases, *(path for path in found if _companion(path, databases))}
         found = {path: stamp for path, stamp in found.items() if path not in left_out}

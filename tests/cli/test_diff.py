@@ -87,10 +87,10 @@ def test_a_base_with_nothing_of_ours_has_a_verdict_and_turns_nothing_red(root, t
     assert told.exit_code == 0, told.output
     document = json.loads((tmp_path / "out" / "verdict.json").read_text())
     assert (document["verdict"], document["exit_code"]) == ("NOT COMPARED", 0)
-    assert "has nothing to compare with: it has no apps/" in (tmp_path / "out" / "verdict.md").read_text()
+    assert "has nothing to compare with: git tracks no apps/" in (tmp_path / "out" / "verdict.md").read_text()
     told = call(root, "HEAD", "HEAD~1", monkeypatch=monkeypatch)
     assert told.exit_code == 2
-    assert re.search(r"bench: @\w{8}: it has no apps/", told.stderr)
+    assert re.search(r"bench: @\w{8}: git tracks no apps/", told.stderr)
 
 
 @pytest.mark.parametrize("name", ["line\nbreak.py", os.fsdecode(b"latin-\xe9.py"), "größe.py"])

@@ -168,14 +168,14 @@ def test_a_server_that_wants_a_port_of_its_own_which_is_taken_is_no_case_for_run
     ],
 )
 def test_a_variable_that_is_missing_is_told_where_it_is_set(started, program, name):
-    with refused(f"nothing of your shell reaches it: set {name} under env in contenders.toml"):
+    with refused(f"nothing of your shell reaches it: set {name} under env of its contender"):
         readiness.ready(started(program))
 
 
 def test_another_failure_is_no_missing_variable(started):
     with pytest.raises(CannotMeasure, match="before it was ready") as raised:
         readiness.ready(started("{}['name']"))
-    assert "env in contenders.toml" not in str(raised.value)
+    assert "under env of its contender" not in str(raised.value)
 
 
 def test_readiness_is_declared_beside_the_command_and_merged_key_by_key(tmp_path):

@@ -50,7 +50,7 @@ def app(folder):
 
 @pytest.fixture
 def files(folder):
-    return OwnFiles(folder=folder, app="tiny_app")
+    return OwnFiles(folder=folder, at="apps/tiny_app")
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_where_nothing_is_kept_in_files_nothing_is_known(tmp_path):
     with Folders(tmp_path / "scratch", Ledger(tmp_path / "scratch")) as folders:
         folders.prepare(contender(root), Path(sys.executable))
         with folders.given(contender(root)) as folder:
-            files = OwnFiles(folder=folder, app="tiny_app")
+            files = OwnFiles(folder=folder, at="apps/tiny_app")
             files.keep()
             assert not files.put_back().known
 
@@ -178,16 +178,16 @@ def test_a_large_file_is_shared_by_all_servers_and_what_is_written_to_it_is_repo
     with Folders(tmp_path / "scratch", Ledger(tmp_path / "scratch")) as folders:
         folders.prepare(contender(root), Path(sys.executable))
         with folders.given(contender(root)) as folder:
-            files = OwnFiles(folder=folder, app="tiny_app")
+            files = OwnFiles(folder=folder, at="apps/tiny_app")
             files.keep()
             first = files.version()
             assert files.put_back().left == ()
-            with (folder.app("tiny_app") / "model.bin").open("r+b") as large:
+            with (folder.at("apps/tiny_app") / "model.bin").open("r+b") as large:
                 large.write(b"changed")
             assert files.version() != first
             assert files.put_back().left == ("model.bin is larger than 64 MiB",)
         with folders.given(contender(root)) as folder:
-            assert (folder.app("tiny_app") / "model.bin").stat().st_size == 65 * 2**20
+            assert (folder.at("apps/tiny_app") / "model.bin").stat().st_size == 65 * 2**20
     with (root / "apps" / "tiny_app" / "model.bin").open("rb") as large:
         assert large.read(7) == bytes(7)
 
@@ -196,7 +196,7 @@ def test_a_large_file_is_shared_by_all_servers_and_what_is_written_to_it_is_repo
 def test_a_log_that_is_held_open_is_cut_and_goes_on_at_its_new_end(folder, app, holder):
     pid, write = holder(app / "app.log", "os.O_WRONLY | os.O_APPEND")
     write("ready")
-    files = OwnFiles(folder=folder, app="tiny_app", pids=lambda: (pid,))
+    files = OwnFiles(folder=folder, at="apps/tiny_app", pids=lambda: (pid,))
     files.keep()
     first = files.version()
     write("GET /")
@@ -211,7 +211,7 @@ def test_a_log_that_is_held_open_is_cut_and_goes_on_at_its_new_end(folder, app, 
 def test_anything_else_that_is_held_open_is_left_and_reported(folder, app, holder):
     pid, write = holder(app / "store.bin", "os.O_RDWR")
     write("start")
-    files = OwnFiles(folder=folder, app="tiny_app", pids=lambda: (pid,))
+    files = OwnFiles(folder=folder, at="apps/tiny_app", pids=lambda: (pid,))
     files.keep()
     assert files.put_back().left == ()
     write("more")
@@ -224,7 +224,7 @@ def test_a_database_outside_of_its_folder_is_reported(folder, tmp_path, holder):
     with closing(sqlite3.connect(tmp_path / "far.db")) as database, database:
         database.execute("CREATE TABLE notes (text)")
     pid, _ = holder(tmp_path / "far.db", "os.O_RDWR")
-    files = OwnFiles(folder=folder, app="tiny_app", pids=lambda: (pid,))
+    files = OwnFiles(folder=folder, at="apps/tiny_app", pids=lambda: (pid,))
     files.keep()
     assert files.put_back().left == ("far.db lies outside of its project's files",)
 

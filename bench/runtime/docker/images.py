@@ -61,7 +61,7 @@ def tag_of(contender: Contender) -> str:
     root = Path(contender.root)
     if not (root / DOCKERFILE).is_file():
         raise UsageError(f"there is no {root / DOCKERFILE}: copy the one of webframework-bench")
-    if not (root / "apps" / contender.app / "requirements.txt").is_file():
+    if not (contender.place / "requirements.txt").is_file():
         read_lock(contender)  # raises with the remedy
     digest = hashlib.sha256((contender.python or PYTHON).encode())
     for file in sorted(set(_content(root, contender))):
@@ -74,7 +74,7 @@ def tag_of(contender: Contender) -> str:
 def _content(root: Path, contender: Contender) -> Iterator[Path]:
     """Yield every file that the Dockerfile can read: what it copies, or all files if that is not clear."""
     yield root / DOCKERFILE
-    yield from _places(root, root / "apps" / contender.app)
+    yield from _places(root, contender.place)
     for name in (".dockerignore", f"{DOCKERFILE}.dockerignore"):
         if (root / name).is_file():
             yield root / name

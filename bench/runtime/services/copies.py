@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from bench.errors import UsageError
+from bench.files import text_of
 from bench.model import Contender
 from bench.runtime.children import Running
 from bench.runtime.services.service import OwnPart, ServiceFacts
 
-FILES = ("schema.sql", "seed.sql")  # of a project's apps
+FILES = ("schema.sql", "seed.sql")  # of a project's apps, if its contender names none
 
 
 class Templates(Protocol):
@@ -54,8 +56,7 @@ class Copies:
         """Fill its template. Raises CannotMeasure."""
         if self._server is None:
             self._server = self._running.enter_context(self._start())
-        files = [Path(contender.root) / "apps" / name for name in FILES]
-        texts = {str(file): file.read_text() for file in files if file.is_file()}
+        texts = _schema(contender)
         databases = self._server.databases
         self._templates[contender.name] = databases, databases.template(texts)
 
@@ -80,6 +81,21 @@ class Copies:
         name = f"{contender.base[:40]}-{next(self._numbers)}"
         texts = {f"{contender.name} sql {number}": text for number, text in enumerate(contender.sql, 1)}
         return databases.copied(template, name, texts)
+
+
+def _schema(contender: Contender) -> dict[str, str]:
+    """Return the SQL of a fresh database by its file; raises UsageError without a declared file."""
+    if contender.schema is None:
+        files = [Path(contender.root) / "apps" / name for name in FILES]
+        return {str(file): file.read_text() for file in files if file.is_file()}
+    texts = {}
+    for name in contender.schema:
+        file = contender.place / name
+        try:
+            texts[str(file)] = text_of(file)
+        except OSError as error:
+            raise UsageError(f"{contender.name}: schema: {name}: {error.strerror}: is it in git?") from error
+    return texts
 
 
 @contextmanager
