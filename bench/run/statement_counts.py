@@ -28,7 +28,7 @@ WINDOW_S = 0.06
 WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
 ATTEMPTS = 3
 SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long a server must be quiet, and how long to wait for that
-OURS = "postgres"  # a service that counts by itself
+OURS = frozenset({"postgres", "postgresql", "mysql", "mariadb"})  # services that count by themselves
 RARELY = 10**9  # to one: a request that needs nothing is drawn only when it is needed
 
 
@@ -101,7 +101,7 @@ def _fresh(
         try:
             servers = running.enter_context(runtime.serve(contenders, hash_seed=0, counting=True))
         except CannotMeasure as error:
-            if all(OURS in one.services for one in contenders):
+            if all(OURS.intersection(one.services) for one in contenders):
                 raise
             yield from _apart(unknown, runtime, load, error)
             return
@@ -126,7 +126,7 @@ def _apart(
         why = f"its server does not start while drivers are counted: {error}"
         yield file, tuple(_uncounted(contender, probes(scenarios), why))
         return
-    ours = {file: one for file, one in unknown.items() if OURS in one[0].services}
+    ours = {file: one for file, one in unknown.items() if OURS.intersection(one[0].services)}
     if ours:
         yield from _fresh(ours, runtime, load)
     for file in unknown.keys() - ours.keys():

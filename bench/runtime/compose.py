@@ -25,7 +25,7 @@ from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
-from bench.runtime.services.own import KINDS, UNCOUNTED, OwnServices, known_services, opened
+from bench.runtime.services.own import KINDS, UNCOUNTED, OwnServices, known_services, opened, uncontained
 from bench.runtime.services.service import ContainerPlace
 
 FILE = "docker-compose.yml"
@@ -58,7 +58,9 @@ class ComposeRuntime:
         self._ledger = leftovers.Ledger(scratch)
         self._running = ExitStack()
         place = ContainerPlace(group=self._containers, logs=logs, cores=placement.database)
-        self._opened = opened({name: kind.containers(place) for name, kind in KINDS.items()})
+        self._opened = opened(
+            {name: kind.containers(place) for name, kind in KINDS.items() if kind.containers}
+        )
         self._images: dict[str, Image] = {}
         self._numbers = itertools.count(1)
 
@@ -80,7 +82,7 @@ class ComposeRuntime:
             self._running.close()
 
     def lacks(self, contender: Contender) -> str | None:
-        return None
+        return uncontained(contender)
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
         """Build images, and make ready what the services of each server are made from.
@@ -176,9 +178,10 @@ class ComposeRuntime:
         self, contender: Contender, port: int, hash_seed: int, services: OwnServices
     ) -> dict[str, object]:
         """Return compose's settings of a contender; all others are in docker-compose.yml."""
+        values = servers.values(contender, port=port, services=services, data_dir=images.HOME)
         environment = servers.environment(
             contender,
-            port=port,
+            values,
             programs=images.PROGRAMS,
             home=images.HOME,
             hash_seed=hash_seed,
@@ -186,7 +189,7 @@ class ComposeRuntime:
         )
         return {
             "image": self._images[contender.name].tag,
-            "command": servers.command(contender, port=port),
+            "command": servers.command(contender, values),
             "environment": environment,
             **as_this_user(),
             **on_cores(available_cores()),

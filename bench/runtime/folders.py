@@ -34,7 +34,7 @@ REFLINK_FROM_BYTES = 2**20
 PIECE_BYTES = 4 * 2**20
 FICLONE = 0x40049409  # linux/fs.h
 COMPILE_TIMEOUT_S = 60
-PROJECT, HOME, KEPT = "project", "home", "kept"  # what is in the folder of a server
+PROJECT, HOME, DATA, KEPT = "project", "home", "data", "kept"  # what is in the folder of a server
 
 
 Stamp = tuple[int, int, int, int]  # inode, bytes, times of change of content and of metadata, in ns
@@ -78,6 +78,11 @@ class OwnFolder:
     @property
     def home(self) -> Path:
         return self.place / HOME
+
+    @property
+    def data(self) -> Path:
+        """The folder that {data_dir} stands for."""
+        return self.place / DATA
 
     @property
     def kept(self) -> Path:
@@ -279,7 +284,7 @@ def _tidy(folder: OwnFolder) -> None:
         return
     for place in beside:
         _remove(place)
-    for place in (folder.home, folder.kept):
+    for place in (folder.home, folder.data, folder.kept):
         place.mkdir()
     for path in [path for path, target in links.items() if _links(made).get(path) != target]:
         _remove(folder.project / path)
@@ -328,7 +333,7 @@ def _present(place: Path, at: str = "") -> tuple[dict[str, Stamp], dict[str, str
 
 def _lay_out(folder: OwnFolder) -> None:
     made = folder.pristine
-    for place in (folder.project, folder.home, folder.kept):
+    for place in (folder.project, folder.home, folder.data, folder.kept):
         place.mkdir(parents=True)
     for path, target in made.above.items():
         (folder.place / PROJECT / path).symlink_to(target)

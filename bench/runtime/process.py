@@ -149,9 +149,10 @@ class ProcessRuntime:
         drivers: DriverStatements | None,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
+        values = servers.values(contender, port=port, services=services, data_dir=folder.data)
         env = servers.environment(
             contender,
-            port=port,
+            values,
             programs=environment.programs,
             home=folder.home,
             hash_seed=hash_seed,
@@ -159,7 +160,7 @@ class ProcessRuntime:
             folder=folder,
         )
         child = children.start(
-            [folder.own(word) for word in servers.command(contender, port=port)],
+            [folder.own(word) for word in servers.command(contender, values)],
             folder=folder.at(contender.at),
             log=self._logs / log_name(contender.name, next(self._numbers)),
             env=drivers.environment(env) if drivers else env,

@@ -10,8 +10,9 @@ from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
 from bench.runtime.folders import OwnFolder
+from bench.runtime.placeholders import OWN, Values, filled
 from bench.runtime.ports import HOST
-from bench.runtime.services.own import OwnServices
+from bench.runtime.services.own import PLACEHOLDERS, OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
 from bench.runtime.written_files import Found, OwnFiles, open_databases
 
@@ -75,19 +76,26 @@ class ProcessServer:
         return self.child.log_tail()
 
 
-def command(contender: Contender, *, port: int) -> list[str]:
+def values(contender: Contender, *, port: int, services: OwnServices, data_dir: Path) -> dict[str, object]:
+    """Return what the placeholders of one server stand for."""
+    own = HOST, port, contender.workers, contender.threads, data_dir
+    return {**dict(zip(OWN, own, strict=True)), **services.placeholders()}
+
+
+def command(contender: Contender, values: Values) -> list[str]:
     """Return the argv of a contender's server. Raises UsageError for an unknown placeholder."""
     try:
         words = shlex.split(contender.command)
     except ValueError as error:
         raise UsageError(f"{contender.name}: its command cannot be split into words: {error}") from error
-    return [_filled(contender, word, port) for word in words]
+    where = f"{contender.name}: its command"
+    return [filled(word, values, where=where, services=PLACEHOLDERS) for word in words]
 
 
 def environment(
     contender: Contender,
+    values: Values,
     *,
-    port: int,
     programs: Path,
     home: Path,
     hash_seed: int,
@@ -102,22 +110,15 @@ def environment(
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
         "HOST": HOST,
-        "PORT": str(port),
+        "PORT": str(values["port"]),
         "WORKERS": str(contender.workers),
         "THREADS": str(contender.threads),
         "PYTHONHASHSEED": str(hash_seed),
         "PYTHONUNBUFFERED": "1",
     }
     ours |= services.environment()
-    theirs = {name: _filled(contender, value, port) for name, value in contender.env.items()}
+    theirs = {
+        name: filled(value, values, where=f"{contender.name}: env {name}", services=PLACEHOLDERS)
+        for name, value in contender.env.items()
+    }
     return ours | {name: folder.own(value) if folder else value for name, value in theirs.items()}
-
-
-def _filled(contender: Contender, template: str, port: int) -> str:
-    try:
-        return template.format(host=HOST, port=port, workers=contender.workers, threads=contender.threads)
-    except (KeyError, IndexError, ValueError) as error:
-        raise UsageError(
-            f"{contender.name}: {template!r} cannot be filled in ({error!r}): "
-            "{host} {port} {workers} {threads} are known; a brace is written twice"
-        ) from error

@@ -186,14 +186,23 @@ class OwnFiles:
         return {path: stamp for path, stamp in found.items() if stamp[1]}  # an empty log counts as none
 
     def _file(self, path: str) -> Path:
-        return self.folder.home / path.removeprefix("~/") if path[:2] == "~/" else self.folder.project / path
+        for before, place in self._beside.items():
+            if path.startswith(before):
+                return place / path.removeprefix(before)
+        return self.folder.project / path
+
+    @property
+    def _beside(self) -> dict[str, Path]:
+        """The folders beside its project that it may write to, by what their files' paths begin with."""
+        return {"~/": self.folder.home, "{data_dir}/": self.folder.data}
 
     def _look(self, place: str = "") -> tuple[dict[str, Stamp], set[str]]:
-        """Return stamps of the files in a *place* of the project and in its home (~/), and folders."""
+        """Return stamps of the files in a *place* of the project and of those beside it, and folders."""
         stamps: dict[str, Stamp] = {}
         folders: set[str] = set()
         _walk(f"{self.folder.project}/{place}", f"{place}/" if place else "", stamps, folders)
-        _walk(str(self.folder.home), "~/", stamps, folders)
+        for before, beside in self._beside.items():
+            _walk(str(beside), before, stamps, folders)
         for path in self.folder.pristine.shared:
             with suppress(OSError):
                 stamps[path] = _stamp(self.folder.pristine.project / path)
@@ -215,7 +224,7 @@ class OwnFiles:
         return found
 
     def _name(self, path: str) -> str:
-        for above, before in ((self.folder.project, ""), (self.folder.home, "~/")):
+        for before, above in {"": self.folder.project, **self._beside}.items():
             if path.startswith(f"{above}/"):
                 return before + path.removeprefix(f"{above}/")
         return path

@@ -251,6 +251,32 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_fo
 """
 
 
+FILES = """
+import http.server, json, os, sys
+from pathlib import Path
+
+place = Path(sys.argv[1])
+place.mkdir()
+(place / "kept.txt").write_text("made at start")
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/add":
+            (place / "new.txt").write_text("new")
+            (place / "kept.txt").write_text("changed")
+        body = json.dumps({file.name: file.read_text() for file in place.iterdir()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
 @pytest.fixture
 def notes(project):
     (project / "apps" / "tiny_app" / "notes.py").write_text(NOTES)
@@ -280,6 +306,41 @@ def test_each_server_has_a_database_in_a_file_of_its_own_and_it_is_put_back(
                 assert answer(server) == [1, 0]
                 assert answer(server, "add") == [2, 8]
     assert sorted(map(str, project.rglob("*"))) == before
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_database_in_the_data_folder_is_kept_as_the_app_made_it_and_put_back(
+    runtime, contender, notes, journal
+):
+    env = {"FILE": "{data_dir}/notes.sqlite", "JOURNAL": journal}
+    one, other = (contender(name, command="python notes.py", env=env) for name in ("one", "other"))
+    runtime.prepare([one, other])
+    for _ in range(2):  # the folder is used again, and empty again
+        with runtime.serve([one, other], hash_seed=1) as servers:
+            first = servers["one"]
+            at_first = first.data_version()
+            assert answer(first) == [1, 0]
+            assert first.data_version() == at_first
+            answer(first, "add")
+            assert first.data_version() != at_first
+            assert answer(servers["other"]) == [1, 0]
+            assert first.reset_data() is None
+            assert answer(first) == [1, 0]
+
+
+def test_files_in_the_data_folder_are_put_back_too(runtime, contender, project):
+    (project / "apps" / "tiny_app" / "files.py").write_text(FILES)
+    one = contender(command="python files.py {data_dir}/media")
+    runtime.prepare([one])
+    with runtime.serve([one], hash_seed=1) as servers:
+        server = servers["tiny"]
+        assert answer(server) == {"kept.txt": "made at start"}
+        at_first = server.data_version()
+        answer(server, "add")
+        assert answer(server) == {"kept.txt": "changed", "new.txt": "new"}
+        assert server.data_version() != at_first
+        assert server.reset_data() is None
+        assert answer(server) == {"kept.txt": "made at start"}
 
 
 def test_a_database_that_is_named_by_its_place_in_the_checkout_is_the_copys(

@@ -20,6 +20,7 @@ from bench.model import Contender
 from bench.runtime.children import Children, Running, log_name
 from bench.runtime.docker.containers import as_this_user, on_cores
 from bench.runtime.launch import UNPRIVILEGED
+from bench.runtime.placeholders import Url
 from bench.runtime.ports import HOST, free_ports, listens
 from bench.runtime.services.service import ContainerPlace, OwnPart, ProcessPlace, ServiceFacts, ServiceKind
 
@@ -45,7 +46,8 @@ class CacheKind:
     program: str
     settings: Mapping[str, str]  # the same for every contender, as on its command line
     port_option: str
-    variable: str  # of the environment: the address for its app
+    variables: tuple[str, ...]  # of the environment: the address for its app
+    prefixes: tuple[str, ...]  # of its placeholders
     address: str
     version: Question
     flush: Question
@@ -55,6 +57,17 @@ class CacheKind:
     def composed(self) -> str:
         """Its service in docker-compose.yml."""
         return f"cache-{self.name}"
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        return tuple(self.values(0))
+
+    def values(self, port: int) -> dict[str, object]:
+        """Return its placeholders with their values."""
+        address = self.address.format(port=port)
+        whole = ("url", Url(address)) if "://" in address else ("address", address)
+        parts = (whole, ("host", HOST), ("port", port))
+        return {f"{prefix}_{name}": value for prefix in self.prefixes for name, value in parts}
 
     def command(self, port: int) -> list[str]:
         return [
@@ -78,7 +91,8 @@ VALKEY = CacheKind(
         "--io-threads": "1",
     },
     port_option="--port",
-    variable="VALKEY_URL",
+    variables=("VALKEY_URL", "REDIS_URL"),
+    prefixes=("valkey", "redis"),
     address=f"redis://{HOST}:{{port}}/0",
     version=Question(line=b"INFO server\r\n", answer=re.compile(rb"valkey_version:(\S+)")),
     # SYNC: without it the memory is freed in the slice that follows.
@@ -91,7 +105,8 @@ MEMCACHED = CacheKind(
     program="memcached",
     settings={"-l": HOST, "-U": "0", "-m": "64", "-t": "1"},
     port_option="-p",
-    variable="MEMCACHED_ADDRESS",
+    variables=("MEMCACHED_ADDRESS",),
+    prefixes=("memcached",),
     address=f"{HOST}:{{port}}",
     version=Question(line=b"version\r\n", answer=re.compile(rb"VERSION (\S+)")),
     flush=Question(line=b"flush_all\r\n", answer=re.compile(rb"OK\r\n")),
@@ -127,7 +142,10 @@ class Cache(OwnPart):
 
     def environment(self) -> dict[str, str]:
         kind = self.wanted.kind
-        return {kind.variable: kind.address.format(port=self.wanted.port)}
+        return dict.fromkeys(kind.variables, kind.address.format(port=self.wanted.port))
+
+    def placeholders(self) -> dict[str, object]:
+        return self.wanted.kind.values(self.wanted.port)
 
     def check(self) -> None:
         if ended := self.child.ended():
@@ -231,6 +249,7 @@ def cache(kind: CacheKind) -> ServiceKind:
     return ServiceKind(
         name=kind.name,
         spoken=kind.spoken,
+        placeholders=kind.placeholders,
         processes=lambda place: nullcontext(Caches(kind, partial(cache_processes, place=place))),
         containers=lambda place: nullcontext(Caches(kind, partial(cache_containers, place=place))),
         missing=lambda: missing(kind),

@@ -15,7 +15,9 @@ from psycopg.sql import SQL, Identifier
 
 from bench.errors import CannotMeasure
 from bench.records import CountedBy
-from bench.runtime.services.service import OwnPart
+from bench.runtime.placeholders import Url
+from bench.runtime.ports import HOST
+from bench.runtime.services.service import DATABASE_PLACEHOLDERS, OwnPart
 
 
 @contextmanager
@@ -140,6 +142,10 @@ class Database(OwnPart):
 
     def environment(self) -> dict[str, str]:
         return {"DATABASE_URL": self.url}
+
+    def placeholders(self) -> dict[str, object]:
+        found = Url(self.url), HOST, self.databases.port, self.name, USER, self.databases.password
+        return dict(zip(DATABASE_PLACEHOLDERS, found, strict=True))
 
     def data_version(self) -> object:
         """Return the state of its data: another one after a client has written."""

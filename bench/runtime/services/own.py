@@ -6,25 +6,53 @@ from dataclasses import dataclass, field
 
 from bench.errors import UsageError
 from bench.model import Contender
+from bench.runtime.placeholders import OWN, Url, filled
 from bench.runtime.services.caches import MEMCACHED, VALKEY, cache
 from bench.runtime.services.postgresql import POSTGRESQL
 from bench.runtime.services.service import OwnPart, Service, ServiceFacts
 
 INSTEAD = "or use --runtime compose"
 KINDS = {kind.name: kind for kind in (POSTGRESQL, cache(VALKEY), cache(MEMCACHED))}
+ALIASES = {"postgresql": "postgres", "redis": "valkey"}
+PLACEHOLDERS = {name: kind.placeholders for name, kind in KINDS.items()}
 UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"
 
 
+def services_of(contender: Contender) -> list[str]:
+    """Return the services that it needs, each once, by the names in `KINDS`."""
+    return list(dict.fromkeys(ALIASES.get(name, name) for name in contender.services))
+
+
 def known_services(contender: Contender) -> None:
-    """Raise UsageError if it needs an unknown service."""
-    if unknown := [name for name in contender.services if name not in KINDS]:
+    """Raise UsageError if it needs an unknown service, or has a placeholder that nothing fills."""
+    needed = services_of(contender)
+    if unknown := [name for name in needed if name not in KINDS]:
         raise UsageError(f"{contender.name} wants {unknown[0]}: the services are {', '.join(KINDS)}")
+    own = tuple(name for service in needed for name in KINDS[service].placeholders)
+    if len(set(own)) < len(own):
+        raise UsageError(
+            f"{contender.name} wants {' and '.join(needed)}: both give it a DATABASE_URL: keep one"
+        )
+    some = {name: Url("some://url") if name.endswith("_url") else 1 for name in (*OWN, *own)}
+    filled(contender.command, some, where=f"{contender.name}: its command", services=PLACEHOLDERS)
+    for name, value in contender.env.items():
+        filled(value, some, where=f"{contender.name}: env {name}", services=PLACEHOLDERS)
 
 
 def lack(contender: Contender) -> str | None:
     """Return why a service that it needs cannot be a process here, with the remedy."""
-    found = [KINDS[name].missing() for name in contender.services if name in KINDS]
-    return next((f"{why}: {remedy}, {INSTEAD}" for why, remedy in filter(None, found)), None)
+    for kind in [KINDS[name] for name in services_of(contender) if name in KINDS]:
+        if missing := kind.missing():
+            return f"{': '.join(missing)}{f', {INSTEAD}' if kind.containers else ''}"
+    return None
+
+
+def uncontained(contender: Contender) -> str | None:
+    """Return why a service that it needs cannot be a container, with the remedy."""
+    for kind in [KINDS[name] for name in services_of(contender) if name in KINDS]:
+        if not kind.containers:
+            return f"{kind.spoken} runs in no container here: use --runtime process"
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +63,9 @@ class OwnServices:
 
     def environment(self) -> dict[str, str]:
         return {name: value for part in self.parts.values() for name, value in part.environment().items()}
+
+    def placeholders(self) -> dict[str, object]:
+        return {name: value for part in self.parts.values() for name, value in part.placeholders().items()}
 
     @property
     def counter(self) -> OwnPart | None:
@@ -65,7 +96,7 @@ class Services:
     def prepare(self, contender: Contender) -> None:
         """Make ready what its services are made from. Raises CannotMeasure."""
         for name, service in self._services.items():
-            if name in contender.services:
+            if name in services_of(contender):
                 service.prepare(contender)
 
     @contextmanager
@@ -75,10 +106,12 @@ class Services:
             parts = {
                 name: stack.enter_context(service.given(users))
                 for name, service in self._services.items()
-                if (users := [one for one in contenders if name in one.services])
+                if (users := [one for one in contenders if name in services_of(one)])
             }
             yield (
-                OwnServices(parts={name: next(ones) for name, ones in parts.items() if name in one.services})
+                OwnServices(
+                    parts={name: next(ones) for name, ones in parts.items() if name in services_of(one)}
+                )
                 for one in contenders
             )
 

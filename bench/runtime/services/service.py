@@ -15,11 +15,19 @@ from bench.runtime.leftovers import Ledger
 ServiceFacts = TypedDict("ServiceFacts", {"version": str, "from": str, "settings": Mapping[str, str]})
 
 
+DATABASE_PLACEHOLDERS = tuple(
+    f"database_{one}" for one in ("url", "host", "port", "name", "user", "password")
+)
+
+
 class OwnPart(Protocol):
     """One server's part of a service. A part that each reset empties inherits what is written out here."""
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that its app finds it by."""
+
+    def placeholders(self) -> Mapping[str, object]:
+        """Return what its kind's placeholders stand for."""
 
     def reset(self) -> str | None:
         """Reset it to its kept state while others are connected. Return why not, if that fails.
@@ -91,8 +99,9 @@ class ServiceKind:
 
     name: str  # in a contender's services
     spoken: str
+    placeholders: tuple[str, ...]  # in a contender's command and env
     processes: Callable[[ProcessPlace], AbstractContextManager[Service]]
-    containers: Callable[[ContainerPlace], AbstractContextManager[Service]]
+    containers: Callable[[ContainerPlace], AbstractContextManager[Service]] | None  # None: only as a process
     missing: Callable[[], tuple[str, str] | None] = lambda: None  # why no process can be started, and remedy
     # For `bench doctor`: start it alone. None: it is enough that nothing is missing.
     trial: Callable[[ProcessPlace], AbstractContextManager[object]] | None = None
