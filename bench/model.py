@@ -13,7 +13,7 @@ from pydantic import AllowInfNan, Field
 # Constraints hold where a file is read. Plans have had to meet these from their first day: old runs do too.
 Text = Annotated[str, Field(pattern=r"\S")]
 Positive = Annotated[float, Gt(0), AllowInfNan(False)]
-Share = Annotated[float, Gt(0), Lt(1)]  # 0.05: 5 %
+Proportion = Annotated[float, Gt(0), Lt(1)]  # 0.05: 5 %
 AtLeastOne = Len(1)
 
 WITHIN = 0.25  # the allowed error of a claim that does not state one
@@ -51,7 +51,7 @@ class ClaimedFigure:
     connections: Annotated[int, Ge(1)] = 0  # closed; 0 in a file of a plan: the only such load there
     throughput_rps: Positive
     latency_ms: Positive | None = None
-    within: Share = WITHIN  # of its ratio; 0.25: 25 %
+    within: Proportion = WITHIN  # of its ratio; 0.25: 25 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class ClaimedRatio:
     connections: Annotated[int, Ge(1)] = 0  # as above
     metric: Literal["throughput_rps", "service_demand_us"] = "throughput_rps"
     about: Positive | None = None
-    within: Share = WITHIN  # of *about*; 0.25: 25 %
+    within: Proportion = WITHIN  # of *about*; 0.25: 25 %
     at_least: Positive | None = None
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from pydantic import ValidatorFunctionWrapHandler
 
 from bench.errors import UsageError
 from bench.files import check_known
-from bench.model import WITHIN, Block, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Inquiry
+from bench.model import Block, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Inquiry
 
 Claimed = TypeVar("Claimed", ClaimedFigure, ClaimedRatio)
+KINDS = ("figure", "ratio", "evidence", "needs")  # of claims
 
 
 def asked_once(inquiries: tuple[Inquiry, ...]) -> tuple[Inquiry, ...]:
@@ -26,15 +29,18 @@ def grounded(choice: Choice) -> Choice:
     return choice
 
 
-def of_one_kind(claim: Claim) -> Claim:
+def of_one_kind(written: Any, handler: ValidatorFunctionWrapHandler) -> Claim:
+    """Return the claim *written*. What contradicts is its keys: a value may be the same as its default."""
+    claim: Claim = handler(written)
+    kinds = [kind for kind in KINDS if kind in written]
+    if len(kinds) != 1 or (kinds == ["needs"] and not claim.needs.strip()):
+        raise ValueError(f"needs exactly one of {', '.join(KINDS)}, not empty")
     ratio = claim.ratio
-    if sum(map(bool, (claim.figure, ratio, claim.evidence, claim.needs.strip()))) != 1:
-        raise ValueError("needs exactly one of figure, ratio, evidence, needs, not empty")
     if ratio and ratio.contender == ratio.reference:
         raise ValueError("ratio", "reference", "another one than the contender")
     if ratio and (ratio.about is None) == (ratio.at_least is None):
         raise ValueError("ratio", "needs about or at_least, and not both")
-    if ratio and ratio.about is None and ratio.within != WITHIN:
+    if ratio and ratio.about is None and "within" in written["ratio"]:
         raise ValueError("ratio", "within", "goes with about")
     return claim
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from annotated_types import Ge, Gt
-from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, ValidationInfo, WrapValidator, field_validator, model_validator
 
 from bench.files import check_known, read_toml
 from bench.model import (
@@ -20,8 +20,8 @@ from bench.model import (
     Load,
     Plan,
     Positive,
+    Proportion,
     Scenario,
-    Share,
     name_of,
 )
 from bench.project.claims import asked_once, check_choices, grounded, of_one_kind, placed
@@ -82,8 +82,8 @@ class WrittenBlock:
 class Margins:
     """Changes too small to act on, by metric."""
 
-    throughput_rps: Share = MARGINS["throughput_rps"]
-    service_demand_us: Share = MARGINS["service_demand_us"]
+    throughput_rps: Proportion = MARGINS["throughput_rps"]
+    service_demand_us: Proportion = MARGINS["service_demand_us"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class WrittenPlan:
     longest_window_s: float | None = None
     budget_s: Positive | None = None
     load_workers: Count = 1
-    claim: tuple[Annotated[Claim, AfterValidator(of_one_kind)], ...] = ()
+    claim: tuple[Annotated[Claim, WrapValidator(of_one_kind)], ...] = ()
     evidence: Annotated[tuple[Inquiry, ...], AfterValidator(asked_once)] = ()
     choice: tuple[Annotated[Choice, AfterValidator(grounded)], ...] = ()
 

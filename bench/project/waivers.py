@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Gt
+from pydantic import AfterValidator
 
 from bench.files import read_toml
-from bench.model import Text
 
 FILE = "waivers.toml"
 Metric = Literal["throughput_rps", "service_demand_us", "statements", "response_bytes", "memory_bytes"]
+
+
+def _reason(written: str) -> str:
+    if not written.strip():
+        raise ValueError("why is it accepted?")
+    return written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +29,7 @@ class Waiver:
     of: str
     metric: Metric | None = None  # None: any
     size: Annotated[float, Gt(0)]  # 0.1: worse by 10 % at most
-    reason: Text
+    reason: Annotated[str, AfterValidator(_reason)]
     until: date
 
     def covers(self, contender: str, of: str, metric: str, worse_by: float, today: date) -> bool:
