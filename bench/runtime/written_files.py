@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.runtime import sqlite_files
-from bench.runtime.folders import BYTECODE, SHARED_FROM_BYTES, OwnFolder
+from bench.runtime.folders import OwnFolder
+from bench.runtime.pristine import BYTECODE, SHARED_FROM_BYTES
 from bench.runtime.sqlite_files import COMPANIONS, NotPutBack, is_database
 
 Stamp = tuple[int, int, int]  # inode, bytes, time of change in ns
