@@ -16,7 +16,6 @@ from pydantic import TypeAdapter
 
 from bench.addresses import spoken
 from bench.errors import CannotMeasure
-from bench.load.descriptors import raise_open_files
 from bench.load.sums import imbalance
 from bench.model import Scenario, Slice
 from bench.records import Sample
@@ -86,7 +85,6 @@ class LocustLoad:
             self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
             self._control, theirs = socket.socketpair()
             stack.enter_context(self._control)
-            raise_open_files()  # and the limit of the servers, which inherit it
             with theirs:
                 command = [sys.executable, "-P", "-m", "bench.load.child", str(theirs.fileno())]
                 command += ["--cores", ",".join(map(str, self._cores))] if self._cores else []

@@ -203,6 +203,18 @@ def test_connections_begin_one_after_another_within_the_lead_in(load):
     assert max(later - one for one, later in pairwise(firsts)) < 0.2
 
 
+def test_the_load_generator_raises_its_own_limit_of_descriptors_and_not_that_of_servers():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_000, hard))
+    try:
+        with LocustLoad() as load:
+            load.prepare({}, [])
+            assert resource.prlimit(load.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1_000, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_too_few_descriptors_void_the_slice_and_the_next_one_goes_on(load):
     limits = resource.prlimit(load.pid, resource.RLIMIT_NOFILE)
     assert limits[0] == limits[1]  # the child has raised it

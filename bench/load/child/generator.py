@@ -3,9 +3,10 @@
 import gc
 import logging
 import os
+import resource
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import Random
 from time import perf_counter_ns
 from typing import Any
@@ -22,11 +23,12 @@ from bench.load.child.connections import Connection, Target
 from bench.load.child.loop import Loop
 from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
-from bench.load.descriptors import raise_open_files
 from bench.load.requests import Mix
 from bench.model import Scenario, Slice
 
 __all__ = ["Loop", "loop_of"]
+
+ENOUGH_FILES = 1 << 20  # if there is no hard limit: macOS accepts no infinite soft limit
 
 
 def loop_of(step: Slice, target: Target, mix: Mix, *, share: Share, timeout_s: float) -> Loop:
@@ -167,9 +169,18 @@ def settle(cores: Sequence[int]) -> None:
     """Pin this process to *cores* (all if empty) and turn off garbage collection."""
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    raise_open_files()
+    _raise_open_files()
     logging.disable(logging.WARNING)  # else Locust warns of spawn rate and CPU usage all the time
     gc.disable()
+
+
+def _raise_open_files() -> None:
+    """Raise the soft limit up to the hard limit, of this process alone: servers keep theirs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, ENOUGH_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def window_of(step: Slice) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What must be the same in every process that requests, or they are not one load generator."""
+"""What must be the same in every process that requests, to be one load generator. Imports no Locust."""
 
 import hashlib
 from collections.abc import Mapping

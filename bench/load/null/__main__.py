@@ -20,7 +20,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
-from bench.load.descriptors import raise_open_files
 from bench.load.null.right_answers import GREETING, Answer, Respond, only_response, responder
 from bench.load.polling import IN, RDHUP, new_poller
 
@@ -152,7 +151,6 @@ def main() -> None:
     options = parser.parse_args()
     if options.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
-    raise_open_files()
     told = [Answer(**answer) for answer in json.loads(_read_exactly(0, options.answers_bytes) or b"[]")]
     with socket.create_server(("127.0.0.1", options.port), backlog=1024) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
