@@ -13,7 +13,7 @@ from bench.load.peers import stock_users, wrk, wrk_is_installed
 from bench.observe import system
 from bench.observe.host import cores
 from bench.observe.observer import ProcessObserver
-from bench.run.instruments import Lab
+from bench.run.lab import Lab
 from bench.run.progress import Progress
 from bench.runtime import Runtime, compose
 from bench.runtime.compose import ComposeRuntime

@@ -1,10 +1,13 @@
-"""Rows whose numbers are no speed, because too many answers were wrong or none came."""
+"""Wrong answers: rows whose numbers are no speed, because too many were wrong or none came."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
+from bench.analysis.resolution import duration
 from bench.analysis.rows import Row
-from bench.model import Cell
+from bench.model import Cell, Plan
+from bench.project.heats import Group
 from bench.records import Record, Run
 
 LIMITING = ("status 429", "status 503")  # how servers refuse requests when there are too many
@@ -48,3 +51,41 @@ def _last_right(records: Sequence[Record]) -> tuple[Record, int] | None:
     before = records[: len(records) - len(wrong)]
     right = sum(record.sample.requests for record in before)
     return (before[-1], right) if wrong and right else None
+
+
+def hopeless(plan: Plan, groups: Sequence[Group], records: Iterable[Record], number: int) -> str | None:
+    """Return why measuring more after round *number* is useless; None if it is not.
+
+    It is useless if no contender gave a right answer in the round. For two revisions, it is enough that
+    neither side gave one in some scenario.
+    """
+    taken = [
+        record
+        for record in records
+        if record.slice.round == number and record.slice.role in ("measure", "control")
+    ]
+    if not taken:
+        return None
+    for group in groups:
+        members = {group.cell(name) for name in group.contenders}
+        own = [record for record in taken if record.slice.cell in members]
+        silent = bool(own) and not any(record.sample.requests for record in own)
+        if silent and (plan.baseline or not any(record.sample.requests for record in taken)):
+            return f"{group.scenario}: nobody gave a right answer in round {number}: {_instead(own)}"
+    return None
+
+
+def _instead(records: Sequence[Record]) -> str:
+    if example := next((one for record in records for one in record.sample.examples), None):
+        return example
+    kinds = Counter(kind for record in records for kind in record.sample.failures)
+    if kinds:
+        return ", ".join(kinds)
+    waiting = sum(record.sample.unfinished for record in records)
+    if not waiting:
+        return "nothing came"
+    window_s = records[0].slice.window_s
+    return (
+        f"{waiting:,} requests were still waiting when their windows of {duration(window_s)} closed: "
+        'longer windows (window_s, or window_s = "auto"), or fewer connections'
+    )

@@ -26,7 +26,7 @@ from bench.project import contenders
 from bench.project.waivers import Waiver, read_waivers
 from bench.records import Event
 from bench.report.page import write_report
-from bench.run import lifecycle, progress
+from bench.run import execution, progress
 from bench.run.store import Journal
 
 INCONCLUSIVE, INTERRUPTED = 4, 130
@@ -95,10 +95,10 @@ def diff(
             return
         where, why = wiring.chosen(runtime, root)
         say_runtime(where, why)
-        run = lifecycle.begin_with(
+        run = execution.begin_with(
             root, made, where, revisions.served(sides, made), revisions.asked(sides, made)
         )
-        journal = lifecycle.open_journal(run, root / "results", out)
+        journal = execution.open_journal(run, root / "results", out)
         unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
         judge = _Judge(
             journal=journal,
@@ -166,7 +166,7 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
     begun = replace(told, overall="INCONCLUSIVE", invalid=())
     write_verdict(analysis, begun, judge.journal.folder, judge.unsettled_code)
     try:
-        lifecycle.measure(root, judge.journal, wiring.opened, plain=judge.plain)
+        execution.measure(root, judge.journal, wiring.opened, plain=judge.plain)
     except BenchError as error:
         judge.say(error.exit_code)
         raise

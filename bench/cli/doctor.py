@@ -15,7 +15,7 @@ from bench.errors import CannotMeasure
 from bench.files import to_json
 from bench.model import Plan
 from bench.project import contenders, scenarios
-from bench.run import lifecycle, progress
+from bench.run import execution, progress
 
 
 @click.command()
@@ -46,8 +46,8 @@ def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
 def _listened(root: Path, experiment: Plan, diagnosis: Diagnosis) -> Diagnosis:
     """Return *diagnosis* with the result of a contender against itself. Its run is kept below results/."""
     try:
-        journal = lifecycle.open_journal(lifecycle.begin(root, experiment), root / "results")
-        lifecycle.measure(root, journal, wiring.opened)
+        journal = execution.open_journal(execution.begin(root, experiment), root / "results")
+        execution.measure(root, journal, wiring.opened)
         return replace(diagnosis, noise=noise.noise_of(journal.run))
     except CannotMeasure as error:
         unmeasured = check(

@@ -11,11 +11,11 @@ from bench.analysis.rows import Row
 from bench.analysis.wrong import wrong_answers
 from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.errors import CannotMeasure, UsageError
-from bench.project import contenders, narrowing, plans
+from bench.project import contenders, plans
 from bench.project.loads import spoken
 from bench.report.page import write_report
 from bench.report.terminal import print_run
-from bench.run import lifecycle
+from bench.run import execution
 from bench.run.preview import preview
 from bench.run.store import Journal
 from bench.run.verification import by_reason
@@ -53,40 +53,40 @@ def run(
 ) -> None:
     """Carry out a plan (quick by default): the table, and a folder with run.json and the report."""
     root = contenders.find_project(Path.cwd())
-    away = lifecycle.elsewhere(load_bind, load_expect, target)
+    away = execution.elsewhere(load_bind, load_expect, target)
     if resume:
         if any((plan_name, only, asked, rounds, out, dry_run, target)):
             raise UsageError("--resume goes on with a run as it was begun: leave plan and options out")
         with machines_turn(wait):
-            _carry_out(root, lifecycle.take_up(root, resume), away)
+            _carry_out(root, execution.take_up(root, resume), away)
         return
     if target and only:
         raise UsageError("--target takes the place of all contenders: leave --contender out")
-    chosen = narrowing.narrowed(plans.read(root, plan_name or "quick"), only, asked, rounds)
+    chosen = plans.narrowed(plans.read(root, plan_name or "quick"), only, asked, rounds)
     name, why = (external.ExternalRuntime.name, "") if target else wiring.chosen(runtime, root)
-    begun = lifecycle.begin(root, chosen, away, name)
+    begun = execution.begin(root, chosen, away, name)
     if dry_run:
         click.echo(preview(begun, root / "results"))
-        if refused := lifecycle.refusal(begun, away):
+        if refused := execution.refusal(begun, away):
             click.echo(f"it cannot be measured here: {refused}")
         return
     with machines_turn(wait):
-        journal = lifecycle.open_journal(begun, root / "results", out)
+        journal = execution.open_journal(begun, root / "results", out)
         if refused := begun.fingerprint["project"].get("refused"):
             click.echo(f"commit and age of locks are not known: {refused}", err=True)
         say_runtime(begun.runtime, why)
         _carry_out(root, journal, away)
 
 
-def _carry_out(root: Path, journal: Journal, away: lifecycle.Elsewhere) -> None:
+def _carry_out(root: Path, journal: Journal, away: execution.Elsewhere) -> None:
     """Measure, and show the results even after a failure. Raises CannotMeasure if they are not usable."""
     try:
-        lifecycle.measure(root, journal, wiring.opened, away)
+        execution.measure(root, journal, wiring.opened, away)
     finally:
         if journal.run.records:
             print_run(journal.run, Console())
             _write_report(journal)
-        if journal.run.records and lifecycle.may_go_on(journal.run):
+        if journal.run.records and execution.may_go_on(journal.run):
             click.echo(f"to go on where it stopped: bench run --resume {journal.folder}", err=True)
     analysis = analyse(journal.run)
     reasons = [f"no speed: {_told(row)}" for row in analysis.rows if row.withheld]

@@ -15,7 +15,7 @@ from bench.load.once import requested
 from bench.model import Contender, Scenario
 from bench.project import contenders, scenarios
 from bench.records import Try
-from bench.run import progress, trying, verification
+from bench.run import progress, tries, verification
 from bench.runtime import external
 from bench.runtime.external import ExternalRuntime
 from bench.runtime.placement import Placement
@@ -71,7 +71,7 @@ def _of_contenders(
                 click.echo(f"{one.name}: skipped: {lacking}", err=True)
         opened.prepare(able)
         asked = [(one, [each for each in chosen if _serves(one, each)]) for one in able]
-        for tried in trying.tries(asked, opened, requested, apart=True):
+        for tried in tries.tries(asked, opened, requested, apart=True):
             found.append(tried)
             _show(tried, as_json)
     return found
@@ -84,7 +84,7 @@ def _of_target(url: str, chosen: Sequence[Scenario], as_json: bool) -> list[Try]
     if written := _written(chosen):
         click.echo(f"it is written to, and nothing puts that back: {written}", err=True)
     found = []
-    for tried in trying.tries([(contender, chosen)], runtime, requested):
+    for tried in tries.tries([(contender, chosen)], runtime, requested):
         found.append(tried)
         _show(tried, as_json)
     return found

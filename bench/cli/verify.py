@@ -13,7 +13,7 @@ from bench.files import to_json
 from bench.load.once import requested
 from bench.model import Contender
 from bench.project import contenders, scenarios
-from bench.run import experiment, progress, trying, verification
+from bench.run import experiment, progress, tries, verification
 from bench.run.verification import by_reason
 from bench.runtime import Runtime
 
@@ -67,6 +67,6 @@ def try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown: 
     known = scenarios.declared(root)
     able = verification.servable(chosen, runtime)
     asked = [(one, [known[name] for name in one.scenarios or known if name in known]) for one in able]
-    for one in trying.tries(asked, runtime, requested):
+    for one in tries.tries(asked, runtime, requested):
         if one.wrong and one.sent:
             raise CannotMeasure(f"{one.contender} answers wrongly, {sentence(one)}{experiment.SEE}")

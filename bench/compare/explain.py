@@ -8,7 +8,7 @@ from bench.profile.layers import Explained, spent
 from bench.profile.profiler import Profiler
 from bench.profile.take import Confine, ProfilePlan, in_turns, to_one_core
 from bench.records import Run
-from bench.run.instruments import Lab
+from bench.run.lab import Lab
 
 MOST = 3  # regressions, the worst first: each takes a minute
 WINDOW_S = 9.0

@@ -15,7 +15,7 @@ from bench.load import LoadGenerator
 from bench.load.null.server import HELLO
 from bench.model import Scenario
 from bench.observe.host import Core, spent
-from bench.run.instruments import Observer
+from bench.run.lab import Observer
 from bench.run.progress import Progress
 from bench.runtime.placement import Placement
 

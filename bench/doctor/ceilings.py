@@ -14,7 +14,7 @@ from bench.load import LoadGenerator
 from bench.load.peers import CONNECTIONS, Ask, Turn
 from bench.model import Cell, Load, Scenario, Slice
 from bench.observe.usage import cpu_readings, cpu_seconds
-from bench.run.instruments import Observer, SliceTarget
+from bench.run.lab import Observer, SliceTarget
 
 OURS = "engine"
 LEAD_IN_S, WINDOW_S = 0.2, 0.8

@@ -13,7 +13,7 @@ from bench.model import Block, Contender, Plan, Scenario, name_of
 from bench.project import contenders, plans, scenarios
 from bench.project.loads import PILOT
 from bench.records import Run
-from bench.run import settled
+from bench.run import pilots
 
 LIKE = "quick"  # the plan whose reference and scenarios are used, if the project has it
 SCENARIOS = 2  # at most
@@ -93,7 +93,7 @@ def noise_of(run: Run) -> Noise:
         left = f"{min(row.rounds for row in rows)} of {run.plan.rounds} rounds are of use"
         why = next(limits, f"{left}, too few for an interval")
         raise CannotMeasure(f"{', '.join(sorted(missing))} tells nothing: {why}")
-    round_s = settled.round_s(run.records) or 0.0  # there are intervals, so there are rounds
+    round_s = pilots.round_s(run.records) or 0.0  # there are intervals, so there are rounds
     return Noise(
         contender=run.plan.reference,
         rounds=run.plan.rounds,

@@ -11,7 +11,7 @@ from bench.model import Cell, Contender, Load, Scenario, Slice
 from bench.profile import layers
 from bench.profile.profiler import Profiler
 from bench.profile.record import Profile, Sampled, Window, all_samples, one_window
-from bench.run.instruments import Lab
+from bench.run.lab import Lab
 from bench.run.slices import ask
 from bench.run.verification import reason, verify
 from bench.runtime import Server

@@ -1,14 +1,15 @@
-"""Plans: experiments as data, with their blocks. Reading one, and what it names."""
+"""Plans: experiments as data, with their blocks. Reading one, what it names, and a part of it."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Self
 
 from annotated_types import Ge, Gt
 from pydantic import AfterValidator, ValidationInfo, WrapValidator, field_validator, model_validator
 
-from bench.files import check_known, read_toml
+from bench.errors import UsageError
+from bench.files import check_known, near_miss, read_toml
 from bench.model import (
     MARGINS,
     AtLeastOne,
@@ -190,3 +191,41 @@ def scenarios(plan: Plan, known: Mapping[str, Scenario]) -> dict[str, Scenario]:
     for name in named:
         check_known(name, known, f"plan {plan.name}: unknown scenario {name}")
     return {name: known[name] for name in named}
+
+
+def narrowed(
+    plan: Plan, contenders: Sequence[str] = (), scenarios: Sequence[str] = (), rounds: int | None = None
+) -> Plan:
+    """Return *plan* with only what was requested; a base name selects every contender of that base.
+
+    Raises UsageError if nothing of the plan has a requested name.
+    """
+    there = {name for block in plan.blocks for name in block.contenders}
+    kept = {name for name in there if not contenders or {name, name_of(name).base} & set(contenders)}
+    for asked in contenders:
+        if not any(asked in (name, name_of(name).base) for name in there):
+            raise UsageError(f"plan {plan.name} has no contender {asked}{near_miss(asked, sorted(there))}")
+    asked_for = {name for block in plan.blocks for name in block.scenarios}
+    for asked in scenarios:
+        check_known(asked, asked_for, f"plan {plan.name} has no scenario {asked}")
+    blocks = [
+        replace(
+            block,
+            contenders=tuple(name for name in block.contenders if name in kept),
+            scenarios=tuple(name for name in block.scenarios if not scenarios or name in scenarios),
+        )
+        for block in plan.blocks
+    ]
+    kept_blocks = tuple(block for block in blocks if block.contenders and block.scenarios)
+    if not kept_blocks:
+        raise UsageError(f"plan {plan.name}: no block has both {contenders} and {scenarios}")
+    kept_plan = replace(plan, blocks=kept_blocks)
+    if contenders:  # evidence is for its own variants, which the request did not name
+        kept_plan = replace(kept_plan, inquiries=())
+    return replace(kept_plan, rounds=rounds, budget_s=None) if rounds else kept_plan
+
+
+def aimed(plan: Plan, contender: str) -> Plan:
+    """Return *plan* with *contender* in place of all of its own, without claims."""
+    blocks = tuple(replace(block, contenders=(contender,), reference=None) for block in plan.blocks)
+    return replace(plan, blocks=blocks, reference=contender, claims=(), inquiries=(), choices=())

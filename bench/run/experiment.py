@@ -6,21 +6,20 @@ from dataclasses import replace
 from bench.analysis import analyse
 from bench.analysis.comparisons import half_width
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
-from bench.analysis.wrong import wrong_answers
+from bench.analysis.wrong import hopeless, wrong_answers
 from bench.errors import Broken, CannotMeasure, UsageError
 from bench.model import Contender, Slice, name_of
 from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
 from bench.run import schedule, windows
-from bench.run.instruments import Lab
+from bench.run.lab import Lab
 from bench.run.mixes import narrowed, without
 from bench.run.probes import gather
 from bench.run.restoring import Restoring
-from bench.run.settled import hopeless
 from bench.run.slices import aim, look_after, take, take_ceiling
 from bench.run.statement_counts import count
 from bench.run.store import Journal
-from bench.run.trying import asked_of, not_served, prepared, tries
+from bench.run.tries import asked_of, not_served, prepared, tries
 from bench.run.verification import servable, verify
 from bench.runtime import Server
 

@@ -1,5 +1,6 @@
 """The one scheduler: from a plan and the records so far to the next slice. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count
@@ -10,8 +11,8 @@ from bench.model import Cell, Plan, Role, Slice, name_of
 from bench.project.heats import Group, by_heat
 from bench.project.loads import PILOT, ceiling_load, slug
 from bench.records import Record, Start
-from bench.run import settled, windows
-from bench.run.settled import Capacities
+from bench.run import pilots, windows
+from bench.run.pilots import Capacities
 from bench.run.windows import PER_SERVER_S, PER_SLICE_S, PROBE_ROUND, PROBE_WINDOWS_S, Timing
 
 WARM_UP_SWEEP = 0
@@ -44,11 +45,11 @@ def schedule(
     has read users has a larger heap. A sweep visits a group's contenders in random order, all with the same
     seed. A heat's first round begins with the pilots of open loads that are fractions of a capacity. The null
     server is requested before a scenario's first counted slice, and again at the very end. *records* settle
-    what the plan leaves open (`bench.run.settled`). All randomness comes from the plan's seed, so a run can
+    what the plan leaves open (`bench.run.pilots`). All randomness comes from the plan's seed, so a run can
     be resumed where it stopped.
     """
     kept = list(records)
-    capacities = settled.capacities(kept)
+    capacities = pilots.capacities(kept)
     first = {_ceiling_cell(group): group for group in reversed(groups)}
     course = windows.course(plan, groups, kept)
     if first_round is None:
@@ -66,12 +67,12 @@ def schedule(
                 cell = _ceiling_cell(group)
                 if number == 1 and first[cell] is group:
                     yield _ceiling(plan, cell, number, BEFORE_SWEEP)
-                spares = settled.spares(plan, group, number, kept)
+                spares = _spares(plan, group, number, kept)
                 if spares and not windows.has_time_for_spares(plan, course, kept, number):
                     spares = 0
                 for sweep in range(1, timing.sweeps + spares + 1):
                     yield from _sweep(plan, group, number, sweep, capacities, timing)
-        wanted = settled.rounds(plan, groups, kept, course)
+        wanted = pilots.rounds(plan, groups, kept, course)
         if windows.is_last_round(plan, course, kept, number, wanted):
             for cell in dict.fromkeys(map(_ceiling_cell, groups)):
                 yield _ceiling(plan, cell, number, plan.sweeps)
@@ -86,7 +87,7 @@ def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]
     if step := next(rest, None):
         (group,) = [known for known in groups if step.cell in map(known.cell, known.contenders)]
         timing = windows.course(plan, groups, kept).of(group)
-        again = _sweep(plan, group, step.round, WARM_UP_SWEEP, settled.capacities(kept), timing)
+        again = _sweep(plan, group, step.round, WARM_UP_SWEEP, pilots.capacities(kept), timing)
         yield from (step for step in again if _identity(step) in done)
 
 
@@ -144,6 +145,24 @@ def _first_round(plan: Plan) -> int:
     return PROBE_ROUND if windows.is_probed(plan) else 1
 
 
+def _spares(plan: Plan, group: Group, number: int, records: Iterable[Record]) -> int:
+    """Return how many spare sweeps *group* has in round *number*: the most slices lost by one contender.
+
+    All contenders take part, so that each slice has a partner. A slice lost in a spare sweep counts, too.
+    """
+    members = {group.cell(contender) for contender in group.contenders}
+    lost = Counter(
+        record.slice.cell
+        for record in records
+        if record.void is not None
+        and not record.sample.broken  # it would fail again
+        and record.slice.round == number
+        and record.slice.role in ("measure", "control")
+        and record.slice.cell in members
+    )
+    return min(plan.spare_sweeps, max(lost.values(), default=0))
+
+
 def _probes(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> Iterator[Slice]:
     for heat in by_heat(groups, 1):
         for group in heat:
@@ -166,10 +185,10 @@ def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
     piloted: dict[str, dict[str, None]] = {}
     for group in groups:
         if group.load.fraction is not None:
-            members = dict.fromkeys(settled.piloted(group, name) for name in group.contenders)
+            members = dict.fromkeys(pilots.piloted(group, name) for name in group.contenders)
             piloted.setdefault(group.scenario, {}).update(members)
     for scenario, members in piloted.items():
-        for sweep in range(1, settled.PILOT_SWEEPS + 1):
+        for sweep in range(1, pilots.PILOT_SWEEPS + 1):
             key = (plan.seed, "pilot", scenario, sweep)
             for contender in _shuffled(tuple(members), *key):
                 cell = Cell(contender=contender, scenario=scenario, load=PILOT)
@@ -194,7 +213,7 @@ def _sweep(
             _seed(*key),
             lead_in_s=lead_in_s,
             window_s=timing.warm_up_s if warming else timing.window_s,
-            rate_rps=settled.rate_rps(group, contender, capacities),
+            rate_rps=pilots.rate_rps(group, contender, capacities),
         )
 
 

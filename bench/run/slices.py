@@ -11,7 +11,7 @@ from bench.histogram import Histogram
 from bench.model import Slice
 from bench.project.loads import spoken
 from bench.records import Event, Record, Sample, Usage
-from bench.run.instruments import Lab, SliceTarget
+from bench.run.lab import Lab, SliceTarget
 from bench.run.store import Journal
 from bench.runtime import Server
 

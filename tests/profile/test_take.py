@@ -14,7 +14,7 @@ from bench.profile.profiler import portable
 from bench.profile.pyspy import PySpy
 from bench.profile.record import Sampled, Window, all_samples, one_window
 from bench.profile.take import TURNS, ProfilePlan, in_turns, profile
-from bench.run.instruments import Lab
+from bench.run.lab import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeProgress, FakeRuntime
 from tests.support.synthetic import contender, scenario
 

@@ -5,7 +5,7 @@ import pytest
 from bench.errors import UsageError
 from bench.files import read_json, to_json
 from bench.model import Plan
-from bench.project import narrowing, plans
+from bench.project import plans
 from tests.support.projects import PLAN, make_project
 
 PROJECT = Path(__file__).parents[2]
@@ -135,8 +135,8 @@ def test_contenders_that_no_block_measures_side_by_side_cannot_be_claimed_about(
 
 def test_a_target_in_place_of_the_contenders_leaves_nothing_claimed(tmp_path):
     root = make_project(tmp_path, plan=PLAN + FIGURE)
-    assert narrowing.aimed(plans.read(root, "tiny"), "target").claims == ()
-    assert narrowing.narrowed(plans.read(root, "tiny"), contenders=["floor"]).claims != ()
+    assert plans.aimed(plans.read(root, "tiny"), "target").claims == ()
+    assert plans.narrowed(plans.read(root, "tiny"), contenders=["floor"]).claims != ()
 
 
 def test_claims_survive_being_written_and_read_again(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
 from bench.model import Choice, Ground, Inquiry, Plan
-from bench.project import contenders, heats, narrowing, plans
+from bench.project import contenders, heats, plans
 from tests.support.projects import PLAN, make_project
 
 EVIDENCE = """
@@ -60,9 +60,9 @@ def test_a_contender_that_is_only_looked_at_belongs_to_the_run_but_is_not_timed(
 
 def test_a_plan_that_is_narrowed_to_contenders_looks_for_no_evidence(tmp_path):
     found = read(tmp_path)
-    assert narrowing.narrowed(found, ["one"]).inquiries == ()
-    assert narrowing.narrowed(found, rounds=1).inquiries == found.inquiries
-    aimed = narrowing.aimed(found, "elsewhere")
+    assert plans.narrowed(found, ["one"]).inquiries == ()
+    assert plans.narrowed(found, rounds=1).inquiries == found.inquiries
+    aimed = plans.aimed(found, "elsewhere")
     assert (aimed.inquiries, aimed.choices, aimed.claims) == ((), (), ())
 
 

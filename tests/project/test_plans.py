@@ -1,7 +1,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.project import contenders, heats, narrowing, plans, scenarios
+from bench.project import contenders, heats, plans, scenarios
 from tests.support.projects import PLAN, make_project
 
 
@@ -29,7 +29,7 @@ def test_rounds_that_are_to_be_settled_begin_with_a_pilot_and_have_a_budget(tmp_
     root = make_project(tmp_path, plan=PLAN.replace("rounds = 2", 'rounds = "auto"'))
     chosen = plans.read(root, "tiny")
     assert (chosen.rounds, chosen.budget_s) == (9, 600.0)
-    fixed = narrowing.narrowed(chosen, rounds=4)
+    fixed = plans.narrowed(chosen, rounds=4)
     assert (fixed.rounds, fixed.budget_s) == (4, None)
 
 
@@ -47,7 +47,7 @@ def test_a_block_may_have_a_reference_of_its_own(tmp_path):
         ("floor", "one", "one~aa"), "one-fast"
     )
     assert chosen.reference_of("of-no-block") == "one"
-    assert narrowing.aimed(chosen, "target").reference_of("target") == "target"
+    assert plans.aimed(chosen, "target").reference_of("target") == "target"
 
 
 def test_a_contender_has_one_reference(tmp_path):
@@ -66,7 +66,7 @@ def test_a_cell_that_two_blocks_ask_for_is_measured_once(tmp_path):
 
 
 def test_narrowing_by_a_base_takes_every_name_of_it(root):
-    chosen = narrowing.narrowed(plans.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
+    chosen = plans.narrowed(plans.read(root, "tiny"), contenders=["one"], scenarios=["churn"], rounds=7)
     (churn,) = groups_of(root, chosen)
     assert (churn.scenario, churn.contenders, chosen.rounds) == ("churn", ("one", "one~aa"), 7)
 
@@ -76,9 +76,9 @@ def test_unknown_names_are_told_with_what_is_near(root):
     with pytest.raises(UsageError, match="unknown plan tny; did you mean tiny"):
         plans.read(root, "tny")
     with pytest.raises(UsageError, match="plan tiny has no contender flor; did you mean floor"):
-        narrowing.narrowed(chosen, contenders=["flor"])
+        plans.narrowed(chosen, contenders=["flor"])
     with pytest.raises(UsageError, match="plan tiny has no scenario helo; did you mean hello"):
-        narrowing.narrowed(chosen, scenarios=["helo"])
+        plans.narrowed(chosen, scenarios=["helo"])
     with pytest.raises(UsageError, match="plan tiny: unknown scenario churn; there is hello"):
         plans.scenarios(chosen, {"hello": scenarios.declared(root)["hello"]})
 

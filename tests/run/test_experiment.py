@@ -7,8 +7,8 @@ from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.project import contenders, plans, scenarios
 from bench.records import SCHEMA, Run, Usage
-from bench.run import experiment, lifecycle, store
-from bench.run.instruments import Lab
+from bench.run import execution, experiment, store
+from bench.run.lab import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.support.projects import make_project
 
@@ -310,7 +310,7 @@ def test_a_run_taken_up_again_measures_the_rest_once_on_servers_that_are_warm(
         experiment.carry_out(journal, lab)
     journal.save()
     kept = store.load(journal.folder).records
-    again = lifecycle.take_up(root, journal.folder)
+    again = execution.take_up(root, journal.folder)
     lab, diary = lab_with(tmp_path)
     experiment.carry_out(again, lab)
     assert again.run.records[: len(kept)] == kept

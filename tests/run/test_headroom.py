@@ -13,7 +13,7 @@ from bench.model import Block, Contender, Load, Plan
 from bench.observe import system
 from bench.observe.local_ports import local_ports
 from bench.project import plans
-from bench.run import headroom, lifecycle, store
+from bench.run import execution, headroom, store
 from bench.run.headroom import Client, Room
 from bench.run.preview import preview
 from bench.runtime.placement import available_cores
@@ -206,8 +206,8 @@ def root(tmp_path):
 
 
 def begun(root, room):
-    run = lifecycle.begin(root, plans.read(root, "tiny"))
-    return lifecycle.begin_with(root, run.plan, "process", run.contenders, run.scenarios, room=room)
+    run = execution.begin(root, plans.read(root, "tiny"))
+    return execution.begin_with(root, run.plan, "process", run.contenders, run.scenarios, room=room)
 
 
 def test_what_is_left_out_is_an_event_and_stands_in_the_preview(root, tmp_path):
@@ -232,12 +232,12 @@ def test_a_run_without_room_ends_before_anything_starts_and_its_file_says_why(ro
     (tmp_path / "run").mkdir()
     journal = store.Journal(begun(root, Room()), tmp_path / "run")
     with pytest.raises(CannotMeasure, match=said):
-        lifecycle.measure(root, journal, wiring.opened, room=room)
+        execution.measure(root, journal, wiring.opened, room=room)
     kept = store.load(tmp_path / "run")
     assert kept.ended == "failed"
     assert kept.records == kept.starts == ()
     assert kept.events[-1].what.find(said) >= 0
-    assert not lifecycle.may_go_on(kept)
+    assert not execution.may_go_on(kept)
     assert not (root / ".venvs").exists()
 
 
@@ -261,4 +261,4 @@ def test_going_on_is_offered_where_it_can_lead_further(ended, runtime, baseline,
     run = replace(
         run, ended=ended, runtime=runtime, plan=replace(run.plan, baseline=baseline), records=records
     )
-    assert lifecycle.may_go_on(run) is may
+    assert execution.may_go_on(run) is may

@@ -8,7 +8,7 @@ import pytest
 from bench.project import contenders, plans, scenarios
 from bench.records import SCHEMA, Run
 from bench.run import experiment, store
-from bench.run.instruments import Lab
+from bench.run.lab import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.support.projects import PLAN, make_project
 

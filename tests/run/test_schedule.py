@@ -11,7 +11,8 @@ from bench.histogram import Histogram
 from bench.model import Block, Load, Plan
 from bench.project.heats import Group
 from bench.records import Record, Sample, Start, Usage
-from bench.run import schedule, settled
+from bench.run import schedule
+from bench.run.pilots import LOWEST_RPS, PILOT_SWEEPS
 
 LOAD = Load(kind="closed", connections=8)
 PLAN = Plan(
@@ -205,7 +206,7 @@ def test_fractions_are_of_the_capacity_that_pilots_showed_frozen_for_all_rounds(
     groups = [group("x", A_HEAT, OPEN)]
     pilots = [step for step in carried_out(groups=groups) if step.role == "capacity"]
     assert carried_out(groups=groups)[: len(pilots)] == pilots
-    assert Counter(step.cell.contender for step in pilots) == dict.fromkeys("abc", settled.PILOT_SWEEPS)
+    assert Counter(step.cell.contender for step in pilots) == dict.fromkeys("abc", PILOT_SWEEPS)
     assert rates(groups) == {"a": 100, "b": 1000, "c": 4000}  # half of what a window of half a second showed
     assert rates(groups, role="control") == {"a~aa": 100}
     warmed_up = {step.rate_rps for step in carried_out(groups=groups) if step.role == "warm-up"}
@@ -216,7 +217,7 @@ def test_a_fraction_of_the_slowest_is_one_rate_for_all_and_one_that_answers_noth
     groups = [group("x", "abc", SLOWEST)]
     assert set(rates(groups).values()) == {160}
     assert set(rates(groups, {"b": 1000, "c": 4000}).values()) == {1600}
-    assert set(rates(groups, {}).values()) == {settled.LOWEST_RPS}
+    assert set(rates(groups, {}).values()) == {LOWEST_RPS}
 
 
 def test_a_twin_alone_has_a_pilot_of_its_own():

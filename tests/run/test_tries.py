@@ -11,8 +11,8 @@ from bench.model import SAME_AGAIN
 from bench.project import plans, scenarios
 from bench.records import SCHEMA, Run
 from bench.run import experiment, store
-from bench.run.instruments import Lab
-from bench.run.trying import prepared, tries
+from bench.run.lab import Lab
+from bench.run.tries import prepared, tries
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
 from tests.support.projects import make_project
 from tests.support.synthetic import contender

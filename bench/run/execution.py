@@ -15,12 +15,12 @@ from bench.model import Contender, Plan, Scenario
 from bench.observe import hyperthreads, system
 from bench.observe.comparable import differences, facts_of
 from bench.observe.fingerprint import fingerprint
-from bench.project import contenders, narrowing, plans, scenarios
+from bench.project import contenders, plans, scenarios
 from bench.project.heats import groups
 from bench.records import SCHEMA, Event, Run
 from bench.run import experiment, headroom, progress, store
 from bench.run.headroom import Client, Room
-from bench.run.instruments import Lab
+from bench.run.lab import Lab
 from bench.run.progress import Progress
 from bench.run.store import Journal, folder_name, make_folder
 from bench.runtime import external
@@ -66,7 +66,7 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str 
     """
     chosen = replace(chosen, load_workers=away.expect or chosen.load_workers)
     if away.target:
-        chosen = narrowing.aimed(chosen, away.target.name)
+        chosen = plans.aimed(chosen, away.target.name)
         served = {away.target.name: away.target}
     else:
         served = plans.contenders(chosen, contenders.declared(root))

@@ -8,7 +8,7 @@ from bench.errors import BenchError, CannotMeasure
 from bench.model import Contender, Plan, Scenario
 from bench.project.heats import groups
 from bench.records import Try
-from bench.run.instruments import Once
+from bench.run.lab import Once
 from bench.runtime import Runtime
 
 TOGETHER = 6  # contenders whose servers run at the same time, as for the checks

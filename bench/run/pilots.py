@@ -1,13 +1,11 @@
-"""What a plan leaves open and records settle: rates of open loads, spare sweeps, number of rounds. Pure."""
+"""Pilots: slices that settle the rates of open loads, and rounds that settle how many follow. Pure."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from bench.analysis.comparisons import log_ratios
 from bench.analysis.measures import metrics_of
-from bench.analysis.resolution import duration
 from bench.analysis.statistics import rounds_for, spread_of
 from bench.model import Plan, name_of
 from bench.project.heats import Group
@@ -51,24 +49,6 @@ def piloted(group: Group, contender: str) -> str:
     return original if original in group.contenders else contender
 
 
-def spares(plan: Plan, group: Group, number: int, records: Iterable[Record]) -> int:
-    """Return how many spare sweeps *group* has in round *number*: the most slices lost by one contender.
-
-    All contenders take part, so that each slice has a partner. A slice lost in a spare sweep counts, too.
-    """
-    members = {group.cell(contender) for contender in group.contenders}
-    lost = Counter(
-        record.slice.cell
-        for record in records
-        if record.void is not None
-        and not record.sample.broken  # it would fail again
-        and record.slice.round == number
-        and record.slice.role in ("measure", "control")
-        and record.slice.cell in members
-    )
-    return min(plan.spare_sweeps, max(lost.values(), default=0))
-
-
 def rounds(plan: Plan, groups: Sequence[Group], records: Iterable[Record], settled: Course) -> int:
     """Return how many rounds the plan has, as far as *records* show.
 
@@ -107,41 +87,3 @@ def _needed(plan: Plan, groups: Sequence[Group], pilot: Sequence[Record]) -> int
                     wanted = math.log1p(plan.margins[metric]) / 2
                     needed.append(rounds_for(spread, wanted, pilot=begun))
     return max(needed)
-
-
-def hopeless(plan: Plan, groups: Sequence[Group], records: Iterable[Record], number: int) -> str | None:
-    """Return why measuring more after round *number* is useless; None if it is not.
-
-    It is useless if no contender gave a right answer in the round. For two revisions, it is enough that
-    neither side gave one in some scenario.
-    """
-    taken = [
-        record
-        for record in records
-        if record.slice.round == number and record.slice.role in ("measure", "control")
-    ]
-    if not taken:
-        return None
-    for group in groups:
-        members = {group.cell(name) for name in group.contenders}
-        own = [record for record in taken if record.slice.cell in members]
-        silent = bool(own) and not any(record.sample.requests for record in own)
-        if silent and (plan.baseline or not any(record.sample.requests for record in taken)):
-            return f"{group.scenario}: nobody gave a right answer in round {number}: {_instead(own)}"
-    return None
-
-
-def _instead(records: Sequence[Record]) -> str:
-    if example := next((one for record in records for one in record.sample.examples), None):
-        return example
-    kinds = Counter(kind for record in records for kind in record.sample.failures)
-    if kinds:
-        return ", ".join(kinds)
-    waiting = sum(record.sample.unfinished for record in records)
-    if not waiting:
-        return "nothing came"
-    window_s = records[0].slice.window_s
-    return (
-        f"{waiting:,} requests were still waiting when their windows of {duration(window_s)} closed: "
-        'longer windows (window_s, or window_s = "auto"), or fewer connections'
-    )

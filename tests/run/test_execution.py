@@ -9,7 +9,7 @@ from bench.errors import UsageError
 from bench.model import Ready
 from bench.project import plans
 from bench.records import Event, Start
-from bench.run import lifecycle, store
+from bench.run import execution, store
 from bench.run.preview import preview
 from tests.support.projects import make_project
 from tests.support.synthetic import synthetic_run
@@ -23,14 +23,14 @@ def root(tmp_path):
 def kept(root, folder, **changes):
     """Keep a run of the project's plan in *folder* that stopped after a while."""
     folder.mkdir(parents=True)
-    begun = lifecycle.begin(root, plans.read(root, "tiny"))
+    begun = execution.begin(root, plans.read(root, "tiny"))
     stopped = Event(at_s=12.5, what="it stopped")
     store.Journal(replace(begun, events=(stopped,), **changes), folder).save()
     return folder
 
 
 def test_a_run_is_taken_up_where_it_stopped(root, tmp_path):
-    journal = lifecycle.take_up(root, kept(root, tmp_path / "run", ended="interrupted"))
+    journal = execution.take_up(root, kept(root, tmp_path / "run", ended="interrupted"))
     assert journal.run.ended is None
     assert journal.run.verifications == ()
     assert [event.what for event in journal.run.events] == ["it stopped", "taken up again"]
@@ -39,7 +39,7 @@ def test_a_run_is_taken_up_where_it_stopped(root, tmp_path):
 
 def test_a_complete_run_is_not_taken_up(root, tmp_path):
     with pytest.raises(UsageError, match="is complete: there is nothing to resume"):
-        lifecycle.take_up(root, kept(root, tmp_path / "run", ended="complete"))
+        execution.take_up(root, kept(root, tmp_path / "run", ended="complete"))
 
 
 def test_a_run_of_other_code_is_refused_by_what_changed(root, tmp_path):
@@ -48,7 +48,7 @@ def test_a_run_of_other_code_is_refused_by_what_changed(root, tmp_path):
     with pytest.raises(
         UsageError, match=r"cannot be resumed, start a new run: content\.scenarios was \w+, is \w+"
     ):
-        lifecycle.take_up(root, folder)
+        execution.take_up(root, folder)
 
 
 def test_a_run_of_another_machine_is_refused(root, tmp_path):
@@ -57,16 +57,16 @@ def test_a_run_of_another_machine_is_refused(root, tmp_path):
     machine = {**run.fingerprint["machine"], "class": "a bigger one"}
     store.Journal(replace(run, fingerprint={**run.fingerprint, "machine": machine}), folder).save()
     with pytest.raises(UsageError, match=r"machine\.class was a bigger one, is "):
-        lifecycle.take_up(root, folder)
+        execution.take_up(root, folder)
 
 
 def test_a_run_of_a_server_that_is_not_ours_is_refused(root, tmp_path):
     with pytest.raises(UsageError, match="asked a --target: start a new run"):
-        lifecycle.take_up(root, kept(root, tmp_path / "run", runtime="external"))
+        execution.take_up(root, kept(root, tmp_path / "run", runtime="external"))
 
 
 def test_what_is_to_come_is_told_with_its_time_and_without_a_width_where_nothing_is_known(root, tmp_path):
-    said = preview(lifecycle.begin(root, plans.read(root, "tiny")), tmp_path / "results")
+    said = preview(execution.begin(root, plans.read(root, "tiny")), tmp_path / "results")
     assert "hello, 4 connections: floor, one, one-fast, one~aa" in said
     assert "7 cells × 2 rounds × 2 sweeps = " in said
     assert said.endswith("no run of this machine has measured the same")
@@ -112,7 +112,7 @@ def test_a_start_that_took_long_counts_in_the_time_that_is_said(tmp_path):
 
 
 def test_a_start_that_may_take_long_is_said_where_nothing_is_known(root, tmp_path):
-    begun = lifecycle.begin(root, plans.read(root, "tiny"))
+    begun = execution.begin(root, plans.read(root, "tiny"))
     patient = tuple(replace(one, ready=Ready(seconds=60)) for one in begun.contenders)
     assert "one may take 60 s to start, in each round" in preview(
         replace(begun, contenders=patient), tmp_path
