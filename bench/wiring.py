@@ -11,7 +11,7 @@ from bench.load.driver import LocustLoad, Workers
 from bench.load.null.server import null_server
 from bench.load.peers import stock_users, wrk, wrk_is_installed
 from bench.observe import system
-from bench.observe.host import cores
+from bench.observe.cores import cores
 from bench.observe.observer import ProcessObserver
 from bench.run.lab import Lab
 from bench.run.progress import Progress

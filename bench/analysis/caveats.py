@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bench.analysis.data import not_put_back
 from bench.analysis.limits import NEAR_CEILING
 from bench.analysis.processes import UNEVEN, Processes, cores_told, other_than_declared, server_cores
 from bench.analysis.rows import Row
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
+from bench.analysis.written_data import not_put_back
 from bench.analysis.wrong import counted, hint, right_at_first
 from bench.model import Contender
 from bench.records import Event, Run

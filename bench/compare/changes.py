@@ -17,10 +17,10 @@ from bench.analysis.comparisons import (
     noise_floors,
     verdict_of,
 )
-from bench.analysis.data import not_put_back, written_no_more, wrote
 from bench.analysis.measures import by_cell
 from bench.analysis.rows import COARSE, LIMITED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
+from bench.analysis.written_data import not_put_back, written_no_more, wrote
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
 from bench.model import Cell, name_of
 from bench.records import Queries, Record, Run

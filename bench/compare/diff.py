@@ -11,7 +11,7 @@ from bench.model import Block, Contender, Load, Plan, Scenario, name_of
 from bench.project import contenders, plans, scenarios
 from bench.project.contenders import Declared
 from bench.project.sources import SCENARIOS, listed
-from bench.run.mixes import Common, common
+from bench.run.shared_scenarios import Common, common
 
 NAME = "ci"  # the plan whose contenders, scenarios and windows are used, if the project has it
 # Without it: every contender that is `of` no other, in every scenario.

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bench.compare.history import Track, Trend
 from bench.model import name_of
-from bench.report.charts.sheets import FILE, headed
+from bench.report.charts.figures import FILE, headed
 from bench.report.charts.style import FAINT, GRID, INK, Look, looks_of
 from bench.report.terminal import table_of
 from bench.report.wording import NOTHING, figure, plural, ratio

@@ -14,7 +14,7 @@ from bench.errors import CannotMeasure
 from bench.load import LoadGenerator
 from bench.load.null.server import HELLO
 from bench.model import Scenario
-from bench.observe.host import Core, spent
+from bench.observe.cores import Core, spent
 from bench.run.lab import Observer
 from bench.run.progress import Progress
 from bench.runtime.placement import Placement

@@ -11,7 +11,7 @@ import psutil
 from bench.analysis.caveats import SAME_CORE, same_core
 from bench.doctor.diagnosis import Check, check, graded
 from bench.observe import system
-from bench.observe.host import Core, cores, spent
+from bench.observe.cores import Core, cores, spent
 from bench.observe.hyperthreads import Neighbours, neighbours
 from bench.runtime.placement import Placement
 

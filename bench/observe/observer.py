@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.observe.host import Core, cores, run_delay_s, spent
+from bench.observe.cores import Core, cores, run_delay_s, spent
 from bench.observe.system import throttled_s
 from bench.observe.usage import (
     Clocks,

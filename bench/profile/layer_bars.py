@@ -7,7 +7,7 @@ import matplotlib as mpl
 
 from bench.profile.layers import LAYERS, REST
 from bench.profile.words import Shown, used
-from bench.report.charts.sheets import FILE, SCREEN, Sheet, headed
+from bench.report.charts.figures import FILE, SCREEN, Sheet, headed
 from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.wording import figure

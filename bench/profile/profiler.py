@@ -1,4 +1,4 @@
-"""The file of a stack's code, without its place on this machine."""
+"""A profiler watches the stacks of a server; in a stack, no file has its place on this machine."""
 
 import os
 import re

@@ -13,9 +13,9 @@ from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
 from bench.run import schedule, windows
 from bench.run.lab import Lab
-from bench.run.mixes import narrowed, without
 from bench.run.probes import gather
-from bench.run.restoring import Restoring
+from bench.run.resets import Resets
+from bench.run.shared_scenarios import narrowed, without
 from bench.run.slices import aim, look_after, take, take_ceiling
 from bench.run.statement_counts import count
 from bench.run.store import Journal
@@ -226,7 +226,7 @@ def _heat(
     for name, server in servers.items() if number != windows.PROBE_ROUND else ():
         journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
     aim(journal, lab, servers)
-    data = Restoring(journal, servers, lab.load.forget)
+    data = Resets(journal, servers, lab.load.forget)
     last: Slice | None = None
     for step in _steps_on(journal, lab, swept, servers, number):
         if last and (last.cell.scenario, last.sweep) != (step.cell.scenario, step.sweep):

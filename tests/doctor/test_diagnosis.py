@@ -24,7 +24,7 @@ from bench.errors import CannotMeasure
 from bench.load.null.server import HELLO, null_server
 from bench.load.peers import Turn, stock_users, wrk, wrk_is_installed
 from bench.observe import system
-from bench.observe.host import Core
+from bench.observe.cores import Core
 from bench.observe.hyperthreads import Neighbours
 from bench.observe.local_ports import Ports, ports
 from bench.project import scenarios

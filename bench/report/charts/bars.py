@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.project.loads import spoken
-from bench.report.charts.sheets import FILE, LETTER, Sheet, headed
+from bench.report.charts.figures import FILE, LETTER, Sheet, headed
 from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
 from bench.report.panels import Panel
 from bench.report.wording import at_least, both, levels, plural, point

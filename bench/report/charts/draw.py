@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from bench.report.by_workers import WorkerTable
 from bench.report.charts import bars, lines, percentiles
-from bench.report.charts.sheets import FILE, SCREEN, Sheet
+from bench.report.charts.figures import FILE, SCREEN, Sheet
 from bench.report.charts.style import Look
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.panels import Panel

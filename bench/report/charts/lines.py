@@ -11,8 +11,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis.rows import Row
 from bench.report.by_workers import WorkerTable
+from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, headed
 from bench.report.charts.percentiles import ticks
-from bench.report.charts.sheets import FILE, LABEL_IN, LABEL_PT, Sheet, headed
 from bench.report.charts.style import FAINT, GRID, INK, LEADER, PAPER, Look, spread_out
 from bench.report.series import Series, level_of
 from bench.report.wording import figure as number

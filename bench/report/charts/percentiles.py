@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from bench.analysis.measures import last_percent
 from bench.analysis.rows import Row
 from bench.project.loads import spoken
-from bench.report.charts.sheets import FILE, LABEL_IN, LABEL_PT, Sheet, headed
+from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, headed
 from bench.report.charts.style import FAINT, GRID, INK, LEADER, PAPER, Look, family_of, spread_out
 from bench.report.panels import Panel
 from bench.report.wording import figure as number

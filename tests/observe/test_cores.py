@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bench.observe.host import cores, run_delay_s, spent
+from bench.observe.cores import cores, run_delay_s, spent
 
 STAT = """cpu  100 0 0 0 0 0 0 0 0 0
 cpu0 10 20 30 400 50 6 7 8 0 0

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bench.model import Block, Exchange, Expect, Load, Scenario
-from bench.run.mixes import common, narrowed, without
+from bench.run.shared_scenarios import common, narrowed, without
 from tests.support.synthetic import synthetic_run
 
 

@@ -1,9 +1,9 @@
-"""Data reset between slices, so that all contenders start a sweep with the same data (docs/adr/0012)."""
+"""Resets of data between slices, so that all contenders start a sweep with the same data (docs/adr/0012)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from bench.analysis.data import WRITTEN_S
+from bench.analysis.written_data import WRITTEN_S
 from bench.model import Load, Slice
 from bench.records import Record, Written
 from bench.run.schedule import WARM_UP_SWEEP
@@ -11,7 +11,7 @@ from bench.run.store import Journal
 from bench.runtime import Server
 
 
-class Restoring:
+class Resets:
     """The data of *servers* in one round, and what was written to them.
 
     Data are reset before other requests than those that wrote, before the first counted sweep, and after each
