@@ -13,7 +13,7 @@ from bench.report.answer import abouts, answer
 from bench.report.charts.style import MARKS, Look
 from bench.report.charts.svg import Drawing, css, variable_of
 from bench.report.details import facts, per_request
-from bench.report.glossary import MEANINGS, anchor, explained, term, unbroken
+from bench.report.glossary import anchor, explained, meanings, term, unbroken
 from bench.report.panels import Panel, PanelColumn, caveats_everywhere, overview_columns, page_columns, panels
 from bench.report.series import apart, series_of
 
@@ -86,7 +86,7 @@ def report_html(
         method=tuple(details.method(run, shown)),
         scope=details.SCOPE,
         fingerprint=facts(run.fingerprint),
-        meanings=MEANINGS,
+        meanings=meanings(),
     )
 
 

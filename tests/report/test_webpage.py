@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from bench.report import webpage
 from bench.report.charts.draw import drawings
 from bench.report.charts.style import looks_of
 from bench.report.claims import audited, judged_table, untold_table
-from bench.report.glossary import MEANINGS, explained
+from bench.report.glossary import explained, meanings
 from bench.report.page import write_report
 from bench.report.panels import panels
 from bench.report.series import apart, series_of
@@ -23,7 +22,6 @@ from tests.report.test_claims import article_run, claiming
 from tests.support.pages import read
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
 
-GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 PAIR = {"flask": 4_000, "fastapi": 9_000}
 NASTY = "<script>alert(1)</script>&\"'"
 
@@ -284,11 +282,12 @@ def test_colours_are_variables_of_the_page_so_that_they_turn_dark():
 
 
 def test_words_mean_what_the_glossary_says():
-    told = dict(
-        re.findall(r"^\| \*\*(.+?)\*\* \| (.+?) \|", GLOSSARY.read_text(encoding="utf-8"), re.MULTILINE)
-    )
-    plain = {word: re.sub(r"[*`]", "", meaning) for word, meaning in told.items()}
-    assert {word: plain[word] for word in MEANINGS} == MEANINGS
+    told = meanings()
+    assert told["throughput"] == "verified responses per second"
+    assert told["check"] == "a test of the contract against a URL, in apps/checks/"
+    assert "`" not in "".join(told.values())
+    text = read(page_of(RUNS["usual"])).one("section", id="words").text
+    assert all(f"{word} {meaning}" in text for word, meaning in told.items())
 
 
 def test_a_sentence_explains_a_word_where_it_is_first_used_whole():
