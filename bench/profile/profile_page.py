@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from bench.files import to_json, write_atomically
 from bench.profile import layer_bars, words
 from bench.profile.flames import flame_graph
@@ -15,10 +13,9 @@ from bench.profile.layers import LAYERS, file_of
 from bench.profile.record import Profile, Profiling
 from bench.profile.words import Shown, shown
 from bench.report.charts.svg import css
-from bench.report.details import facts
+from bench.report.details import facts, facts_table
 from bench.report.markdown import joined, listed, quoted, table_text
-from bench.report.webpage import FILTERS
-from bench.report.wording import figure
+from bench.report.webpage import environment
 
 
 def speedscope(profile: Profile) -> dict[str, Any]:
@@ -77,7 +74,7 @@ def write_profile_report(profiling: Profiling, folder: Path) -> Path:
         "words": words,
         "caveats": [line for many in scenarios.values() for one in many for line in words.caveats(one)],
         "fingerprint": facts(profiling.fingerprint),
-        "figure": figure,
+        "found_itself_on": facts_table(profiling.fingerprint),
     }
     write_atomically(folder / PAGE, _page(told, scenarios).encode())
     return folder / PAGE
@@ -111,17 +108,11 @@ def _linked(one: Shown, stem: str) -> str:
 
 
 def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[Shown]]) -> str:
-    made = Environment(
-        loader=PackageLoader("bench.report"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        autoescape=True,
-    )
-    made.filters |= FILTERS
     drawings = {scenario: layer_bars.layers_drawing(scenario, many) for scenario, many in scenarios.items()}
-    return made.get_template("profile.html.j2").render(
-        told, looks=LAYER_LOOKS, drawings=drawings, swatch=_swatch, nbsp="\u00a0"
+    return (
+        environment()
+        .get_template("profile.html.j2")
+        .render(told, looks=LAYER_LOOKS, drawings=drawings, swatch=_swatch, nbsp="\u00a0")
     )
 
 

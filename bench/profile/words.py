@@ -57,6 +57,43 @@ def table(many: Sequence[Shown]) -> Table:
     )
 
 
+def page_table(scenario: str, many: Sequence[Shown]) -> Table:
+    """Return the same, with a row for each contender."""
+    measured = [*_measured(many, OF_PAGES)]
+    return Table(
+        caption=f"{scenario}: µs of CPU per request; below it the share",
+        columns=(
+            name_column("contender"),
+            *(Column(heading=LAYERS[layer]) for layer in used(many)),
+            *(Column(heading=heading) for heading, _ in measured),
+        ),
+        rows=tuple(
+            (
+                TableCell(one.profile.contender, one.profile.stack),
+                *(cell(one, layer) for layer in used(many)),
+                *(TableCell(values[place]) for _, values in measured),
+            )
+            for place, one in enumerate(many)
+        ),
+    )
+
+
+def functions_table(one: Shown) -> Table:
+    return Table(
+        columns=(
+            Column(heading="µs"),
+            Column(heading="share"),
+            Column(heading="layer", kind="text"),
+            Column(heading="function, with the C code and standard library that it calls", kind="code"),
+        ),
+        rows=tuple(
+            tuple(map(TableCell, (us, share, layer, function)))
+            for layer, function, us, share in functions(one)
+        ),
+        style="",
+    )
+
+
 def sentence(one: Shown) -> str:
     total = one.spent.total_us
     most = sorted(one.spent.layers.items(), key=lambda told: -told[1])[:3]

@@ -236,6 +236,50 @@ def statements(run: Run) -> Section:
     )
 
 
+def void_table(run: Run) -> Table:
+    void = [record for record in run.records if record.void is not None]
+    return Table(
+        caption="Left out on evidence that does not look at the result",
+        columns=(
+            name_column("contender", term="contender"),
+            Column(heading="scenario", term="scenario", kind="text"),
+            Column(heading="round", term="round"),
+            Column(heading="sweep", term="sweep"),
+            Column(heading="evidence", term="void", kind="text"),
+        ),
+        rows=tuple(
+            (
+                contender_cell(one.slice.cell.contender),
+                TableCell(one.slice.cell.scenario),
+                TableCell(str(one.slice.round)),
+                TableCell(str(one.slice.sweep)),
+                TableCell(one.void or ""),
+            )
+            for one in void
+        ),
+    )
+
+
+def served_table(run: Run) -> Table:
+    return Table(
+        caption="How each contender was served",
+        columns=(
+            name_column("contender", term="contender"),
+            Column(heading="interface", kind="text"),
+            Column(heading="workers"),
+            Column(heading="threads"),
+            Column(heading="command", kind="command"),
+        ),
+        rows=tuple(
+            (
+                contender_cell(one.name, one.stack),
+                *map(TableCell, (one.interface, str(one.workers), str(one.threads), one.command)),
+            )
+            for one in run.contenders
+        ),
+    )
+
+
 def facts_table(fingerprint: Mapping[str, Any]) -> Table:
     return Table(
         caption="What the run found itself on",

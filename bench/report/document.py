@@ -4,8 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-# "name": heads its row. "figure": a number among words. "verdict": has a style of its own, by its words.
-Kind = Literal["name", "text", "number", "figure", "verdict"]
+# "name" and "numbered" head their row. "figure": a number among words. "verdict" and "outcome" have styles of
+# their own, by their words. "command": code that needs room.
+Kind = Literal[
+    "rank", "name", "numbered", "text", "number", "figure", "verdict", "outcome", "code", "command"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """What a cell opens to on a page, word for word."""
+
+    title: str
+    label: str  # its title where the cell is not seen
+    text: str
+    quotes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what it is → lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +29,7 @@ class TableCell:
     detail: str = ""
     in_brackets: bool = True  # the detail, where it stands after the text; otherwise after a comma
     contender: str = ""  # whose mark stands before it
+    excerpt: Excerpt | None = None
 
     @property
     def line(self) -> str:
@@ -33,17 +47,30 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """A line above some rows of a table on a page."""
+
+    title: str
+    details: tuple[str, ...] = ()
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[TableCell, ...], ...]
     caption: str = ""
     captioned: bool = False  # in Markdown too
     style: str = "sortable"  # its classes on a page
+    headings: Mapping[int, Heading] = field(default_factory=dict)  # by the number of the row below it
+    faint: frozenset[int] = frozenset()  # rows that are no result
+    anchor: str = ""  # of what its rows open to
+    opened: tuple[tuple[str, "Table"], ...] = ()  # what each row opens to on a page, with a label
 
     @property
     def page_order(self) -> tuple[int, ...]:
         """The places of its columns on a page: verdicts follow the names."""
-        ranks = {"name": 0, "verdict": 1}
+        ranks = {"rank": -1, "name": 0, "numbered": 0, "verdict": 1}
         return tuple(
             sorted(range(len(self.columns)), key=lambda place: ranks.get(self.columns[place].kind, 2))
         )

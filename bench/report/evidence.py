@@ -1,14 +1,15 @@
 """What probes found about frameworks, and which choice follows from it, as text ready to print."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.analysis import Analysis
 from bench.analysis.findings import Finding, Grounded
 from bench.model import Inquiry
 from bench.records import Evidence
-from bench.report.document import Column, Section, Table, TableCell
+from bench.report.document import Column, Excerpt, Heading, Section, Table, TableCell, name_column
 
+CAPTION = "A row opens to what the probe got, word for word, and to the SQL that PostgreSQL ran meanwhile"
 TITLES = {"orm": "ORM", "api-docs": "API docs"}
 
 
@@ -68,6 +69,39 @@ def section(analysis: Analysis) -> Section | None:
         tables=(Table(columns=columns, rows=tuple(rows)),),
         notes=(*map(_on_topic, found), *map(_on_choice, analysis.choices)),
     )
+
+
+def page_table(analysis: Analysis) -> Table:
+    """Return the table of a page: a row opens to what the probe got."""
+    stacks = {contender.name: contender.stack for contender in analysis.run.contenders}
+    rows: list[tuple[TableCell, ...]] = []
+    headings: dict[int, Heading] = {}
+    for topic in topics(analysis):
+        claimed = (f"Claimed: {topic.claimed}",) if topic.claimed else ()
+        anchor = f"evidence-{topic.inquiry.topic}"
+        headings[len(rows)] = Heading(
+            title=topic.title, details=(topic.inquiry.asks, *claimed), anchor=anchor
+        )
+        rows += [_page_row(topic, seen, stacks) for seen in topic.seen]
+    return Table(
+        caption=CAPTION,
+        columns=(
+            name_column("stack"),
+            Column(heading="found", kind="outcome"),
+            Column(heading="what was seen", kind="text"),
+        ),
+        rows=tuple(rows),
+        headings=headings,
+        style="evidence",
+    )
+
+
+def _page_row(topic: Topic, seen: Evidence, stacks: Mapping[str, str]) -> tuple[TableCell, ...]:
+    label = f"What the probe got: {topic.title}, {seen.contender}"
+    quotes = {"SQL that its database ran meanwhile": statements(seen)} if seen.statements else {}
+    got = Excerpt(title="What the probe got", label=label, text=seen.output, quotes=quotes)
+    shows = TableCell(seen.shows, excerpt=got if seen.output else None)
+    return TableCell(stacks[seen.contender], seen.contender), TableCell(seen.outcome), shows
 
 
 def _on_topic(topic: Topic) -> str:

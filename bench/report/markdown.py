@@ -25,7 +25,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
     found = (
         *(one.section(analysis.capacities) for one in series),
         *map(sentences.section, shown),
-        *filter(None, (make(analysis) for make in MAKERS)),
+        *further_sections(analysis),
     )
     return joined(
         [
@@ -48,6 +48,11 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
             table_text(details.facts_table(run.fingerprint)),
         ]
     )
+
+
+def further_sections(analysis: Analysis) -> tuple[Section, ...]:
+    """Return what stands below the panels on every page."""
+    return tuple(filter(None, (make(analysis) for make in MAKERS)))
 
 
 def _answers(analysis: Analysis, shown: tuple[Panel, ...], series: tuple[Series, ...]) -> Iterator[str]:

@@ -2,27 +2,30 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from bench.analysis import Analysis
-from bench.analysis.measures import rounds_of
+from bench.analysis.measures import Round, rounds_of
 from bench.analysis.rows import Row
-from bench.report import blocks, by_workers, claims, details, evidence, gains, sentences, wording
+from bench.model import Cell
+from bench.report import details, evidence, sentences, wording
 from bench.report.answer import abouts, answer
 from bench.report.charts.style import MARKS, Look
 from bench.report.charts.svg import Drawing, css, variable_of
 from bench.report.details import facts, per_request
+from bench.report.document import Column, Heading, Table, TableCell, contender_cell, name_column
 from bench.report.glossary import anchor, explained, meanings, term, unbroken
+from bench.report.markdown import further_sections
 from bench.report.panels import Panel, PanelColumn, caveats_everywhere, overview_columns, page_columns, panels
 from bench.report.series import apart, series_of
 
 FILE = "report.html"
-MAKERS = (blocks.section, by_workers.section, gains.section, claims.section)
 
 FILTERS: Mapping[str, Callable[..., object]] = {
     "anchor": anchor,
-    "columns": page_columns,
     "css": css,
     "explained": explained,
     "gist": sentences.gist,
@@ -31,6 +34,19 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "unbroken": unbroken,
     "variable": variable_of,
 }
+
+
+def environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("bench.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=True,  # names, statements and answers of servers are untrusted input
+    )
+    made.filters |= FILTERS
+    made.globals |= {"term": term, "words": wording, "marks": MARKS}
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,45 +64,42 @@ def report_html(
 ) -> str:
     """Return report.html. *drawings*: title of a panel or series → its charts."""
     run = analysis.run
-    environment = Environment(
-        loader=PackageLoader("bench.report"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        autoescape=True,  # names, statements and answers of servers are untrusted input
-    )
-    environment.filters |= FILTERS
-    environment.globals |= {"term": term, "words": wording, "marks": MARKS}
     shown = panels(analysis)
-    return environment.get_template("report.html.j2").render(
-        analysis=analysis,
-        run=run,
-        plan=run.plan,
-        looks=looks,
-        abouts=abouts(run),
-        answer=answer(analysis),
-        overviews=_overviews(analysis, shown),
-        panels=shown,
-        series=series_of(shown),
-        apart=apart(shown),
-        drawings=drawings,
-        topics=evidence.topics(analysis),
-        evidence=evidence,
-        sections=tuple(filter(None, (make(analysis) for make in MAKERS))),
-        stacks={contender.name: contender.stack for contender in run.contenders},
-        rounds=rounds_of(run),
-        warnings=tuple(details.warnings(analysis)),
-        caveats=caveats_everywhere(analysis),
-        void=tuple(record for record in run.records if record.void is not None),
-        verifications=details.verifications(run),
-        steadiness=details.steadiness(run, shown),
-        statements=details.statements(run),
-        counts=details.statement_table(run).counts,
-        found_itself_on=details.facts_table(run.fingerprint),
-        method=tuple(details.method(run, shown)),
-        scope=details.SCOPE,
-        fingerprint=facts(run.fingerprint),
-        meanings=meanings(),
+    overviews = _overviews(analysis, shown)
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            analysis=analysis,
+            run=run,
+            plan=run.plan,
+            looks=looks,
+            abouts=abouts(run),
+            answer=answer(analysis),
+            overviews=overviews,
+            costs=_costs(overviews),
+            panels=shown,
+            series=series_of(shown),
+            apart=apart(shown),
+            drawings=drawings,
+            panel_table=partial(_panel_table, rounds_of(run)),
+            sections=further_sections(analysis),
+            evidence=evidence,
+            evidence_table=evidence.page_table(analysis),
+            warnings=tuple(details.warnings(analysis)),
+            caveats=caveats_everywhere(analysis),
+            void=details.void_table(run),
+            served=details.served_table(run),
+            verifications=details.verifications(run),
+            steadiness=details.steadiness(run, shown),
+            statements=details.statements(run),
+            counts=details.statement_table(run).counts,
+            found_itself_on=details.facts_table(run.fingerprint),
+            method=tuple(details.method(run, shown)),
+            scope=details.SCOPE,
+            fingerprint=facts(run.fingerprint),
+            meanings=meanings(),
+        )
     )
 
 
@@ -116,3 +129,87 @@ def _at_common_rate(panel: Panel, shown: tuple[Panel, ...]) -> Mapping[str, Row]
     )
     found = next(common, None)
     return {row.cell.contender: row for row in found.rows} if found else {}
+
+
+def _costs(overviews: tuple[Overview, ...]) -> Table | None:
+    rows: list[tuple[TableCell, ...]] = []
+    headings: dict[int, Heading] = {}
+    for overview in overviews:
+        headings[len(rows)] = Heading(title=overview.about, details=(overview.panel.title,))
+        rows += [
+            (_stack(row), *(column.cell(row) for column in overview.columns))
+            for row in overview.panel.contenders
+        ]
+    if not overviews:
+        return None
+    return Table(
+        caption="Throughput, and what an architect pays for it. Below a number: its interval over rounds",
+        columns=(name_column("stack", term="stack"), *overviews[0].columns),
+        rows=tuple(rows),
+        headings=headings,
+    )
+
+
+def _stack(row: Row) -> TableCell:
+    name = row.cell.contender
+    failed = (f"{row.failed:,} failed",) if row.failed else ()
+    limited = (term("client-limited"),) if row.client_limit else ()
+    return TableCell(row.stack, Markup(" · ").join((name, *failed, *limited)), contender=name)
+
+
+def _panel_table(rounds: Mapping[Cell, tuple[Round, ...]], panel: Panel, anchor: str) -> Table:
+    """Return every number of *panel*. A row opens to its *rounds*."""
+    columns = page_columns(panel)
+    return Table(
+        caption=f"{panel.title}: every number; ▸ opens a row to its rounds",
+        columns=(
+            Column(heading="rank", term="rank", kind="rank"),
+            name_column("contender", term="contender"),
+            *columns,
+        ),
+        rows=tuple(
+            (
+                TableCell(panel.rank_of(row)),
+                contender_cell(row.cell.contender, row.stack),
+                *(column.cell(row) for column in columns),
+            )
+            for row in panel.rows
+        ),
+        faint=frozenset(number for number, row in enumerate(panel.rows) if row.is_control),
+        anchor=anchor,
+        opened=tuple(
+            (f"Rounds of {row.cell.contender} in {panel.title}", _rounds_table(panel, row, rounds[row.cell]))
+            for row in panel.rows
+        ),
+    )
+
+
+def _rounds_table(panel: Panel, row: Row, rounds: tuple[Round, ...]) -> Table:
+    times = f"{'CPU × ' if panel.is_open else '× '}{panel.reference}"
+    headings = ("req/s", times, "server CPU µs/req", "memory MiB", "verified", "failed", "void slices")
+    return Table(
+        caption=f"{row.cell.contender}, round by round: medians over sweeps",
+        columns=(
+            Column(heading="round", kind="numbered"),
+            *(Column(heading=heading) for heading in headings),
+        ),
+        rows=tuple(
+            tuple(
+                map(
+                    TableCell,
+                    (
+                        str(one.number),
+                        wording.figure(one.throughput_rps),
+                        wording.ratio(one.ratio),
+                        wording.figure(one.service_demand_us),
+                        wording.mebibytes(one.memory_bytes),
+                        f"{one.requests:,}",
+                        f"{one.failed:,}",
+                        str(one.voids),
+                    ),
+                )
+            )
+            for one in rounds
+        ),
+        style="",
+    )
