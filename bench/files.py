@@ -5,6 +5,7 @@ import json
 import os
 import tomllib
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from bench.errors import UsageError
 T = TypeVar("T")
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # of a dataclass, of a TypedDict
+OF_A_TAG = ("union_tag_not_found", "union_tag_invalid")  # the tag decides which class the rest is
 # Our words for pydantic's types of errors. All others keep pydantic's words.
 WORDS = {
     **dict.fromkeys(UNKNOWN_KEY, "unknown key"),
@@ -26,6 +28,8 @@ WORDS = {
     "finite_number": "must be a finite number",
     "literal_error": "{input!r} is unknown",
     "too_short": "at least one",
+    "union_tag_not_found": "Field required",
+    "model_attributes_type": "Input should be an object",  # of a union with a tag
     "string_pattern_mismatch": "must not be empty",
 }
 
@@ -63,7 +67,7 @@ def shaped(where: str, content: Mapping[str, Any], shape: type[T]) -> T:
         written = json.dumps(content, default=str)
         return TypeAdapter(shape).validate_json(written, strict=True, extra="forbid")
     except ValidationError as error:
-        raise UsageError(f"{where}: {_first_mistake(error)}") from error
+        raise UsageError(f"{where}: {_first_mistake(error, content)}") from error
 
 
 def text_of(path: Path) -> str:
@@ -89,11 +93,14 @@ def text_of(path: Path) -> str:
 def read_json(path: Path, shape: type[T]) -> T:
     """Return the content of *path* as *shape*; raises UsageError that names the damaged place."""
     try:
-        return TypeAdapter(shape).validate_json(path.read_bytes())
+        written = path.read_bytes()
+        return TypeAdapter(shape).validate_json(written)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        raise UsageError(f"{path} is damaged or of another version: {_first_mistake(error)}") from error
+        is_json = error.errors()[0]["type"] != "json_invalid"
+        mistake = _first_mistake(error, json.loads(written) if is_json else {})
+        raise UsageError(f"{path} is damaged or of another version: {mistake}") from error
 
 
 def to_json(value: Any) -> bytes:
@@ -124,28 +131,46 @@ def check_known(name: str, known: Collection[str], words: str) -> None:
         raise UsageError(f"{words}{near_miss(name, sorted(set(known)))}")
 
 
-def _first_mistake(error: ValidationError) -> str:
-    """Return key path and words of the first mistake, of an unknown key before all others.
+def _first_mistake(error: ValidationError, content: Any) -> str:
+    """Return key path and words of the first mistake in *content*, of an unknown key before all others.
 
     A ValueError of a validator has the words, after the rest of the key path if there is one.
     """
     mistakes = error.errors(include_url=False)
     mistake = next((one for one in mistakes if one["type"] in UNKNOWN_KEY), mistakes[0])
-    kind, place, facts = mistake["type"], mistake["loc"], mistake.get("ctx", {})
+    kind, place, facts = mistake["type"], _keys(mistake["loc"], content), mistake.get("ctx", {})
     words = WORDS[kind].format(input=mistake["input"], **facts) if kind in WORDS else mistake["msg"]
     if kind == "value_error":
         *rest, words = facts["error"].args
         place = (*place, *rest)
     elif kind == "literal_error":
-        known = facts["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        words += near_miss(str(mistake["input"]), known)
+        words += near_miss(str(mistake["input"]), _listed(facts["expected"]))
+    elif kind in OF_A_TAG:
+        key = facts["discriminator"].strip("'")
+        place = (*place, key)
+        if kind == "union_tag_invalid":
+            words = WORDS["literal_error"].format(input=mistake["input"][key])
+            words += near_miss(facts["tag"], _listed(facts["expected_tags"]))
     elif kind in UNKNOWN_KEY:
         absent = [one["loc"] for one in mistakes if one["type"] == "missing"]
-        beside = [str(one[-1]) for one in absent if one[:-1] == place[:-1]]
+        beside = [str(one[-1]) for one in absent if one[:-1] == mistake["loc"][:-1]]
         close = get_close_matches(str(place[-1]), beside)
         words += near_miss(str(place[-1]), close) if close else ""
-    where = ".".join(str(part) for part in place if part != "[key]") or "the file"
-    return f"{where}: {words}"
+    return f"{'.'.join(map(str, place)) or 'the file'}: {words}"
+
+
+def _keys(place: tuple[int | str, ...], content: Any) -> tuple[int | str, ...]:
+    """Return *place* as a path of keys. pydantic adds "[key]", and the tag of a union on the way."""
+    found: list[int | str] = []
+    for part in place[:-1]:
+        with suppress(LookupError, TypeError):
+            content = content[part]
+            found.append(part)
+    return (*found, *(part for part in place[-1:] if part != "[key]"))
+
+
+def _listed(expected: str) -> list[str]:
+    return expected.replace("'", "").replace(" or ", ", ").split(", ")
 
 
 LONGEST = 200  # characters

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Len, Lt
 from pydantic import AllowInfNan, Field
 
+from bench.loads import Load
+
 # Constraints hold where a file is read. Plans have had to meet these from their first day: old runs do too.
 Text = Annotated[str, Field(pattern=r"\S")]
 Positive = Annotated[float, Gt(0), AllowInfNan(False)]
@@ -93,7 +95,6 @@ class Choice:
 # capacity: a closed loop whose result open rates are fractions of; ceiling: the null server; probe: runs
 # before round 1 on servers that are not timed, and sets the length of windows.
 Role = Literal["warm-up", "measure", "control", "capacity", "ceiling", "probe"]
-Arrivals = Literal["poisson", "uniform"]
 
 # Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
 MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
@@ -232,23 +233,6 @@ class Scenario:
     @property
     def writes(self) -> bool:
         return any(exchange.method != "GET" or exchange.writes for exchange in self.exchanges)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """How hard a server is loaded.
-
-    Closed: each of *connections* sends its next request when it has its answer. Open: requests are due at
-    their own times, whatever the answers do; *connections* is the most that may be in flight. Its rate is
-    *rate* (requests per second), or *fraction* of the capacity of the contender, or of the slowest one.
-    """
-
-    kind: Literal["closed", "open"]
-    connections: Annotated[int, Ge(1)]
-    rate: Positive | None = None
-    fraction: Positive | None = None
-    of: Literal["slowest"] | None = None
-    arrivals: Arrivals | None = None  # None: closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,7 @@ def _cut_short(row: Row) -> bool:
 
     Only right answers show that: a refused or reset connection does not wait.
     """
-    if row.cell.load.kind != "closed" or not row.requests or row.in_flight is None:
+    if not row.cell.load.keeps_busy or not row.requests or row.in_flight is None:
         return False
     if row.failed > WRONG * row.answers:
         return False
@@ -119,7 +119,7 @@ def _cut_short(row: Row) -> bool:
 
 
 def _counted_twice(row: Row) -> bool:
-    if row.cell.load.kind != "closed" or row.in_flight is None:
+    if not row.cell.load.keeps_busy or row.in_flight is None:
         return False
     return row.in_flight * ACCOUNTED > row.cell.load.connections
 

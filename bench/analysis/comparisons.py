@@ -7,8 +7,9 @@ from statistics import median
 from types import MappingProxyType
 from typing import Literal
 
-from bench.analysis.measures import METRICS, Metric, by_cell, by_sweep, metrics_of
+from bench.analysis.measures import METRICS, by_cell, by_sweep
 from bench.analysis.statistics import Estimate, paired_log_ratios, ratio_of
+from bench.loads import Metric
 from bench.model import Cell, name_of
 from bench.records import Record, Run
 
@@ -93,7 +94,7 @@ def comparisons(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison,
     return tuple(
         _withheld(_compared(measured, cell, reference, metric), unfit)
         for cell in measured
-        for metric in metrics_of(cell.load)
+        for metric in cell.load.metrics
         if (reference := run.plan.reference_of(cell.contender)) != cell.contender
         and _beside(cell, reference) in measured
     )
@@ -111,7 +112,7 @@ def noise_floors(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison
         _compared(measured, cell, original.contender, metric)
         for cell, original in twice
         if original in measured and not {cell, original} & unfit.keys()
-        for metric in metrics_of(cell.load)
+        for metric in cell.load.metrics
     )
 
 
@@ -138,7 +139,7 @@ def climbs(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison, ...]
         between(run, cell, first, "throughput_rps", unfit)
         for first, last in ends
         for cell in by_cell(run)
-        if cell.contender == last and cell.load.kind == "closed"
+        if cell.contender == last and cell.load.compares_throughput
     )
     return tuple(one for one in found if one)
 
@@ -184,13 +185,16 @@ def noise_floor_of(
 
 
 def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:
-    """Return 1 + how many of *cells* beside each are proven faster. Closed loads with intervals only."""
+    """Return 1 + how many of *cells* beside each are proven faster.
+
+    Only with intervals, where throughput is compared.
+    """
     measured = by_cell(run)
     ranked = {}
     for cell in cells:
         rivals = [other for other in cells if other != cell and _beside(other, cell.contender) == cell]
         ratios = [_compared(measured, rival, cell.contender, "throughput_rps").ratio for rival in rivals]
-        if cell.load.kind == "closed" and all(ratio and ratio.low is not None for ratio in ratios):
+        if cell.load.compares_throughput and all(ratio and ratio.low is not None for ratio in ratios):
             ranked[cell] = 1 + sum(proven_faster("throughput_rps", ratio) for ratio in ratios)
     return ranked
 

@@ -8,7 +8,8 @@ from bench.analysis.comparisons import Comparison, between, judged, noise_floor_
 from bench.analysis.processes import cores_told, server_cores
 from bench.analysis.rows import LIMITED, Row, unfit
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
-from bench.model import Cell, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Load
+from bench.loads import Closed
+from bench.model import Cell, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground
 from bench.records import Evidence, Run
 
 ClaimVerdict = Literal["supported", "not supported", "cannot tell"]
@@ -180,7 +181,7 @@ def _place(figure: ClaimedFigure) -> tuple[str, str, int]:
 
 
 def _cell(said: ClaimedFigure | ClaimedRatio, contender: str | None = None) -> Cell:
-    load = Load(kind="closed", connections=said.connections)
+    load = Closed(connections=said.connections)
     return Cell(contender=contender or said.contender, scenario=said.scenario, load=load)
 
 

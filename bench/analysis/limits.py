@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.model import Cell, Load
-from bench.project.loads import ceiling_load
+from bench.loads import Load
+from bench.model import Cell
 from bench.records import Record, Run, Usage
 
 
@@ -184,7 +184,7 @@ def ceilings(run: Run) -> Ceilings:
 
 def ceiling_of(cell: Cell, known: Ceilings) -> Ceiling:
     never = Ceiling(missing="no ceiling: the null server was not asked")
-    return known.get((cell.scenario, ceiling_load(cell.load)), never)
+    return known.get((cell.scenario, cell.load.ceiling_load), never)
 
 
 def _ceiling(records: list[Record], usable: int) -> Ceiling:

@@ -4,15 +4,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Literal
 
 from bench.analysis.statistics import Sweep, medians_by_round, paired_log_ratios
 from bench.histogram import Histogram
-from bench.model import Cell, Load
+from bench.loads import Metric
+from bench.model import Cell
 from bench.project.heats import groups
 from bench.records import Record, Run
 
-Metric = Literal["throughput_rps", "service_demand_us"]
 Measure = Callable[[Record], float | None]
 
 
@@ -49,11 +48,6 @@ METRICS: Mapping[Metric, Measure] = {
     "throughput_rps": throughput_rps,
     "service_demand_us": server_us,
 }
-
-
-def metrics_of(load: Load) -> tuple[Metric, ...]:
-    """Return what can be compared under *load*, the main metric first. An open load fixes throughput."""
-    return ("throughput_rps", "service_demand_us") if load.kind == "closed" else ("service_demand_us",)
 
 
 def by_cell(run: Run) -> dict[Cell, list[Record]]:
@@ -101,7 +95,7 @@ def rounds_of(run: Run) -> Mapping[Cell, tuple[Round, ...]]:
 
 
 def _rounds(cell: Cell, records: Sequence[Record], references: Sequence[Record]) -> tuple[Round, ...]:
-    main = METRICS[metrics_of(cell.load)[0]]
+    main = METRICS[cell.load.metrics[0]]
     rates = medians_by_round(by_sweep(records, throughput_rps))
     demands = medians_by_round(by_sweep(records, server_us))
     ratios = paired_log_ratios(by_sweep(records, main), by_sweep(references, main)).log_ratios

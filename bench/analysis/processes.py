@@ -127,7 +127,7 @@ def _working(record: Record) -> int:
 
 def _is_ample(record: Record, workers: int) -> bool:
     load = record.slice.cell.load
-    return load.kind == "closed" and load.connections >= AMPLE * workers
+    return load.keeps_busy and load.connections >= AMPLE * workers
 
 
 def _served(used: dict[str, float]) -> int:

@@ -68,9 +68,12 @@ class Pace:
 
 
 def pace_of(records: Iterable[Record]) -> Pace | None:
-    """Return the pace of one cell from its *records*; None without any, or for an open load."""
+    """Return the pace of one cell from its *records*.
+
+    None without any, or if the load does not keep its connections busy.
+    """
     kept = list(records)
-    if not kept or kept[0].slice.cell.load.kind != "closed":
+    if not kept or not kept[0].slice.cell.load.keeps_busy:
         return None
     samples, usages = [one.sample for one in kept], [one.usage for one in kept]
     connections = kept[0].slice.cell.load.connections

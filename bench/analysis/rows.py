@@ -143,7 +143,6 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
     merged = Histogram.merged(sample.latency for sample in samples)
     window_s = sum(sample.window_s for sample in samples)
     unfinished = sum(sample.unfinished for sample in samples)
-    is_open = cell.load.kind == "open"
     throughput = _over_rounds(counted, throughput_rps)
     used = utilisation_of(counted, cores)
     limit = client_limit(throughput.estimate if throughput else 0.0, ceiling.rps, used, cores)
@@ -153,9 +152,9 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         rounds=len({record.slice.round for record in counted}),
         slices=len(counted),
         throughput_rps=throughput,
-        latency=Latency.of(merged, unfinished if is_open else 0),
+        latency=Latency.of(merged, unfinished if cell.load.has_due_times else 0),
         latencies=merged,
-        arrivals=_arrivals(rate_rps(records), samples) if is_open else None,
+        arrivals=_arrivals(rate_rps(records), samples) if cell.load.has_due_times else None,
         service_demand_us=_over_rounds(counted, server_us),
         database_us=_over_rounds(counted, database_us),
         client_us=_over_rounds(counted, client_us),

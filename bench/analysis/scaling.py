@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from bench.analysis.comparisons import between
 from bench.analysis.rows import Row, unfit
 from bench.analysis.statistics import Estimate
-from bench.model import Contender, Load
+from bench.loads import Load
+from bench.model import Contender
 from bench.records import Run
 
 
@@ -52,7 +53,7 @@ def scalings(run: Run, rows: Sequence[Row]) -> tuple[Scaling, ...]:
     found = []
     for scenario, load in places:
         here = [row for row in rows if (row.cell.scenario, row.cell.load) == (scenario, load)]
-        if load.kind == "closed" and (alike := _alike(run, here)):
+        if load.compares_throughput and (alike := _alike(run, here)):
             contenders = {alike_rows[0][1].name: _scaled(run, alike_rows) for alike_rows in alike}
             found.append(Scaling(scenario=scenario, load=load, contenders=contenders))
     return tuple(found)

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Literal
 
 from bench.analysis.comparisons import MORE_IS_BETTER
-from bench.analysis.measures import METRICS, metrics_of
+from bench.analysis.measures import METRICS
 from bench.analysis.statistics import Estimate, estimate_of, median_interval
 from bench.model import Cell
 from bench.records import Record, Run
@@ -84,7 +84,7 @@ def _state(changes: Sequence[float], deviation: float) -> State | None:
 def _lives(records: Iterable[Record]) -> list[dict[float, float]]:
     lives: dict[int, dict[float, float]] = {}
     for record in records:
-        metric = metrics_of(record.slice.cell.load)[0]
+        metric = record.slice.cell.load.metrics[0]
         value = METRICS[metric](record)
         if record.void is None and value:
             speed = log(value) if MORE_IS_BETTER[metric] else -log(value)

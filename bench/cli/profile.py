@@ -13,7 +13,8 @@ from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.errors import UsageError
 from bench.files import near_miss, to_json
 from bench.load.driver import Workers
-from bench.model import Contender, Load, Scenario
+from bench.loads import Closed
+from bench.model import Contender, Scenario
 from bench.observe.fingerprint import fingerprint
 from bench.profile import record, take
 from bench.profile.cprofile import CProfile
@@ -63,7 +64,7 @@ def profile(
     wanted = take.ProfilePlan(
         contenders=chosen,
         scenarios=asked,
-        load=Load(kind="closed", connections=connections),
+        load=Closed(connections=connections),
         window_s=seconds,
     )
     where, why = wiring.chosen(runtime, root)

@@ -12,7 +12,6 @@ from bench.analysis.wrong import wrong_answers
 from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.errors import CannotMeasure, UsageError
 from bench.project import contenders, plans
-from bench.project.loads import spoken
 from bench.report.page import write_report
 from bench.report.terminal import print_run
 from bench.run import execution
@@ -99,7 +98,7 @@ def _carry_out(root: Path, journal: Journal, away: execution.Elsewhere) -> None:
 
 def _told(row: Row) -> str:
     what = wrong_answers(row) if row.is_wrong else f"no right answer in round {row.silent}"
-    return f"{row.cell.contender}, {row.cell.scenario}, {spoken(row.cell.load)}: {what}"
+    return f"{row.cell.contender}, {row.cell.scenario}, {row.cell.load.title}: {what}"
 
 
 def _write_report(journal: Journal) -> None:

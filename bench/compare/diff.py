@@ -7,7 +7,8 @@ from typing import Literal
 from bench.compare.checkouts import Sides
 from bench.errors import UsageError
 from bench.files import near_miss
-from bench.model import Block, Contender, Load, Plan, Scenario, name_of
+from bench.loads import Closed, Load
+from bench.model import Block, Contender, Plan, Scenario, name_of
 from bench.project import contenders, plans, scenarios
 from bench.project.contenders import Declared
 from bench.project.sources import SCENARIOS, listed
@@ -112,7 +113,7 @@ def _twins(sides: Sides, blocks: Sequence[Block], wanted: Selection) -> Iterator
             original = block.contenders[0]
             yield replace(block, contenders=(original, name_of(original).twin))
     elif blocks:
-        block = min(blocks, key=lambda one: _closed_first(one.loads)[0].kind != "closed")
+        block = min(blocks, key=lambda one: not _closed_first(one.loads)[0].compares_throughput)
         original = block.contenders[0]
         yield Block(
             contenders=(original, name_of(original).twin),
@@ -123,7 +124,7 @@ def _twins(sides: Sides, blocks: Sequence[Block], wanted: Selection) -> Iterator
 
 def _closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
     """Return *loads* with those first whose noise shows in both metrics."""
-    return tuple(sorted(loads, key=lambda load: load.kind != "closed"))
+    return tuple(sorted(loads, key=lambda load: not load.compares_throughput))
 
 
 def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
@@ -150,7 +151,7 @@ def _pattern(sides: Sides) -> Plan:
         return plans.read(sides.project, NAME)
     bases = tuple(name for name, table in sides.tables[sides.head.label].items() if "of" not in table.overlay)
     everything = tuple(scenarios.declared(sides.head.folder))
-    load = Load(kind="closed", connections=CONNECTIONS)
+    load = Closed(connections=CONNECTIONS)
     return replace(PLAIN, blocks=(Block(contenders=bases, scenarios=everything, loads=(load,)),))
 
 

@@ -205,9 +205,10 @@ def _place(cell: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _load(load: Mapping[str, Any]) -> str:
-    if load["kind"] == "closed":
-        return f"{load['connections']} connections"
-    return ", ".join(f"{name} {value}" for name, value in load.items() if name != "kind")
+    told = {name: value for name, value in load.items() if name != "kind"}
+    if [*told] == ["connections"]:
+        return f"{told['connections']} connections"
+    return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def _estimate(told: Mapping[str, Any] | None) -> float | None:

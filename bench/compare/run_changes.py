@@ -17,9 +17,9 @@ from bench.analysis.comparisons import (
     noise_floor_of,
     verdict_of,
 )
-from bench.analysis.measures import Metric
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
 from bench.compare.significance import FALSE_ALARMS, holm, p_beyond, shift_of
+from bench.loads import Metric
 from bench.model import Cell
 
 Side = Literal["slower", "faster"]

@@ -11,8 +11,8 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
 from bench.compare.run_changes import Change
 from bench.compare.two_runs import TwoRuns
-from bench.model import Cell, Load
-from bench.project.loads import spoken
+from bench.loads import Load
+from bench.model import Cell
 from bench.report.terminal import WARNING, in_two_lines, say, table_of
 from bench.report.wording import (
     changed,
@@ -68,7 +68,7 @@ def print_changes(two: TwoRuns, console: Console) -> None:
 
 
 def _table(reference: str, scenario: str, load: Load, changes: Sequence[Change]) -> Table:
-    table = table_of(Text.assemble((scenario, "bold"), f" · {spoken(load)} · ratios to {reference}"))
+    table = table_of(Text.assemble((scenario, "bold"), f" · {load.title} · ratios to {reference}"))
     table.add_column("contender", overflow="fold")
     table.add_column("")
     for heading in ("baseline", "candidate", "change"):
@@ -126,7 +126,7 @@ def _failures(row: Row) -> str:
 
 
 def _asked(cell: Cell) -> str:
-    return f"{cell.scenario}, {spoken(cell.load)}"
+    return f"{cell.scenario}, {cell.load.title}"
 
 
 # Format history

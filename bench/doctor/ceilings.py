@@ -12,7 +12,8 @@ from statistics import median
 from bench.doctor.diagnosis import LOAD_GENERATORS, Check, Reading, Readings, check
 from bench.load import LoadGenerator
 from bench.load.peers import CONNECTIONS, Ask, Turn
-from bench.model import Cell, Load, Scenario, Slice
+from bench.loads import Closed
+from bench.model import Cell, Scenario, Slice
 from bench.observe.usage import cpu_readings, cpu_seconds
 from bench.run.lab import Observer, SliceTarget
 
@@ -76,7 +77,7 @@ def ceiling(name: str, found: Readings) -> Check:
 
 def _ours(load: LoadGenerator, observer: Observer, null: SliceTarget, scenario: Scenario) -> _Watched:
     step = Slice(
-        cell=Cell(contender=NULL, scenario=scenario.name, load=Load(kind="closed", connections=CONNECTIONS)),
+        cell=Cell(contender=NULL, scenario=scenario.name, load=Closed(connections=CONNECTIONS)),
         role="ceiling",
         round=1,
         sweep=1,

@@ -9,9 +9,9 @@ from bench.analysis import analyse
 from bench.analysis.comparisons import Comparison, log_ratios
 from bench.analysis.statistics import Estimate, rounds_for, spread_of
 from bench.errors import CannotMeasure, UsageError
+from bench.loads import PILOT
 from bench.model import Block, Contender, Plan, Scenario, name_of
 from bench.project import contenders, plans, scenarios
-from bench.project.loads import PILOT
 from bench.records import Run
 from bench.run import pilots
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
-from bench.model import Contender, Load
+from bench.loads import Load
+from bench.model import Contender
 
 # Format history
 # 1  first

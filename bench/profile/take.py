@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench.errors import CannotMeasure
-from bench.model import Cell, Contender, Load, Scenario, Slice
+from bench.loads import Load
+from bench.model import Cell, Contender, Scenario, Slice
 from bench.profile import layers
 from bench.profile.profiler import Profiler
 from bench.profile.record import Profile, Sampled, Window, all_samples, one_window

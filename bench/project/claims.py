@@ -9,6 +9,7 @@ from pydantic import ValidatorFunctionWrapHandler
 
 from bench.errors import UsageError
 from bench.files import check_known
+from bench.loads import Closed
 from bench.model import Block, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Inquiry
 
 Claimed = TypeVar("Claimed", ClaimedFigure, ClaimedRatio)
@@ -103,7 +104,7 @@ def _connections(
     scenario = claimed.scenario
     beside: dict[int, set[str]] = {}
     for block in blocks:
-        closed = [load.connections for load in block.loads if load.kind == "closed"]
+        closed = [load.connections for load in block.loads if isinstance(load, Closed)]
         for connections in closed if scenario in block.scenarios else ():
             beside.setdefault(connections, set()).update(block.contenders)
     possible = sorted(connections for connections, members in beside.items() if members.issuperset(names))

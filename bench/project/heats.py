@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 
-from bench.model import Cell, Contender, Load, Plan
+from bench.loads import Load
+from bench.model import Cell, Contender, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

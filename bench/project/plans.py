@@ -1,15 +1,23 @@
 """Plans: experiments as data, with their blocks. Reading one, what it names, and a part of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from annotated_types import Ge, Gt
-from pydantic import AfterValidator, ValidationInfo, WrapValidator, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 from bench.errors import UsageError
 from bench.files import check_known, near_miss, read_toml
+from bench.loads import KINDS, Closed, Load
 from bench.model import (
     MARGINS,
     AtLeastOne,
@@ -18,7 +26,6 @@ from bench.model import (
     Claim,
     Contender,
     Inquiry,
-    Load,
     Plan,
     Positive,
     Proportion,
@@ -27,7 +34,6 @@ from bench.model import (
 )
 from bench.project.claims import asked_once, check_choices, grounded, of_one_kind, placed
 from bench.project.contenders import Declared, declared, resolve
-from bench.project.loads import WrittenLoad
 from bench.project.scenarios import declared as scenarios_of
 
 AUTO = "auto"  # rounds, as many as the spread of a pilot needs; windows, as long as answers need
@@ -39,6 +45,25 @@ WARM_UP_S = 0.7
 BUILT_IN, BUILT_IN_BUDGET_S, BUILT_IN_SWEEPS, CONNECTIONS = "quick", 180.0, 6, 32
 Count = Annotated[int, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
+
+
+def _as_written(written: Any, read: ValidatorFunctionWrapHandler) -> Load:
+    """Read a load. A key of another kind is named as such, after mistakes in the keys of its own kind."""
+    kind = KINDS.get(str(written.get("kind"))) if isinstance(written, dict) else None
+    if kind is None:
+        load: Load = read(written)
+        return load
+    own = {one.name for one in fields(kind)}
+    others = {one.name: other.called for other in KINDS.values() for one in fields(other)}
+    elsewhere = [key for key in written if key in others and key not in own]
+    load = read({key: value for key, value in written.items() if key not in elsewhere})
+    for key in elsewhere:
+        raise ValueError(key, f"belongs to {others[key]}")
+    load.check()
+    return load
+
+
+WrittenLoad = Annotated[Load, WrapValidator(_as_written)]
 
 
 def _auto_or_more(written: int | float | str) -> int | float | str:
@@ -161,7 +186,7 @@ def _built_in(root: Path) -> Plan:
     """Return the plan of a project without plans: every contender, every scenario, one closed load."""
     tables = declared(root)
     everyone = tuple(name for name, table in tables.items() if "of" not in table.overlay)
-    loads = (Load(kind="closed", connections=CONNECTIONS),)
+    loads = (Closed(connections=CONNECTIONS),)
     return Plan(
         name=BUILT_IN,
         about="Every contender in every scenario: a plan of its own lies in plans/",

@@ -22,7 +22,7 @@ def answer(analysis: Analysis) -> tuple[str, ...]:
     shown = panels(analysis)
     if analysis.run.plan.own_references:
         return tuple(headline(panel) for panel in shown[:TOLD]) if analysis.valid else ()
-    closed = [panel for panel in apart(shown) or shown if panel.contenders and not panel.is_open]
+    closed = [panel for panel in apart(shown) or shown if panel.contenders and panel.load.compares_throughput]
     said = abouts(analysis.run)
     row = _most_telling(closed) if analysis.valid else None
     if row is None:

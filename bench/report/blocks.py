@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
-from bench.model import Block, Cell, Load
-from bench.project.loads import spoken
+from bench.loads import Load
+from bench.model import Block, Cell
 from bench.report.answer import abouts
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.wording import NOTHING, interval, levels, point, throughput
@@ -55,7 +55,7 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Section:
     ratios = {one.cell: one for one in analysis.comparisons if one.metric == "throughput_rps"}
     stacks = {one.name: one.stack for one in analysis.run.contenders}
     said = abouts(analysis.run)
-    loads = [load for load in block.loads if load.kind == "closed"]  # an open load has a given throughput
+    loads = [load for load in block.loads if load.compares_throughput]
     asked = [(scenario, load) for scenario in block.scenarios for load in loads]
 
     def told(name: str, scenario: str, load: Load) -> TableCell:
@@ -64,7 +64,7 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Section:
 
     stack = stacks.get(reference, reference)
     headings = (
-        said.get(scenario, scenario) + (f", {spoken(load)}" if len(loads) > 1 else "")
+        said.get(scenario, scenario) + (f", {load.title}" if len(loads) > 1 else "")
         for scenario, load in asked
     )
     table = Table(

@@ -7,7 +7,6 @@ from typing import Any
 from bench.analysis import Analysis
 from bench.analysis.processes import UNEVEN, cores_told, server_cores
 from bench.analysis.scaling import Scaled, Scaling
-from bench.project.loads import slug, spoken
 from bench.report.answer import abouts
 from bench.report.document import Column, Section, TableCell, lines_table
 from bench.report.wording import NOTHING, figure, measured, plain_cell, plain_estimate, plural, throughput
@@ -27,7 +26,7 @@ class WorkerTable:
 
     @property
     def spoken(self) -> str:
-        return spoken(self.scaling.load)
+        return self.scaling.load.title
 
     @property
     def title(self) -> str:
@@ -35,7 +34,7 @@ class WorkerTable:
 
     @property
     def slug(self) -> str:
-        return f"{self.scenario}-{slug(self.scaling.load)}-workers"
+        return f"{self.scenario}-{self.scaling.load.slug}-workers"
 
     @property
     def contenders(self) -> Mapping[str, tuple[Scaled, ...]]:

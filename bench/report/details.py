@@ -7,9 +7,9 @@ from typing import Any
 from bench.analysis import Analysis
 from bench.analysis.steadiness import first_answers
 from bench.model import Exchange, name_of
-from bench.project.loads import spoken
 from bench.records import Queries, Run
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
+from bench.report.kinds import SHOWN
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, both, changed, figure, percent, plural
 
@@ -71,11 +71,8 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
         "a CPU limit took time: on nothing that looks at its result. Up to "
         f"{plural(plan.spare_sweeps, 'spare sweep')} a round make up for it."
     )
-    if not all(panel.is_open for panel in panels):
-        yield "Closed loop: a connection sends its next request when it has its answer."
-    if any(panel.is_open for panel in panels):
-        waits = "with no connection free it waits, and that counts"
-        yield f"Open loop: a request is sent when it is due; {waits}."
+    there = {type(panel.load) for panel in panels}
+    yield from (shown.method for kind, shown in SHOWN.items() if kind in there)
     yield (
         "Throughput counts verified responses. A value is the median over rounds of the median over sweeps; "
         "its interval is exact and assumes no distribution."
@@ -94,7 +91,7 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
 def _chosen_windows(run: Run) -> Iterator[str]:
     """Yield the windows that the probe chose, if they differ from the plan's."""
     chosen = dict.fromkeys(
-        (step.cell.scenario, spoken(step.cell.load), step.window_s)
+        (step.cell.scenario, step.cell.load.title, step.window_s)
         for record in run.records
         if (step := record.slice).role in ("measure", "control") and step.window_s != run.plan.window_s
     )

@@ -15,7 +15,6 @@ from bench.analysis.measures import rounds_of
 from bench.analysis.rows import Row, unfit
 from bench.analysis.statistics import Estimate
 from bench.files import to_json, write_atomically
-from bench.project.loads import spoken
 from bench.report.wording import rounded
 
 Files = Mapping[str, Any]  # name → content, ready for JSON
@@ -101,7 +100,7 @@ def pytest_benchmark(analysis: Analysis) -> Files:
         if values:
             benchmarks.append(
                 {
-                    "group": f"{row.cell.scenario}, {spoken(row.cell.load)}",
+                    "group": f"{row.cell.scenario}, {row.cell.load.title}",
                     "name": row.cell.contender,
                     "fullname": _name(row),
                     "params": None,
@@ -175,12 +174,15 @@ def _told(analysis: Analysis) -> list[Row]:
     return [
         row
         for row in analysis.rows
-        if row.requests and not row.is_control and row.cell not in kept_out and row.cell.load.kind == "closed"
+        if row.requests
+        and not row.is_control
+        and row.cell not in kept_out
+        and row.cell.load.compares_throughput
     ]
 
 
 def _name(row: Row) -> str:
-    return f"{row.cell.contender} / {row.cell.scenario} / {spoken(row.cell.load)}"
+    return f"{row.cell.contender} / {row.cell.scenario} / {row.cell.load.title}"
 
 
 FORMATS: Mapping[str, Callable[[Analysis], Files]] = {

@@ -1,18 +1,28 @@
 """The numbers of one scenario under one load, for every form of the report."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
-from bench.analysis.measures import Latency, metrics_of
-from bench.analysis.rows import Arrivals, Row
+from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.model import ITSELF, PREVIOUS, Load, Plan
-from bench.project.loads import slug, spoken
-from bench.report.document import Column, TableCell
-from bench.report.wording import NOTHING, at_least, figure, measured, mebibytes, percent, point, scaled
+from bench.loads import Load
+from bench.model import ITSELF, PREVIOUS, Plan
+from bench.report.columns import (
+    RowColumn,
+    cores,
+    demand_and_bound,
+    latency,
+    memory,
+    plain,
+    service_demand,
+    throughput,
+)
+from bench.report.document import TableCell
+from bench.report.kinds import shown
+from bench.report.wording import NOTHING, figure, measured, mebibytes, percent, point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +44,15 @@ class Panel:
 
     @property
     def title(self) -> str:
-        return f"{self.scenario}, {spoken(self.load)}"
+        return f"{self.scenario}, {self.load.title}"
 
     @property
     def slug(self) -> str:
-        return f"{self.scenario}-{slug(self.load)}"
+        return f"{self.scenario}-{self.load.slug}"
 
     @property
-    def is_open(self) -> bool:
-        """Whether the load is an open loop. Then CPU per request is compared."""
-        return self.load.kind == "open"
+    def ratio_heading(self) -> str:
+        return f"{'' if self.load.compares_throughput else 'CPU '}× {self.reference}"
 
     @property
     def contenders(self) -> tuple[Row, ...]:
@@ -106,7 +115,7 @@ def _panel(analysis: Analysis, scenario: str, load: Load, rows: list[Row]) -> Pa
         return tuple(one for one in comparisons if (one.cell.scenario, one.cell.load) == (scenario, load))
 
     plan, named = analysis.run.plan, {row.cell.contender for row in rows}
-    main = metrics_of(load)[0]
+    main = load.metrics[0]
     floors = tuple(floor for floor in analysis.noise_floors if floor.metric == main)
     ranked = sorted(rows, key=_rank)
     return Panel(
@@ -157,161 +166,88 @@ def _caveats(rows: Sequence[Row], everywhere: Collection[str]) -> tuple[str, ...
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanelColumn(Column):
-    """A column with the function that gives a row's text."""
-
-    cell: Callable[[Row], TableCell]
-
-
-def page_columns(panel: Panel) -> tuple[PanelColumn, ...]:
-    return (
-        *(_open_page() if panel.is_open else _closed(panel)),
-        _estimate("server CPU µs/req", lambda row: row.service_demand_us, "service demand"),
-        *([_ratio(panel, f"CPU × {panel.reference}")] if panel.is_open else []),
-        _plain("database CPU µs/req", lambda row: point(row.database_us)),
-        _plain("client CPU µs/req", lambda row: point(row.client_us)),
-        _plain("client's core busy", lambda row: percent(row.utilisation.client_core), "utilisation"),
-        _plain("memory MiB", _memory),
-        _plain("bound by", lambda row: row.bound_by or NOTHING, "bound by"),
-        *_failed(panel),
+def page_columns(panel: Panel) -> tuple[RowColumn, ...]:
+    columns = (
+        *shown(panel.load).page,
+        service_demand("server CPU µs/req", "service demand"),
+        plain("database CPU µs/req", lambda row: point(row.database_us)),
+        plain("client CPU µs/req", lambda row: point(row.client_us)),
+        plain("client's core busy", lambda row: percent(row.utilisation.client_core), "utilisation"),
+        memory("memory MiB"),
+        plain("bound by", lambda row: row.bound_by or NOTHING, "bound by"),
     )
+    return *_with_ratio(panel, columns, panel.ratio_heading), *_failed(panel)
 
 
 def overview_columns(
     panel: Panel, at_rate: Mapping[str, Row], workers: Mapping[str, int]
-) -> tuple[PanelColumn, ...]:
-    """Return the columns of a closed *panel* that an architect pays for.
+) -> tuple[RowColumn, ...]:
+    """Return the columns of a *panel* with throughput that an architect pays for.
 
     *at_rate*: by contender, rows of the same scenario at one rate for all. *workers*: its number of
     processes.
     """
-    times = _ratio(panel, f"× {panel.reference}")
-    p99 = _latency("p99 ms", lambda latency: latency.p99_ms)
+    times = _ratio(panel, panel.ratio_heading)
+    p99 = latency("p99 ms", lambda told: told.p99_ms)
 
     def ratio(row: Row) -> TableCell:
         told = times.cell(row)
         return replace(told, detail=f"tie, {told.detail}") if panel.is_tie(row.cell.contender) else told
 
-    def latency(row: Row) -> TableCell:
+    def at_its_rate(row: Row) -> TableCell:
         asked = at_rate.get(row.cell.contender)
         if asked is None or asked.arrivals is None:
             return replace(p99.cell(row), detail="at saturation")
         return replace(p99.cell(asked), detail=f"at {figure(asked.arrivals.rate_rps)}/s")
 
-    def memory(row: Row) -> str:
+    def per_worker(row: Row) -> str:
         size = row.memory_peak_bytes
         return mebibytes(None if size is None else size // workers[row.cell.contender])
 
     return (
-        PanelColumn(heading="req/s", cell=_throughput, term="throughput"),
+        throughput("req/s", "throughput"),
         replace(times, cell=ratio),
-        replace(p99, cell=latency),
-        _cores("app", lambda row: row.service_demand_us),
-        _cores("database", lambda row: row.database_us),
-        _plain("MiB per worker", memory),
+        replace(p99, cell=at_its_rate),
+        cores("app", lambda row: row.service_demand_us),
+        cores("database", lambda row: row.database_us),
+        plain("MiB per worker", per_worker),
     )
 
 
-def quoted_columns(panel: Panel) -> tuple[PanelColumn, ...]:
+def quoted_columns(panel: Panel) -> tuple[RowColumn, ...]:
     return (
-        PanelColumn(heading="req/s", cell=_throughput),
+        throughput("req/s"),
         _ratio(panel, f"× {panel.reference}"),
-        _latency("p99 ms", lambda latency: latency.p99_ms),
-        _estimate("CPU µs/req", lambda row: row.service_demand_us),
-        _plain("MiB", _memory),
+        latency("p99 ms", lambda told: told.p99_ms),
+        service_demand("CPU µs/req"),
+        memory("MiB"),
     )
 
 
-def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[PanelColumn, ...]:
+def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[RowColumn, ...]:
     """Return the columns that fit 80 characters. A narrow terminal has no CPU and memory columns."""
-    first = _open() if panel.is_open else _closed(panel)
-    rest: list[PanelColumn] = []
+    columns = [*shown(panel.load).terminal]
     if not narrow:
-        demand = PanelColumn(
-            heading="CPU\nµs/req\nbound by",
-            cell=lambda row: TableCell(point(row.service_demand_us), row.bound_by or ""),
-        )
-        last = _ratio(panel, f"CPU\n× {panel.reference}") if panel.is_open else _plain("MiB", _memory)
-        rest = [demand, last]
-    return *first, *rest, *_failed(panel)
+        columns.append(demand_and_bound())
+        if panel.load.compares_throughput:
+            columns.append(memory("MiB"))
+    heading = panel.ratio_heading.replace("CPU ", "CPU\n")
+    return *_with_ratio(panel, columns, heading), *_failed(panel)
 
 
-def _closed(panel: Panel) -> Iterator[PanelColumn]:
-    yield PanelColumn(heading="req/s", cell=_throughput, term="throughput")
-    yield _ratio(panel, f"× {panel.reference}")
-    yield _latency("p50\nms", lambda latency: latency.p50_ms)
-    yield _latency("p99\nms", lambda latency: latency.p99_ms)
+def _with_ratio(panel: Panel, columns: Iterable[RowColumn], heading: str) -> Iterator[RowColumn]:
+    """Yield *columns*, with the ratio after the column of its metric."""
+    for column in columns:
+        yield column
+        if column.metric == panel.load.metrics[0]:
+            yield _ratio(panel, heading)
 
 
-def _open() -> Iterator[PanelColumn]:
-    yield _asked("req/s\ndue", lambda asked: figure(asked.rate_rps))
-    yield from _percentiles()
-    yield _asked("lag\np99\nms", lambda asked: figure(asked.lag.p99_ms))
-
-
-def _open_page() -> Iterator[PanelColumn]:
-    yield _asked("req/s due", lambda asked: figure(asked.rate_rps))
-    yield PanelColumn(heading="req/s answered", cell=_throughput, term="throughput")
-    yield from _percentiles()
-    yield _latency("max ms", lambda latency: latency.max_ms)
-    yield _asked("service p50 ms", lambda asked: figure(asked.service.p50_ms), "service time")
-    yield _asked("service p99 ms", lambda asked: figure(asked.service.p99_ms), "service time")
-    yield _asked("lag p99 ms", lambda asked: figure(asked.lag.p99_ms), "lag")
-    yield _asked("queued", lambda asked: f"{asked.queued:,}", "queued")
-    yield _plain("no answer", lambda row: f"{row.unfinished:,}")
-
-
-def _percentiles() -> Iterator[PanelColumn]:
-    yield _latency("p50\nms", lambda latency: latency.p50_ms)
-    yield _latency("p90\nms", lambda latency: latency.p90_ms)
-    yield _latency("p99\nms", lambda latency: latency.p99_ms)
-    yield _latency("p99.9\nms", lambda latency: latency.p99_9_ms)
-
-
-def _throughput(row: Row) -> TableCell:
-    return TableCell(at_least(row.throughput_rps)) if row.client_limit else measured(row.throughput_rps)
-
-
-def _latency(heading: str, told: Callable[[Latency], float | None]) -> PanelColumn:
-    def text(row: Row) -> str:
-        value = told(row.latency)
-        # It includes the client's lag.
-        return f"{'≤ ' * bool(row.client_limit and row.arrivals and value)}{figure(value)}"
-
-    return _plain(heading, text, "latency")
-
-
-def _ratio(panel: Panel, heading: str) -> PanelColumn:
-    return PanelColumn(
+def _ratio(panel: Panel, heading: str) -> RowColumn:
+    return RowColumn(
         heading=heading, cell=lambda row: measured(panel.ratio_of(row), of_ratio=True), term="reference"
     )
 
 
-def _estimate(heading: str, told: Callable[[Row], Estimate | None], term: str = "") -> PanelColumn:
-    return PanelColumn(heading=heading, cell=lambda row: measured(told(row)), term=term)
-
-
-def _cores(whose: str, told: Callable[[Row], Estimate | None]) -> PanelColumn:
-    """Return the cores in use at 1,000 requests per second: CPU per request in µs, divided by 1,000."""
-
-    def cell(row: Row) -> TableCell:
-        return measured(scaled(told(row), 1e-3), of_ratio=True)  # shown with three decimals
-
-    return PanelColumn(heading=f"{whose} cores per 1,000 req/s", cell=cell, term="service demand")
-
-
-def _asked(heading: str, told: Callable[[Arrivals], str], term: str = "") -> PanelColumn:
-    return _plain(heading, lambda row: told(row.arrivals) if row.arrivals else NOTHING, term)
-
-
-def _plain(heading: str, told: Callable[[Row], str], term: str = "") -> PanelColumn:
-    return PanelColumn(heading=heading, cell=lambda row: TableCell(told(row)), term=term)
-
-
-def _memory(row: Row) -> str:
-    return mebibytes(row.memory_peak_bytes)
-
-
-def _failed(panel: Panel) -> tuple[PanelColumn, ...]:
-    return (_plain("failed", lambda row: f"{row.failed:,}", "failure"),) if panel.any_failed else ()
+def _failed(panel: Panel) -> tuple[RowColumn, ...]:
+    return (plain("failed", lambda row: f"{row.failed:,}", "failure"),) if panel.any_failed else ()

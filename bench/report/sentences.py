@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis.comparisons import Comparison, more_rounds
 from bench.analysis.rows import Row
-from bench.project.loads import spoken
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
+from bench.report.kinds import shown
 from bench.report.panels import Panel, page_columns
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point
 
@@ -14,7 +14,7 @@ Said = Callable[[Panel, Row], str]
 
 def notes(panel: Panel) -> tuple[str, ...]:
     return (
-        *_on_latency(panel),
+        *shown(panel.load).latency(panel.load, panel.rows),
         *_on_bounds(panel),
         *_on_ratios(panel),
         *_on_verdicts(panel),
@@ -53,12 +53,12 @@ def headline(panel: Panel) -> str:
 
 def gist(panel: Panel) -> str:
     """Return the panel's answer in one sentence. It names the stack, not the framework."""
-    say: Said = _at_its_rate if panel.is_open else _at_most
+    say: Said = _at_most if panel.load.compares_throughput else _at_its_rate
     parts = []
     if panel.ranked:
         parts.append(say(panel, panel.ranked[0]))
     if panel.ranked[1:]:
-        worst = "the slowest is" if panel.is_open else "the lowest is"
+        worst = "the lowest is" if panel.load.compares_throughput else "the slowest is"
         parts.append(f"{worst} {say(panel, panel.ranked[-1])}")
     if panel.limited:
         bounds = ", ".join(f"{row.cell.contender} {at_least(row.throughput_rps)}" for row in panel.limited)
@@ -102,24 +102,6 @@ def _bracketed(text: str) -> str:
     return f"({text})" if text else ""
 
 
-def _on_latency(panel: Panel) -> Iterator[str]:
-    if not panel.is_open:
-        in_flight = panel.load.connections
-        yield f"Latency at saturation, {in_flight} in flight: from send to last byte, if verified."
-        return
-    arrivals = "evenly spaced" if panel.load.arrivals == "uniform" else "at random times (Poisson)"
-    yield (
-        f"Open loop: requests were due {arrivals}, whatever the answers did. Latency is from when each was "
-        "due to its last byte, if verified; lag is how late the client sent though a connection was free."
-    )
-    waits = [(row.cell.contender, row.arrivals) for row in panel.rows if row.arrivals and row.arrivals.queued]
-    if waits:
-        counted = ", ".join(f"{name} {told.queued:,} of {told.due:,}" for name, told in waits)
-        yield f"Waited until one of {panel.load.connections} connections was free: {counted}."
-    if lost := [f"{row.cell.contender} {row.unfinished:,}" for row in panel.rows if row.unanswered]:
-        yield f"Without an answer, so beyond every percentile: {', '.join(lost)}."
-
-
 def _on_bounds(panel: Panel) -> Iterator[str]:
     by: dict[str, list[str]] = {}
     for row in panel.contenders:
@@ -152,7 +134,7 @@ def _on_ratios(panel: Panel) -> Iterator[str]:
     if told:
         level = levels(told)
         each = f", one interval each ({level}, not adjusted for their number)" if level else ""
-        what = " of CPU per request" if panel.is_open else ""
+        what = "" if panel.load.compares_throughput else " of CPU per request"
         yield f"{plural(len(told), 'comparison')}{what} with {panel.reference}{each}."
     yield from _on_missing_ratios(panel, rest)
     compared = (one for row in rest if (one := panel.ratios.get(row.cell.contender)) and one.ratio)
@@ -181,7 +163,7 @@ def _on_verdicts(panel: Panel) -> Iterator[str]:
             by.setdefault(comparison.verdict, []).append(_judged(panel, comparison))
     if by:
         told = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by.items())
-        what = "CPU per request" if panel.is_open else "throughput"
+        what = "throughput" if panel.load.compares_throughput else "CPU per request"
         yield f"Verdicts against {panel.reference}, {what} by more than {panel.margin * 100:g} %: {told}."
     if held := [comparison.cell.contender for comparison in judged if comparison.blocked]:
         yield f"No verdict for {', '.join(held)}: the noise floor shows as much between equals."
@@ -196,13 +178,13 @@ def _judged(panel: Panel, comparison: Comparison) -> str:
 
 
 def _without_pairs(panel: Panel, row: Row) -> str:
-    what = "have CPU per request" if panel.is_open else "answered correctly"
+    what = "answered correctly" if panel.load.compares_throughput else "have CPU per request"
     return f"No ratio for {row.cell.contender}: no sweep in which both it and {panel.reference} {what}."
 
 
 def _on_noise(panel: Panel, floor: Comparison) -> str:
     cell = floor.cell
     here = (cell.scenario, cell.load) == (panel.scenario, panel.load)
-    where = "" if here else f", in {cell.scenario}, {spoken(cell.load)}"
+    where = "" if here else f", in {cell.scenario}, {cell.load.title}"
     what = ", CPU per request" if floor.metric == "service_demand_us" else ""
     return f"Noise floor{where}: {floor.reference} against itself{what} {both(floor.ratio, of_ratio=True)}."

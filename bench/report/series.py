@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from bench.analysis.capacities import Capacity
 from bench.analysis.rows import Row
-from bench.model import Load
-from bench.project.loads import spoken
-from bench.report.document import Column, Section, TableCell, lines_table
+from bench.loads import Load
+from bench.report.columns import RowColumn
+from bench.report.document import Section, TableCell, lines_table
+from bench.report.kinds import shown
 from bench.report.panels import Panel
-from bench.report.wording import NOTHING, at_least, both, figure, plural, throughput
+from bench.report.wording import at_least, both, plural
 
-AT_CONNECTIONS = ("connections", "req/s", "p50 ms", "p99 ms", "bound by")
-AT_RATES = ("req/s due", "p50 ms", "p99 ms", "p99.9 ms", "lag p99 ms", "queued", "no answer", "bound by")
 FEWEST_LOADS = 3  # loads of one kind; two points are not a curve
 
 
@@ -24,19 +23,13 @@ class Series:
     panels: tuple[Panel, ...]
 
     @property
-    def is_open(self) -> bool:
-        """Whether the loads are rates. Otherwise they are numbers of connections."""
-        return self.panels[0].is_open
+    def load(self) -> Load:
+        """The weakest load. The others are of its family."""
+        return self.panels[0].load
 
     @property
     def spoken(self) -> str:
-        first, last = self.panels[0].load, self.panels[-1].load
-        if not self.is_open:
-            return f"{first.connections:,} to {last.connections:,} connections"
-        if first.fraction is None or last.fraction is None:
-            return f"{first.rate or 0:,.10g} to {last.rate or 0:,.10g} requests/s"
-        whose = "the slowest one's capacity" if first.of else "each one's capacity"
-        return f"{first.fraction * 100:.10g} to {last.fraction * 100:.10g} % of {whose}"
+        return f"{self.load.level} to {self.panels[-1].load.level} {self.load.unit}"
 
     @property
     def title(self) -> str:
@@ -45,11 +38,7 @@ class Series:
     @property
     def slug(self) -> str:
         """The start of its charts' file names. It differs between the series of one scenario."""
-        load = self.panels[0].load
-        level = "rates" if load.fraction is None else "fractions"
-        uniform = "uniform" if load.arrivals == "uniform" else None
-        parts = (level, load.of, uniform) if self.is_open else ("connections",)
-        return "-".join(filter(None, (self.scenario, *parts)))
+        return f"{self.scenario}-{self.load.family}"
 
     @property
     def rows(self) -> Mapping[str, tuple[Row, ...]]:
@@ -61,15 +50,14 @@ class Series:
         return {name: tuple(found[name]) for name in sorted(found)}
 
     @property
-    def columns(self) -> tuple[Column, ...]:
-        headings = AT_RATES if self.is_open else AT_CONNECTIONS
-        return tuple(Column(heading=heading) for heading in headings)
+    def columns(self) -> tuple[RowColumn, ...]:
+        return shown(self.load).series
 
     @property
     def lines(self) -> Mapping[str, tuple[tuple[TableCell, ...], ...]]:
-        line = _at_rate if self.is_open else _at_connections
         return {
-            name: tuple(tuple(map(TableCell, line(row))) for row in rows) for name, rows in self.rows.items()
+            name: tuple(tuple(column.cell(row) for column in self.columns) for row in rows)
+            for name, rows in self.rows.items()
         }
 
     @property
@@ -78,17 +66,17 @@ class Series:
         concerned: dict[str, list[str]] = {}
         for panel in self.panels:
             for caveat in panel.caveats:
-                concerned.setdefault(caveat, []).append(spoken(panel.load))
+                concerned.setdefault(caveat, []).append(panel.load.title)
         return tuple(
             caveat if len(loads) == len(self.panels) else f"{', '.join(loads)}: {caveat}"
             for caveat, loads in concerned.items()
         )
 
     def notes(self, capacities: Iterable[Capacity]) -> tuple[str, ...]:
-        if self.is_open:
-            here = [one for one in capacities if one.scenario == self.scenario and one.contender in self.rows]
-            return tuple(_on_capacities(here))
-        return tuple(_on_plateaus(self.rows))
+        if self.load.compares_throughput:
+            return tuple(_on_plateaus(self.rows))
+        here = [one for one in capacities if one.scenario == self.scenario and one.contender in self.rows]
+        return tuple(_on_capacities(here))
 
     def section(self, capacities: Iterable[Capacity]) -> Section:
         return Section(
@@ -99,24 +87,13 @@ class Series:
         )
 
 
-def level_of(row: Row) -> float:
-    """Return the strength of a row's load: connections, or requests per second."""
-    if row.arrivals:
-        return row.arrivals.rate_rps or 0.0
-    return float(row.cell.load.connections)
-
-
 def series_of(panels: Iterable[Panel]) -> tuple[Series, ...]:
     """Return a series for each scenario measured under at least three loads of one kind."""
-    grouped: dict[tuple[object, ...], list[Panel]] = {}
+    grouped: dict[tuple[str, str], list[Panel]] = {}
     for panel in panels:
-        load = panel.load
-        kind = (panel.scenario, load.kind, load.of, load.arrivals, load.fraction is None)
-        grouped.setdefault(kind, []).append(panel)
+        grouped.setdefault((panel.scenario, panel.load.family), []).append(panel)
     return tuple(
-        Series(
-            scenario=alike[0].scenario, panels=tuple(sorted(alike, key=lambda panel: _strength(panel.load)))
-        )
+        Series(scenario=alike[0].scenario, panels=tuple(sorted(alike, key=lambda panel: panel.load.strength)))
         for alike in grouped.values()
         if len(alike) >= FEWEST_LOADS
     )
@@ -127,34 +104,6 @@ def apart(panels: Iterable[Panel]) -> tuple[Panel, ...]:
     there = tuple(panels)
     serial = {panel.title for series in series_of(there) for panel in series.panels}
     return tuple(panel for panel in there if panel.title not in serial)
-
-
-def _strength(load: Load) -> tuple[float, int]:
-    return load.fraction or load.rate or 0.0, load.connections
-
-
-def _at_connections(row: Row) -> tuple[str, ...]:
-    return (
-        f"{row.cell.load.connections:,}",
-        throughput(row.throughput_rps, row.client_limit),
-        figure(row.latency.p50_ms),
-        figure(row.latency.p99_ms),
-        row.bound_by or NOTHING,
-    )
-
-
-def _at_rate(row: Row) -> tuple[str, ...]:
-    asked = row.arrivals
-    return (
-        figure(level_of(row)),
-        figure(row.latency.p50_ms),
-        figure(row.latency.p99_ms),
-        figure(row.latency.p99_9_ms),
-        figure(asked.lag.p99_ms) if asked else NOTHING,
-        f"{asked.queued:,}" if asked else NOTHING,
-        f"{row.unfinished:,}",
-        row.bound_by or NOTHING,
-    )
 
 
 def _on_plateaus(rows: Mapping[str, tuple[Row, ...]]) -> Iterator[str]:

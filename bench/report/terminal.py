@@ -6,7 +6,6 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis import Analysis, analyse
-from bench.project.loads import spoken
 from bench.records import Run
 from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims
@@ -73,7 +72,7 @@ def print_run(run: Run, console: Console) -> None:
 def _windows(run: Run) -> str:
     """Return how long the windows were: the plan's value, or the one that the probe chose."""
     counted = (record.slice for record in run.records if record.slice.role in ("measure", "control"))
-    lengths = {step.window_s for step in counted if step.cell.load.kind == "closed"} or {run.plan.window_s}
+    lengths = {step.window_s for step in counted if step.cell.load.keeps_busy} or {run.plan.window_s}
     shortest, longest = min(lengths), max(lengths)
     return f"{shortest:g}" if shortest == longest else f"{shortest:g} to {longest:g}"
 
@@ -114,7 +113,7 @@ def _print_claims(console: Console, analysis: Analysis) -> None:
 
 
 def _panel_table(panel: Panel, *, narrow: bool) -> Table:
-    table = table_of(Text.assemble((panel.scenario, "bold"), f" · {spoken(panel.load)}"))
+    table = table_of(Text.assemble((panel.scenario, "bold"), f" · {panel.load.title}"))
     table.add_column("contender", overflow="fold")
     columns = terminal_columns(panel, narrow=narrow)
     for column in columns:

@@ -50,7 +50,7 @@ COLUMNS: Columns = {
 def _told(seen: Histogram | None, percent: float, record: Record) -> float | None:
     if seen is None:
         return None
-    return told_ms(seen, percent, record.sample.unfinished if record.slice.cell.load.kind == "open" else 0)
+    return told_ms(seen, percent, record.sample.unfinished if record.slice.cell.load.has_due_times else 0)
 
 
 def _use_of(cores: Cores) -> Columns:

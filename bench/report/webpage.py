@@ -15,11 +15,12 @@ from bench.report import details, evidence, sentences, wording
 from bench.report.answer import abouts, answer
 from bench.report.charts.style import MARKS, Look
 from bench.report.charts.svg import Drawing, css, variable_of
+from bench.report.columns import RowColumn
 from bench.report.details import facts, per_request
 from bench.report.document import Column, Heading, Table, TableCell, contender_cell, name_column
 from bench.report.glossary import anchor, explained, meanings, term, unbroken
 from bench.report.markdown import further_sections
-from bench.report.panels import Panel, PanelColumn, caveats_everywhere, overview_columns, page_columns, panels
+from bench.report.panels import Panel, caveats_everywhere, overview_columns, page_columns, panels
 from bench.report.series import apart, series_of
 
 FILE = "report.html"
@@ -55,7 +56,7 @@ class Overview:
 
     panel: Panel
     about: str
-    columns: tuple[PanelColumn, ...]
+    columns: tuple[RowColumn, ...]
     at_rate: bool  # latency is measured at one rate for all
 
 
@@ -110,7 +111,7 @@ def _overviews(analysis: Analysis, shown: tuple[Panel, ...]) -> tuple[Overview, 
     """
     said = abouts(analysis.run)
     workers = {one.name: one.workers for one in analysis.run.contenders}
-    closed = tuple(panel for panel in apart(shown) or shown if not panel.is_open)
+    closed = tuple(panel for panel in apart(shown) or shown if panel.load.compares_throughput)
     return tuple(
         Overview(
             panel=panel,
@@ -124,9 +125,7 @@ def _overviews(analysis: Analysis, shown: tuple[Panel, ...]) -> tuple[Overview, 
 
 def _at_common_rate(panel: Panel, shown: tuple[Panel, ...]) -> Mapping[str, Row]:
     """Return the rows of the panel's scenario at the first rate common to all. Empty if there is none."""
-    common = (
-        other for other in shown if other.scenario == panel.scenario and (other.load.rate or other.load.of)
-    )
+    common = (other for other in shown if other.scenario == panel.scenario and other.load.is_at_one_rate)
     found = next(common, None)
     return {row.cell.contender: row for row in found.rows} if found else {}
 
@@ -185,8 +184,15 @@ def _panel_table(rounds: Mapping[Cell, tuple[Round, ...]], panel: Panel, anchor:
 
 
 def _rounds_table(panel: Panel, row: Row, rounds: tuple[Round, ...]) -> Table:
-    times = f"{'CPU × ' if panel.is_open else '× '}{panel.reference}"
-    headings = ("req/s", times, "server CPU µs/req", "memory MiB", "verified", "failed", "void slices")
+    headings = (
+        "req/s",
+        panel.ratio_heading,
+        "server CPU µs/req",
+        "memory MiB",
+        "verified",
+        "failed",
+        "void slices",
+    )
     return Table(
         caption=f"{row.cell.contender}, round by round: medians over sweeps",
         columns=(

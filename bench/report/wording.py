@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bench.analysis.statistics import Estimate
-from bench.model import Cell, Load
+from bench.loads import Load
+from bench.model import Cell
 from bench.report.document import TableCell
 
 NOTHING = "–"

@@ -6,11 +6,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import ceil
 
-from bench.model import Block, Contender, Load, Plan
+from bench.loads import Load
+from bench.model import Block, Contender, Plan
 from bench.observe import system
 from bench.observe.local_ports import local_ports
 from bench.project.heats import Group, groups
-from bench.project.loads import ceiling_load
 from bench.runtime.placement import available_cores
 
 OWN_FILES = 64  # descriptors of a process besides its connections: log, poller, libraries, database
@@ -153,7 +153,7 @@ def files_needed(group: Group, client: Client) -> int:
     server may have all connections in one process.
     """
     connections = group.load.connections
-    kept = connections * len(group.heat) + ceiling_load(group.load).connections
+    kept = connections * len(group.heat) + group.load.ceiling_load.connections
     asks = ceil(kept / client.processes) if client.is_here else 0
     serves = connections if client.serves_here else 0
     return max(asks, serves) + OWN_FILES

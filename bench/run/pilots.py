@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from bench.analysis.comparisons import log_ratios
-from bench.analysis.measures import metrics_of
 from bench.analysis.statistics import rounds_for, spread_of
 from bench.model import Plan, name_of
 from bench.project.heats import Group
@@ -13,7 +12,6 @@ from bench.records import Record
 from bench.run.windows import Course
 
 PILOT_SWEEPS = 3
-LOWEST_RPS = 1.0  # of an open load whose pilot had no right answer: it shows that there is none
 
 Capacities = Mapping[tuple[str, str], float]  # contender and scenario → verified responses per second
 
@@ -28,19 +26,14 @@ def capacities(records: Iterable[Record]) -> Capacities:
 
 
 def rate_rps(group: Group, contender: str, known: Capacities) -> float | None:
-    """Return the rate of an open load for *contender*.
+    """Return the rate of the group's load for *contender*.
 
-    None if its pilots are incomplete, or the load is closed.
+    None if its pilots are incomplete, or the load has no rate.
     """
-    if group.load.fraction is None:
-        return group.load.rate
-    asked = group.contenders if group.load.of == "slowest" else (contender,)
+    asked = group.load.rated_by(contender, group.contenders)
     found = [known.get((piloted(group, name), group.scenario)) for name in asked]
     reached = [capacity for capacity in found if capacity is not None]
-    if len(reached) < len(found):
-        return None
-    # One that answers nothing must not stop all others.
-    return max(LOWEST_RPS, group.load.fraction * min(filter(None, reached), default=0.0))
+    return group.load.rate_rps(reached) if len(reached) == len(found) else None
 
 
 def piloted(group: Group, contender: str) -> str:
@@ -81,7 +74,7 @@ def _needed(plan: Plan, groups: Sequence[Group], pilot: Sequence[Record]) -> int
     for group in groups:
         for cell in map(group.cell, group.contenders):
             reference = group.cell(plan.reference_of(cell.contender))
-            for metric in metrics_of(group.load):
+            for metric in group.load.metrics:
                 spread = spread_of([*log_ratios(pilot, cell, reference, metric).values()])
                 if cell != reference and spread:
                     wanted = math.log1p(plan.margins[metric]) / 2

@@ -10,7 +10,6 @@ from bench.errors import UsageError
 from bench.model import Plan
 from bench.observe.comparable import differences, facts_of
 from bench.project.heats import Group, groups
-from bench.project.loads import spoken
 from bench.records import Run
 from bench.run import schedule, store, windows
 
@@ -30,7 +29,7 @@ def preview(begun: Run, results: Path) -> str:
     minutes = schedule.duration_s(steps, swept, starts) / 60
     auto = begun.plan.budget_s
     more = f", as a pilot; then as many as it asks for, {auto / 60:.1f} min in all at most" if auto else ""
-    lines = [f"{group.scenario}, {spoken(group.load)}: {', '.join(group.contenders)}" for group in swept]
+    lines = [f"{group.scenario}, {group.load.title}: {', '.join(group.contenders)}" for group in swept]
     lines.append(
         f"{sum(len(group.contenders) for group in swept)} cells × {begun.plan.rounds} rounds "
         f"× {begun.plan.sweeps} sweeps = {len(steps)} slices with warm-ups, pilots and ceilings, "

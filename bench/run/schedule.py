@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import count
+from itertools import chain, count
 from random import Random
 from statistics import median
 
+from bench.loads import PILOT
 from bench.model import Cell, Plan, Role, Slice, name_of
 from bench.project.heats import Group, by_heat
-from bench.project.loads import PILOT, ceiling_load, slug
 from bench.records import Record, Start
 from bench.run import pilots, windows
 from bench.run.pilots import Capacities
@@ -167,7 +167,7 @@ def _probes(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> I
     for heat in by_heat(groups, 1):
         for group in heat:
             for number, names in windows.probes_due(plan, group, records):
-                key = (plan.seed, "probe", group.scenario, slug(group.load), number)
+                key = (plan.seed, "probe", group.scenario, group.load.slug, number)
                 window_s = PROBE_WINDOWS_S[number - 1]
                 for contender in _shuffled(names, *key):
                     yield Slice(
@@ -184,9 +184,9 @@ def _probes(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> I
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
     piloted: dict[str, dict[str, None]] = {}
     for group in groups:
-        if group.load.fraction is not None:
-            members = dict.fromkeys(pilots.piloted(group, name) for name in group.contenders)
-            piloted.setdefault(group.scenario, {}).update(members)
+        raters = (group.load.rated_by(name, group.contenders) for name in group.contenders)
+        members = dict.fromkeys(pilots.piloted(group, name) for name in chain.from_iterable(raters))
+        piloted.setdefault(group.scenario, {}).update(members)
     for scenario, members in piloted.items():
         for sweep in range(1, pilots.PILOT_SWEEPS + 1):
             key = (plan.seed, "pilot", scenario, sweep)
@@ -201,7 +201,7 @@ def _sweep(
     plan: Plan, group: Group, number: int, sweep: int, capacities: Capacities, timing: Timing
 ) -> Iterator[Slice]:
     warming = sweep == WARM_UP_SWEEP
-    key = (plan.seed, number, group.scenario, slug(group.load), sweep)
+    key = (plan.seed, number, group.scenario, group.load.slug, sweep)
     lead_in_s = 0.0 if warming else _lead_in_s(timing.lead_in_s, *key)
     for contender in _shuffled(group.contenders, *key):
         yield _slice(
@@ -218,7 +218,7 @@ def _sweep(
 
 
 def _ceiling_cell(group: Group) -> Cell:
-    return Cell(contender=NULL_SERVER, scenario=group.scenario, load=ceiling_load(group.load))
+    return Cell(contender=NULL_SERVER, scenario=group.scenario, load=group.load.ceiling_load)
 
 
 def _ceiling(plan: Plan, cell: Cell, number: int, sweep: int) -> Slice:

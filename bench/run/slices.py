@@ -9,7 +9,6 @@ from bench.analysis.voids import void_of
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.model import Slice
-from bench.project.loads import spoken
 from bench.records import Event, Record, Sample, Usage
 from bench.run.lab import Lab, SliceTarget
 from bench.run.store import Journal
@@ -53,7 +52,7 @@ def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step
 
 
 def _without_a_ceiling(journal: Journal, step: Slice, why: str) -> Record:
-    _note_once(journal, f"{step.cell.scenario}, {spoken(step.cell.load)}: no ceiling: {why}")
+    _note_once(journal, f"{step.cell.scenario}, {step.cell.load.title}: no ceiling: {why}")
     sample = Sample(window_s=step.window_s, latency=Histogram(), broken=why)
     usage = Usage(elapsed_s=step.window_s)
     return Record(slice=step, sample=sample, usage=usage, started_s=journal.elapsed_s(), void=why)
@@ -94,7 +93,7 @@ def _note_once(journal: Journal, what: str) -> None:
 
 
 def _named(step: Slice) -> str:
-    return f"{step.cell.contender}, {step.cell.scenario}, {spoken(step.cell.load)}"
+    return f"{step.cell.contender}, {step.cell.scenario}, {step.cell.load.title}"
 
 
 def _nothing_right(record: Record) -> str | None:

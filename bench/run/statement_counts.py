@@ -16,7 +16,8 @@ from pathlib import Path
 from bench.errors import CannotMeasure
 from bench.files import read_json, to_json, write_atomically
 from bench.load import LoadGenerator
-from bench.model import Cell, Contender, Exchange, Load, Scenario, Slice
+from bench.loads import Closed
+from bench.model import Cell, Contender, Exchange, Scenario, Slice
 from bench.project.scenarios import PLACEHOLDER
 from bench.records import Queries, Sample
 from bench.run.verification import content_keys
@@ -183,7 +184,7 @@ def _ask(
     cell = Cell(
         contender=server.contender.name,
         scenario=scenario,
-        load=Load(kind="closed", connections=connections),
+        load=Closed(connections=connections),
     )
     load.begin(
         Slice(cell=cell, role="warm-up", round=0, sweep=0, seed=seed, lead_in_s=0.0, window_s=window_s)

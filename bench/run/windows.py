@@ -1,8 +1,8 @@
 """How long windows are, and how many sweeps and rounds fit a budget: the probe before round 1 decides. Pure.
 
-Each cell of a closed load is loaded for a moment on servers that are not timed. The slowest contender of a
-group decides the window, lead-in and warm-up of all its contenders alike. Which one is faster has no
-influence.
+Each cell whose load keeps its connections busy is loaded for a moment on servers that are not timed. The
+slowest contender of a group decides the window, lead-in and warm-up of all its contenders alike. Which one
+is faster has no influence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,6 @@ from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.model import Cell, Plan, name_of
 from bench.project.heats import Group
-from bench.project.loads import spoken
 from bench.records import Record
 
 PROBE_ROUND = 0
@@ -68,7 +67,7 @@ def is_probed(plan: Plan) -> bool:
 
 def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield the number of each probe (1, 2, …) that *group* needs by *records*, with its contenders."""
-    if group.load.kind != "closed":
+    if not group.load.keeps_busy:
         return
     taken = _probes(records)
     due = tuple(name for name in group.contenders if not _is_twin(name, group))
@@ -309,7 +308,7 @@ def _end_s(record: Record) -> float:
 
 
 def _title(group: Group) -> str:
-    return f"{group.scenario}, {spoken(group.load)}"
+    return f"{group.scenario}, {group.load.title}"
 
 
 def _plural(count: int, what: str) -> str:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.model import Load
+from bench.loads import Closed
 from tests.support.synthetic import rate, synthetic_run, with_records
 
 
@@ -108,7 +108,7 @@ def test_several_load_workers_have_to_be_busy_each_on_its_core():
 
 
 def test_open_loads_have_the_ceiling_of_the_pilots_load():
-    pilot, other = (Load(kind="closed", connections=connections) for connections in (32, 4))
+    pilot, other = (Closed(connections=connections) for connections in (32, 4))
     run = synthetic_run({"flask": 400}, rounds=2, loads=(rate(0.5), other, pilot))
 
     def changed(record):

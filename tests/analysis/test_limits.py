@@ -4,7 +4,7 @@ import pytest
 
 from bench.analysis import analyse
 from bench.analysis.limits import Cores, Utilisation, bound_by, client_limit
-from bench.model import Load
+from bench.loads import Closed
 from tests.support.synthetic import rate, synthetic_run, with_records
 
 TWO = Cores(server=("0",), client=("1",), database=("1",))
@@ -147,7 +147,7 @@ def test_two_workers_may_use_two_cores_if_there_are():
     assert analyse(replace(workers, fingerprint=wider)).rows[0].bound_by == "nothing"
 
 
-@pytest.mark.parametrize("load", [Load(kind="closed", connections=1), rate(0.5)], ids=["closed", "open"])
+@pytest.mark.parametrize("load", [Closed(connections=1), rate(0.5)], ids=["closed", "open"])
 def test_any_load_has_a_ceiling_and_the_use_of_cores(load):
     row = analyse(synthetic_run({"flask": 400}, loads=(load,))).rows[0]
     assert row.ceiling.rps == pytest.approx(150_000)

@@ -5,7 +5,7 @@ import pytest
 from bench.analysis import analyse
 from bench.analysis.measures import Latency, last_percent, told_ms
 from bench.histogram import Histogram
-from bench.model import Load
+from bench.loads import Closed
 from tests.support.synthetic import rate, synthetic_run, with_records
 
 
@@ -35,9 +35,7 @@ def test_the_last_percentile_that_can_be_told(count, last):
     assert last_percent(count) == pytest.approx(last)
 
 
-@pytest.mark.parametrize(
-    ("load", "p99_told"), [(Load(kind="closed", connections=32), True), (rate(0.5), False)]
-)
+@pytest.mark.parametrize(("load", "p99_told"), [(Closed(connections=32), True), (rate(0.5), False)])
 def test_only_an_open_loop_waits_for_the_unfinished(load, p99_told):
     """A closed loop's are as many as connections, and merely cut off by the window's end."""
 

@@ -8,9 +8,10 @@ import pytest
 from bench.analysis.comparisons import Comparison
 from bench.analysis.statistics import Estimate
 from bench.compare.run_changes import change_of, judged_together
-from bench.model import Cell, Load
+from bench.loads import Closed
+from bench.model import Cell
 
-LOAD = Load(kind="closed", connections=32)
+LOAD = Closed(connections=32)
 STEADY = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.015)
 
 

@@ -17,14 +17,15 @@ import pytest
 from bench.errors import CannotMeasure
 from bench.load.driver import LocustLoad
 from bench.load.null.server import null_server
-from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
+from bench.loads import Closed
+from bench.model import Cell, Exchange, Expect, Scenario, Slice
 from tests.support.servers import CLOSING, GOOD, HELLO, HELLO_SCENARIO, Talk, always, server
 
 
 def step(
     target: str = "t", scenario: str = "hello", *, connections: int = 2, seed: int = 1, window_s: float = 0.1
 ) -> Slice:
-    load = Load(kind="closed", connections=connections)
+    load = Closed(connections=connections)
     cell = Cell(contender=target, scenario=scenario, load=load)
     return Slice(cell=cell, role="measure", round=1, sweep=1, seed=seed, lead_in_s=0.05, window_s=window_s)
 

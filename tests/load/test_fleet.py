@@ -16,7 +16,8 @@ import zmq
 from bench.errors import CannotMeasure
 from bench.load.child.versions import unlike, versions
 from bench.load.driver import LocustLoad, Workers
-from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
+from bench.loads import Closed, Open
+from bench.model import Cell, Exchange, Expect, Scenario, Slice
 from tests.support.waiting import waiting_server
 
 HELLO = Scenario(
@@ -62,11 +63,11 @@ def bind():
 
 
 def closed(connections):
-    return _step(Load(kind="closed", connections=connections), None)
+    return _step(Closed(connections=connections), None)
 
 
 def uniform(rate_rps=RATE_RPS, *, window_s=0.5, seed=1):
-    load = Load(kind="open", connections=64, rate=rate_rps, arrivals="uniform")
+    load = Open(connections=64, rate=rate_rps, arrivals="uniform")
     return _step(load, rate_rps, window_s=window_s, seed=seed)
 
 

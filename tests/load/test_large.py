@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from bench.load.driver import LocustLoad
-from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
+from bench.loads import Closed, Open
+from bench.model import Cell, Exchange, Expect, Scenario, Slice
 from tests.support.servers import GOOD, HELLO, HELLO_SCENARIO, Talk, always, server
 
 GET = Exchange(name="get", method="GET", path="/")
@@ -29,9 +30,9 @@ def step(
     window_s: float = 0.3,
     rate_rps: float | None = None,
 ) -> Slice:
-    load = Load(kind="closed", connections=connections)
+    load = Closed(connections=connections)
     if rate_rps:
-        load = Load(kind="open", connections=connections, rate=rate_rps, arrivals="uniform")
+        load = Open(connections=connections, rate=rate_rps, arrivals="uniform")
     return Slice(
         cell=Cell(contender="t", scenario=scenario, load=load),
         role="measure",

@@ -20,7 +20,8 @@ from bench.load.null.right_answers import answers, responder
 from bench.load.null.server import HELLO, null_server
 from bench.load.requests import Mix
 from bench.load.responses import Heads, read_response
-from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
+from bench.loads import Closed
+from bench.model import Cell, Exchange, Expect, Scenario, Slice
 from bench.project import scenarios
 
 OURS = scenarios.declared(Path(__file__).parents[2])
@@ -330,7 +331,7 @@ def runs(pid: int) -> bool:
 
 def test_the_load_generator_finds_nothing_wrong_with_it():
     step = Slice(
-        cell=Cell(contender="n", scenario="users-crud", load=Load(kind="closed", connections=4)),
+        cell=Cell(contender="n", scenario="users-crud", load=Closed(connections=4)),
         role="ceiling",
         round=1,
         sweep=0,

@@ -12,7 +12,8 @@ import pytest
 
 from bench.load.child.arrivals import due_offsets
 from bench.load.driver import LocustLoad
-from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
+from bench.loads import Closed, Open
+from bench.model import Cell, Exchange, Expect, Scenario, Slice
 from bench.records import Sample
 from tests.support.servers import CLOSING, GOOD, HELLO_SCENARIO, Talk, always, server, stalling_server
 
@@ -28,7 +29,7 @@ def open_step(
     lead_in_s: float = 0.1,
     window_s: float = 0.5,
 ) -> Slice:
-    load = Load(kind="open", connections=connections, rate=rate_rps, arrivals=arrivals)
+    load = Open(connections=connections, rate=rate_rps, arrivals=arrivals)
     return Slice(
         cell=Cell(contender=target, scenario=scenario, load=load),
         role="measure",
@@ -42,7 +43,7 @@ def open_step(
 
 
 def closed_step(connections: int, *, lead_in_s: float, window_s: float) -> Slice:
-    load = Load(kind="closed", connections=connections)
+    load = Closed(connections=connections)
     cell = Cell(contender="t", scenario="hello", load=load)
     return Slice(cell=cell, role="measure", round=1, sweep=1, seed=1, lead_in_s=lead_in_s, window_s=window_s)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.load.driver import LocustLoad, Workers
-from bench.model import Cell, Exchange, Expect, Load, Scenario, Slice
+from bench.loads import Closed, Load, Open
+from bench.model import Cell, Exchange, Expect, Scenario, Slice
 from tests.support.servers import Talk, server
 
 LOGIN = Exchange(name="login", method="POST", path="/login", save={"token": "user.token"})
@@ -70,11 +71,11 @@ def step(load: Load, *, scenario: str = "me", window_s: float = 0.2, seed: int =
 
 
 def closed(connections: int, **more) -> Slice:
-    return step(Load(kind="closed", connections=connections), **more)
+    return step(Closed(connections=connections), **more)
 
 
 def opened(connections: int, **more) -> Slice:
-    return step(Load(kind="open", connections=connections, rate=100, arrivals="uniform"), **more)
+    return step(Open(connections=connections, rate=100, arrivals="uniform"), **more)
 
 
 def carried_out(load: LocustLoad, one: Slice):

@@ -4,7 +4,8 @@ import pytest
 
 from bench.histogram import Histogram
 from bench.load.sums import imbalance, merged
-from bench.model import Cell, Load, Slice
+from bench.loads import Closed, Open
+from bench.model import Cell, Slice
 from bench.records import Sample
 
 
@@ -13,8 +14,8 @@ def step(load):
     return Slice(cell=cell, role="measure", round=1, sweep=1, seed=1, lead_in_s=0.1, window_s=0.5)
 
 
-CLOSED = step(Load(kind="closed", connections=4))
-OPEN = step(Load(kind="open", connections=4, rate=10.0, arrivals="uniform"))
+CLOSED = step(Closed(connections=4))
+OPEN = step(Open(connections=4, rate=10.0, arrivals="uniform"))
 ONE_MS = Histogram.of([1_000_000] * 3)
 BALANCED = Sample(window_s=0.5, latency=ONE_MS, occupied_s=2.0, locust_requests=5, slice_requests=5)
 DUE = replace(BALANCED, due=5, failures={"status": 1}, unfinished=1, occupied_s=0.0)

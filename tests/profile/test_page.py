@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.compare.history import trends
 from bench.errors import UsageError
-from bench.model import Load
+from bench.loads import Closed
 from bench.profile.flames import flame_graph
 from bench.profile.layers import declared
 from bench.profile.profile_page import speedscope, write_profile_report
@@ -42,7 +42,7 @@ def profiled():
         profiler="py-spy",
         version="0.4.3",
         runtime="process",
-        load=Load(kind="closed", connections=32),
+        load=Closed(connections=32),
         fingerprint=FINGERPRINT,
         contenders=(contender("flask"), contender("django")),
         profiles=(

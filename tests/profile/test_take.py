@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.model import Exchange, Load, Scenario
+from bench.loads import Closed
+from bench.model import Exchange, Scenario
 from bench.profile.cprofile import CProfile
 from bench.profile.profiler import portable
 from bench.profile.pyspy import PySpy
@@ -53,7 +54,7 @@ HELLO = (scenario("hello"),)
 
 
 def asked(*names, scenarios=HELLO):
-    load = Load(kind="closed", connections=4)
+    load = Closed(connections=4)
     return ProfilePlan(contenders=tuple(map(contender, names)), scenarios=scenarios, load=load, window_s=1.0)
 
 

@@ -1,11 +1,12 @@
 import pytest
 
-from bench.model import Block, Claim, ClaimedFigure, ClaimedRatio, Load, Plan
+from bench.loads import Closed
+from bench.model import Block, Claim, ClaimedFigure, ClaimedRatio, Plan
 from bench.project import contenders, plans
 from bench.project.heats import groups, heats
 from tests.support.projects import make_project
 
-LOAD = Load(kind="closed", connections=8)
+LOAD = Closed(connections=8)
 
 
 def planned(*blocks, reference="a", claims=()):

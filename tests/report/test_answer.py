@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.model import Load
+from bench.loads import Closed
 from bench.report.answer import answer
 from tests.report.test_webpage import busy_client
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
@@ -77,7 +77,7 @@ def test_a_client_limited_contender_is_a_bound():
 
 
 def test_loads_are_named_where_they_differ():
-    loads = [Load(kind="closed", connections=connections) for connections in (1, 32)]
+    loads = [Closed(connections=connections) for connections in (1, 32)]
     assert "at hello, 1 connection; at hello, 32 connections" in told(synthetic_run(PAIR, loads=loads))[0]
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from bench.analysis import analyse
-from bench.model import Load
+from bench.loads import Closed
 from bench.report.charts.bars import demand_chart, throughput_chart
 from bench.report.charts.draw import write_charts
 from bench.report.charts.figures import SCREEN
@@ -164,7 +164,7 @@ def test_a_client_limited_bar_says_that_it_is_a_bound_and_comes_last():
     assert said.index("fastapi") < said.index("django") < said.index("stdlib")
 
 
-CONNECTIONS = [Load(kind="closed", connections=connections) for connections in (1, 8, 32)]
+CONNECTIONS = [Closed(connections=connections) for connections in (1, 8, 32)]
 FRACTIONS = [rate(0.2), rate(0.5), rate(0.9)]
 PAIR = {"flask": 4000, "fastapi": 9000}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.model import Load
+from bench.loads import Closed
 from bench.records import Event, Queries, Verification
 from bench.report.page import write_report
 from bench.report.summary import summary
@@ -64,7 +64,7 @@ def folder(tmp_path_factory):
 
 def swept_run():
     """A run like plan latency: connections, rates, an objective, a void and a client that was the limit."""
-    closed = (Load(kind="closed", connections=connections) for connections in (1, 32, 256))
+    closed = (Closed(connections=connections) for connections in (1, 32, 256))
     run = synthetic_run(
         {"flask": 4_000, "fastapi": 9_000},
         loads=(*closed, *map(rate, (0.1, 0.5, 1.0))),
@@ -76,9 +76,9 @@ def swept_run():
         cell, usage = record.slice.cell, record.usage
         if (cell.contender, cell.load.connections) == ("fastapi", 256) and cell.load.kind == "closed":
             return replace(record, usage=replace(usage, busy_s={"0": 0.6, "1": usage.elapsed_s}))
-        if cell.load.fraction == 1.0 and cell.contender == "flask":
+        if cell.load == rate(1.0) and cell.contender == "flask":
             return replace(record, sample=replace(record.sample, queued=40, unfinished=30))
-        if (cell.load.fraction, record.slice.round, record.slice.sweep) == (0.5, 2, 1):
+        if (cell.load, record.slice.round, record.slice.sweep) == (rate(0.5), 2, 1):
             return replace(record, void="the load generator sent late")
         return record
 

@@ -5,13 +5,13 @@ import pytest
 from rich.console import Console
 
 from bench.analysis import analyse
-from bench.model import Load
+from bench.loads import Closed, Open
 from bench.report.panels import panels
 from bench.report.series import apart, series_of
 from bench.report.terminal import print_run
 from tests.support.synthetic import rate, synthetic_run, with_records
 
-CONNECTIONS = [Load(kind="closed", connections=connections) for connections in (32, 1, 256)]
+CONNECTIONS = [Closed(connections=connections) for connections in (32, 1, 256)]
 FRACTIONS = [rate(0.5), rate(0.1), rate(1.0)]
 SPEEDS = {"flask": 4000, "fastapi": 9000, "flask~aa": 4000}
 
@@ -35,7 +35,7 @@ def only_series(loads, **options):
             "hello, 10 to 90 % of the slowest one's capacity",
         ),
         (
-            [Load(kind="open", connections=9, rate=n, arrivals="uniform") for n in (5, 50, 2500)],
+            [Open(connections=9, rate=n, arrivals="uniform") for n in (5, 50, 2500)],
             "hello, 5 to 2,500 requests/s",
         ),
     ],

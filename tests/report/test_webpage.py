@@ -7,7 +7,8 @@ import pytest
 
 from bench.analysis import analyse
 from bench.analysis.measures import rounds_of
-from bench.model import Claim, ClaimedRatio, Load
+from bench.loads import Closed
+from bench.model import Claim, ClaimedRatio
 from bench.records import Event, Queries
 from bench.report import webpage
 from bench.report.charts.draw import drawings
@@ -52,7 +53,7 @@ def body_rows(page, section):
     return [row for row in rows if row.attributes.get("class") not in ("group", "rounds")]
 
 
-SWEPT = [*(Load(kind="closed", connections=n) for n in (1, 8, 32)), *map(rate, (0.2, 0.5, 0.9))]
+SWEPT = [*(Closed(connections=n) for n in (1, 8, 32)), *map(rate, (0.2, 0.5, 0.9))]
 RUNS = {
     "usual": synthetic_run(rounds=6, scenarios=("hello", "users-read")),
     "series": synthetic_run(PAIR, loads=SWEPT, rounds=6, slo_ms=100),
@@ -230,7 +231,7 @@ def test_cost_is_cores_per_thousand_requests_and_memory_per_worker():
 
 
 def test_latency_is_that_at_one_rate_for_all_where_the_run_has_one():
-    closed = Load(kind="closed", connections=32)
+    closed = Closed(connections=32)
     alone = read(page_of(synthetic_run(PAIR, loads=(closed, rate(0.8)))))
     common = read(page_of(synthetic_run(PAIR, loads=(closed, rate(0.8, of="slowest")))))
     assert all(cells(row)[3].endswith(" at saturation") for row in body_rows(alone, "cost"))

@@ -9,7 +9,8 @@ import pytest
 
 from bench import wiring
 from bench.errors import CannotMeasure
-from bench.model import Block, Contender, Load, Plan
+from bench.loads import Closed
+from bench.model import Block, Contender, Plan
 from bench.observe import system
 from bench.observe.local_ports import local_ports
 from bench.project import plans
@@ -21,7 +22,7 @@ from tests.support.projects import PLAN, make_project
 from tests.support.synthetic import synthetic_run
 
 HERE = Client()
-FEW, MANY = (Load(kind="closed", connections=count) for count in (8, 400))
+FEW, MANY = (Closed(connections=count) for count in (8, 400))
 
 
 def contender(name, **changes):
@@ -81,7 +82,7 @@ def test_what_is_on_other_machines_needs_nothing_here():
 
 
 def test_more_connections_than_local_ports_are_left_out_with_the_range():
-    two_hundred = Load(kind="closed", connections=200)
+    two_hundred = Closed(connections=200)
     fits, (line,) = headroom.fitting(planned(FEW, two_hundred), served(), Room(local_ports=100), HERE)
     assert [block.loads for block in fits.blocks] == [(FEW,)]
     assert "200 connections" in line

@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.histogram import Histogram
-from bench.model import Block, Load, Plan
+from bench.loads import LOWEST_RPS, Closed, Open
+from bench.model import Block, Plan
 from bench.project.heats import Group
 from bench.records import Record, Sample, Start, Usage
 from bench.run import schedule
-from bench.run.pilots import LOWEST_RPS, PILOT_SWEEPS
+from bench.run.pilots import PILOT_SWEEPS
 
-LOAD = Load(kind="closed", connections=8)
+LOAD = Closed(connections=8)
 PLAN = Plan(
     name="tiny",
     blocks=(Block(contenders=("a", "b", "c"), scenarios=("x", "y"), loads=(LOAD,)),),
@@ -34,7 +35,7 @@ def group(scenario, contenders, load=LOAD, heat=None):
 
 A_HEAT = ("a", "b", "c", "a~aa")
 GROUPS = (group("x", A_HEAT), group("y", "ab", heat=A_HEAT))
-OPEN = Load(kind="open", connections=256, fraction=0.5, arrivals="poisson")
+OPEN = Open(connections=256, fraction=0.5, arrivals="poisson")
 SLOWEST = replace(OPEN, fraction=0.8, of="slowest")
 SPEEDS = {"a": 100, "b": 1000, "c": 4000}  # answers in a slice
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bench.model import Block, Exchange, Expect, Load, Scenario
+from bench.loads import Closed
+from bench.model import Block, Exchange, Expect, Scenario
 from bench.run.shared_scenarios import common, narrowed, without
 from tests.support.synthetic import synthetic_run
 
@@ -67,7 +68,7 @@ def test_without_leaves_weights_with_their_exchanges():
 
 def test_a_plan_is_narrowed_by_what_is_empty_and_by_contender():
     plan = synthetic_run({"a@1": 1.0, "b@1": 1.0}).plan
-    load = (Load(kind="closed", connections=1),)
+    load = (Closed(connections=1),)
     blocks = [
         Block(contenders=(f"{name}@1", f"{name}@2"), scenarios=("front", "gone"), loads=load) for name in "ab"
     ]

@@ -6,11 +6,12 @@ import pytest
 
 from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
-from bench.model import Block, Cell, Load, Plan, Slice
+from bench.loads import Closed
+from bench.model import Block, Cell, Plan, Slice
 from bench.records import SCHEMA, Event, Record, Run, Sample, Start, Usage, Verification
 from bench.run import store
 
-LOAD = Load(kind="closed", connections=32)
+LOAD = Closed(connections=32)
 
 
 @pytest.fixture

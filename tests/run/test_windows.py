@@ -15,13 +15,14 @@ from bench.analysis.comparisons import verdict_of
 from bench.analysis.resolution import FEWEST, FEWEST_EACH, Pace, coarse, pace_of
 from bench.analysis.wrong import hopeless
 from bench.histogram import Histogram
-from bench.model import Block, Cell, Load, Plan, Slice
+from bench.loads import Closed
+from bench.model import Block, Cell, Plan, Slice
 from bench.project.heats import Group
 from bench.records import SCHEMA, Record, Run, Sample, Usage
 from bench.run import schedule, store, windows
 from tests.support.synthetic import contender, scenario
 
-LOAD = Load(kind="closed", connections=32)
+LOAD = Closed(connections=32)
 NAMES = ("shop@base", "shop@head", "shop@base~aa")
 PLAN = Plan(
     name="diff",

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from bench.histogram import Histogram
-from bench.model import Block, Cell, Contender, Exchange, Load, Plan, Scenario, Slice
-from bench.project.loads import ceiling_load
+from bench.loads import Closed, Load, Open
+from bench.model import Block, Cell, Contender, Exchange, Plan, Scenario, Slice
 from bench.records import SCHEMA, Record, Run, Sample, Usage, Verification
 
 SPEEDS = {"stdlib": 12_000.0, "django": 2_100.0, "flask": 4_300.0, "fastapi": 10_400.0, "flask~aa": 4_300.0}
@@ -51,7 +51,7 @@ def synthetic_run(
     """
     random = Random(seed)
     names = tuple(scenarios)
-    asked_with = tuple(loads) or (Load(kind="closed", connections=connections),)
+    asked_with = tuple(loads) or (Closed(connections=connections),)
     plan = Plan(
         name="synthetic",
         blocks=(Block(contenders=tuple(speeds), scenarios=names, loads=asked_with),),
@@ -75,7 +75,7 @@ def synthetic_run(
     ceilings = tuple(
         _ceiling(Cell(contender="null-server", scenario=asked, load=load), number, sweep)
         for asked in names
-        for load in dict.fromkeys(map(ceiling_load, asked_with))
+        for load in dict.fromkeys(one.ceiling_load for one in asked_with)
         for number, sweep in ((1, 0), (rounds, sweeps))
     )
     return Run(
@@ -137,7 +137,7 @@ def scenario(name: str) -> Scenario:
 
 def rate(fraction: float, **changes: Any) -> Load:
     """Return an open load."""
-    return Load(kind="open", connections=256, fraction=fraction, arrivals="poisson", **changes)
+    return Open(connections=256, fraction=fraction, arrivals="poisson", **changes)
 
 
 def _record(
@@ -177,7 +177,7 @@ def _record(
 
 
 def _asked_rps(cell: Cell, speeds: Mapping[str, float]) -> float | None:
-    if cell.load.kind == "closed":
+    if not cell.load.has_due_times:
         return None
     capacity = min(speeds.values()) if cell.load.of else speeds[cell.contender]
     return cell.load.rate or (cell.load.fraction or 0.0) * capacity

@@ -10,7 +10,7 @@ from math import ceil
 from random import Random
 from typing import TypeVar
 
-from bench.model import Arrivals
+from bench.loads import Arrivals
 
 T = TypeVar("T")
 

@@ -24,6 +24,7 @@ from bench.load.child.loop import Loop
 from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
 from bench.load.requests import Mix
+from bench.loads import Closed, Open
 from bench.model import Scenario, Slice
 
 __all__ = ["Loop", "loop_of"]
@@ -44,17 +45,16 @@ def loop_of(step: Slice, target: Target, mix: Mix, *, share: Share, timeout_s: f
     connections = target.take(len(numbers))
     if not connections:
         raise UsageError(
-            f"{share.of} processes cannot share {load.connections} connections of an open load: allow more"
+            f"{share.of} processes cannot share {load.connections} connections of {load.called}: allow more"
         )
     for connection in connections:
         _begin(connection, step.cell.scenario, mix)
-    is_open = load.kind == "open"
     numbered = dict(zip(connections, numbers, strict=True))
     scenario = step.cell.scenario
     fetched = set_up(
-        target, numbered, mix, step.seed, is_open=is_open, timeout_s=timeout_s, scenario=scenario
+        target, numbered, mix, step.seed, is_any=load.has_due_times, timeout_s=timeout_s, scenario=scenario
     )
-    loop = (_open if is_open else _closed)(step, target, mix, connections, share, timeout_s)
+    loop = LOOPS[type(load)](step, target, mix, connections, share, timeout_s)
     if fetched is not None:
         loop.books.setup, loop.books.broken = fetched.setup, fetched.broken
     return loop
@@ -84,11 +84,11 @@ def _closed(
 def _open(
     step: Slice, target: Target, mix: Mix, connections: Sequence[Connection], share: Share, timeout_s: float
 ) -> Loop:
-    arrivals = step.cell.load.arrivals
-    if step.rate_rps is None or arrivals is None:
-        raise ValueError(f"an open load needs its rate and its arrivals before it is begun: {step}")
+    load = step.cell.load
+    if step.rate_rps is None or not isinstance(load, Open):
+        raise ValueError(f"an open load needs its rate before it is begun: {step}")
     offsets_ns = due_offsets(
-        arrivals,
+        load.arrivals,
         step.rate_rps,
         seed=step.seed,
         lead_in_s=step.lead_in_s,
@@ -97,6 +97,8 @@ def _open(
     draw = mix.drawing(step.seed, share.index)
     return OpenLoop(target, connections, share.part(offsets_ns), draw, timeout_s=timeout_s)
 
+
+LOOPS = {Closed: _closed, Open: _open}
 
 Message = dict[str, Any]
 
@@ -147,8 +149,8 @@ class Generator:
         target = self._targets[step.cell.contender]
         mix = self._mixes[step.cell.contender, step.cell.scenario]
         load = step.cell.load
-        # In an open loop one user represents all arrivals: connections are opened as needed.
-        with self._users(len(share.part(range(load.connections))) if load.kind == "closed" else 1):
+        # One user represents all requests that are due: connections are opened as needed.
+        with self._users(1 if load.has_due_times else len(share.part(range(load.connections)))):
             yield loop_of(step, target, mix, share=share, timeout_s=timeout_s)
 
     @contextmanager

@@ -128,11 +128,14 @@ def set_up(
     mix: Mix,
     seed: int,
     *,
-    is_open: bool,
+    is_any: bool,
     timeout_s: float,
     scenario: str,
 ) -> Books | None:
-    """Let connections fetch what requests of *mix* need. Return the books, or None if nothing is needed."""
+    """Let connections fetch what requests of *mix* need. Return the books, or None if nothing is needed.
+
+    *is_any*: a request may go to any of the connections. Then a few fetch for all, if values can be shared.
+    """
     if not mix.is_set_up:
         return None
     if why := target.hopeless.get(scenario):
@@ -140,7 +143,7 @@ def set_up(
         books.broken = why
         return books
     connections = list(numbered)
-    fetching = connections[:SHARED] if is_open and mix.can_be_shared else connections
+    fetching = connections[:SHARED] if is_any and mix.can_be_shared else connections
     each = {connection: numbered[connection] for connection in fetching}
     setting_up = SettingUp(target, each, mix, seed, timeout_s=timeout_s)
     setting_up.run()

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.project.loads import spoken
 from bench.report.charts.figures import FILE, LETTER, Sheet, headed
 from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
 from bench.report.panels import Panel
@@ -70,13 +69,13 @@ def throughput_caption(panel: Panel) -> str:
     level = levels(row.throughput_rps for row in panel.contenders)
     rounds = plural(max((row.rounds for row in panel.contenders), default=0), "round")
     whiskers = f"whiskers: {level} interval over {rounds}" if level else f"{rounds}, too few for intervals"
-    return f"{spoken(panel.load)} · verified responses per second, longer is better · {whiskers}"
+    return f"{panel.load.title} · verified responses per second, longer is better · {whiskers}"
 
 
 def demand_caption(panel: Panel) -> str:
     asked = any(_parts(row)[1] for row in panel.contenders)
     parts = "server + database (hatched grey)" if asked else "server; next to nothing in the database"
-    return f"{spoken(panel.load)} · µs of CPU per verified response, shorter is better · {parts}"
+    return f"{panel.load.title} · µs of CPU per verified response, shorter is better · {parts}"
 
 
 def _drawing(panel: Panel, sheet: Sheet, what: str, subtitle: str) -> tuple[Figure, Axes]:

@@ -87,9 +87,9 @@ def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
     """Return the charts of *shown*. With a given rate there is no throughput chart."""
     match shown:
         case Panel():
-            return (LATENCY, DEMAND) if shown.is_open else (THROUGHPUT, LATENCY, DEMAND)
+            return (THROUGHPUT, LATENCY, DEMAND) if shown.load.compares_throughput else (LATENCY, DEMAND)
         case Series():
-            return (LATENCIES,) if shown.is_open else (THROUGHPUTS, LATENCIES)
+            return (THROUGHPUTS, LATENCIES) if shown.load.compares_throughput else (LATENCIES,)
         case WorkerTable():
             return (BY_WORKERS,)
 

@@ -14,7 +14,8 @@ from bench.report.by_workers import WorkerTable
 from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, headed
 from bench.report.charts.percentiles import ticks
 from bench.report.charts.style import FAINT, GRID, INK, LEADER, PAPER, Look, spread_out
-from bench.report.series import Series, level_of
+from bench.report.kinds import level_of, shown
+from bench.report.series import Series
 from bench.report.wording import figure as number
 
 HEIGHT_IN, HEAD_IN, FOOT_IN = 4.8, 0.85, 0.62
@@ -143,7 +144,7 @@ def throughput_lines_caption(series: Series) -> str:
 
 
 def latency_lines_caption(series: Series) -> str:
-    start = "due" if series.is_open else "send"
+    start = shown(series.load).starts
     return f"{series.spoken} · ms from {start} to last byte · thick: p99, thin: p50{_ringed(series)}"
 
 
@@ -187,8 +188,9 @@ def _drawn(
 
 
 def _loads(axes: Axes, series: Series, seen: Sequence[float]) -> None:
-    axes.set_xlabel("requests per second" if series.is_open else "connections", color=FAINT, size=8.5)
-    if series.is_open:
+    how = shown(series.load)
+    axes.set_xlabel(how.axis, color=FAINT, size=8.5)
+    if not how.doubles:
         axes.set_xlim(0, max(seen, default=1.0) * 1.02)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         return

@@ -13,9 +13,9 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from bench.analysis.measures import last_percent
 from bench.analysis.rows import Row
-from bench.project.loads import spoken
 from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, headed
 from bench.report.charts.style import FAINT, GRID, INK, LEADER, PAPER, Look, family_of, spread_out
+from bench.report.kinds import shown
 from bench.report.panels import Panel
 from bench.report.wording import figure as number
 
@@ -57,9 +57,7 @@ def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) 
 
 
 def latency_caption(panel: Panel) -> str:
-    from_send = ", at saturation · ms from send to last byte"
-    since = ", from when each was due to its last byte" if panel.is_open else from_send
-    return f"{spoken(panel.load)}{since} · lower is better"
+    return f"{panel.load.title}{shown(panel.load).caption} · lower is better"
 
 
 def latency_label(row: Row) -> str:

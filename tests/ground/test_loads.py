@@ -1,12 +1,18 @@
-from dataclasses import dataclass
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from bench.errors import UsageError
-from bench.files import read_toml
-from bench.model import Load
-from bench.project.loads import WrittenLoad, slug, spoken
+from bench.files import read_json, read_toml, to_json
+from bench.loads import KINDS, Closed, Load, Open
+from bench.model import Cell
+from bench.project.plans import WrittenLoad
+from bench.report.kinds import SHOWN
 
 
 @dataclass
@@ -26,32 +32,32 @@ def read(folder: Path, written: dict[str, object]) -> Load:
     [
         (
             {"kind": "closed", "connections": 32},
-            Load(kind="closed", connections=32),
+            Closed(connections=32),
             "32 connections",
             "32",
         ),
-        ({"kind": "closed", "connections": 1}, Load(kind="closed", connections=1), "1 connection", "1"),
+        ({"kind": "closed", "connections": 1}, Closed(connections=1), "1 connection", "1"),
         (
             {"kind": "open", "rate": 2000},
-            Load(kind="open", connections=256, rate=2000, arrivals="poisson"),
+            Open(connections=256, rate=2000, arrivals="poisson"),
             "2,000 requests/s",
             "open-2000",
         ),
         (
             {"kind": "open", "rate": 0.5, "arrivals": "uniform", "connections": 8},
-            Load(kind="open", connections=8, rate=0.5, arrivals="uniform"),
+            Open(connections=8, rate=0.5, arrivals="uniform"),
             "0.5 requests/s, evenly spaced",
             "open-0.5-uniform-c8",
         ),
         (
             {"kind": "open", "fraction": 0.5},
-            Load(kind="open", connections=256, fraction=0.5, arrivals="poisson"),
+            Open(connections=256, fraction=0.5, arrivals="poisson"),
             "50 % of its capacity",
             "open-50pc",
         ),
         (
             {"kind": "open", "fraction": 0.8, "of": "slowest"},
-            Load(kind="open", connections=256, fraction=0.8, of="slowest", arrivals="poisson"),
+            Open(connections=256, fraction=0.8, of="slowest", arrivals="poisson"),
             "80 % of the slowest one's capacity",
             "open-80pc-slowest",
         ),
@@ -59,8 +65,8 @@ def read(folder: Path, written: dict[str, object]) -> Load:
 )
 def test_a_load_is_read_and_named(tmp_path, form, load, words, name):
     assert read(tmp_path, form) == load
-    assert spoken(load) == words
-    assert slug(load) == name
+    assert load.title == words
+    assert load.slug == name
 
 
 @pytest.mark.parametrize(
@@ -89,3 +95,36 @@ def test_a_load_is_read_and_named(tmp_path, form, load, words, name):
 def test_a_mistake_in_a_load_is_told(tmp_path, form, words):
     with pytest.raises(UsageError, match=rf"load\.toml: {words}"):
         read(tmp_path, form)
+
+
+@pytest.mark.parametrize("load", [Closed(connections=4), Open(rate=5.0), Open(fraction=0.5, of="slowest")])
+def test_a_load_of_a_run_has_the_keys_of_schema_1_and_is_read_again(tmp_path, load):
+    cell = Cell(contender="flask", scenario="hello", load=load)
+    (tmp_path / "cell.json").write_bytes(to_json(cell))
+    written = json.loads((tmp_path / "cell.json").read_text())["load"]
+    assert list(written) == ["kind", "connections", "rate", "fraction", "of", "arrivals"]
+    assert {key: value for key, value in written.items() if value is not None} == {
+        key: value for key, value in asdict(load).items() if value is not None
+    }
+    assert read_json(tmp_path / "cell.json", Cell) == cell
+
+
+def test_a_damaged_load_of_a_run_is_told_by_its_keys(tmp_path):
+    load = '{"kind":"closed","connections":0}'
+    (tmp_path / "cell.json").write_text(f'{{"contender":"flask","scenario":"hello","load":{load}}}')
+    with pytest.raises(UsageError, match=r": load\.connections: at least 1$"):
+        read_json(tmp_path / "cell.json", Cell)
+
+
+def test_every_kind_is_known_to_what_reads_and_what_shows_loads():
+    kinds = set(get_args(get_args(Load)[0]))
+    assert kinds == set(KINDS.values()) == set(SHOWN)
+    for name, kind in KINDS.items():
+        assert get_args(get_type_hints(kind)["kind"]) == (name,)
+
+
+def test_every_kind_has_a_loop():
+    # In a process of its own, because Locust patches the process that imports it.
+    words = "from bench.load.child.generator import LOOPS; print(*(kind.__name__ for kind in LOOPS))"
+    told = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
+    assert set(told.split()) == {kind.__name__ for kind in KINDS.values()}

@@ -1,0 +1,124 @@
+"""What a report shows of each kind of load: the columns of its tables, its sentences, and its axis."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analysis.rows import Row
+from bench.loads import Closed, Load, Open
+from bench.report.columns import RowColumn, due, latency, plain, throughput
+from bench.report.wording import NOTHING, figure
+from bench.report.wording import throughput as of_row
+
+P50 = latency("p50\nms", lambda told: told.p50_ms)
+P90 = latency("p90\nms", lambda told: told.p90_ms)
+P99 = latency("p99\nms", lambda told: told.p99_ms)
+P99_9 = latency("p99.9\nms", lambda told: told.p99_9_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How one kind of load is shown. Everything that all kinds have in common stands elsewhere."""
+
+    method: str  # how its requests are sent
+    latency: Callable[[Any, Sequence[Row]], Iterator[str]]  # what a latency of these rows is
+    starts: str  # latency begins when a request is …
+    caption: str  # of a chart of latencies
+    page: tuple[RowColumn, ...]  # the first columns; ratios, CPU and memory are added
+    terminal: tuple[RowColumn, ...]  # the same for 80 characters
+    series: tuple[RowColumn, ...]  # of a table over loads; the first one is the level
+    axis: str  # the level on a chart over loads
+    doubles: bool  # levels double from one load to the next: a log axis
+
+
+def _of_closed(load: Closed, rows: Sequence[Row]) -> Iterator[str]:
+    yield f"Latency at saturation, {load.connections} in flight: from send to last byte, if verified."
+
+
+def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
+    arrivals = "evenly spaced" if load.arrivals == "uniform" else "at random times (Poisson)"
+    yield (
+        f"Open loop: requests were due {arrivals}, whatever the answers did. Latency is from when each was "
+        "due to its last byte, if verified; lag is how late the client sent though a connection was free."
+    )
+    waits = [(row.cell.contender, row.arrivals) for row in rows if row.arrivals and row.arrivals.queued]
+    if waits:
+        counted = ", ".join(f"{name} {told.queued:,} of {told.due:,}" for name, told in waits)
+        yield f"Waited until one of {load.connections} connections was free: {counted}."
+    if lost := [f"{row.cell.contender} {row.unfinished:,}" for row in rows if row.unanswered]:
+        yield f"Without an answer, so beyond every percentile: {', '.join(lost)}."
+
+
+CLOSED = Shown(
+    method="Closed loop: a connection sends its next request when it has its answer.",
+    latency=_of_closed,
+    starts="send",
+    caption=", at saturation · ms from send to last byte",
+    page=(throughput("req/s", "throughput"), P50, P99),
+    terminal=(throughput("req/s", "throughput"), P50, P99),
+    series=(
+        plain("connections", lambda row: f"{row.cell.load.connections:,}"),
+        plain("req/s", lambda row: of_row(row.throughput_rps, row.client_limit)),
+        plain("p50 ms", lambda row: figure(row.latency.p50_ms)),
+        plain("p99 ms", lambda row: figure(row.latency.p99_ms)),
+        plain("bound by", lambda row: row.bound_by or NOTHING),
+    ),
+    axis="connections",
+    doubles=True,
+)
+
+OPEN = Shown(
+    method=(
+        "Open loop: a request is sent when it is due; with no connection free it waits, and that counts."
+    ),
+    latency=_of_open,
+    starts="due",
+    caption=", from when each was due to its last byte",
+    page=(
+        due("req/s due", lambda asked: figure(asked.rate_rps)),
+        throughput("req/s answered", "throughput"),
+        P50,
+        P90,
+        P99,
+        P99_9,
+        latency("max ms", lambda told: told.max_ms),
+        due("service p50 ms", lambda asked: figure(asked.service.p50_ms), "service time"),
+        due("service p99 ms", lambda asked: figure(asked.service.p99_ms), "service time"),
+        due("lag p99 ms", lambda asked: figure(asked.lag.p99_ms), "lag"),
+        due("queued", lambda asked: f"{asked.queued:,}", "queued"),
+        plain("no answer", lambda row: f"{row.unfinished:,}"),
+    ),
+    terminal=(
+        due("req/s\ndue", lambda asked: figure(asked.rate_rps)),
+        P50,
+        P90,
+        P99,
+        P99_9,
+        due("lag\np99\nms", lambda asked: figure(asked.lag.p99_ms)),
+    ),
+    series=(
+        plain("req/s due", lambda row: figure(level_of(row))),
+        plain("p50 ms", lambda row: figure(row.latency.p50_ms)),
+        plain("p99 ms", lambda row: figure(row.latency.p99_ms)),
+        plain("p99.9 ms", lambda row: figure(row.latency.p99_9_ms)),
+        due("lag p99 ms", lambda asked: figure(asked.lag.p99_ms)),
+        due("queued", lambda asked: f"{asked.queued:,}"),
+        plain("no answer", lambda row: f"{row.unfinished:,}"),
+        plain("bound by", lambda row: row.bound_by or NOTHING),
+    ),
+    axis="requests per second",
+    doubles=False,
+)
+
+SHOWN: Mapping[type, Shown] = {Closed: CLOSED, Open: OPEN}
+
+
+def shown(load: Load) -> Shown:
+    return SHOWN[type(load)]
+
+
+def level_of(row: Row) -> float:
+    """Return the strength of a row's load: connections, or requests per second."""
+    if row.arrivals:
+        return row.arrivals.rate_rps or 0.0
+    return float(row.cell.load.connections)
