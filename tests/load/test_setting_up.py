@@ -57,7 +57,7 @@ class Shop:
 
 def step(load: Load, *, scenario: str = "me", window_s: float = 0.2, seed: int = 1) -> Slice:
     cell = Cell(contender="t", scenario=scenario, load=load)
-    rate_rps = load.rate
+    rate_rps = load.rate_rps(())
     return Slice(
         cell=cell,
         role="measure",
