@@ -13,7 +13,7 @@ SCHEMA = 1
 
 ENDED = "ended"  # in `Usage.by_process_s`: processes that ended while the window was open, together
 
-CountedBy = Literal["PostgreSQL", "driver"]
+CountedBy = Literal["PostgreSQL", "MySQL", "driver"]
 Ending = Literal["complete", "interrupted", "failed"]
 
 

@@ -181,7 +181,7 @@ def uncounted(run: Run) -> Iterator[str]:
             ways_of = " in the base, by ".join(str(of[0].counted_by) for of in (base, head))
             yield f"SQL statements are not compared for {which}: counted by {ways_of} in the head."
         elif not any(one.statements for one in (*base, *head)):
-            where = "its PostgreSQL" if "PostgreSQL" in ways else "any driver that is counted"
+            where = "any driver that is counted" if "driver" in ways else f"its {ways.pop()}"
             yield f"SQL statements of {which}: none was seen in {where}; none is compared."
         for one in (*base, *head):
             if one.counted_by and one.per_request is None:

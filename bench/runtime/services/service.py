@@ -1,14 +1,18 @@
 """A service: what contenders need beside their server. Each server has a part of it for itself."""
 
+import os
+import pwd
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict
 
+from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.records import CountedBy
 from bench.runtime.docker.containers import Containers
+from bench.runtime.launch import UNPRIVILEGED
 from bench.runtime.leftovers import Ledger
 
 # In the fingerprint, by the service's name. `from`: the wheel or image it comes from.
@@ -91,6 +95,18 @@ class ContainerPlace:
     group: Callable[[], Containers]  # a new one
     logs: Path
     cores: tuple[int, ...] | None
+
+
+def unprivileged(spoken: str) -> str | None:
+    """Return the user that runs a service which refuses root; None: the present one is not root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(UNPRIVILEGED).pw_name
+    except KeyError:
+        raise CannotMeasure(
+            f"{spoken} refuses to run as root and there is no user {UNPRIVILEGED}: run as an ordinary user"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
