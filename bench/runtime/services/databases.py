@@ -1,6 +1,7 @@
 """Databases on a PostgreSQL server: templates made once, a copy for each server, resets in place."""
 
 import hashlib
+import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from bench.errors import CannotMeasure
 from bench.records import CountedBy
 from bench.runtime.placeholders import Url
 from bench.runtime.ports import HOST
+from bench.runtime.services.psql_text import Part, is_dump, parts
 from bench.runtime.services.service import DATABASE_PLACEHOLDERS, OwnPart
 
 
@@ -45,6 +47,13 @@ def patience(seconds: float, what: str) -> Iterator[None]:
 USER = "bench"
 PATIENCE_S = 60.0  # filling a template takes about a second, everything else less
 MAINTENANCE = "postgres"  # the database that always exists
+NO_ROLE = re.compile(r'role "([^"]+)" does not exist$')
+NO_EXTENSION = re.compile(r'extension "([^"]+)" is not available$')
+INSTEAD_OF = {
+    "uuid-ossp": " (gen_random_uuid() needs no extension)",
+    "pgcrypto": " (gen_random_uuid() and sha256() need no extension)",
+}
+COPY_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
 STATEMENTS = """
 SELECT query, sum(calls)::bigint FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s) GROUP BY query
@@ -118,11 +127,32 @@ class Databases:
     def _fill(self, name: str, texts: Mapping[str, str]) -> None:
         with self.session(name) as session:
             for source, text in texts.items():
-                try:
-                    session.execute(text.encode())
-                except psycopg.Error as error:
-                    raise CannotMeasure(f"{_place(source, text, error)}: {_said(error)}") from error
+                for part in parts(source, text):
+                    _run(session, source, part, may_make_roles=is_dump(text))
+                if is_dump(text):
+                    session.execute("RESET ALL")  # it has emptied the search path
             _keep(session)
+
+
+def _run(session: psycopg.Connection, source: str, part: Part, *, may_make_roles: bool) -> None:
+    """Run a part of a text. Roles that a dump names and this server lacks are made, as owners."""
+    made: set[str] = set()
+    while True:
+        try:
+            if part.rows is None:
+                session.execute(part.sql.encode())
+            else:
+                with session.cursor().copy(part.sql.encode()) as copy:
+                    copy.write(part.rows.encode())
+            return
+        except psycopg.Error as error:
+            role = NO_ROLE.match(_said(error))
+            if not (may_make_roles and role and role[1] not in made):
+                raise CannotMeasure(
+                    f"{_place(source, part, error)}: {_said(error)}{_remedy(error)}"
+                ) from error
+            made.add(role[1])  # the part ran in one transaction, so nothing of it is left
+            session.execute(SQL("CREATE ROLE {}").format(Identifier(role[1])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +245,16 @@ def _said(error: psycopg.Error) -> str:
     return error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
 
 
-def _place(source: str, text: str, error: psycopg.Error) -> str:
-    position = error.diag.statement_position
-    return f"{source} line {text.count(chr(10), 0, int(position) - 1) + 1}" if position else source
+def _remedy(error: psycopg.Error) -> str:
+    if found := NO_EXTENSION.match(_said(error)):
+        instead = INSTEAD_OF.get(found[1], "")
+        return f" here: leave it out{instead}, or use --runtime compose if its image has it"
+    return ""
+
+
+def _place(source: str, part: Part, error: psycopg.Error) -> str:
+    if row := COPY_LINE.search(error.diag.context or ""):
+        return f"{source} line {part.line + int(row[1])}"
+    if position := error.diag.statement_position:
+        return f"{source} line {part.line + part.sql.count(chr(10), 0, int(position) - 1)}"
+    return f"{source} line {part.line}" if part.rows is not None else source

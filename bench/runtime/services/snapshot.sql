@@ -4,6 +4,7 @@
 SET lock_timeout = '10s';
 CREATE SCHEMA IF NOT EXISTS bench_seed;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA bench_seed;
+ALTER EXTENSION pg_stat_statements SET SCHEMA bench_seed; -- a dump or a migration may have made it elsewhere
 
 -- The app's own objects: not those of the system, of an extension or ours, and no temporary tables.
 CREATE OR REPLACE FUNCTION bench_seed.own(kinds text) RETURNS TABLE (oid oid, name text, kind "char")

@@ -1,0 +1,373 @@
+--
+-- PostgreSQL database dump
+--
+
+\restrict trSX9rd3glCw98L64dvEiqVarGgfSrxdMZyqVcU6RouCvmoByxJiMPG40hsaV72
+
+-- Dumped from database version 18.6
+-- Dumped by pg_dump version 18.6
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: shop; Type: DATABASE; Schema: -; Owner: bench
+--
+
+CREATE DATABASE shop WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = builtin LOCALE = 'C' BUILTIN_LOCALE = 'C.UTF-8';
+
+
+ALTER DATABASE shop OWNER TO bench;
+
+\unrestrict trSX9rd3glCw98L64dvEiqVarGgfSrxdMZyqVcU6RouCvmoByxJiMPG40hsaV72
+\connect shop
+\restrict trSX9rd3glCw98L64dvEiqVarGgfSrxdMZyqVcU6RouCvmoByxJiMPG40hsaV72
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: DATABASE shop; Type: COMMENT; Schema: -; Owner: bench
+--
+
+COMMENT ON DATABASE shop IS 'x';
+
+
+--
+-- Name: shop; Type: DATABASE PROPERTIES; Schema: -; Owner: bench
+--
+
+ALTER DATABASE shop SET search_path TO 'public';
+
+
+\unrestrict trSX9rd3glCw98L64dvEiqVarGgfSrxdMZyqVcU6RouCvmoByxJiMPG40hsaV72
+\connect shop
+\restrict trSX9rd3glCw98L64dvEiqVarGgfSrxdMZyqVcU6RouCvmoByxJiMPG40hsaV72
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: Stock; Type: SCHEMA; Schema: -; Owner: shop_owner
+--
+
+CREATE SCHEMA "Stock";
+
+
+ALTER SCHEMA "Stock" OWNER TO shop_owner;
+
+--
+-- Name: citext; Type: EXTENSION; Schema: -; Owner: -
+--
+
+CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;
+
+
+--
+-- Name: EXTENSION citext; Type: COMMENT; Schema: -; Owner: 
+--
+
+COMMENT ON EXTENSION citext IS 'data type for case-insensitive character strings';
+
+
+--
+-- Name: pg_stat_statements; Type: EXTENSION; Schema: -; Owner: -
+--
+
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;
+
+
+--
+-- Name: EXTENSION pg_stat_statements; Type: COMMENT; Schema: -; Owner: 
+--
+
+COMMENT ON EXTENSION pg_stat_statements IS 'track planning and execution statistics of all SQL statements executed';
+
+
+--
+-- Name: shout(text); Type: FUNCTION; Schema: public; Owner: bench
+--
+
+CREATE FUNCTION public.shout(said text) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  -- a quote ' and a line that looks like psql's:
+  RETURN upper(said) || '!;
+\restrict me';
+END $$;
+
+
+ALTER FUNCTION public.shout(said text) OWNER TO bench;
+
+--
+-- Name: two(); Type: FUNCTION; Schema: public; Owner: bench
+--
+
+CREATE FUNCTION public.two() RETURNS integer
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT 1;
+ SELECT 2;
+END;
+
+
+ALTER FUNCTION public.two() OWNER TO bench;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: Items; Type: TABLE; Schema: Stock; Owner: bench
+--
+
+CREATE TABLE "Stock"."Items" (
+    id integer NOT NULL,
+    of_user bigint,
+    said text,
+    made timestamp with time zone DEFAULT '2020-01-01 00:00:00+00'::timestamp with time zone
+);
+
+
+ALTER TABLE "Stock"."Items" OWNER TO bench;
+
+--
+-- Name: Items_id_seq; Type: SEQUENCE; Schema: Stock; Owner: bench
+--
+
+CREATE SEQUENCE "Stock"."Items_id_seq"
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER SEQUENCE "Stock"."Items_id_seq" OWNER TO bench;
+
+--
+-- Name: Items_id_seq; Type: SEQUENCE OWNED BY; Schema: Stock; Owner: bench
+--
+
+ALTER SEQUENCE "Stock"."Items_id_seq" OWNED BY "Stock"."Items".id;
+
+
+--
+-- Name: users; Type: TABLE; Schema: public; Owner: shop_owner
+--
+
+CREATE TABLE public.users (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    email public.citext
+);
+
+
+ALTER TABLE public.users OWNER TO shop_owner;
+
+--
+-- Name: TABLE users; Type: COMMENT; Schema: public; Owner: shop_owner
+--
+
+COMMENT ON TABLE public.users IS 'a comment; with ''quotes''';
+
+
+--
+-- Name: loud; Type: VIEW; Schema: public; Owner: bench
+--
+
+CREATE VIEW public.loud AS
+ SELECT id,
+    public.shout(name) AS name
+   FROM public.users;
+
+
+ALTER VIEW public.loud OWNER TO bench;
+
+--
+-- Name: users_id_seq; Type: SEQUENCE; Schema: public; Owner: shop_owner
+--
+
+ALTER TABLE public.users ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.users_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: Items id; Type: DEFAULT; Schema: Stock; Owner: bench
+--
+
+ALTER TABLE ONLY "Stock"."Items" ALTER COLUMN id SET DEFAULT nextval('"Stock"."Items_id_seq"'::regclass);
+
+
+--
+-- Data for Name: Items; Type: TABLE DATA; Schema: Stock; Owner: bench
+--
+
+COPY "Stock"."Items" (id, of_user, said, made) FROM stdin;
+1	1	it's User 1	2020-01-01 00:00:00+00
+2	2	it's User 2	2020-01-01 00:00:00+00
+3	3	it's User 3	2020-01-01 00:00:00+00
+4	4	it's User 4	2020-01-01 00:00:00+00
+5	5	it's User 5	2020-01-01 00:00:00+00
+6	6	it's User 6	2020-01-01 00:00:00+00
+7	7	it's User 7	2020-01-01 00:00:00+00
+8	8	it's User 8	2020-01-01 00:00:00+00
+9	9	it's User 9	2020-01-01 00:00:00+00
+10	10	it's User 10	2020-01-01 00:00:00+00
+11	11	it's User 11	2020-01-01 00:00:00+00
+12	12	it's User 12	2020-01-01 00:00:00+00
+13	13	it's User 13	2020-01-01 00:00:00+00
+14	14	it's User 14	2020-01-01 00:00:00+00
+15	15	it's User 15	2020-01-01 00:00:00+00
+16	16	it's User 16	2020-01-01 00:00:00+00
+17	17	it's User 17	2020-01-01 00:00:00+00
+18	18	it's User 18	2020-01-01 00:00:00+00
+19	19	it's User 19	2020-01-01 00:00:00+00
+20	20	it's User 20	2020-01-01 00:00:00+00
+21	21	it's tab\there\nline \\. and ; COPY x FROM stdin;	2020-01-01 00:00:00+00
+\.
+
+
+--
+-- Data for Name: users; Type: TABLE DATA; Schema: public; Owner: shop_owner
+--
+
+COPY public.users (id, name, email) FROM stdin;
+1	User 1	user1@example.com
+2	User 2	user2@example.com
+3	User 3	user3@example.com
+4	User 4	user4@example.com
+5	User 5	user5@example.com
+6	User 6	user6@example.com
+7	User 7	user7@example.com
+8	User 8	user8@example.com
+9	User 9	user9@example.com
+10	User 10	user10@example.com
+11	User 11	user11@example.com
+12	User 12	user12@example.com
+13	User 13	user13@example.com
+14	User 14	user14@example.com
+15	User 15	user15@example.com
+16	User 16	user16@example.com
+17	User 17	user17@example.com
+18	User 18	user18@example.com
+19	User 19	user19@example.com
+20	User 20	user20@example.com
+21	tab\there\nline \\. and ; COPY x FROM stdin;	\N
+\.
+
+
+--
+-- Name: Items_id_seq; Type: SEQUENCE SET; Schema: Stock; Owner: bench
+--
+
+SELECT pg_catalog.setval('"Stock"."Items_id_seq"', 21, true);
+
+
+--
+-- Name: users_id_seq; Type: SEQUENCE SET; Schema: public; Owner: shop_owner
+--
+
+SELECT pg_catalog.setval('public.users_id_seq', 500, true);
+
+
+--
+-- Name: Items Items_pkey; Type: CONSTRAINT; Schema: Stock; Owner: bench
+--
+
+ALTER TABLE ONLY "Stock"."Items"
+    ADD CONSTRAINT "Items_pkey" PRIMARY KEY (id);
+
+
+--
+-- Name: users users_email_key; Type: CONSTRAINT; Schema: public; Owner: shop_owner
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email_key UNIQUE (email);
+
+
+--
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: shop_owner
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: Items Items_of_user_fkey; Type: FK CONSTRAINT; Schema: Stock; Owner: bench
+--
+
+ALTER TABLE ONLY "Stock"."Items"
+    ADD CONSTRAINT "Items_of_user_fkey" FOREIGN KEY (of_user) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: Items; Type: ROW SECURITY; Schema: Stock; Owner: bench
+--
+
+ALTER TABLE "Stock"."Items" ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: Items own; Type: POLICY; Schema: Stock; Owner: bench
+--
+
+CREATE POLICY own ON "Stock"."Items" FOR SELECT TO reader USING ((id > 5));
+
+
+--
+-- Name: DATABASE shop; Type: ACL; Schema: -; Owner: bench
+--
+
+GRANT CONNECT ON DATABASE shop TO reader;
+
+
+--
+-- Name: TABLE users; Type: ACL; Schema: public; Owner: shop_owner
+--
+
+GRANT SELECT ON TABLE public.users TO reader;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict trSX9rd3glCw98L64dvEiqVarGgfSrxdMZyqVcU6RouCvmoByxJiMPG40hsaV72
+
