@@ -103,6 +103,12 @@ def read_json(path: Path, shape: type[T]) -> T:
         raise UsageError(f"{path} is damaged or of another version: {mistake}") from error
 
 
+def check_schema(path: Path, found: int, read: int) -> None:
+    """Raise UsageError if the file *path* has another schema than the one that is *read*."""
+    if found != read:
+        raise UsageError(f"{path} has schema {found}, this bench reads {read}: use the bench that wrote it")
+
+
 def to_json(value: Any) -> bytes:
     return TypeAdapter(type(value)).dump_json(value)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bench.compare.history import Track, Trend
 from bench.model import name_of
-from bench.report.charts.figures import FILE, headed
+from bench.report.charts.figures import FILE, headed, style
 from bench.report.charts.style import FAINT, GRID, INK, Look, looks_of
 from bench.report.terminal import table_of
 from bench.report.wording import NOTHING, figure, plural, ratio
@@ -44,7 +44,8 @@ def _table(title: str, group: Sequence[Trend]) -> Table:
 def write_trend_charts(trends: Sequence[Trend], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     looks = looks_of(dict.fromkeys(trend.track.contender for trend in trends))
-    return [_written(title, group, looks, folder) for title, group in _grouped(trends).items()]
+    with style(text="path", salt="bench"):
+        return [_written(title, group, looks, folder) for title, group in _grouped(trends).items()]
 
 
 def _written(title: str, group: Sequence[Trend], looks: Mapping[str, Look], folder: Path) -> Path:

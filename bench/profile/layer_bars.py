@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from io import StringIO
 
-import matplotlib as mpl
-
 from bench.profile.layers import LAYERS, REST
 from bench.profile.words import Shown, used
-from bench.report.charts.figures import FILE, SCREEN, Sheet, headed
-from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
+from bench.report.charts.figures import FILE, SCREEN, Sheet, frame_bars, headed, style
+from bench.report.charts.style import DATABASE_GREY, INK, PAPER, Look
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.wording import figure
 
@@ -44,17 +42,9 @@ def layers_svg(scenario: str, many: Sequence[Shown], sheet: Sheet = FILE) -> str
     legend_in = LEGEND_IN * len(layers) if sheet.whole else 0.0
     bars_in = ROW_IN * len(many)
     height_in = sheet.head_in(HEAD_IN) + bars_in + FOOT_IN + legend_in
-    with mpl.rc_context(
-        {
-            "font.family": ["DejaVu Sans"],
-            "svg.fonttype": "path" if sheet.whole else "none",
-            "svg.hashsalt": scenario,
-            "text.parse_math": False,
-            "hatch.linewidth": 0.5,
-        }
-    ):
+    with style("path" if sheet.whole else "none", scenario, hatch_pt=0.5):
         drawn = sheet.figure(height_in)
-        axes = drawn.add_axes((0.02, (FOOT_IN + legend_in) / height_in, 0.96, bars_in / height_in))
+        axes = drawn.add_axes((0.02, (FOOT_IN + legend_in) / height_in, 0.93, bars_in / height_in))
         headed(drawn, sheet, f"{scenario} · CPU per request by layer", "µs per request, shorter is better")
         for place, one in enumerate(many):
             left = 0.0
@@ -92,13 +82,7 @@ def layers_svg(scenario: str, many: Sequence[Shown], sheet: Sheet = FILE) -> str
             )
         axes.set_xlim(0, max(one.spent.total_us for one in many) * 1.2 or 1)
         axes.set_ylim(len(many) - 0.6, -0.6)
-        axes.set_yticks([])
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.tick_params(axis="x", colors=FAINT, labelsize=8, length=0)
-        axes.xaxis.grid(visible=True, color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right", "bottom"]].set_visible(False)
-        axes.spines["left"].set_color(FAINT)
+        frame_bars(axes)
         if sheet.whole:
             drawn.legend(loc="lower left", ncols=1, frameon=False, fontsize=9, labelcolor=INK)
         drawn.set_facecolor(PAPER)

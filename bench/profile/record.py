@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.errors import UsageError
-from bench.files import read_json, to_json, write_atomically
+from bench.files import check_schema, read_json, to_json, write_atomically
 from bench.loads import Load
 from bench.model import Contender
 
@@ -140,11 +139,7 @@ def save(profiling: Profiling, folder: Path) -> None:
 def load(folder: Path) -> Profiling:
     """Return the profile in *folder*; raises UsageError if it is absent, damaged or of another schema."""
     kept = read_json(folder / FILE, Profiling)
-    if kept.schema != SCHEMA:
-        raise UsageError(
-            f"{folder / FILE} has schema {kept.schema}, this bench reads {SCHEMA}: "
-            "use the bench that wrote it"
-        )
+    check_schema(folder / FILE, kept.schema, SCHEMA)
     return kept
 
 

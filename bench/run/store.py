@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.errors import CannotMeasure, UsageError
-from bench.files import read_json, to_json, write_atomically
+from bench.files import check_schema, read_json, to_json, write_atomically
 from bench.model import Plan, Scenario
 from bench.records import (
     SCHEMA,
@@ -130,8 +130,5 @@ def load(folder: Path) -> Run:
     """Return the run in *folder*. Raises UsageError if it is absent, damaged or of another schema."""
     file = folder if folder.is_file() else folder / FILE
     run = read_json(file, Run)
-    if run.schema != SCHEMA:
-        raise UsageError(
-            f"{file} has schema {run.schema}, this bench reads {SCHEMA}: use the bench that wrote it"
-        )
+    check_schema(file, run.schema, SCHEMA)
     return run

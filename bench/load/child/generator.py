@@ -27,8 +27,6 @@ from bench.load.requests import Mix
 from bench.loads import Closed, Open
 from bench.model import Scenario, Slice
 
-__all__ = ["Loop", "loop_of"]
-
 ENOUGH_FILES = 1 << 20  # if there is no hard limit: macOS accepts no infinite soft limit
 
 

@@ -13,18 +13,15 @@ import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from locust import FastHttpUser, task
 
 from bench.load.answers import check
-from bench.load.requests import Mix, Request, Saved
-from bench.load.responses import Head
+from bench.load.child.stock_users import head_of, parts
+from bench.load.requests import Mix, Saved
 from bench.model import Scenario
 from bench.project.contenders import find_project
 from bench.project.scenarios import declared
-
-_OURS = {"host", "content-length"}  # headers that Locust's client adds itself
 
 
 class ScenarioUser(FastHttpUser):
@@ -42,13 +39,13 @@ class ScenarioUser(FastHttpUser):
     @task
     def ask(self) -> None:
         request = next(self.requests)
-        method, path, headers, body = _parts(request)
+        method, path, headers, body = parts(request)
         name = request.template.exchange.name
         with self.client.request(
             method, path, name=name, data=body, headers=headers, catch_response=True, allow_redirects=False
         ) as response:
             if response.status_code:  # otherwise Locust has the reason for the missing response
-                mismatch = check(request, _head(response), response.content, self.saved)
+                mismatch = check(request, head_of(response), response.content, self.saved)
                 if mismatch:
                     response.failure(mismatch.text)
                 else:
@@ -62,19 +59,6 @@ def user_classes(scenarios: Iterable[Scenario]) -> dict[str, type[ScenarioUser]]
         name: type(name, (ScenarioUser,), {"mix": Mix(scenario, host=""), "numbers": itertools.count()})
         for name, scenario in named
     }
-
-
-def _parts(request: Request) -> tuple[str, str, dict[str, str], str]:
-    head, _, body = request.payload.decode().partition("\r\n\r\n")
-    line, *fields = head.split("\r\n")
-    method, path, _ = line.split(" ")
-    headers = dict(field.split(": ", 1) for field in fields)
-    return method, path, {key: value for key, value in headers.items() if key.lower() not in _OURS}, body
-
-
-def _head(response: Any) -> Head:
-    fields = {name.lower(): value for name, value in response.headers.items()}
-    return Head(status=response.status_code, fields=fields, keep_alive=True, chunked=False, length=None)
 
 
 def _asked() -> list[Scenario]:

@@ -70,10 +70,14 @@ def parts(request: Request) -> tuple[str, str, dict[str, str], str]:
 
 
 def keep(request: Request, response: Any, saved: Saved) -> None:
-    """Add to *saved* what *request* saves from *response*. *response* may be of either client."""
+    """Add to *saved* what *request* saves from *response*."""
+    check(request, head_of(response), response.content, saved)
+
+
+def head_of(response: Any) -> Head:
+    """Return the head of a response of either client."""
     fields = {name.lower(): value for name, value in response.headers.items()}
-    head = Head(status=response.status_code, fields=fields, keep_alive=True, chunked=False, length=None)
-    check(request, head, response.content, saved)
+    return Head(status=response.status_code, fields=fields, keep_alive=True, chunked=False, length=None)
 
 
 def asked(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.report.charts.figures import FILE, LETTER, Sheet, headed
-from bench.report.charts.style import DATABASE_GREY, FAINT, GRID, INK, PAPER, Look
+from bench.report.charts.figures import FILE, LETTER, Sheet, frame_bars, headed
+from bench.report.charts.style import DATABASE_GREY, FAINT, INK, PAPER, Look
 from bench.report.panels import Panel
 from bench.report.wording import at_least, both, levels, plural, point
 
@@ -96,13 +96,7 @@ def _frame(axes: Axes, sheet: Sheet, rows: Sequence[Row], label: Callable[[Row],
     longest = max(map(reach, rows), default=0.0)
     axes.set_xlim(0, longest / max(1 - room_pt / width_pt, 0.3) or 1.0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_yticks([])
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.tick_params(axis="x", colors=FAINT, labelsize=8, length=0)
-    axes.xaxis.grid(visible=True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.spines["left"].set_color(FAINT)
+    frame_bars(axes)
     behind: dict[str, Any] = {"textcoords": "offset points", "va": "center", "size": 9.5, "color": INK}
     behind["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}
     for place, row in enumerate(rows):

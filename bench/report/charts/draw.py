@@ -5,18 +5,16 @@ Importing Matplotlib takes most of a second: import this module only where a cha
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from bench.report.by_workers import WorkerTable
 from bench.report.charts import bars, lines, percentiles
-from bench.report.charts.figures import FILE, SCREEN, Sheet
+from bench.report.charts.figures import FILE, SCREEN, Sheet, style
 from bench.report.charts.style import Look
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.panels import Panel
@@ -97,7 +95,7 @@ def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
 def write_charts(shown: Shown, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
     """Draw *shown* into *folder*. Return what a chart shows → its file name without ending."""
     stems = {}
-    with _style(text="path", salt="bench"):  # a viewer without the font would draw overlapping labels
+    with style(text="path", salt="bench"):  # a viewer without the font would draw overlapping labels
         for kind in kinds_of(shown):
             figure = kind.draw(shown, looks, FILE)
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{shown.slug}{kind.ending}")
@@ -113,7 +111,7 @@ def drawings(shown: Shown, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
 def _drawing(shown: Shown, looks: Mapping[str, Look], kind: ChartKind) -> Drawing:
     drawn = StringIO()
     # Text stays text: it has the page's font, and can be searched, copied and read aloud.
-    with _style(text="none", salt=f"{shown.title}{kind.what}"):
+    with style(text="none", salt=f"{shown.title}{kind.what}"):
         kind.draw(shown, looks, SCREEN).savefig(drawn, format="svg", metadata={"Date": None})
     caption = kind.caption(shown)
     return Drawing(
@@ -130,17 +128,3 @@ def _first_to_last(series: Series, heading: str) -> Iterator[str]:
     for name, told in series.lines.items():
         ends = (f"{line[place].text} {heading} at {line[0].text} {level}" for line in (told[0], told[-1]))
         yield f"{name} {' to '.join(ends)}"
-
-
-@contextmanager
-def _style(text: str, salt: str) -> Iterator[None]:
-    with mpl.rc_context(
-        {
-            "font.family": ["DejaVu Sans"],  # part of Matplotlib, so every machine draws the same
-            "svg.fonttype": text,
-            "svg.hashsalt": salt,  # the source of ids, which must differ within a page
-            "text.parse_math": False,  # a dollar sign in a name starts no formula
-            "hatch.linewidth": 0.8,
-        }
-    ):
-        yield

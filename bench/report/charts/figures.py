@@ -1,10 +1,14 @@
 """What a chart is drawn on: a file of its own, or a part of a page."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.report.charts.style import FAINT, INK, PAPER
+from bench.report.charts.style import FAINT, GRID, INK, PAPER
 
 LETTER = 0.6  # the width of a letter, of its size
 BESIDE_IN = 0.4  # between a chart and its labels, and outside them
@@ -42,6 +46,38 @@ class Sheet:
 
 FILE = Sheet(width_in=8.0, whole=True)
 SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: text stays legible on a phone
+
+
+@contextmanager
+def style(text: str, salt: str, *, hatch_pt: float = 0.8) -> Iterator[None]:
+    """Draw with *text* as "path", or as "none": then it stays text. Ids depend on *salt*."""
+    with mpl.rc_context(
+        {
+            "font.family": ["DejaVu Sans"],  # part of Matplotlib, so every machine draws the same
+            "svg.fonttype": text,
+            "svg.hashsalt": salt,  # the source of ids, which must differ within a page
+            "text.parse_math": False,  # a dollar sign in a name starts no formula
+            "hatch.linewidth": hatch_pt,
+        }
+    ):
+        yield
+
+
+def frame_bars(axes: Axes) -> None:
+    axes.set_yticks([])
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(axis="x", colors=FAINT, labelsize=8, length=0)
+    axes.xaxis.grid(visible=True, color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.spines["left"].set_color(FAINT)
+
+
+def frame_lines(axes: Axes) -> None:
+    axes.tick_params(colors=FAINT, labelsize=8.5, length=0, pad=7)
+    axes.grid(visible=True, color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
 
 
 def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:

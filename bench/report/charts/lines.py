@@ -11,9 +11,9 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis.rows import Row
 from bench.report.by_workers import WorkerTable
-from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, headed
+from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
 from bench.report.charts.percentiles import ticks
-from bench.report.charts.style import FAINT, GRID, INK, LEADER, PAPER, Look, spread_out
+from bench.report.charts.style import FAINT, INK, LEADER, PAPER, Look, spread_out
 from bench.report.kinds import level_of, shown
 from bench.report.series import Series
 from bench.report.wording import figure as number
@@ -50,10 +50,7 @@ def drawn(sheet: Sheet, lines: Sequence[Line]) -> tuple[Figure, Axes]:
     axes = figure.add_axes((left, FOOT_IN / height_in, width, lines_in / height_in))
     for line in lines:
         _draw(axes, line)
-    axes.tick_params(colors=FAINT, labelsize=8.5, length=0, pad=7)
-    axes.grid(visible=True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
+    frame_lines(axes)
     return figure, axes
 
 

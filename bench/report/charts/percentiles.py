@@ -13,8 +13,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from bench.analysis.measures import last_percent
 from bench.analysis.rows import Row
-from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, headed
-from bench.report.charts.style import FAINT, GRID, INK, LEADER, PAPER, Look, family_of, spread_out
+from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
+from bench.report.charts.style import INK, LEADER, PAPER, Look, family_of, spread_out
 from bench.report.kinds import shown
 from bench.report.panels import Panel
 from bench.report.wording import figure as number
@@ -116,10 +116,7 @@ def _frame(axes: Axes, rows: Sequence[Row]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
-    axes.tick_params(colors=FAINT, labelsize=8.5, length=0, pad=7)
-    axes.grid(visible=True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
+    frame_lines(axes)
 
 
 def _labels(
