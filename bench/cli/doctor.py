@@ -9,8 +9,7 @@ from rich.console import Console
 from bench import wiring
 from bench.cli.options import machines_turn, wait_option
 from bench.doctor import examine, noise
-from bench.doctor.diagnosis import Diagnosis, check
-from bench.doctor.tables import print_diagnosis
+from bench.doctor.diagnosis import Diagnosis, check, print_diagnosis
 from bench.errors import CannotMeasure
 from bench.files import to_json
 from bench.model import Plan

@@ -13,10 +13,19 @@ from bench.project.bench_file import declares
 from bench.project.changed import Changed, changed, is_database
 from bench.project.contenders import Declared
 from bench.project.git import Repository, call, repository
-from bench.project.ignored import is_left_behind, is_made
 from bench.project.layout import copy, copy_tree, dead_links, same_times, write
 from bench.project.snapshot import Snapshot, selected
-from bench.project.sources import APPS, FILE, Sources, listed, ownership, shown, sources
+from bench.project.sources import (
+    APPS,
+    FILE,
+    Sources,
+    is_left_behind,
+    is_made,
+    listed,
+    ownership,
+    shown,
+    sources,
+)
 
 WORKTREE = "worktree"  # the files as they are now, committed or not
 ALL = Sources()

@@ -1,10 +1,17 @@
-"""What the doctor finds."""
+"""What the doctor finds: as facts, for machines, and on the terminal, a line per check."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from math import ceil
 from typing import Any, Literal
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from bench.doctor.noise import Noise
+from bench.report.wording import NOTHING, both, figure, levels, percent
 
 # caution: numbers get worse for it; not fit: they would be worthless, or there would be none.
 Status = Literal["ok", "caution", "not fit"]
@@ -77,3 +84,72 @@ LOAD_GENERATORS = {
     "http": "Locust HttpUser",
     "wrk": "wrk",
 }
+
+
+LONG_MINUTES = 120
+STYLES = {"ok": "green", "caution": "yellow", "not fit": "red"}
+
+
+def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
+    checks = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for check in diagnosis.checks:
+        said = Text(check.detail)
+        if check.remedy:
+            said.append(f"\n→ {check.remedy}", style="dim")
+        checks.add_row(Text(check.status, style=STYLES[check.status]), check.name, said)
+    console.print(checks)
+    if diagnosis.hello:
+        console.print()
+        console.print(_ceilings(diagnosis))
+    if diagnosis.noise:
+        console.print()
+        for line in noise_lines(diagnosis.noise):
+            console.print(line, highlight=False)
+
+
+def noise_lines(noise: Noise) -> Iterator[str]:
+    """Yield the ratios of a contender to itself, then what the machine resolves in how many minutes."""
+    level = levels(floor.ratio for floor in noise.floors)
+    yield f"{noise.contender} against itself, {noise.rounds} rounds" + (
+        f", intervals of {level}" if level else ""
+    )
+    for floor in noise.floors:
+        yield f"  {floor.scenario}: {both(floor.ratio, of_ratio=True)}"
+    resolved = [f"{percent(one.half_width)} in {_lasting(one.minutes)}" for one in noise.resolves]
+    yield f"This machine resolves {', '.join(resolved)}."
+
+
+def _lasting(minutes: float) -> str:
+    return f"{ceil(minutes)} min" if minutes <= LONG_MINUTES else f"{ceil(minutes / 60)} h"
+
+
+def _ceilings(diagnosis: Diagnosis) -> Table:
+    table = Table(
+        title=Text("One core asks a server that does nothing, 32 connections"),
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("load generator")
+    headings = ["hello\nreq/s", "CPU\nµs/req", "client\nbusy", "null server\nbusy"]
+    if diagnosis.writing:
+        headings += [f"{diagnosis.writing_scenario}\nreq/s", "CPU\nµs/req"]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, spoken in LOAD_GENERATORS.items():
+        cells = _figures(diagnosis.hello.get(name)) + _shares(diagnosis.hello.get(name))
+        if diagnosis.writing:
+            cells += _figures(diagnosis.writing.get(name))
+        table.add_row(spoken, *cells)
+    return table
+
+
+def _figures(reading: Reading | None) -> list[str]:
+    return [figure(reading.rps), figure(reading.us_per_request)] if reading else [NOTHING, NOTHING]
+
+
+def _shares(reading: Reading | None) -> list[str]:
+    shares = (reading.client_busy, reading.server_busy) if reading else (None, None)
+    return [NOTHING if share is None else f"{share:.0%}" for share in shares]

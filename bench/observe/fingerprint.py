@@ -17,8 +17,8 @@ import psutil
 from bench.errors import UsageError
 from bench.observe import system
 from bench.project.git import call, refusal
-from bench.project.ignored import is_left_behind
 from bench.project.inventory import inventory
+from bench.project.sources import is_left_behind
 
 TIMEOUT_S = 10
 

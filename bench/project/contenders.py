@@ -87,7 +87,7 @@ class Overlay(TypedDict, total=False):
     switch: "dict[str, dict[str, Overlay]]"
 
 
-class _InBenchFile(TypedDict, total=False):
+class _ContendersInBenchFile(TypedDict, total=False):
     contenders: dict[str, Overlay]
 
 
@@ -138,7 +138,7 @@ def _of_apps(root: Path) -> Iterator[Declared]:
 
 def _of_bench_file(root: Path) -> Iterator[Declared]:
     file = bench_file.bench_file(root)
-    tables = file.part(_InBenchFile, "contenders").get("contenders", {})
+    tables = file.part(_ContendersInBenchFile, "contenders").get("contenders", {})
     for base, overlay in tables.items():
         where = f"{file.where}: contenders.{base}"
         below, seen = overlay, {base}

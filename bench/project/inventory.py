@@ -9,9 +9,18 @@ from pathlib import Path
 from bench.errors import UsageError
 from bench.project.changed import digest, reach
 from bench.project.git import repository
-from bench.project.ignored import is_left_behind, is_made
 from bench.project.snapshot import Snapshot
-from bench.project.sources import APPS, IMAGES, Ownership, Sources, ownership, sources, within
+from bench.project.sources import (
+    APPS,
+    IMAGES,
+    Ownership,
+    Sources,
+    is_left_behind,
+    is_made,
+    ownership,
+    sources,
+    within,
+)
 
 LONG_BYTES = 8 * 2**20  # a larger file without a hash of git is identified by size and time
 CHECKS = "apps/checks"

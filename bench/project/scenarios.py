@@ -100,7 +100,7 @@ def _is_source(source: str) -> str:
     return source
 
 
-class Generator(TypedDict, total=False):
+class RandomField(TypedDict, total=False):
     """A random field: exactly one of these."""
 
     integer: Annotated[tuple[int, int], AfterValidator(_is_range)]  # inclusive
@@ -108,7 +108,7 @@ class Generator(TypedDict, total=False):
     letters: Annotated[int, Interval(ge=1, le=MOST_NUMBERS)]
 
 
-def _is_one(generator: Generator) -> Generator:
+def _is_one(generator: RandomField) -> RandomField:
     if len(generator) != 1:
         raise ValueError("one of integer, hex, letters")
     return generator
@@ -126,7 +126,7 @@ class WrittenExchange:
     body: Any = None
     form: dict[str, Annotated[Any, AfterValidator(_is_of_a_form)]] | None = None
     text: str | None = None
-    fields: dict[Name, Annotated[Generator, AfterValidator(_is_one)]] = field(default_factory=dict)
+    fields: dict[Name, Annotated[RandomField, AfterValidator(_is_one)]] = field(default_factory=dict)
     expect: Expect = field(default_factory=Expect)
     save: dict[Name, Annotated[str, AfterValidator(_is_source)]] = field(default_factory=dict)
     consumes: Name | None = None
@@ -227,12 +227,12 @@ class WrittenScenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _ScenariosFile:
     exchanges: dict[str, WrittenExchange]
     scenarios: dict[str, WrittenScenario]
 
 
-class _InBenchFile(TypedDict, total=False):
+class _ScenariosInBenchFile(TypedDict, total=False):
     exchanges: dict[str, WrittenExchange]
     scenarios: dict[str, WrittenScenario]
     scenarios_file: str
@@ -251,7 +251,7 @@ def declared(root: Path) -> dict[str, Scenario]:
 def file_of(root: Path) -> str:
     """Return the file with the project's scenarios, below *root*; raises UsageError."""
     file = bench_file(root)
-    inside = file.part(_InBenchFile, "exchanges", "scenarios", "scenarios_file")
+    inside = file.part(_ScenariosInBenchFile, "exchanges", "scenarios", "scenarios_file")
     if "scenarios_file" in inside:
         if len(inside) > 1:
             raise UsageError(f"{file.where}: scenarios stand here and in a scenarios_file: keep one of them")
@@ -265,14 +265,14 @@ def file_of(root: Path) -> str:
     return FILE
 
 
-def _written(root: Path) -> tuple[str, _File]:
+def _written(root: Path) -> tuple[str, _ScenariosFile]:
     file = bench_file(root)
     name = file_of(root)
     if "scenarios" in file.content or "exchanges" in file.content:
         if name != FILE and (root / FILE).is_file():
             raise UsageError(f"{file.where}: scenarios stand here and in {FILE}: keep one of them")
-        return file.where, file.part(_File, "exchanges", "scenarios")
-    return str(root / name), read_toml(root / name, _File)
+        return file.where, file.part(_ScenariosFile, "exchanges", "scenarios")
+    return str(root / name), read_toml(root / name, _ScenariosFile)
 
 
 def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None:

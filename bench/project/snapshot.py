@@ -9,8 +9,7 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.project.git import Repository, repository
-from bench.project.ignored import is_left_behind, made
-from bench.project.sources import within
+from bench.project.sources import is_left_behind, made_folders, within
 
 LINK, MODULE, FILE, PROGRAM = "120000", "160000", "100644", "100755"
 MOST_LINKS = 40  # followed for one path, as the kernel does
@@ -216,7 +215,7 @@ def _untracked(repository: Repository, roots: Sequence[str]) -> Iterator[tuple[s
     # Literal paths: a star in a name is part of the name.
     listing = ("ls-files", "-z", "--others", "--exclude-standard", "--", *(root or "." for root in roots))
     names = list(_lines(repository.printed("--literal-pathspecs", *listing)))
-    skipped = made(repository.top, names)
+    skipped = made_folders(repository.top, names)
     for name in names:
         file = repository.top / name
         if name.endswith("/"):  # a repository in it that is no submodule

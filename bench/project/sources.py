@@ -1,4 +1,7 @@
-"""The files that a project's servers are made of: `bench.toml`, and which file could matter to which app."""
+"""The files that a project's servers are made of: `bench.toml`, and which file could matter to which app.
+
+What tools leave behind matters to none.
+"""
 
 import os
 import re
@@ -41,9 +44,16 @@ BESIDE = {
     }.items()
 }
 OUTSIDE = f"outside of `source` in {FILE}"
+# What tools leave behind in a project: caches, environments, editors' files. No content of a user.
+LEFT_FOLDERS = re.compile(
+    r"__pycache__|node_modules|\.git|\.hg|\.svn|\.venvs?|\.bench|\.tox|\.nox|\.[a-z_]+_cache|\.hypothesis|\.eggs"
+)
+LEFT_FILES = re.compile(r"\.git|\.DS_Store|\.coverage(\..*)?|\..*\.sw[a-p]|.*~|\.#.*|#.*#")
+# A file that identifies a folder, and how it begins: a virtual environment, a run, a verdict.
+MADE_MARKS = {"pyvenv.cfg": b"", "run.json": b'{"schema":', "verdict.json": b'{"schema":'}
 
 
-class _InBenchFile(TypedDict, total=False):
+class _SourcesInBenchFile(TypedDict, total=False):
     source: tuple[str, ...]
 
 
@@ -78,7 +88,7 @@ def sources(root: Path) -> Sources:
     """Return what the project's bench.toml names, if it has one; raises UsageError."""
     file = bench_file.bench_file(root)
     own = file.where.partition(":")[0] if "contenders" in file.content else None
-    written = file.part(_InBenchFile, "source").get("source")
+    written = file.part(_SourcesInBenchFile, "source").get("source")
     if written is None:
         return Sources(own=own and Path(own).name)
     declared = []
@@ -142,3 +152,26 @@ def listed(paths: Collection[str], most: int = 5) -> str:
     names = [shown(path) for path in sorted(paths)]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def is_left_behind(parts: Iterable[str]) -> bool:
+    *folders, name = parts
+    return bool(LEFT_FILES.fullmatch(name)) or any(map(LEFT_FOLDERS.fullmatch, folders))
+
+
+def is_made(folder: Path) -> bool:
+    """Return whether *folder* is a virtual environment or holds a run, whatever its name."""
+    return any(_begins(folder / name, mark) for name, mark in MADE_MARKS.items())
+
+
+def made_folders(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders ("env/") below *folder* that tools made, found by the *names* of files."""
+    found = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in MADE_MARKS}
+    return tuple(sorted(f"{one}/" for one in found if one and is_made(folder / one)))
+
+
+def _begins(file: Path, mark: bytes) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(mark)) == mark

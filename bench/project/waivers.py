@@ -43,14 +43,14 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _WaiversFile:
     waiver: tuple[Waiver, ...] = ()
 
 
 def read_waivers(root: Path) -> tuple[Waiver, ...]:
     """Return the waivers of the project at *root*, none without a file; raises UsageError."""
     file = root / FILE
-    return read_toml(file, _File).waiver if file.is_file() else ()
+    return read_toml(file, _WaiversFile).waiver if file.is_file() else ()
 
 
 def leftover(waivers: Sequence[Waiver], used: Sequence[Waiver], today: date) -> Iterator[str]:

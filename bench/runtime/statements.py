@@ -25,7 +25,7 @@ class StatementSource:
 
 
 @dataclass(slots=True)
-class _File:
+class _CountedFile:
     """The state of one process: how far its file was read, and its statements by number."""
 
     read: int = 0
@@ -38,7 +38,7 @@ class DriverStatements:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, _CountedFile] = {}
         self._drivers: set[str] = set()
         self._uncounted: set[str] = set()
 
@@ -69,14 +69,14 @@ class DriverStatements:
 
     def _read(self) -> None:
         for name in os.listdir(self._folder):
-            known = self._files.setdefault(name, _File())
+            known = self._files.setdefault(name, _CountedFile())
             with (self._folder / name).open("rb") as file:
                 file.seek(known.read)
                 whole, newline, _ = file.read().rpartition(b"\n")
             known.read += len(whole) + len(newline)
             self._enter(known, whole.decode(errors="replace").split("\n"))
 
-    def _enter(self, known: _File, lines: Iterable[str]) -> None:
+    def _enter(self, known: _CountedFile, lines: Iterable[str]) -> None:
         for line in filter(None, lines):
             kind, rest = line[0], line[1:]
             if kind == "+":

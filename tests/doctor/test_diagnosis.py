@@ -16,10 +16,9 @@ from rich.console import Console
 from bench.cli import commands
 from bench.doctor import Instruments, examine, machine, supplies
 from bench.doctor.ceilings import BUSY, ceiling
-from bench.doctor.diagnosis import Reading
+from bench.doctor.diagnosis import Reading, print_diagnosis
 from bench.doctor.machine import Company, Facts, look_around
 from bench.doctor.supplies import Disk, EngineFound, Supplies, disk, engine
-from bench.doctor.tables import print_diagnosis
 from bench.errors import CannotMeasure
 from bench.load.null.server import HELLO, null_server
 from bench.load.peers import Turn, stock_users, wrk, wrk_is_installed

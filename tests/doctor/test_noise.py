@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.analysis.statistics import rounds_for
-from bench.doctor.diagnosis import Diagnosis
+from bench.doctor.diagnosis import Diagnosis, noise_lines
 from bench.doctor.noise import HALF_WIDTHS, noise_of, planned
-from bench.doctor.tables import noise_lines
 from bench.errors import CannotMeasure, UsageError
 from bench.project import contenders, heats, plans
 from tests.support.projects import CONTENDERS, SCENARIOS, make_project

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.errors import CannotMeasure, UsageError
 from bench.files import text_of
 from bench.model import Contender
-from bench.project.ignored import is_left_behind
+from bench.project.sources import is_left_behind
 from bench.runtime.docker.containers import described
 from bench.runtime.docker.engine import Engine, reason
 from bench.runtime.requirements import read_lock
