@@ -5,12 +5,12 @@ import pytest
 
 from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
-from bench.project import contenders, plans, scenarios
-from bench.records import SCHEMA, Run, Usage
+from bench.project import plans
+from bench.records import Usage
 from bench.run import execution, experiment, store
 from bench.run.lab import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
-from tests.support.projects import make_project
+from tests.support.projects import begun_journal, make_project
 
 # Before the rounds: one warm-up and three exchanges of each contender that has a database.
 COUNTING = 2 * (1 + 3)
@@ -23,18 +23,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def journal(root, tmp_path):
-    chosen = plans.read(root, "tiny")
-    (tmp_path / "run").mkdir()
-    begun = Run(
-        schema=SCHEMA,
-        plan=chosen,
-        runtime="fake",
-        started_at="2026-11-23T04:00:00+00:00",
-        fingerprint={"commit": None},
-        contenders=tuple(plans.contenders(chosen, contenders.declared(root)).values()),
-        scenarios=tuple(plans.scenarios(chosen, scenarios.declared(root)).values()),
-    )
-    return store.Journal(begun, tmp_path / "run")
+    return begun_journal(root, plans.read(root, "tiny"), tmp_path / "run")
 
 
 def lab_with(tmp_path: Path, **fakes):

@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.project import contenders, plans, scenarios
-from bench.records import SCHEMA, Run
+from bench.project import plans
 from bench.run import experiment, store
 from bench.run.lab import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
-from tests.support.projects import PLAN, make_project
+from tests.support.projects import PLAN, begun_journal, make_project
 
 TWO = (
     '[[block]]\ncontenders = ["one"]\nscenarios = ["churn"]\nloads = [{ kind = "closed", connections = 9 }]\n'
@@ -20,17 +19,7 @@ TWO = (
 def carried_out(tmp_path, changes=None, written=PLAN, **runtime):
     root = make_project(tmp_path / "project", plan=written)
     chosen = replace(plans.read(root, "tiny"), **(changes or {}))
-    begun = Run(
-        schema=SCHEMA,
-        plan=chosen,
-        runtime="fake",
-        started_at="2026-11-23T04:00:00+00:00",
-        fingerprint={"commit": None},
-        contenders=tuple(plans.contenders(chosen, contenders.declared(root)).values()),
-        scenarios=tuple(plans.scenarios(chosen, scenarios.declared(root)).values()),
-    )
-    (tmp_path / "run").mkdir()
-    journal = store.Journal(begun, tmp_path / "run")
+    journal = begun_journal(root, chosen, tmp_path / "run")
     diary = []
     lab = Lab(
         observer=FakeObserver(),

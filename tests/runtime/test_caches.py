@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -45,10 +46,8 @@ def project(tmp_path):
 
 @pytest.fixture
 def host(tmp_path):
-    host = FakeEngine(tmp_path)
-    yield host
-    for name in list(host.containers):
-        host.remove(name)
+    with closing(FakeEngine(tmp_path)) as host:
+        yield host
 
 
 @pytest.fixture

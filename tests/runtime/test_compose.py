@@ -4,11 +4,13 @@ import json
 import os
 import signal
 import time
+from contextlib import closing
+from functools import partial
 
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender, Ready
+from bench.model import Ready
 from bench.runtime import leftovers
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine
@@ -16,6 +18,7 @@ from bench.runtime.docker.engine import CommandResult
 from bench.runtime.placement import available_cores, placed
 from tests.runtime.test_process import SCRIPTS, answer, eventually, gone
 from tests.support.fake_engine import FakeEngine
+from tests.support.projects import tiny
 
 TAKEN = "import os; raise OSError(98, f'Address already in use: 127.0.0.1:{os.environ[\"PORT\"]}')"
 
@@ -34,10 +37,8 @@ def project(tmp_path):
 
 @pytest.fixture
 def host(tmp_path):
-    host = FakeEngine(tmp_path)
-    yield host
-    for name in list(host.containers):
-        host.remove(name)
+    with closing(FakeEngine(tmp_path)) as host:
+        yield host
 
 
 @pytest.fixture
@@ -61,13 +62,7 @@ def runtime(make_runtime):
 
 @pytest.fixture
 def contender(project):
-    def make(name="tiny", **changes):
-        facts = {"base": "tiny", "app": "tiny_app", "root": str(project), "stack": "Tiny", "server": "tiny"}
-        return Contender(
-            **(facts | {"name": name, "interface": "wsgi", "command": "python server.py"} | changes)
-        )
-
-    return make
+    return partial(tiny, project)
 
 
 def asked(host, beginning):

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender, Ready
+from bench.model import Ready
 from bench.runtime import servers
 from bench.runtime.children import Children
 from bench.runtime.leftovers import Ledger
@@ -21,6 +22,7 @@ from bench.runtime.placement import available_cores, placed
 from bench.runtime.ports import free_ports
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.readiness import ready
+from tests.support.projects import tiny
 
 SERVER = """
 import http.server, json, os, sys
@@ -89,13 +91,7 @@ def runtime(make_runtime):
 
 @pytest.fixture
 def contender(project):
-    def make(name="tiny", **changes):
-        facts = {"base": "tiny", "app": "tiny_app", "root": str(project), "stack": "Tiny", "server": "tiny"}
-        return Contender(
-            **(facts | {"name": name, "interface": "wsgi", "command": "python server.py"} | changes)
-        )
-
-    return make
+    return partial(tiny, project)
 
 
 def answer(server, path=""):
@@ -453,6 +449,7 @@ from bench.model import Contender, Ready
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.readiness import ready
+from tests.support.projects import tiny
 
 project, scratch, script = map(Path, sys.argv[1:])
 one = Contender(name="tiny", base="tiny", app="tiny_app", root=str(project), stack="Tiny", interface="wsgi",

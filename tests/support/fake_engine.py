@@ -104,6 +104,10 @@ class FakeEngine:
                 os.killpg(container.process.pid, signal.SIGKILL)
             container.process.wait()
 
+    def close(self):
+        for name in list(self.containers):
+            self.remove(name)
+
     def _build(self, services):
         for service in services.values():
             self.images[service["image"]] = Path(

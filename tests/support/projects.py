@@ -2,6 +2,13 @@
 
 from pathlib import Path
 
+from bench.model import Contender, Plan
+from bench.project import contenders as declared_contenders
+from bench.project import plans
+from bench.project import scenarios as declared_scenarios
+from bench.records import SCHEMA, Run
+from bench.run.store import Journal
+
 CONTENDERS = """
 [one]
 stack = "One on a server"
@@ -76,3 +83,26 @@ def make_project(
     (root / "plans").mkdir()
     (root / "plans" / "tiny.toml").write_text(plan)
     return root
+
+
+def begun_journal(root: Path, chosen: Plan, folder: Path) -> Journal:
+    """Return the journal of a run of *chosen* that has not measured anything."""
+    served = plans.contenders(chosen, declared_contenders.declared(root))
+    asked = plans.scenarios(chosen, declared_scenarios.declared(root))
+    begun = Run(
+        schema=SCHEMA,
+        plan=chosen,
+        runtime="fake",
+        started_at="2026-11-23T04:00:00+00:00",
+        fingerprint={"commit": None},
+        contenders=tuple(served.values()),
+        scenarios=tuple(asked.values()),
+    )
+    folder.mkdir()
+    return Journal(begun, folder)
+
+
+def tiny(project: Path, name: str = "tiny", **changes: object) -> Contender:
+    """Return a contender of the app tiny_app of *project*."""
+    facts = {"base": "tiny", "app": "tiny_app", "root": str(project), "stack": "Tiny", "server": "tiny"}
+    return Contender(**(facts | {"name": name, "interface": "wsgi", "command": "python server.py"} | changes))
