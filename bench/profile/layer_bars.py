@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 
 from bench.profile.layers import LAYERS, REST
-from bench.profile.words import Shown, used
+from bench.profile.words import LayeredProfile, used
 from bench.report.charts.figures import FILE, SCREEN, Sheet, frame_bars, headed, style
 from bench.report.charts.style import DATABASE_GREY, INK, PAPER, Look
 from bench.report.charts.svg import Drawing, inlined
@@ -33,7 +33,7 @@ HEAD_IN, FOOT_IN = 0.83, 0.42
 LEGEND_IN = 0.22  # a line of it
 
 
-def layers_svg(scenario: str, many: Sequence[Shown], sheet: Sheet = FILE) -> str:
+def layers_svg(scenario: str, many: Sequence[LayeredProfile], sheet: Sheet = FILE) -> str:
     """Return the chart of one scenario as SVG.
 
     The page around it explains the colours; a file has a legend.
@@ -91,7 +91,7 @@ def layers_svg(scenario: str, many: Sequence[Shown], sheet: Sheet = FILE) -> str
     return out.getvalue()
 
 
-def layers_drawing(scenario: str, many: Sequence[Shown]) -> Drawing:
+def layers_drawing(scenario: str, many: Sequence[LayeredProfile]) -> Drawing:
     told = "; ".join(
         f"{one.profile.contender}: "
         + ", ".join(f"{LAYERS[layer]} {figure(one.spent.layers[layer])}" for layer in used([one]))

@@ -11,7 +11,7 @@ from bench.profile.flames import flame_graph
 from bench.profile.layer_bars import LAYER_LOOKS
 from bench.profile.layers import LAYERS, file_of
 from bench.profile.record import Profile, Profiling
-from bench.profile.words import Shown, shown
+from bench.profile.words import LayeredProfile, shown
 from bench.report.charts.svg import css
 from bench.report.details import facts, facts_table
 from bench.report.markdown import joined, listed, quoted, table_text
@@ -82,7 +82,7 @@ def write_profile_report(profiling: Profiling, folder: Path) -> Path:
 
 def _text(
     profiling: Profiling,
-    scenarios: Mapping[str, Sequence[Shown]],
+    scenarios: Mapping[str, Sequence[LayeredProfile]],
     charts: Mapping[str, str],
     files: Mapping[str, str],
 ) -> str:
@@ -101,13 +101,13 @@ def _text(
     return joined([*blocks, "## How it was profiled", listed(words.method(profiling))])
 
 
-def _linked(one: Shown, stem: str) -> str:
+def _linked(one: LayeredProfile, stem: str) -> str:
     most = ", ".join(f"{quoted(function)} {us} µs" for _, function, us, _ in words.functions(one)[:3])
     graph = f"[flame graph]({stem}.svg), [for speedscope]({stem}.speedscope.json)"
     return f"{one.profile.contender}: {graph}; most in {most}"
 
 
-def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[Shown]]) -> str:
+def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[LayeredProfile]]) -> str:
     drawings = {scenario: layer_bars.layers_drawing(scenario, many) for scenario, many in scenarios.items()}
     return (
         environment()
@@ -124,7 +124,7 @@ def _swatch(layer: str) -> str:
     )
 
 
-def _write_flames(one: Shown, stem: Path) -> None:
+def _write_flames(one: LayeredProfile, stem: Path) -> None:
     counts = sum(one.profile.sampled.stacks.values())
     us_per_count = sum(one.spent.functions.values()) / counts if counts else 0.0
     write_atomically(stem.with_name(f"{stem.name}.svg"), flame_graph(one.profile, us_per_count).encode())

@@ -19,7 +19,7 @@ TOP = 8  # functions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class LayeredProfile:
     """A profile with the CPU of its layers."""
 
     profile: Profile
@@ -30,23 +30,23 @@ class Shown:
         return f"{self.profile.contender}, {self.profile.scenario}"
 
 
-def shown(profiling: Profiling) -> Mapping[str, Sequence[Shown]]:
-    found: dict[str, list[Shown]] = {}
+def shown(profiling: Profiling) -> Mapping[str, Sequence[LayeredProfile]]:
+    found: dict[str, list[LayeredProfile]] = {}
     for profile in profiling.profiles:
-        found.setdefault(profile.scenario, []).append(Shown(profile=profile, spent=spent(profile)))
+        found.setdefault(profile.scenario, []).append(LayeredProfile(profile=profile, spent=spent(profile)))
     return found
 
 
-def used(many: Sequence[Shown]) -> tuple[str, ...]:
+def used(many: Sequence[LayeredProfile]) -> tuple[str, ...]:
     return tuple(layer for layer in LAYERS if any(one.spent.layers[layer] for one in many))
 
 
-def cell(one: Shown, layer: str) -> TableCell:
+def cell(one: LayeredProfile, layer: str) -> TableCell:
     us, total = one.spent.layers[layer], one.spent.total_us
     return TableCell(figure(us), percent(us / total)) if us else TableCell(NOTHING)
 
 
-def table(many: Sequence[Shown]) -> Table:
+def table(many: Sequence[LayeredProfile]) -> Table:
     """Return the CPU of each layer, and what else was measured, by contender."""
     return Table(
         columns=(name_column("layer"), *(Column(heading=one.profile.contender) for one in many)),
@@ -57,7 +57,7 @@ def table(many: Sequence[Shown]) -> Table:
     )
 
 
-def page_table(scenario: str, many: Sequence[Shown]) -> Table:
+def page_table(scenario: str, many: Sequence[LayeredProfile]) -> Table:
     """Return the same, with a row for each contender."""
     measured = [*_measured(many, OF_PAGES)]
     return Table(
@@ -78,7 +78,7 @@ def page_table(scenario: str, many: Sequence[Shown]) -> Table:
     )
 
 
-def functions_table(one: Shown) -> Table:
+def functions_table(one: LayeredProfile) -> Table:
     return Table(
         columns=(
             Column(heading="µs"),
@@ -94,14 +94,14 @@ def functions_table(one: Shown) -> Table:
     )
 
 
-def sentence(one: Shown) -> str:
+def sentence(one: LayeredProfile) -> str:
     total = one.spent.total_us
     most = sorted(one.spent.layers.items(), key=lambda told: -told[1])[:3]
     parts = ", ".join(f"{percent(us / total)} in {LAYERS[layer]}" for layer, us in most if us)
     return f"{one.profile.stack}: {figure(total)} µs of CPU per request, {parts}."
 
 
-def answer(scenario: str, many: Sequence[Shown]) -> str:
+def answer(scenario: str, many: Sequence[LayeredProfile]) -> str:
     ranked = sorted(many, key=lambda one: one.spent.total_us)
     least, most = ranked[0], ranked[-1]
     if least is most:
@@ -115,7 +115,7 @@ def answer(scenario: str, many: Sequence[Shown]) -> str:
     )
 
 
-def functions(one: Shown) -> list[tuple[str, str, str, str]]:
+def functions(one: LayeredProfile) -> list[tuple[str, str, str, str]]:
     total = one.spent.total_us or 1.0
     return [
         (LAYERS[layer], function, figure(us), percent(us / total))
@@ -123,7 +123,7 @@ def functions(one: Shown) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def lost(one: Shown) -> str:
+def lost(one: LayeredProfile) -> str:
     return percent(one.profile.lost).replace("-", "−")
 
 
@@ -147,7 +147,7 @@ def method(profiling: Profiling) -> Iterator[str]:
     )
 
 
-def caveats(one: Shown) -> Iterator[str]:
+def caveats(one: LayeredProfile) -> Iterator[str]:
     sampled = one.profile.sampled
     if sampled.coverage is not None and not FEW <= sampled.coverage <= MANY:
         why = "others were on the server's core" if sampled.coverage > 1 else "the difference is in the rest"
@@ -194,7 +194,7 @@ OF_PAGES = ("all", "req/s, not profiled", "lost to profiling", "samples / CPU")
 OF_TERMINAL = ("all", "req/s without profiler", "lost to profiling", "samples in s / CPU s")
 
 
-def _measured(many: Sequence[Shown], headings: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def _measured(many: Sequence[LayeredProfile], headings: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     profiles = [one.profile for one in many]
     values = (
         [figure(one.spent.total_us) for one in many],
