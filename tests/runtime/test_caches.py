@@ -208,7 +208,9 @@ def test_the_true_memcached_is_emptied_and_takes_what_comes_next(contender, tmp_
 
 def test_a_service_that_nobody_knows_is_told_with_those_there_are(runtime, contender):
     assert runtime.lacks(contender("one", "oracle")) is None
-    with pytest.raises(UsageError, match="one wants oracle: the services are postgres, mysql, valkey, memcached"):
+    with pytest.raises(
+        UsageError, match="one wants oracle: the services are postgres, mysql, valkey, memcached"
+    ):
         runtime.prepare([contender("one", "oracle")])
 
 
