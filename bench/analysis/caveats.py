@@ -184,6 +184,9 @@ def _of_contender(run: Run, contender: Contender) -> Iterator[str]:
             yield "it failed its checks: it does not do the same work"
         case "no checks" | None:
             yield "no checks: nothing shows that it does the same work"
+    unlocked = run.fingerprint.get("unlocked")
+    if isinstance(unlocked, Mapping) and contender.name in unlocked:
+        yield unlocked[contender.name]
     for event in run.events:
         if event.contender == contender.name and not ENDS.match(event.what):
             yield f"its server, {event.at_s:.0f} s into the run: {event.what}"

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sysconfig
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +17,9 @@ import psutil
 
 from bench.errors import UsageError
 from bench.observe import system
+from bench.project.contenders import declared, resolve
 from bench.project.git import call, refusal
+from bench.project.installs import install_files, keeps_a_lock_of_apps
 from bench.project.inventory import inventory
 from bench.project.sources import is_left_behind
 
@@ -37,12 +40,26 @@ def commit(project: Path) -> dict[str, Any]:
 def locks(project: Path) -> dict[str, dict[str, Any]]:
     """Return for each app when its lock was last committed, its age in days, and whether it has changed.
 
+    The lock is the first file that its packages are installed from.
+
     All are None if git does not know: the project is no checkout, or the lock was never committed. Time and
     age are also None in a shallow checkout, whose only commit seems to have added every file.
     """
     shallow = _git(project, "rev-parse", "--is-shallow-repository") != "false"
-    files = sorted(project.glob("apps/*/requirements.txt"))
-    return {file.parent.name: _lock(project, file, shallow) for file in files}
+    files = {file.parent.name: file for file in sorted(project.glob("apps/*/requirements.txt"))}
+    files |= _installed_from(project)
+    return {app: _lock(project, file, shallow) for app, file in files.items()}
+
+
+def _installed_from(project: Path) -> dict[str, Path]:
+    """Return the first file for each app that has no lock of apps/."""
+    found: dict[str, Path] = {}
+    with suppress(UsageError):  # reported where contenders are resolved
+        tables = declared(project)
+        for contender in (resolve(base, tables) for base in tables):
+            if not keeps_a_lock_of_apps(contender) and (files := install_files(contender)):
+                found.setdefault(contender.app, files[0].file)
+    return found
 
 
 def _lock(project: Path, file: Path, shallow: bool) -> dict[str, Any]:

@@ -14,11 +14,17 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
-import uv
-
 from bench.errors import CannotMeasure, UsageError
+from bench.files import read_json, to_json
 from bench.model import Contender
+from bench.project.installs import keeps_a_lock_of_apps
+from bench.runtime.packages.installation import Installation, installation
+from bench.runtime.packages.installing import Installed, install
+from bench.runtime.packages.own_code import import_folders
 from bench.runtime.requirements import Lock, advice, read_lock
+from bench.runtime.uv_calls import call_uv
+
+FACTS = "bench.json"  # in the folder of an environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,8 @@ class Environment:
 
     folder: Path
     python: str  # full version
+    sources: tuple[str, ...] = ()  # folders below the project that its servers import from
+    unlocked: str = ""  # why another installation may have other versions; "" if none can
 
     @property
     def programs(self) -> Path:
@@ -44,17 +52,42 @@ class Environment:
 def environment(contender: Contender, venvs: Path) -> Environment:
     """Return the environment of a contender's app, and make it first if it is missing.
 
-    Raises UsageError without its interpreter or lock, CannotMeasure if uv fails.
+    Raises UsageError without its interpreter or what it is made from, CannotMeasure if uv fails.
     """
-    lock = read_lock(contender)
+    if keeps_a_lock_of_apps(contender):
+        lock = read_lock(contender)
+        python, version = _interpreter(contender)
+        folder = _place(contender, venvs, version, lock.content)
+        with _alone(folder):
+            if not folder.is_dir():
+                _build(folder, python, lock)
+        return Environment(folder=folder, python=version)
     python, version = _interpreter(contender)
-    key = hashlib.sha256(lock.content + f"{version} {sysconfig.get_platform()}".encode()).hexdigest()
-    minor = "".join(version.split(".")[:2])
-    folder = venvs / f"{contender.app}-py{minor}-{key[:12]}"
+    wanted = installation(contender, version)
+    folder = _place(contender, venvs, version, wanted.content)
     with _alone(folder):
         if not folder.is_dir():
-            _build(folder, python, lock)
-    return Environment(folder=folder, python=version)
+            _install(folder, python, wanted)
+    facts = read_json(folder / FACTS, Installed)
+    return Environment(
+        folder=folder,
+        python=version,
+        sources=tuple(_sources(Path(contender.root), facts.folders)),
+        unlocked=facts.unlocked,
+    )
+
+
+def _place(contender: Contender, venvs: Path, version: str, content: bytes) -> Path:
+    key = hashlib.sha256(content + f"{version} {sysconfig.get_platform()}".encode()).hexdigest()
+    minor = "".join(version.split(".")[:2])
+    return venvs / f"{contender.app}-py{minor}-{key[:12]}"
+
+
+def _sources(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
+    """Yield the folders to import from. A revision may move its code, which no lock shows."""
+    for folder in folders:
+        for inner in import_folders(root / folder):
+            yield os.path.normpath(os.path.join(folder, inner))
 
 
 def missing_python(contender: Contender) -> str | None:
@@ -100,32 +133,31 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _build(folder: Path, python: str, lock: Lock) -> None:
     """Make the environment beside its place, then move it there: a killed build leaves no partial one."""
-    draft = folder.with_name(f"{folder.name}.draft")
-    # Relocatable: its scripts find their interpreter after the move.
-    _uv(lock, "venv", "--relocatable", "--clear", "--python", python, str(draft))
+    draft = _draft(folder, python, lock.file.parent, lock.named)
     if lock.needs_packages:
         # Compiled now, or the first start of a server would take longer than the others.
         options = ("--require-hashes", "--compile-bytecode", "--python", str(draft / "bin/python"))
-        _uv(lock, "pip", "sync", *options, str(lock.file))
+        failed = f"the environment of {lock.named} cannot be made"
+        try:
+            call_uv("pip", "sync", *options, str(lock.file), folder=lock.file.parent, failed=failed)
+        except CannotMeasure as error:
+            raise CannotMeasure(f"{error}{advice(str(error).removeprefix(failed))}") from error
     draft.rename(folder)
 
 
-def _uv(lock: Lock, *arguments: str) -> None:
-    done = subprocess.run(
-        [uv.find_uv_bin(), "--quiet", *arguments],
-        cwd=lock.file.parent,  # the files that it names are beside it
-        # A terminal's width would break its lines, which are read below.
-        env=os.environ | {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "COLUMNS": "10000"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        reasons = [line for line in lines if not line.startswith("hint:")] or ["no message"]
-        why = reasons[-1].removeprefix("error: ")
-        if why.startswith("cause: "):  # the error is at the top of a chain of causes
-            failed = next((line for line in reasons if line.startswith("error: ")), "error: ")
-            why = f"{failed.removeprefix('error: ')}: {why.removeprefix('cause: ')}"
-        raise CannotMeasure(f"the environment of {lock.named} cannot be made: {why}{advice(why)}")
+def _install(folder: Path, python: str, wanted: Installation) -> None:
+    draft = _draft(folder, python, wanted.folder, wanted.named)
+    known_versions = folder.with_name(f"{folder.name.rpartition('-')[0]}.versions")
+    made = Environment(folder=draft, python=wanted.python)
+    facts = install(wanted, draft, made.libraries, known_versions)
+    (draft / FACTS).write_bytes(to_json(facts))
+    draft.rename(folder)
+
+
+def _draft(folder: Path, python: str, where: Path, named: str) -> Path:
+    draft = folder.with_name(f"{folder.name}.draft")
+    # Relocatable: its scripts find their interpreter after the move.
+    options = ("--relocatable", "--clear", "--python", python)
+    failed = f"the environment of {named} cannot be made"
+    call_uv("venv", *options, str(draft), folder=where, failed=failed)
+    return draft

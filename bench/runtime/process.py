@@ -136,6 +136,7 @@ class ProcessRuntime:
                 made.folder.name: {"python": made.python, "packages": made.packages()}
                 for made in self._environments.values()
             },
+            "unlocked": {name: made.unlocked for name, made in self._environments.items() if made.unlocked},
         }
 
     def _start(
@@ -158,6 +159,7 @@ class ProcessRuntime:
             hash_seed=hash_seed,
             services=services,
             folder=folder,
+            sources=environment.sources,
         )
         child = children.start(
             [folder.own(word) for word in servers.command(contender, values)],

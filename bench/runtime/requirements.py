@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Lock:
 
     @property
     def needs_packages(self) -> bool:
-        return any(not OPTION.match(line) for _, text in self.texts for line in _lines(text))
+        return any(not OPTION.match(line) for _, text in self.texts for line in lines_of(text))
 
 
 def named(contender: Contender, name: str) -> str:
@@ -82,14 +82,13 @@ def read_lock(contender: Contender) -> Lock:
         raise UsageError(
             f"{contender.name} has no {APPS}/{contender.app}/{NAME}: {_remedy(root, contender.app)}"
         )
-    texts: dict[Path, str] = {}
-    _read(contender, file, file, texts)
+    texts = texts_of(file, lambda one: _named(contender, file, one))
     _refuse(contender, file, texts)
     return Lock(
         file=file,
         named=named(contender, NAME),
         texts=tuple((os.path.relpath(one, file.parent), text) for one, text in texts.items()),
-        settings="".join(_settings(file.parent, root)),
+        settings="".join(settings(file.parent, root)),
     )
 
 
@@ -100,16 +99,27 @@ def advice(said: str) -> str:
     return ""
 
 
-def _read(contender: Contender, first: Path, file: Path, texts: dict[Path, str]) -> None:
-    where = f"{_named(contender, first, file)}"
+def texts_of(
+    file: Path, named: Callable[[Path], str], read: Callable[[Path], str] = text_of
+) -> dict[Path, str]:
+    """Return the text of a requirements.txt and of all files that it includes; raises UsageError."""
+    texts: dict[Path, str] = {}
+    _read(file, named, read, texts)
+    return texts
+
+
+def _read(
+    file: Path, named: Callable[[Path], str], read: Callable[[Path], str], texts: dict[Path, str]
+) -> None:
+    where = named(file)
     try:
-        text = text_of(file)
+        text = read(file)
     except OSError as error:
         raise UsageError(f"{where} cannot be read: {error.strerror}") from error
     except UsageError as error:
         raise UsageError(str(error).replace(str(file), where)) from error
     texts[file] = text
-    for line in _lines(text):
+    for line in lines_of(text):
         if not (found := INCLUDES.match(line)):
             continue
         name = VARIABLE.sub(lambda one: os.environ.get(one[1], one[0]), found["file"].strip().strip("\"'"))
@@ -121,14 +131,14 @@ def _read(contender: Contender, first: Path, file: Path, texts: dict[Path, str])
         if not inner.is_file():
             raise UsageError(f"{where} includes {name}, which is not there: is it in git?")
         if inner not in texts:
-            _read(contender, first, inner, texts)
+            _read(inner, named, read, texts)
 
 
 def _refuse(contender: Contender, first: Path, texts: dict[Path, str]) -> None:
     """Raise CannotMeasure for what no hash can cover."""
     for file, text in texts.items():
         where = _named(contender, first, file)
-        for line in _lines(text):
+        for line in lines_of(text):
             shown = line if len(line) <= 60 else f"{line[:60]}…"
             if EDITABLE.match(line):
                 raise CannotMeasure(
@@ -147,14 +157,14 @@ def _refuse(contender: Contender, first: Path, texts: dict[Path, str]) -> None:
                 )
 
 
-def _lines(text: str) -> Iterator[str]:
+def lines_of(text: str) -> Iterator[str]:
     """Yield the lines that are not empty, with continued ones joined, without comments."""
     for line in re.sub(r"\\\n", " ", text.replace("\r", "\n")).split("\n"):
         if found := re.sub(r"(^|\s)#.*", "", line).strip():
             yield found
 
 
-def _settings(folder: Path, root: Path) -> Iterator[str]:
+def settings(folder: Path, root: Path) -> Iterator[str]:
     for place in (folder, *folder.parents):
         if (place / "uv.toml").is_file():
             yield (place / "uv.toml").read_text(errors="replace")
@@ -162,8 +172,8 @@ def _settings(folder: Path, root: Path) -> Iterator[str]:
             project = tomllib.loads((place / "pyproject.toml").read_text(errors="replace"))
         except (OSError, tomllib.TOMLDecodeError):
             project = {}
-        settings = project.get("tool", {}).get("uv", {})
-        if of_installs := {key: value for key, value in settings.items() if key not in OF_PROJECTS}:
+        of_uv = project.get("tool", {}).get("uv", {})
+        if of_installs := {key: value for key, value in of_uv.items() if key not in OF_PROJECTS}:
             yield repr(of_installs)
         if place == root:
             return

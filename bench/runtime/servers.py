@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime.children import Running
 from bench.runtime.folders import OwnFolder
+from bench.runtime.packages.own_code import SOURCES
 from bench.runtime.placeholders import OWN, Values, filled
 from bench.runtime.ports import HOST
 from bench.runtime.services.own import PLACEHOLDERS, OwnServices
@@ -101,8 +102,12 @@ def environment(
     hash_seed: int,
     services: OwnServices,
     folder: OwnFolder | None = None,
+    sources: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Return the whole environment of a server: nothing of the user's shell reaches it."""
+    """Return the whole environment of a server: nothing of the user's shell reaches it.
+
+    *sources*: folders of the project that it imports from, beside its working directory.
+    """
     ours = {
         "PATH": f"{programs}{os.pathsep}{os.defpath}",
         "HOME": str(home),
@@ -117,6 +122,8 @@ def environment(
         "PYTHONUNBUFFERED": "1",
     }
     ours |= services.environment()
+    if folder and (own := [os.path.normpath(folder.project / one) for one in sources]):
+        ours[SOURCES] = os.pathsep.join(own)
     theirs = {
         name: filled(value, values, where=f"{contender.name}: env {name}", services=PLACEHOLDERS)
         for name, value in contender.env.items()

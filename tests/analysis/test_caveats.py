@@ -25,6 +25,12 @@ def test_a_clean_run_has_no_caveats(clean):
     assert [row.caveats for row in analyse(clean).rows] == [(), ()]
 
 
+def test_packages_without_a_lock_are_a_caveat_of_their_contender_alone(clean):
+    why = "its packages are not locked: pyproject.toml states no version of flask"
+    run = replace(clean, fingerprint={"unlocked": {"flask": why}})
+    assert [row.caveats for row in analyse(run).rows] == [(why,), ()]
+
+
 def test_failures_are_told_by_kind(clean):
     run = with_records(clean, first_sweep(failing))
     apart = ", so it has no ratio and no rank"

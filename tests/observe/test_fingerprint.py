@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bench.observe.comparable import differences
-from bench.observe.fingerprint import content, cpu_model, fingerprint, machine_class
+from bench.observe.fingerprint import content, cpu_model, fingerprint, locks, machine_class
 from tests.support.projects import make_project
 
 IDENTITY = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
@@ -96,6 +96,17 @@ def test_a_lock_is_as_old_as_the_commit_that_changed_it_last(checkout):
     assert (lock["age_days"], lock["changed"]) == (10, False)
     (checkout / "apps" / "one_app" / "requirements.txt").write_text("flask==3.2\n")
     assert fingerprint(checkout)["locks"]["one_app"] == {**lock, "changed": True}
+
+
+def test_a_service_of_bench_toml_has_the_lock_that_it_is_installed_from(tmp_path):
+    table = '[contenders.{0}]\ncommand = "serve"\n{1}'
+    own = table.format("shop", ""), table.format("other", 'folder = "other"\ninstall = []')
+    (tmp_path / "other").mkdir()
+    (tmp_path / "bench.toml").write_text("\n".join(own))
+    (tmp_path / "uv.lock").touch()
+    assert list(locks(tmp_path)) == ["app"]
+    (tmp_path / "uv.lock").unlink()
+    assert locks(tmp_path) == {}
 
 
 def test_the_age_of_a_lock_is_not_known_without_its_history(checkout, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.errors import CannotMeasure, UsageError
 from bench.files import text_of
 from bench.model import Contender
+from bench.project.installs import keeps_a_lock_of_apps
 from bench.project.sources import is_left_behind
 from bench.runtime.docker.containers import described
 from bench.runtime.docker.engine import Engine, reason
@@ -61,6 +62,11 @@ def tag_of(contender: Contender) -> str:
     root = Path(contender.root)
     if not (root / DOCKERFILE).is_file():
         raise UsageError(f"there is no {root / DOCKERFILE}: copy the one of webframework-bench")
+    if not keeps_a_lock_of_apps(contender):
+        raise UsageError(
+            f"{contender.name}: containers are built from the requirements.txt of a folder of apps/: "
+            "use --runtime process"
+        )
     if not (contender.place / "requirements.txt").is_file():
         read_lock(contender)  # raises with the remedy
     digest = hashlib.sha256((contender.python or PYTHON).encode())
