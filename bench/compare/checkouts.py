@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.errors import BenchError, UsageError
-from bench.project import contenders, scenarios
+from bench.project import bench_file, contenders, scenarios
 from bench.project.bench_file import declares
 from bench.project.changed import Changed, changed, is_database
 from bench.project.contenders import Declared
@@ -255,7 +255,8 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
             else lay_out(root, commit_of(root, head), trees / "head", where=where)
         )
         here = lay_out(root, left, trees / "base", where=where, data=there.data)
-        lent = _lent(there, here)
+        names.update({tree.folder: tree.label for tree in (here, there)})
+        lent = (_lent(there, here), _env_files_lent(root, there, here))
         again = replace(here, folder=copy_tree(here.folder, trees / "again"))
         if here.label == there.label:
             there = replace(there, label=f"{there.label}-head")  # identical code, compared nevertheless
@@ -265,7 +266,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
         owned = ownership((here.folder, there.folder), where)
         differing = changed(here.folder, there.folder, owned)
         unseen = outside(root, here.commit, head and there.commit, where)
-        notes = (*filter(None, (note, lent)), *_beside(root, where, there, sorted({*owned.folders})))
+        notes = (*filter(None, (note, *lent)), *_beside(root, where, there, sorted({*owned.folders})))
         yield Sides(
             project=root,
             base=here,
@@ -306,6 +307,19 @@ def _lent(head: Tree, base: Tree) -> str:
             copy(head.folder / name, base.folder / name, program=False)
     same_times(base.folder)
     return f"{FILE} is new: the head's is used on both sides"
+
+
+def _env_files_lent(root: Path, head: Tree, base: Tree) -> str:
+    """Copy env files that git ignores to both sides; return a note on them."""
+    lent = []
+    for path in bench_file.env_files(head.folder):
+        if not (head.folder / path).exists() and (root / path).is_file():
+            for tree in (head, base):
+                if not (tree.folder / path).exists():
+                    copy(root / path, tree.folder / path, program=False)
+                    same_times(tree.folder)
+            lent.append(path)
+    return f"git does not track, used on both sides alike: {listed(lent)}" if lent else ""
 
 
 def _declared_before(tree: Tree) -> tuple[Mapping[str, Declared], str]:

@@ -24,6 +24,7 @@ from bench.runtime.pristine import (
     copy_file,
     note_bytecode,
     pristine_of,
+    taken_over,
 )
 
 HOME, DATA, KEPT = "home", "data", "kept"  # beside the project in the folder of a server
@@ -77,7 +78,8 @@ class Folders:
         self._pristine: dict[str, Pristine] = {}
         self._compiled: set[tuple[str, str, Path]] = set()
         self._numbers = itertools.count(1)
-        self._free: dict[str, list[OwnFolder]] = {}
+        self._prepared: dict[str, Pristine] = {}  # by contender: after commands of its project ran
+        self._free: dict[Path, list[OwnFolder]] = {}
 
     def __enter__(self) -> Self:
         # Resolved: if this run is killed, a later run recognises a server by its working directory.
@@ -110,8 +112,8 @@ class Folders:
         minute is slow, because ext4 looks at every recently freed inode. Paths of all servers are equally
         long, and files lie in the same order. So base, head and twin differ in nothing but content.
         """
-        pristine = self._pristine[contender.root]
-        free = self._free.setdefault(contender.root, [])
+        pristine = self._prepared.get(contender.name) or self._pristine[contender.root]
+        free = self._free.setdefault(pristine.place, [])
         with _failures_named(contender.root):
             if free:
                 folder = free.pop()
@@ -124,6 +126,25 @@ class Folders:
             _keep_bytecode(folder)
         finally:
             free.append(folder)
+
+    @contextmanager
+    def preparing(self, contender: Contender) -> Iterator[OwnFolder]:
+        """Copy its project for commands that run before its servers. Raises CannotMeasure.
+
+        What they leave is what its servers begin with. What is linked into the user's own project, such as
+        installed packages of a front end, is left out: nothing may write there.
+        """
+        with _failures_named(contender.root):
+            folder = OwnFolder(
+                pristine=self._pristine[contender.root], place=self._place / f"{next(self._numbers):05}"
+            )
+            _lay_out(folder)
+            for path, target in folder.pristine.links.items():
+                if Path(target).is_absolute() and Path(target).is_relative_to(folder.pristine.root):
+                    (folder.project / path).unlink()
+        yield folder
+        with _failures_named(contender.root):
+            self._prepared[contender.name] = taken_over(folder.place, folder.pristine)
 
 
 @contextmanager
@@ -160,8 +181,9 @@ def _tidy(folder: OwnFolder) -> None:
         return
     for place in beside:
         _remove(place)
-    for place in (folder.home, folder.data, folder.kept):
+    for place in (folder.home, folder.kept):
         place.mkdir()
+    _fill_data(folder)
     for path in [path for path, target in links.items() if _links(made).get(path) != target]:
         _remove(folder.project / path)
     for path in [path for path, stamp in files.items() if folder.laid.get(path) != stamp]:
@@ -209,11 +231,20 @@ def _present(place: Path, at: str = "") -> tuple[dict[str, Stamp], dict[str, str
 
 def _lay_out(folder: OwnFolder) -> None:
     made = folder.pristine
-    for place in (folder.project, folder.home, folder.data, folder.kept):
+    for place in (folder.project, folder.home, folder.kept):
         place.mkdir(parents=True)
+    _fill_data(folder)
     for path, target in made.above.items():
         (folder.place / PROJECT / path).symlink_to(target)
     _fill(folder)
+
+
+def _fill_data(folder: OwnFolder) -> None:
+    prepared = folder.pristine.place / DATA
+    if prepared.is_dir():
+        shutil.copytree(prepared, folder.data, symlinks=True)
+    else:
+        folder.data.mkdir()
 
 
 def _fill(folder: OwnFolder) -> None:

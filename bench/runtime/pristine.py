@@ -62,6 +62,31 @@ def pristine_of(root: Path, place: Path, ours: Path) -> Pristine:
     return made
 
 
+def taken_over(place: Path, former: Pristine) -> Pristine:
+    """Return what commands of the project left at *place*, a copy of *former*, as a pristine copy."""
+    made = Pristine(root=former.root, place=place, below=former.below, above=former.above)
+    _take_note(made, "")
+    return made
+
+
+def _take_note(made: Pristine, at: str) -> None:
+    for entry in sorted(os.scandir(made.project / at), key=lambda entry: entry.name):
+        path = f"{at}{entry.name}"
+        if entry.is_symlink():
+            made.links[path] = os.readlink(entry.path)
+        elif entry.is_dir() and _is_linked(entry):
+            made.links[path] = entry.path
+        elif entry.is_dir():
+            made.folders.append(path)
+            _take_note(made, f"{path}/")
+        elif entry.is_file():
+            _note(made, path)
+
+
+def _is_linked(entry: os.DirEntry[str]) -> bool:
+    return entry.name in LINKED or Path(entry.path, "pyvenv.cfg").exists()
+
+
 def _top(root: Path) -> Path:
     """Return the checkout that *root* lies in: git's, or the folder that a revision is laid out in."""
     for folder in (root, *root.parents):
@@ -86,7 +111,7 @@ def _found(made: Pristine, at: str, ours: Path) -> Iterator[str]:
         if entry.is_symlink():
             made.links[path] = _target(made.root, path)
         elif entry.is_dir():
-            if entry.name in LINKED or Path(entry.path, "pyvenv.cfg").exists():
+            if _is_linked(entry):
                 made.links[path] = entry.path
                 continue
             made.folders.append(path)

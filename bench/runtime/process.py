@@ -11,7 +11,7 @@ from typing import Self
 
 from bench.errors import CannotMeasure
 from bench.model import Contender
-from bench.runtime import environments, leftovers, servers
+from bench.runtime import environments, leftovers, preparing, servers
 from bench.runtime.children import Children, interrupts_held, log_name
 from bench.runtime.folders import Folders, OwnFolder
 from bench.runtime.placement import Placement, pinned
@@ -55,6 +55,7 @@ class ProcessRuntime:
         place = ProcessPlace(ledger=self._ledger, scratch=scratch, logs=logs, cores=placement.database)
         self._opened = opened({name: kind.processes(place) for name, kind in KINDS.items()})
         self._folders = Folders(scratch, self._ledger)
+        self._prepared: set[str] = set()  # contenders whose commands have run
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -85,6 +86,9 @@ class ProcessRuntime:
         for contender, environment in zip(contenders, made, strict=True):
             self._environments[contender.name] = environment.result()
             self._folders.prepare(contender, environment.result().programs / "python")
+            if (contender.build or contender.prepare) and contender.name not in self._prepared:
+                self._carry_out(contender)
+                self._prepared.add(contender.name)
 
     @contextmanager
     def serve(
@@ -138,6 +142,36 @@ class ProcessRuntime:
             },
             "unlocked": {name: made.unlocked for name, made in self._environments.items() if made.unlocked},
         }
+
+    def _carry_out(self, contender: Contender) -> None:
+        """Run the commands of a contender that come before its servers. Raises CannotMeasure."""
+        environment = self._environments[contender.name]
+        with (
+            self._services.preparing(contender) as services,
+            self._folders.preparing(contender) as folder,
+            Children(self._ledger) as children,
+        ):
+            values = servers.values(contender, port=free_ports(1)[0], services=services, data_dir=folder.data)
+            env = servers.environment(
+                contender,
+                values,
+                programs=environment.programs,
+                home=folder.home,
+                hash_seed=0,
+                services=services,
+                folder=folder,
+                sources=environment.sources,
+            )
+            for key in ("build", "prepare"):
+                preparing.carry_out(
+                    key,
+                    [folder.own(one) for one in servers.commands(contender, key, values)],
+                    children,
+                    whose=contender.name,
+                    folder=folder.at(contender.at),
+                    env=env,
+                    log=self._logs / log_name(f"{contender.name}-{key}", next(self._numbers)),
+                )
 
     def _start(
         self,

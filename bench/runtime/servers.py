@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.model import Contender
+from bench.runtime import env_file
 from bench.runtime.children import Running
 from bench.runtime.folders import OwnFolder
 from bench.runtime.packages.own_code import SOURCES
@@ -93,6 +94,13 @@ def command(contender: Contender, values: Values) -> list[str]:
     return [filled(word, values, where=where, services=PLACEHOLDERS) for word in words]
 
 
+def commands(contender: Contender, key: str, values: Values) -> list[str]:
+    """Return the commands under *key*, for a shell. Raises UsageError for an unknown placeholder."""
+    written: tuple[str, ...] = {"build": contender.build, "prepare": contender.prepare}[key]
+    where = f"{contender.name}: {key}"
+    return [filled(one, values, where=where, services=PLACEHOLDERS) for one in written]
+
+
 def environment(
     contender: Contender,
     values: Values,
@@ -124,8 +132,10 @@ def environment(
     ours |= services.environment()
     if folder and (own := [os.path.normpath(folder.project / one) for one in sources]):
         ours[SOURCES] = os.pathsep.join(own)
+    written = {**env_file.read(contender), **contender.env}
     theirs = {
         name: filled(value, values, where=f"{contender.name}: env {name}", services=PLACEHOLDERS)
-        for name, value in contender.env.items()
+        for name, value in written.items()
     }
+    theirs |= env_file.passed(contender)
     return ours | {name: folder.own(value) if folder else value for name, value in theirs.items()}

@@ -234,6 +234,11 @@ class Caches:
             finally:
                 self._up = [cache for cache in self._up if cache not in caches]
 
+    @contextmanager
+    def preparing(self, contender: Contender) -> Iterator[Cache]:
+        with self.given([contender]) as caches:
+            yield next(caches)
+
     def check(self) -> None:
         for cache in self._up:
             cache.check()

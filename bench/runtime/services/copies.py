@@ -29,6 +29,9 @@ class Templates(Protocol):
     def copied(self, template: str, name: str, texts: Mapping[str, str]) -> AbstractContextManager[OwnPart]:
         """Copy a template and run further texts in the copy, which is dropped at the end."""
 
+    def preparing(self, template: str, name: str) -> AbstractContextManager[OwnPart]:
+        """Copy a template to the template *name*, and lend that to commands that change it."""
+
 
 class DatabaseServer(Protocol):
     """A running database server."""
@@ -69,6 +72,14 @@ class Copies:
     def given(self, contenders: Sequence[Contender]) -> Iterator[Iterator[OwnPart]]:
         with ExitStack() as copies:
             yield (copies.enter_context(self._copied(one)) for one in contenders)
+
+    @contextmanager
+    def preparing(self, contender: Contender) -> Iterator[OwnPart]:
+        databases, template = self._templates[contender.name]
+        name = f"prepared-{next(self._numbers)}"
+        with databases.preparing(template, name) as part:
+            yield part
+        self._templates[contender.name] = databases, name
 
     def check(self) -> None:
         if self._server:

@@ -58,6 +58,7 @@ STATEMENTS = """
 SELECT query, sum(calls)::bigint FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s) GROUP BY query
 """
+DISCONNECT = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 # What its clients have written. It is counted at once, unlike pg_stat_database. A table without a log leaves
 # no records.
 WRITTEN = """
@@ -113,6 +114,19 @@ class Databases:
         finally:
             with suppress(CannotMeasure), self.session() as session:  # gone already if the server died
                 session.execute(drop)
+
+    @contextmanager
+    def preparing(self, template: str, name: str) -> Iterator["Database"]:
+        """Copy a template to the template *name*, and lend that to commands that change it."""
+        create = SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template))
+        with self.session() as session:
+            session.execute(create)
+        with closing(self._connect(name)) as kept:
+            yield Database(url=self.url(name), name=name, databases=self, kept=kept)
+        with self.session() as session:  # nothing may use a template
+            session.execute(DISCONNECT, [name])
+        with self.session(name) as session:
+            _keep(session)
 
     @contextmanager
     def session(self, name: str = MAINTENANCE) -> Iterator[psycopg.Connection]:

@@ -124,6 +124,18 @@ class MySQLDatabases:
             self._used.discard(name)
 
     @contextmanager
+    def preparing(self, template: str, name: str) -> Iterator["MySQLDatabase"]:
+        """Copy a template to the template *name*, and lend that to commands that change it."""
+        objects = self._templates[template]
+        with self.session() as session:
+            _make_user(session, name, f"{self.identified} '{self.password}'")
+            mysql_objects.make(session, objects, template, name)
+        with closing(self._connect()) as session:
+            yield MySQLDatabase(name=name, databases=self, session=session, objects=objects, source=template)
+        with self.session() as session:
+            self._templates[name] = mysql_objects.read(session, name)
+
+    @contextmanager
     def session(self) -> Iterator[Session]:
         """Connect with a transaction for each statement. Raises CannotMeasure for errors inside."""
         with self._failures_told(), closing(self._connect()) as session:

@@ -122,6 +122,18 @@ class Services:
                 for one in contenders
             )
 
+    @contextmanager
+    def preparing(self, contender: Contender) -> Iterator[OwnServices]:
+        """Lend what commands use that run before its servers."""
+        with ExitStack() as stack:
+            yield OwnServices(
+                parts={
+                    name: stack.enter_context(service.preparing(contender))
+                    for name, service in self._services.items()
+                    if name in contender.services
+                }
+            )
+
     def check(self) -> None:
         for service in self._services.values():
             service.check()

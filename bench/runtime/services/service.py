@@ -69,6 +69,12 @@ class Service(Protocol):
         A part may be made only when its turn comes. There is at least one contender, and all are prepared.
         """
 
+    def preparing(self, contender: Contender) -> AbstractContextManager[OwnPart]:
+        """Lend a part to commands that run before its servers.
+
+        Later parts of a database begin with what it holds then. A cache always begins empty.
+        """
+
     def check(self) -> None:
         """Raise CannotMeasure if something that runs has died."""
 
