@@ -24,7 +24,7 @@ def address_of_url(url: str) -> tuple[str, int]:
         raise UsageError(f"--target {url}: {error}: write it as http://HOST:PORT") from error
     if parts.scheme == "https":
         raise UsageError(
-            f"--target {url}: TLS is not spoken here: name the server behind it, as http://HOST:PORT"
+            f"--target {url}: TLS is not supported: name the server behind it, as http://HOST:PORT"
         )
     if parts.scheme != "http" or not host or not port or parts.username is not None:
         raise UsageError(f"--target {url}: write it as http://HOST:PORT")
@@ -41,6 +41,6 @@ def is_loopback(address: tuple[str, int]) -> bool:
         return host == "localhost"
 
 
-def spoken(address: tuple[str, int]) -> str:
+def format_address(address: tuple[str, int]) -> str:
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -64,9 +64,9 @@ def memory_of(root: Path, runtime: str) -> Path:
     return root / ".bench" / "verified" / runtime
 
 
-def chosen(asked: str, root: Path, host: Host = THIS_MACHINE) -> tuple[str, str]:
-    if asked != AUTO:
-        return asked, ""
+def chosen(requested: str, root: Path, host: Host = THIS_MACHINE) -> tuple[str, str]:
+    if requested != AUTO:
+        return requested, ""
     for needed in (compose.FILE, images.DOCKERFILE):
         if not (root / needed).is_file():
             return ProcessRuntime.name, f"the project has no {needed}"
@@ -104,7 +104,7 @@ def instruments(root: Path) -> Instruments:
         take_stock=partial(supplies.take_stock, root / "results"),
         cores=cores,
         trials={
-            kind.spoken: partial(_trial, kind.trial, root, placement.database)
+            kind.title: partial(_trial, kind.trial, root, placement.database)
             for kind in KINDS.values()
             if kind.trial
         },

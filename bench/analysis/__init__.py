@@ -44,7 +44,7 @@ class Analysis:
             return ": ".join(["the run failed", *last])
         ended = self.ended
         if (wrong := [row for row in self.rows if row.failed]) and not any(row.right for row in self.rows):
-            return "; ".join([*ended, f"nobody gave a right answer: {wrong_answers(wrong[0])}"])
+            return "; ".join([*ended, f"no contender gave a right answer: {wrong_answers(wrong[0])}"])
         broken = {record.sample.broken for record in self.run.records} - {""}  # they concern their cell alone
         voids = [(why, count) for row in self.rows for why, count in row.voids.items()]
         void = sum(count for why, count in voids if why not in broken)
@@ -56,7 +56,7 @@ class Analysis:
             if broken:
                 return f"no slice could be carried out: {min(broken)}"
             cut = None if ended else cut_off(self.rows)
-            return "; ".join([*ended, cut or "nobody gave a right answer"])
+            return "; ".join([*ended, cut or "no contender gave a right answer"])
         return None
 
     @property

@@ -46,7 +46,7 @@ def _capacity(
     rates = sorted((rate_rps(records) or 0.0, cell in limited) for cell, records in cells.items())
     estimate = estimate_of(_highest_by_round(cells, slo_ms))
     if estimate is None:
-        raise AssertionError("a contender without a record was asked for")
+        raise AssertionError("a contender without a record was requested")
     above = rates[bisect_right([rate for rate, _ in rates], estimate.estimate) :]
     return Capacity(
         contender=contender,

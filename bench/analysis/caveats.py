@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.limits import NEAR_CEILING
-from bench.analysis.processes import UNEVEN, Processes, cores_told, other_than_declared, server_cores
+from bench.analysis.processes import UNEVEN, Processes, format_cores, other_than_declared, server_cores
 from bench.analysis.rows import Row
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
@@ -65,7 +65,7 @@ def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
         of_all = f"{row.in_flight:,.0f} of {row.cell.load.connections}"
         yield (
             f"its answers account for {of_all} requests in flight: "
-            "the others wait for about as long as a window, which is too short to tell of them"
+            "the others wait for about as long as a window, so it is too short to show them"
         )
     elif _counted_twice(row):
         of_all = f"{row.in_flight:,.0f} requests in flight on {row.cell.load.connections}"
@@ -137,21 +137,21 @@ def cut_off(rows: Iterable[Row]) -> str | None:
 
 
 def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
-    asked = too_little_warm_up(run, row.cell, contender.workers)
-    if asked is not None and row.requests:
-        yield f"warmed up by {asked:,} requests per worker: {WARM_REQUESTS} are due"
+    warmed = too_little_warm_up(run, row.cell, contender.workers)
+    if warmed is not None and row.requests:
+        yield f"warmed up by {warmed:,} requests per worker: {WARM_REQUESTS} are due"
     if row.imbalance and row.imbalance > UNEVEN:
         yield f"its workers shared unevenly: {_uneven(row.imbalance)}"
     yield from (f"its data are not put back after writing: {why}" for why in not_put_back(run, row.cell))
-    seen = row.steadiness
-    if seen and seen.change and seen.state in ("warming", "slowing"):
-        low, high = ((told or 1.0) * 100 - 100 for told in (seen.change.low, seen.change.high))
+    steady = row.steadiness
+    if steady and steady.change and steady.state in ("warming", "slowing"):
+        low, high = ((end or 1.0) * 100 - 100 for end in (steady.change.low, steady.change.high))
         yield (
-            f"{seen.state}: a server's speed changed by {seen.change.estimate * 100 - 100:+.1f} % "
-            f"({low:+.1f} to {high:+.1f}) from its first slice to its last, {seen.span_s:.0f} s later"
+            f"{steady.state}: a server's speed changed by {steady.change.estimate * 100 - 100:+.1f} % "
+            f"({low:+.1f} to {high:+.1f}) from its first slice to its last, {steady.span_s:.0f} s later"
         )
-    if seen and seen.state == "unsteady":
-        yield f"unsteady: half of a server's slices lie over {seen.deviation * 100:.0f} % from its middle"
+    if steady and steady.state == "unsteady":
+        yield f"unsteady: half of a server's slices lie over {steady.deviation * 100:.0f} % from its middle"
 
 
 def _of_processes(row: Row, processes: Processes | None) -> Iterator[str]:
@@ -176,7 +176,7 @@ def _of_contender(run: Run, contender: Contender) -> Iterator[str]:
     outcomes = {verification.contender: verification.outcome for verification in run.verifications}
     cores = server_cores(run)
     if cores and contender.workers > cores:
-        yield f"{contender.workers} workers on {cores_told(cores)} of the servers: they take turns"
+        yield f"{contender.workers} workers on {format_cores(cores)} of the servers: they take turns"
     if not contender.keep_alive:
         yield "its server keeps no connection: every request opens one, and that is in its numbers"
     match outcomes.get(contender.name):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.analysis.comparisons import Comparison, between, judged, noise_floor_of, verdict_of
-from bench.analysis.processes import cores_told, server_cores
+from bench.analysis.processes import format_cores, server_cores
 from bench.analysis.rows import LIMITED, Row, unfit
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
 from bench.loads import Closed
@@ -40,7 +40,7 @@ class Finding:
     ratio: ClaimedRatio | None = None  # as claimed; None: no ratio to judge by
     comparison: Comparison | None = None  # as measured
     evidence: Evidence | None = None  # as found
-    untold: str = ""  # why there is no verdict, where the reason is not the width of the interval
+    reason: str = ""  # why there is no verdict, where the reason is not the width of the interval
 
     @property
     def allowed(self) -> Allowed | None:
@@ -60,10 +60,10 @@ def verdict_on(ratio: Estimate | None, allowed: Allowed) -> ClaimVerdict:
 def evidence_for(run: Run, ground: Ground) -> Evidence | None:
     return next(
         (
-            seen
-            for seen in run.evidence
-            if (seen.topic, seen.contender) == (ground.topic, ground.contender)
-            and seen.outcome != "not looked at"
+            one
+            for one in run.evidence
+            if (one.topic, one.contender) == (ground.topic, ground.contender)
+            and one.outcome != "not looked at"
         ),
         None,
     )
@@ -81,39 +81,46 @@ def _finding(
     run: Run, claim: Claim, rows: Mapping[Cell, Row], floors: Sequence[Comparison], invalid: str | None
 ) -> Finding:
     if claim.evidence:
-        return _seen(claim, claim.evidence, evidence_for(run, claim.evidence))
-    said = claim.figure or claim.ratio
-    if said is None:
-        return Finding(claim=claim, verdict="cannot tell", untold=f"it needs {claim.needs}")
+        return _on_evidence(claim, claim.evidence, evidence_for(run, claim.evidence))
+    claimed = claim.figure or claim.ratio
+    if claimed is None:
+        return Finding(claim=claim, verdict="cannot tell", reason=f"it needs {claim.needs}")
     ratio = _relative(run, claim, claim.figure) if claim.figure else claim.ratio
     comparison = (
         between(run, _cell(ratio), ratio.reference, ratio.metric, unfit(rows.values())) if ratio else None
     )
-    untold = (
+    reason = (
         "the run is not valid"
         if invalid
-        else _missing(run, ratio or said, rows)
-        or (_short_of_cores(run, ratio) if ratio else _alone(run, said))
+        else _missing(run, ratio or claimed, rows)
+        or (_short_of_cores(run, ratio) if ratio else _alone(run, claimed))
         or (_no_verdict(run, comparison, floors) if comparison else "")
     )
     measured = comparison.ratio if comparison else None
     return Finding(
         claim=claim,
-        verdict=verdict_on(measured, Allowed.by(ratio)) if ratio and not untold else "cannot tell",
-        row=rows.get(_cell(said)),
+        verdict=verdict_on(measured, Allowed.by(ratio)) if ratio and not reason else "cannot tell",
+        row=rows.get(_cell(claimed)),
         ratio=ratio,
         comparison=comparison,
-        untold=untold,
+        reason=reason,
     )
 
 
-def _seen(claim: Claim, said: Ground, seen: Evidence | None) -> Finding:
-    if seen is None:
-        return Finding(claim=claim, verdict="cannot tell", untold=f"nobody looked at {said.contender} for it")
-    if seen.outcome == "facts":
-        return Finding(claim=claim, verdict="cannot tell", evidence=seen, untold="it is told as facts")
-    verdict: ClaimVerdict = "supported" if seen.outcome == said.outcome else "not supported"
-    return Finding(claim=claim, verdict=verdict, evidence=seen)
+def _on_evidence(claim: Claim, ground: Ground, evidence: Evidence | None) -> Finding:
+    if evidence is None:
+        return Finding(
+            claim=claim, verdict="cannot tell", reason=f"no probe looked at {ground.contender} for it"
+        )
+    if evidence.outcome == "facts":
+        return Finding(
+            claim=claim,
+            verdict="cannot tell",
+            evidence=evidence,
+            reason="its probe reports facts, no outcome",
+        )
+    verdict: ClaimVerdict = "supported" if evidence.outcome == ground.outcome else "not supported"
+    return Finding(claim=claim, verdict=verdict, evidence=evidence)
 
 
 def _relative(run: Run, claim: Claim, figure: ClaimedFigure) -> ClaimedRatio | None:
@@ -122,22 +129,22 @@ def _relative(run: Run, claim: Claim, figure: ClaimedFigure) -> ClaimedRatio | N
     if figure.contender == run.plan.reference:
         return None
     for other in run.plan.claims:
-        said = other.figure
-        if said and other.source == claim.source and _place(said) == place:
+        claimed = other.figure
+        if claimed and other.source == claim.source and _place(claimed) == place:
             return ClaimedRatio(
                 contender=figure.contender,
-                reference=said.contender,
+                reference=claimed.contender,
                 scenario=figure.scenario,
                 connections=figure.connections,
-                about=figure.throughput_rps / said.throughput_rps,
+                about=figure.throughput_rps / claimed.throughput_rps,
                 within=figure.within,
             )
     return None
 
 
-def _alone(run: Run, said: ClaimedFigure | ClaimedRatio) -> str:
-    if said.contender == run.plan.reference:
-        return "a figure alone says nothing on another machine; the others are relative to this one"
+def _alone(run: Run, claimed: ClaimedFigure | ClaimedRatio) -> str:
+    if claimed.contender == run.plan.reference:
+        return "a figure alone cannot be judged on another machine; the others are relative to this one"
     return f"its source has no figure of {run.plan.reference}, the reference, to be relative to"
 
 
@@ -158,9 +165,9 @@ def _no_verdict(run: Run, comparison: Comparison, floors: Sequence[Comparison]) 
     return ""
 
 
-def _missing(run: Run, said: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, Row]) -> str:
-    names = [said.contender, *([said.reference] if isinstance(said, ClaimedRatio) else [])]
-    absent = [name for name in names if _cell(said, name) not in rows]
+def _missing(run: Run, claimed: ClaimedFigure | ClaimedRatio, rows: Mapping[Cell, Row]) -> str:
+    names = [claimed.contender, *([claimed.reference] if isinstance(claimed, ClaimedRatio) else [])]
+    absent = [name for name in names if _cell(claimed, name) not in rows]
     if not absent:
         return ""
     reasons = {"failed": ", which failed its checks", "skipped": ", which could not be served"}
@@ -173,16 +180,16 @@ def _short_of_cores(run: Run, ratio: ClaimedRatio) -> str:
     cores = server_cores(run)
     if not cores or workers <= cores:
         return ""
-    return f"{workers} workers need as many cores, and the servers had {cores_told(cores)}"
+    return f"{workers} workers need as many cores, and the servers had {format_cores(cores)}"
 
 
 def _place(figure: ClaimedFigure) -> tuple[str, str, int]:
     return figure.contender, figure.scenario, figure.connections
 
 
-def _cell(said: ClaimedFigure | ClaimedRatio, contender: str | None = None) -> Cell:
-    load = Closed(connections=said.connections)
-    return Cell(contender=contender or said.contender, scenario=said.scenario, load=load)
+def _cell(claimed: ClaimedFigure | ClaimedRatio, contender: str | None = None) -> Cell:
+    load = Closed(connections=claimed.connections)
+    return Cell(contender=contender or claimed.contender, scenario=claimed.scenario, load=load)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,12 +197,12 @@ class Grounded:
     """A choice with the evidence for each of its grounds, and the findings on its claims."""
 
     choice: Choice
-    seen: tuple[tuple[Ground, Evidence | None], ...]
+    evidence: tuple[tuple[Ground, Evidence | None], ...]
     findings: tuple[Finding, ...]
 
     @property
     def holds(self) -> bool:
-        return all(found and found.outcome == ground.outcome for ground, found in self.seen) and all(
+        return all(found and found.outcome == ground.outcome for ground, found in self.evidence) and all(
             finding.verdict == "supported" for finding in self.findings
         )
 
@@ -204,7 +211,7 @@ def grounded(run: Run, findings: Sequence[Finding]) -> tuple[Grounded, ...]:
     return tuple(
         Grounded(
             choice=choice,
-            seen=tuple((ground, evidence_for(run, ground)) for ground in choice.because),
+            evidence=tuple((ground, evidence_for(run, ground)) for ground in choice.because),
             findings=tuple(one for one in findings if one.claim.says in choice.claims),
         )
         for choice in run.plan.choices

@@ -72,8 +72,10 @@ def utilisation_of(records: Sequence[Record], cores: Cores) -> Utilisation:
 
 def _busy_share(usages: Sequence[Usage], cores: Sequence[str]) -> float | None:
     """Return the mean over *cores*; None where nothing is pinned or known."""
-    told = [usage for usage in usages if cores and usage.busy_s.keys() >= set(cores)]
-    share = _rate((sum(usage.busy_s[core] for core in cores) / len(cores), usage.elapsed_s) for usage in told)
+    complete = [usage for usage in usages if cores and usage.busy_s.keys() >= set(cores)]
+    share = _rate(
+        (sum(usage.busy_s[core] for core in cores) / len(cores), usage.elapsed_s) for usage in complete
+    )
     # The system counts in ticks of 10 ms, so a short window may seem busier than 100 %.
     return None if share is None else min(share, 1.0)
 
@@ -174,16 +176,16 @@ Ceilings = Mapping[tuple[str, Load], Ceiling]
 
 
 def ceilings(run: Run) -> Ceilings:
-    asked: dict[tuple[str, Load], list[Record]] = {}
+    by_load: dict[tuple[str, Load], list[Record]] = {}
     for record in run.records:
         if record.slice.role == "ceiling":
-            asked.setdefault((record.slice.cell.scenario, record.slice.cell.load), []).append(record)
+            by_load.setdefault((record.slice.cell.scenario, record.slice.cell.load), []).append(record)
     usable = cores_of(run).usable_by_client
-    return {under: _ceiling(records, usable) for under, records in asked.items()}
+    return {under: _ceiling(records, usable) for under, records in by_load.items()}
 
 
 def ceiling_of(cell: Cell, known: Ceilings) -> Ceiling:
-    never = Ceiling(missing="no ceiling: the null server was not asked")
+    never = Ceiling(missing="no ceiling: the null server was not measured")
     return known.get((cell.scenario, cell.load.ceiling_load), never)
 
 
@@ -208,6 +210,6 @@ def _doubt(record: Record, usable: int) -> str:
     if client < BUSY:
         return f"the null server kept the client {client * 100:.0f} % busy, {BUSY * 100:.0f} % are needed"
     if server_cpu_s is None:
-        return "this system does not tell how busy the null server was"
+        return "this system does not report how busy the null server was"
     server = server_cpu_s / record.usage.elapsed_s
     return f"the null server was busy {server * 100:.0f} % itself" if server >= BUSY else ""

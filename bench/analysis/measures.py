@@ -144,22 +144,22 @@ class Latency:
     max_ms: float | None
 
     @classmethod
-    def of(cls, seen: Histogram, unanswered: int = 0) -> "Latency":
+    def of(cls, latencies: Histogram, unanswered: int = 0) -> "Latency":
         return cls(
-            mean_ms=seen.mean_ms(),
-            p50_ms=told_ms(seen, 50, unanswered),
-            p90_ms=told_ms(seen, 90, unanswered),
-            p95_ms=told_ms(seen, 95, unanswered),
-            p99_ms=told_ms(seen, 99, unanswered),
-            p99_9_ms=told_ms(seen, 99.9, unanswered),
-            max_ms=seen.max_ns / 1e6 if seen.count else None,
+            mean_ms=latencies.mean_ms(),
+            p50_ms=percentile_ms(latencies, 50, unanswered),
+            p90_ms=percentile_ms(latencies, 90, unanswered),
+            p95_ms=percentile_ms(latencies, 95, unanswered),
+            p99_ms=percentile_ms(latencies, 99, unanswered),
+            p99_9_ms=percentile_ms(latencies, 99.9, unanswered),
+            max_ms=latencies.max_ns / 1e6 if latencies.count else None,
         )
 
 
-def told_ms(seen: Histogram, percent: float, unanswered: int = 0) -> float | None:
+def percentile_ms(latencies: Histogram, percent: float, unanswered: int = 0) -> float | None:
     """Return a percentile in ms; None with fewer than 20 observations beyond it, or beyond all answers."""
-    beyond = round((seen.count + unanswered) * (100 - percent) / 100, 6)  # 99.9 has no exact binary form
-    return seen.percentile_ms(percent, unanswered) if beyond >= FEWEST_BEYOND else None
+    beyond = round((latencies.count + unanswered) * (100 - percent) / 100, 6)  # 99.9 has no exact binary form
+    return latencies.percentile_ms(percent, unanswered) if beyond >= FEWEST_BEYOND else None
 
 
 def last_percent(count: int) -> float:

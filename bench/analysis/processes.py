@@ -155,8 +155,8 @@ def imbalance(records: Sequence[Record], workers: int) -> float | None:
     """
     rounds = _by_round(records)
     serving = [sorted(used.values())[-workers:] for used in rounds if len(used) >= workers]
-    told = [busy[-1] / busy[0] if busy[0] else math.inf for busy in serving if busy[-1]]
-    return median(told) if told and workers > 1 else None
+    ratios = [busy[-1] / busy[0] if busy[0] else math.inf for busy in serving if busy[-1]]
+    return median(ratios) if ratios and workers > 1 else None
 
 
 def server_cores(run: Run) -> int | None:
@@ -164,5 +164,5 @@ def server_cores(run: Run) -> int | None:
     return len(cores_of(run).server) or run.fingerprint.get("machine", {}).get("cores")
 
 
-def cores_told(cores: int) -> str:
+def format_cores(cores: int) -> str:
     return "1 core" if cores == 1 else f"{cores} cores"

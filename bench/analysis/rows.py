@@ -195,11 +195,11 @@ def _silent(records: Iterable[Record]) -> int | None:
     return next((number for number in sorted(answered) if not answered[number]), None)
 
 
-def _arrivals(asked_rps: float | None, samples: Sequence[Sample]) -> Arrivals:
+def _arrivals(rate_rps: float | None, samples: Sequence[Sample]) -> Arrivals:
     unfinished = sum(sample.unfinished for sample in samples)
     service = Histogram.merged(sample.service for sample in samples if sample.service)
     return Arrivals(
-        rate_rps=asked_rps,
+        rate_rps=rate_rps,
         due=sum(sample.due or 0 for sample in samples),
         queued=sum(sample.queued for sample in samples),
         service=Latency.of(service, unfinished),

@@ -45,7 +45,7 @@ class Scaling:
 
     @property
     def all(self) -> tuple[Scaled, ...]:
-        return tuple(one for told in self.contenders.values() for one in told)
+        return tuple(one for scaled in self.contenders.values() for one in scaled)
 
 
 def scalings(run: Run, rows: Sequence[Row]) -> tuple[Scaling, ...]:
@@ -79,10 +79,10 @@ def _scaled(run: Run, alike: Sequence[tuple[Row, Contender]]) -> tuple[Scaled, .
     kept_out = unfit(row for row, _ in alike)
     first, base = alike[0]
     own = None if first.unfit or not first.requests else Estimate(estimate=1.0)
-    told = [Scaled(row=first, workers=base.workers, base=base.name, base_workers=base.workers, ratio=own)]
+    scaled = [Scaled(row=first, workers=base.workers, base=base.name, base_workers=base.workers, ratio=own)]
     for row, contender in alike[1:]:
         comparison = between(run, row.cell, base.name, "throughput_rps", kept_out)
-        told.append(
+        scaled.append(
             Scaled(
                 row=row,
                 workers=contender.workers,
@@ -92,4 +92,4 @@ def _scaled(run: Run, alike: Sequence[tuple[Row, Contender]]) -> tuple[Scaled, .
                 withheld=comparison.withheld if comparison else "",
             )
         )
-    return tuple(told)
+    return tuple(scaled)

@@ -26,7 +26,7 @@ UNSTEADY = 0.15  # distance of a server's slices from their own middle that half
 class Steadiness:
     """How the speed of one cell's servers changed, each compared only with itself."""
 
-    state: State | None  # None: too few rounds or sweeps to tell
+    state: State | None  # None: too few rounds or sweeps
     change: Estimate | None  # of speed, from the first slice to the last: 0.97 is 3 % slower
     span_s: float  # between those two
     deviation: float  # distance of slices from their server's middle, the median: 0.05 is 5 %
@@ -61,15 +61,15 @@ def too_little_warm_up(run: Run, cell: Cell, workers: int) -> int | None:
         for record in run.records
         if record.slice.role == "warm-up" and record.slice.cell == cell
     ]
-    asked = median(warmed) if warmed else 0.0
-    return round(asked) if asked < WARM_REQUESTS else None
+    requests = median(warmed) if warmed else 0.0
+    return round(requests) if requests < WARM_REQUESTS else None
 
 
 def first_answers(run: Run) -> dict[str, Estimate]:
-    seen: dict[str, list[float]] = {}
+    times_of: dict[str, list[float]] = {}
     for start in run.starts:
-        seen.setdefault(start.contender, []).append(start.ready_s)
-    return {name: told for name, times in seen.items() if (told := estimate_of(times))}
+        times_of.setdefault(start.contender, []).append(start.ready_s)
+    return {name: estimate for name, times in times_of.items() if (estimate := estimate_of(times))}
 
 
 def _state(changes: Sequence[float], deviation: float) -> State | None:

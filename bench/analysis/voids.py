@@ -21,12 +21,12 @@ class Limit:
     why: str
     counted_in_ticks: bool = False
 
-    def is_passed(self, seen: float, elapsed_s: float) -> bool:
-        """Return whether *seen*, a share, is above the limit.
+    def is_passed(self, share: float, elapsed_s: float) -> bool:
+        """Return whether *share* is above the limit.
 
         What ticks may add or hide in the window is allowed.
         """
-        return seen > self.share + (TICKS_S / elapsed_s if self.counted_in_ticks else 0.0)
+        return share > self.share + (TICKS_S / elapsed_s if self.counted_in_ticks else 0.0)
 
 
 LIMITS: Mapping[str, Limit] = {
@@ -51,19 +51,19 @@ def void_of(sample: Sample, usage: Usage, cores: Cores) -> str | None:
         return "a load worker was lost"
     if sample.broken:
         return sample.broken
-    seen = evidence(sample, usage, cores)
+    shares = evidence(sample, usage, cores)
     passed = (
         limit.why
         for name, limit in LIMITS.items()
-        if name in seen and limit.is_passed(seen[name], usage.elapsed_s)
+        if name in shares and limit.is_passed(shares[name], usage.elapsed_s)
     )
     return next(passed, None)
 
 
 def evidence(sample: Sample, usage: Usage, cores: Cores) -> dict[str, float]:
     """Return the evidence against a slice as shares, by name of `LIMITS`; unknown values are missing."""
-    told = dict(_seconds(sample, usage, cores))
-    shares = {name: seconds / usage.elapsed_s for name, seconds in told.items()}
+    seconds_of = dict(_seconds(sample, usage, cores))
+    shares = {name: seconds / usage.elapsed_s for name, seconds in seconds_of.items()}
     return shares if sample.lag is None else {"sent_late": sample.lag.share_above(LATE_MS), **shares}
 
 

@@ -71,7 +71,7 @@ def hopeless(plan: Plan, groups: Sequence[Group], records: Iterable[Record], num
         own = [record for record in taken if record.slice.cell in members]
         silent = bool(own) and not any(record.sample.requests for record in own)
         if silent and (plan.baseline or not any(record.sample.requests for record in taken)):
-            return f"{group.scenario}: nobody gave a right answer in round {number}: {_instead(own)}"
+            return f"{group.scenario}: no contender gave a right answer in round {number}: {_instead(own)}"
     return None
 
 

@@ -22,7 +22,7 @@ REGRESSION = 1
 def compare(ctx: click.Context, baseline: Path, candidate: Path, as_json: bool) -> None:
     """Say what changed from the finished run in folder RUN_A to that in RUN_B, of one machine.
 
-    Exit code 1 where something got slower by more than its margin, or answers wrongly by now.
+    Exit code 1 where something got slower by more than its margin, or now answers wrongly.
     """
     two = compare_runs(store.load(baseline), store.load(candidate))
     if as_json:

@@ -37,7 +37,7 @@ RATE_HZ = 200  # of --explain: nine seconds each of base and head must suffice
 @click.argument("base")
 @click.argument("head", required=False)
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, changed or not")
-@click.option("--scenario", "asked", multiple=True, metavar="NAME", help="only this scenario")
+@click.option("--scenario", "only_scenarios", multiple=True, metavar="NAME", help="only this scenario")
 @click.option(
     "--budget",
     type=Duration(),
@@ -65,7 +65,7 @@ def diff(
     base: str,
     head: str | None,
     only: tuple[str, ...],
-    asked: tuple[str, ...],
+    only_scenarios: tuple[str, ...],
     budget: float,
     aa: revisions.Twins,
     explains: bool,
@@ -83,7 +83,7 @@ def diff(
     """
     root = contenders.find_project(Path.cwd())
     wanted = revisions.Selection(
-        contenders=only, scenarios=asked, unchanged=unchanged, twins=aa, budget_s=budget
+        contenders=only, scenarios=only_scenarios, unchanged=unchanged, twins=aa, budget_s=budget
     )
     waivers = read_waivers(root)
     with machines_turn(wait), laid_out(root, base, head) as sides:
@@ -96,7 +96,7 @@ def diff(
         where, why = wiring.chosen(runtime, root)
         say_runtime(where, why)
         run = execution.begin_with(
-            root, made, where, revisions.served(sides, made), revisions.asked(sides, made)
+            root, made, where, revisions.served(sides, made), revisions.requested_scenarios(sides, made)
         )
         journal = execution.open_journal(run, root / "results", out)
         unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
@@ -108,11 +108,11 @@ def diff(
             unsettled_code=unsettled,
             plain=sides.plain,
         )
-        told, code = _carried_out(root, judge, explains=explains)
-    if told.overall == "BROKEN":
-        raise Broken(f"{'; '.join(one.in_contrast for one in told.broken)}: see {journal.folder}")
-    if told.overall == "INVALID":
-        raise CannotMeasure(f"not valid: {'; '.join(told.invalid)}: see {journal.folder}")
+        conclusion, code = _carried_out(root, judge, explains=explains)
+    if conclusion.overall == "BROKEN":
+        raise Broken(f"{'; '.join(one.in_contrast for one in conclusion.broken)}: see {journal.folder}")
+    if conclusion.overall == "INVALID":
+        raise CannotMeasure(f"not valid: {'; '.join(conclusion.invalid)}: see {journal.folder}")
     ctx.exit(code)
 
 
@@ -130,30 +130,30 @@ class _Judge:
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
         known = analysis.invalid or ""
-        happened = (_spoken(event) for event in self.journal.run.events if event.what not in known)
+        happened = (format_event(event) for event in self.journal.run.events if event.what not in known)
         events = tuple(map(self.plain, happened))
         today = datetime.now(UTC).date()
         return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
 
     def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
         """Write the verdict. Return it with the exit code, which is *stopped* if that is given."""
-        analysis, told = self.conclude()
-        unsettled = told.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
-        settled = self.unsettled_code if unsettled else told.exit_code
+        analysis, conclusion = self.conclude()
+        unsettled = conclusion.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
+        settled = self.unsettled_code if unsettled else conclusion.exit_code
         code = settled if stopped is None else stopped
-        write_verdict(analysis, told, self.journal.folder, code, explained)
-        return analysis, told, code
+        write_verdict(analysis, conclusion, self.journal.folder, code, explained)
+        return analysis, conclusion, code
 
     def say(self, stopped: int | None = None, explained: Why = None) -> tuple[Conclusion, int]:
-        analysis, told, code = self.write(stopped, explained)
+        analysis, conclusion, code = self.write(stopped, explained)
         if self.journal.run.records:
             click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
         text = (self.journal.folder / MARKDOWN).read_bytes()
-        click.echo(to_json(document(analysis, told, code, explained)) if self.as_json else text)
-        return told, code
+        click.echo(to_json(document(analysis, conclusion, code, explained)) if self.as_json else text)
+        return conclusion, code
 
 
-def _spoken(event: Event) -> str:
+def format_event(event: Event) -> str:
     return f"{event.contender}: {event.what}" if event.contender else event.what
 
 
@@ -162,8 +162,8 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
 
     A verdict is written at the beginning. If the process is killed, the file shows that nothing is settled.
     """
-    analysis, told = judge.conclude()
-    begun = replace(told, overall="INCONCLUSIVE", invalid=())
+    analysis, conclusion = judge.conclude()
+    begun = replace(conclusion, overall="INCONCLUSIVE", invalid=())
     write_verdict(analysis, begun, judge.journal.folder, judge.unsettled_code)
     try:
         execution.measure(root, judge.journal, wiring.opened, plain=judge.plain)
@@ -178,8 +178,8 @@ def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusi
 
 def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
     """Profile what got slower. A failure of the profiler is reported, and the verdict stays."""
-    _, told, _ = judge.write()  # it is there even if what follows is killed
-    slower = regressions(told)
+    _, conclusion, _ = judge.write()  # it is there even if what follows is killed
+    slower = regressions(conclusion)
     run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
     found: list[Explained] = []
     try:

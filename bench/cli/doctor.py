@@ -24,11 +24,11 @@ from bench.run import execution, progress
 def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
     """Say whether this machine is fit to measure, and what load generators reach on it: half a minute."""
     root = contenders.find_project(Path.cwd())
-    asked = scenarios.declared(root).values()
+    known = scenarios.declared(root).values()
     experiment = noise.planned(root) if with_noise else None
     with machines_turn(wait):
         with progress.shown() as shown:
-            diagnosis = examine(wiring.instruments(root), asked, shown)
+            diagnosis = examine(wiring.instruments(root), known, shown)
         if experiment:
             diagnosis = _listened(root, experiment, diagnosis)
     if as_json:

@@ -11,6 +11,6 @@ from bench.observe import system
 @click.option("--master", required=True, metavar="HOST:PORT", help="where `bench run --load-bind` listens")
 @click.option("--cores", default="", metavar="N,…", help="cores to stay on, as in 0,2")
 def load_worker(master: str, cores: str) -> None:
-    """Ask as a part of a run that was started elsewhere; ends with it, or at Ctrl-C."""
+    """Send requests as a part of a run that was started elsewhere. It ends with the run, or at Ctrl-C."""
     system.raise_open_files()
     become_worker(address_of(master, option="--master"), cores)

@@ -57,4 +57,4 @@ RUNTIMES = click.Choice([wiring.AUTO, "process", "compose"])
 
 
 def say_runtime(name: str, why: str) -> None:
-    click.echo(f"runtime: {name}{f' (asked for: {wiring.AUTO}; {why})' if why else ''}", err=True)
+    click.echo(f"runtime: {name}{f' (requested: {wiring.AUTO}; {why})' if why else ''}", err=True)

@@ -60,10 +60,10 @@ def profile(
     timed table has them in it.
     """
     root = contenders.find_project(Path.cwd())
-    chosen, asked = split(words, contenders.declared(root), scenarios.declared(root))
+    chosen, named_scenarios = split(words, contenders.declared(root), scenarios.declared(root))
     wanted = take.ProfilePlan(
         contenders=chosen,
-        scenarios=asked,
+        scenarios=named_scenarios,
         load=Closed(connections=connections),
         window_s=seconds,
     )
@@ -84,18 +84,18 @@ def split(
     words: Sequence[str], tables: dict[str, Declared], known: dict[str, Scenario]
 ) -> tuple[tuple[Contender, ...], tuple[Scenario, ...]]:
     """Return the contenders and the scenarios among *words*. Raises UsageError if either is missing."""
-    asked = tuple(known[word] for word in dict.fromkeys(words) if word in known)
-    named = [word for word in dict.fromkeys(words) if word not in known]
-    if not asked:
+    named_scenarios = tuple(known[word] for word in dict.fromkeys(words) if word in known)
+    others = [word for word in dict.fromkeys(words) if word not in known]
+    if not named_scenarios:
         raise UsageError(f"unknown scenario {words[-1]}{near_miss(words[-1], sorted(known))}")
-    if not named:
+    if not others:
         raise UsageError(f"name a contender before {words[0]}: there is {', '.join(sorted(tables))}")
-    chosen = tuple(contenders.resolve(name, tables) for name in named)
-    names = {scenario.name for scenario in asked}
+    chosen = tuple(contenders.resolve(name, tables) for name in others)
+    names = {scenario.name for scenario in named_scenarios}
     for one in chosen:
         if one.scenarios is not None and not names & set(one.scenarios):
             raise UsageError(f"{one.name} serves {', '.join(one.scenarios)} only")
-    return chosen, asked
+    return chosen, named_scenarios
 
 
 def _profiler(how: str, rate: int, root: Path, runtime: str) -> Profiler:

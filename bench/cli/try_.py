@@ -70,8 +70,8 @@ def _of_contenders(
             if lacking := opened.lacks(one):
                 click.echo(f"{one.name}: skipped: {lacking}", err=True)
         opened.prepare(able)
-        asked = [(one, [each for each in chosen if _serves(one, each)]) for one in able]
-        for tried in tries.tries(asked, opened, requested, apart=True):
+        served = [(one, [each for each in chosen if _serves(one, each)]) for one in able]
+        for tried in tries.tries(served, opened, requested, apart=True):
             found.append(tried)
             _show(tried, as_json)
     return found

@@ -56,7 +56,7 @@ def verify(names: tuple[str, ...], runtime: str, thorough: bool, as_json: bool) 
     if failed := by_reason(outcomes):
         raise CannotMeasure(f"{failed}; what was found is above")
     if all(outcome.outcome == "skipped" for outcome in outcomes):
-        raise CannotMeasure("nobody was held against the contract; the remedies are above")
+        raise CannotMeasure("no contender was checked against the contract; the remedies are above")
 
 
 def try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown: progress.Progress) -> None:
@@ -66,7 +66,7 @@ def try_first(root: Path, chosen: Sequence[Contender], runtime: Runtime, shown: 
     shown.phase("requesting each exchange once")
     known = scenarios.declared(root)
     able = verification.servable(chosen, runtime)
-    asked = [(one, [known[name] for name in one.scenarios or known if name in known]) for one in able]
-    for one in tries.tries(asked, runtime, requested):
+    served = [(one, [known[name] for name in one.scenarios or known if name in known]) for one in able]
+    for one in tries.tries(served, runtime, requested):
         if one.wrong and one.sent:
             raise CannotMeasure(f"{one.contender} answers wrongly, {sentence(one)}{experiment.SEE}")

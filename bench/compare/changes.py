@@ -73,13 +73,14 @@ def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
     """
     compared = [one for one in comparisons(run, unfit) if not name_of(one.cell.contender).is_twin]
     floors = noise_floors(run, unfit)
-    told = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
-    levels = {side: adjusted_p([_member(run, one, side) for one in told]) for side in SIDES} if told else {}
+    measured = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
+    families = {side: [_member(run, one, side) for one in measured] for side in SIDES if measured}
+    levels = {side: adjusted_p(family) for side, family in families.items()}
     judged = {
         (one.cell, one.metric): _judged(run, one, levels[_side(one)][place], floors)
-        for place, one in enumerate(told)
+        for place, one in enumerate(measured)
     }
-    return tuple(judged.get((one.cell, one.metric)) or _untold(run, one) for one in compared)
+    return tuple(judged.get((one.cell, one.metric)) or _unjudged(run, one) for one in compared)
 
 
 def _side(one: Comparison) -> Side:
@@ -113,7 +114,7 @@ def _judged(run: Run, one: Comparison, level: float, floors: Sequence[Comparison
     return TimeChange(comparison=one, margin=margin, adjusted_p=level, verdict=verdict, why=why)
 
 
-def _untold(run: Run, one: Comparison) -> TimeChange:
+def _unjudged(run: Run, one: Comparison) -> TimeChange:
     why = one.withheld or (
         f"{one.rounds} of the {FEWEST_FOR_INTERVAL} rounds that are needed"
         if one.rounds
@@ -139,13 +140,13 @@ def count_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[CountChange, ...
 
 def _statements(run: Run) -> Iterator[CountChange]:
     counted = {(one.contender, one.exchange): one for one in run.queries}
-    seen = {one.contender for one in run.queries if one.statements}
+    counting = {one.contender for one in run.queries if one.statements}
     for (name, exchange), head in counted.items():
         reference = run.plan.reference_of(name)
         base = counted.get((reference, exchange))
         if base is None or reference == name or name_of(name).is_twin:
             continue
-        if base.per_request is None or head.per_request is None or not seen & {name, reference}:
+        if base.per_request is None or head.per_request is None or not counting & {name, reference}:
             continue
         if base.counted_by == head.counted_by:
             yield CountChange(
@@ -181,8 +182,8 @@ def uncounted(run: Run) -> Iterator[str]:
             ways_of = " in the base, by ".join(str(of[0].counted_by) for of in (base, head))
             yield f"SQL statements are not compared for {which}: counted by {ways_of} in the head."
         elif not any(one.statements for one in (*base, *head)):
-            where = "any driver that is counted" if "driver" in ways else f"its {ways.pop()}"
-            yield f"SQL statements of {which}: none was seen in {where}; none is compared."
+            where = "any counted driver" if "driver" in ways else f"its {ways.pop()}"
+            yield f"SQL statements of {which} are not compared: none was counted in {where}."
         for one in (*base, *head):
             if one.counted_by and one.per_request is None:
                 why = f"{one.failed:,} requests failed" if one.failed else "no request was answered in time"

@@ -337,7 +337,7 @@ def _beside(root: Path, where: Sources, head: Tree, places: list[str]) -> Iterat
     if head.label != WORKTREE and (loose := untracked(root, where)):
         yield f"untracked, so neither side has: {listed(loose)}"
     if dead := [path for path in dead_links(head.folder) if (root / path).exists()]:
-        yield f"links to what git does not track, so they lead nowhere on either side: {listed(dead)}"
+        yield f"links to what git does not track, so both sides lack them: {listed(dead)}"
     if unseen := ignored(root, [*places, ".env"]):
         yield f"git ignores, so neither side has: {listed(unseen)}"
 

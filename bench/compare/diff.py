@@ -127,7 +127,7 @@ def _closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
     return tuple(sorted(loads, key=lambda load: not load.compares_throughput))
 
 
-def asked(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
+def requested_scenarios(sides: Sides, made: Plan) -> tuple[Scenario, ...]:
     return tuple(plans.scenarios(made, _common(sides).scenarios).values())
 
 
@@ -188,18 +188,18 @@ def _scenarios(
     for name in wanted.scenarios:
         if name not in known:
             raise UsageError(f"plan {NAME} has no scenario {name}{near_miss(name, sorted(known))}")
-    asked = wanted.scenarios or tuple(known)
+    chosen = wanted.scenarios or tuple(known)
     before = scenarios.declared(sides.base.folder)
     notes = []
-    if new := [name for name in asked if name not in before]:
-        notes.append(f"scenarios that the base does not have, asked of nobody: {', '.join(new)}")
-    notes += [note for note in shared.notes if note.partition(":")[0].removeprefix("scenario ") in asked]
-    return tuple(name for name in asked if name in shared.scenarios), tuple(notes)
+    if new := [name for name in chosen if name not in before]:
+        notes.append(f"scenarios that the base does not have, not measured: {', '.join(new)}")
+    notes += [note for note in shared.notes if note.partition(":")[0].removeprefix("scenario ") in chosen]
+    return tuple(name for name in chosen if name in shared.scenarios), tuple(notes)
 
 
-def _served(sides: Sides, name: str, asked: Sequence[str]) -> tuple[str, ...]:
+def _served(sides: Sides, name: str, chosen: Sequence[str]) -> tuple[str, ...]:
     serves = contenders.resolve(name, sides.tables[sides.head.label]).scenarios
-    return tuple(scenario for scenario in asked if serves is None or scenario in serves)
+    return tuple(scenario for scenario in chosen if serves is None or scenario in serves)
 
 
 def why_nothing(sides: Sides, made: Plan) -> tuple[Literal["EQUIVALENT", "NOT COMPARED"], str]:
@@ -234,7 +234,7 @@ def _others(sides: Sides, path: str) -> str:
 
 def _differing(sides: Sides) -> Iterator[str]:
     if SCENARIOS in sides.changed.irrelevant:
-        yield "scenarios.toml differs: both sides are asked for what the head's asks for"
+        yield "scenarios.toml differs: both sides are measured with the head's"
     if sides.changed.shared:
         yield f"shared files differ, so every contender is compared: {listed(sides.changed.shared)}"
     if sides.changed.databases:

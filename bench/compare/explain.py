@@ -14,9 +14,9 @@ MOST = 3  # regressions, the worst first: each takes a minute
 WINDOW_S = 9.0
 
 
-def regressions(told: Conclusion) -> tuple[TimeChange, ...]:
+def regressions(conclusion: Conclusion) -> tuple[TimeChange, ...]:
     """Return the times that got slower, the worst first, once per contender and scenario."""
-    slower = [one for one in told.regressed if isinstance(one, TimeChange)]
+    slower = [one for one in conclusion.regressed if isinstance(one, TimeChange)]
     worst = {place(one)[:2]: one for one in sorted(slower, key=worse_by)}
     return tuple(reversed(worst.values()))
 
@@ -32,11 +32,11 @@ def explain(
     scenarios = {one.name: one for one in run.scenarios}
     for change in slower[:MOST]:
         cell = change.comparison.cell
-        name, asked, _ = place(change)
-        lab.progress.phase(f"profiling {name} in {asked}, base and head side by side")
+        name, scenario, _ = place(change)
+        lab.progress.phase(f"profiling {name} in {scenario}, base and head side by side")
         base, head = contenders[run.plan.reference_of(cell.contender)], contenders[cell.contender]
         load = ProfilePlan(
-            contenders=(base, head), scenarios=(scenarios[asked],), load=cell.load, window_s=WINDOW_S
+            contenders=(base, head), scenarios=(scenarios[scenario],), load=cell.load, window_s=WINDOW_S
         )
         before, after = in_turns(load, lab, profiler, confine)
-        yield Explained(contender=name, scenario=asked, base=spent(before), head=spent(after))
+        yield Explained(contender=name, scenario=scenario, base=spent(before), head=spent(after))

@@ -205,14 +205,14 @@ def _place(cell: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _load(load: Mapping[str, Any]) -> str:
-    told = {name: value for name, value in load.items() if name != "kind"}
-    if [*told] == ["connections"]:
-        return f"{told['connections']} connections"
-    return ", ".join(f"{name} {value}" for name, value in told.items())
+    levels = {name: value for name, value in load.items() if name != "kind"}
+    if [*levels] == ["connections"]:
+        return f"{levels['connections']} connections"
+    return ", ".join(f"{name} {value}" for name, value in levels.items())
 
 
-def _estimate(told: Mapping[str, Any] | None) -> float | None:
-    return told["estimate"] if told else None
+def _estimate(estimate: Mapping[str, Any] | None) -> float | None:
+    return estimate["estimate"] if estimate else None
 
 
 def _slug(text: str) -> str:

@@ -81,11 +81,11 @@ def judged_together(
     is Holm's correction of exact one-sided p against the margin. All that could be slower form one family,
     all that could be faster another. A noise floor of either run may block it.
     """
-    told = [(change, change.change) for change in changes if change.change]
-    families = {side: holm(_p(change, side) for change, _ in told) for side in SIDES}
+    measured = [(change, change.change) for change in changes if change.change]
+    families = {side: holm(_p(change, side) for change, _ in measured) for side in SIDES}
     judged = {
         (change.cell, change.metric): _judged(change, ratio, families[_side(change, ratio)][at], floors)
-        for at, (change, ratio) in enumerate(told)
+        for at, (change, ratio) in enumerate(measured)
     }
     return tuple(judged.get((change.cell, change.metric), change) for change in changes)
 

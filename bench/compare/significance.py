@@ -58,10 +58,10 @@ def adjusted_p(family: Sequence[FamilyCell]) -> tuple[float, ...]:
     rounds = sorted({number for member in family for number in member.log_ratios})
     scores = np.array([[held.get(number, 0.0) for number in rounds] for held in map(_scores, family)])
     statistics = scores.reshape(len(family), len(rounds)) @ _flips(len(rounds))
-    seen = statistics[:, 0]
-    weakest_first = np.argsort(seen, kind="stable")
+    observed = statistics[:, 0]
+    weakest_first = np.argsort(observed, kind="stable")
     greatest = np.maximum.accumulate(statistics[weakest_first])
-    stepped = (greatest >= seen[weakest_first, None] - ROUNDING).mean(axis=1)
+    stepped = (greatest >= observed[weakest_first, None] - ROUNDING).mean(axis=1)
     adjusted = np.empty(len(family))
     adjusted[weakest_first] = np.maximum.accumulate(stepped[::-1])[::-1]
     return tuple(adjusted.tolist())

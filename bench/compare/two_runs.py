@@ -79,7 +79,7 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
     shared = [
         (found, there[place]) for found in one.comparisons if (place := (found.cell, found.metric)) in there
     ]
-    changes = [_change(baseline, candidate, *pair) for pair in shared if _is_asked(pair)]
+    changes = [_change(baseline, candidate, *pair) for pair in shared if _is_comparable(pair)]
     if not changes:
         raise UsageError(
             f"the runs share no cell beside {baseline.plan.reference}, their reference: "
@@ -103,7 +103,7 @@ def _refuse_unlike(baseline: Run, candidate: Run) -> None:
     ]
     if machine:
         raise UsageError(
-            f"the runs do not compare: {machine[0].spoken} (here is the baseline): "
+            f"the runs do not compare: {machine[0].text} (here is the baseline): "
             "measure both on one machine under one runtime"
         )
     for name in sorted({one.name for one in baseline.timed} & {one.name for one in candidate.timed}):
@@ -115,18 +115,19 @@ def _refuse_unlike(baseline: Run, candidate: Run) -> None:
             )
 
 
-def _is_asked(pair: tuple[Comparison, Comparison]) -> bool:
+def _is_comparable(pair: tuple[Comparison, Comparison]) -> bool:
     return not name_of(pair[0].cell.contender).is_twin and any(one.pairs or one.dropped for one in pair)
 
 
 def _change(baseline: Run, candidate: Run, one: Comparison, other: Comparison) -> Change:
     beside = Cell(contender=one.reference, scenario=one.cell.scenario, load=one.cell.load)
     logs = [log_ratios(run.records, one.cell, beside, one.metric).values() for run in (baseline, candidate)]
-    asked = [
+    requested = [
         next((known for known in run.scenarios if known.name == one.cell.scenario), None)
         for run in (baseline, candidate)
     ]
-    unlike = "" if asked[0] == asked[1] else f"scenario {one.cell.scenario} asks for something else by now"
+    same = requested[0] == requested[1]
+    unlike = "" if same else f"scenario {one.cell.scenario} is not the same in both runs"
     return change_of(one, other, (logs[0], logs[1]), baseline.plan.margins[one.metric], unlike=unlike)
 
 
@@ -150,7 +151,7 @@ def _warnings(baseline: Run, candidate: Run) -> Iterator[str]:
         if here != there:
             yield f"plan, {key}: {here} here, {there} there"
     for difference in found:
-        yield f"{difference.kind}, {difference.spoken}"
+        yield f"{difference.kind}, {difference.text}"
 
 
 def _reference_differs(run: Run, differing: Collection[str]) -> bool:

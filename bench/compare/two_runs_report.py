@@ -113,19 +113,19 @@ def _notes(two: TwoRuns) -> Iterator[str]:
         )
     for before, after in two.rows:
         if before.failed or after.failed:
-            name = f"{after.cell.contender}, {_asked(after.cell)}"
+            name = f"{after.cell.contender}, {_place(after.cell)}"
             yield f"Failed of {name}: {_failures(before)} → {_failures(after)}."
     for where, cells in (("baseline", two.only_in_baseline), ("candidate", two.only_in_candidate)):
-        for asked in dict.fromkeys(map(_asked, cells)):
-            names = ", ".join(cell.contender for cell in cells if _asked(cell) == asked)
-            yield f"Only in the {where}: {asked}: {names}."
+        for place in dict.fromkeys(map(_place, cells)):
+            names = ", ".join(cell.contender for cell in cells if _place(cell) == place)
+            yield f"Only in the {where}: {place}: {names}."
 
 
 def _failures(row: Row) -> str:
     return f"{row.failed:,} of {row.requests + row.failed:,}"
 
 
-def _asked(cell: Cell) -> str:
+def _place(cell: Cell) -> str:
     return f"{cell.scenario}, {cell.load.title}"
 
 

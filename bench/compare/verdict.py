@@ -82,7 +82,7 @@ def concluded(
     known_faults = [str(one) for one in (*broken, *invalid)]
     remarks = [note for note in notes if not any(note.startswith(one) for one in known_faults)]
     remarks += (*_fixed(faults), *_skipped(run))
-    told = Conclusion(
+    conclusion = Conclusion(
         overall="INCONCLUSIVE",
         times=times,
         counts=counts,
@@ -97,7 +97,7 @@ def concluded(
             *leftover(concerned, [one for _, one in waived], today),
         ),
     )
-    return replace(told, overall=_overall(analysis, told))
+    return replace(conclusion, overall=_overall(analysis, conclusion))
 
 
 def worse_by(change: AnyChange) -> float:
@@ -136,26 +136,27 @@ def _apart(change: TimeChange, wrong: Collection[str]) -> TimeChange:
     return replace(change, verdict="invalid", why=f"{name} answers wrongly")
 
 
-def _overall(analysis: Analysis, told: Conclusion) -> Overall:
-    if told.broken:
+def _overall(analysis: Analysis, conclusion: Conclusion) -> Overall:
+    if conclusion.broken:
         return "BROKEN"
     if analysis.run.ended in (None, "interrupted") or is_empty(analysis.run):
         return "INCONCLUSIVE"
-    if analysis.invalid and not (analysis.run.ended == "complete" and _does_more(told)):
+    if analysis.invalid and not (analysis.run.ended == "complete" and _does_more(conclusion)):
         return "INVALID"
-    if told.regressed:
+    if conclusion.regressed:
         return "REGRESSED"
-    if told.invalid:
+    if conclusion.invalid:
         return "INVALID"
-    verdicts: set[Verdict] = {one.verdict for one in told.times} | {one.verdict for one in told.counts}
-    if "inconclusive" in verdicts or "invalid" in verdicts or not told.times:
+    verdicts: set[Verdict] = {one.verdict for one in conclusion.times}
+    verdicts |= {one.verdict for one in conclusion.counts}
+    if "inconclusive" in verdicts or "invalid" in verdicts or not conclusion.times:
         return "INCONCLUSIVE"
     return "IMPROVED" if "faster" in verdicts else "EQUIVALENT"
 
 
-def _does_more(told: Conclusion) -> bool:
+def _does_more(conclusion: Conclusion) -> bool:
     """Whether a request takes more statements. They are counted separately from everything in slices."""
-    return any(isinstance(one, CountChange) and one.counted == "statements" for one in told.regressed)
+    return any(isinstance(one, CountChange) and one.counted == "statements" for one in conclusion.regressed)
 
 
 def is_empty(run: Run) -> bool:

@@ -32,9 +32,9 @@ def where(one: Explained) -> str:
         f"{_more(moved.by_us)} in {LAYERS[moved.layer]}{_in(moved.functions, least_us)}"
         for moved in named[:MOST]
     ]
-    told = "; ".join(parts) or "no layer takes more"
+    layers = "; ".join(parts) or "no layer takes more"
     total = f"{figure(one.base.total_us)} → {figure(one.head.total_us)} µs of CPU per request"
-    return f"where, by profiles of both: {told} (all: {total})"
+    return f"where, by profiles of both: {layers} (all: {total})"
 
 
 def plain(one: Explained) -> dict[str, Any]:
@@ -58,8 +58,8 @@ def wheres(explained: Why) -> Wheres:
 
 
 def _in(functions: Mapping[str, float], least_us: float) -> str:
-    told = ", ".join(f"`{name}` {_more(us)}" for name, us in functions.items() if us >= least_us)
-    return f" ({told})" if told else ""
+    changes = ", ".join(f"`{name}` {_more(us)}" for name, us in functions.items() if us >= least_us)
+    return f" ({changes})" if changes else ""
 
 
 def _more(us: float) -> str:
@@ -84,22 +84,24 @@ SAYS = {
 
 
 def write_verdict(
-    analysis: Analysis, told: Conclusion, folder: Path, exit_code: int, explained: Why = None
+    analysis: Analysis, conclusion: Conclusion, folder: Path, exit_code: int, explained: Why = None
 ) -> Path:
     """Write verdict.md, verdict.json and verdict.xml (JUnit) into *folder*; return the first."""
-    write_atomically(folder / JSON, to_json(document(analysis, told, exit_code, explained)))
-    write_atomically(folder / JUNIT, junit(told))
-    write_atomically(folder / MARKDOWN, text(analysis, told, explained).encode())
+    write_atomically(folder / JSON, to_json(document(analysis, conclusion, exit_code, explained)))
+    write_atomically(folder / JUNIT, junit(conclusion))
+    write_atomically(folder / MARKDOWN, text(analysis, conclusion, explained).encode())
     return folder / MARKDOWN
 
 
-def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Why = None) -> dict[str, Any]:
+def document(
+    analysis: Analysis, conclusion: Conclusion, exit_code: int, explained: Why = None
+) -> dict[str, Any]:
     """Return verdict.json as a document; *exit_code* is that of the process."""
     run = analysis.run
-    reasons = {place(one): waiver.reason for one, waiver in told.waived}
+    reasons = {place(one): waiver.reason for one, waiver in conclusion.waived}
     return {
         "schema": SCHEMA,
-        "verdict": told.overall,
+        "verdict": conclusion.overall,
         "exit_code": exit_code,
         "base": run.plan.baseline,
         "rounds": run.rounds,
@@ -119,7 +121,7 @@ def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Wh
                 "why": one.why or None,
                 "waived": reasons.get(place(one)),
             }
-            for one in told.times
+            for one in conclusion.times
         ],
         "counts": [
             {
@@ -132,12 +134,12 @@ def document(analysis: Analysis, told: Conclusion, exit_code: int, explained: Wh
                 "why": one.why or None,
                 "waived": reasons.get(place(one)),
             }
-            for one in told.counts
+            for one in conclusion.counts
         ],
-        "broken": [_fault(one) for one in told.broken],
-        "invalid": list(told.invalid),
+        "broken": [_fault(one) for one in conclusion.broken],
+        "invalid": list(conclusion.invalid),
         "tries": [_try(one) for one in run.tries if one.wrong],
-        "notes": list(told.notes),
+        "notes": list(conclusion.notes),
         **({} if explained is None else {"explained": list(map(plain, explained))}),
     }
 
@@ -174,27 +176,27 @@ def _placed(one: TimeChange | CountChange) -> dict[str, str]:
     return {"contender": contender, "of": of, "metric": metric}
 
 
-def text(analysis: Analysis, told: Conclusion, explained: Why = None) -> str:
-    return "\n".join((*_lines(analysis, told, wheres(explained)), ""))
+def text(analysis: Analysis, conclusion: Conclusion, explained: Why = None) -> str:
+    return "\n".join((*_lines(analysis, conclusion, wheres(explained)), ""))
 
 
-def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
-    apart = ", apart from what is accepted" if told.waived else ""
-    says = "there is nothing to compare" if is_empty(analysis.run) else SAYS[told.overall]
-    yield f"**{told.overall}**: {says}{apart}."
+def _lines(analysis: Analysis, conclusion: Conclusion, why: Wheres) -> Iterator[str]:
+    apart = ", apart from what is accepted" if conclusion.waived else ""
+    says = "there is nothing to compare" if is_empty(analysis.run) else SAYS[conclusion.overall]
+    yield f"**{conclusion.overall}**: {says}{apart}."
     yield ""
-    yield from (f"- {_escaped(one)}" for one in told.broken)
-    yield from (f"- {reason}".replace("<", "&lt;") for reason in told.invalid)
-    for one in told.regressed:
-        yield from _told(one)
+    yield from (f"- {_escaped(one)}" for one in conclusion.broken)
+    yield from (f"- {reason}".replace("<", "&lt;") for reason in conclusion.invalid)
+    for one in conclusion.regressed:
+        yield from _regression_lines(one)
     yield from (f"- {contender}, {of}: {where}" for (contender, of), where in why.items())
-    for one, waiver in told.waived:
-        yield from _told(one, f"accepted until {waiver.until} ({waiver.reason}): ")
-    if told.times:
+    for one, waiver in conclusion.waived:
+        yield from _regression_lines(one, f"accepted until {waiver.until} ({waiver.reason}): ")
+    if conclusion.times:
         yield ""
         yield "| contender | scenario | | change | verdict |"
         yield "|---|---|---|--:|---|"
-        for time in told.times:
+        for time in conclusion.times:
             contender, of, _ = place(time)
             metric = f"{METRICS[time.comparison.metric]}, margin {time.margin * 100:g} %"
             doubt = f" ({cell(time.why)})" if time.why else ""
@@ -203,11 +205,11 @@ def _lines(analysis: Analysis, told: Conclusion, why: Wheres) -> Iterator[str]:
                 f"| {WORDS[time.verdict]}{doubt} |"
             )
         yield ""
-    known = (*told.regressed, *(one for one, _ in told.waived))
-    for counted in told.counts:
+    known = (*conclusion.regressed, *(one for one, _ in conclusion.waived))
+    for counted in conclusion.counts:
         if counted not in known and (counted.verdict != "equivalent" or counted.appeared or counted.gone):
-            yield from _told(counted)
-    yield from (f"- {note}" for note in _notes(analysis, told))
+            yield from _regression_lines(counted)
+    yield from (f"- {note}" for note in _notes(analysis, conclusion))
 
 
 def _escaped(one: Fault) -> str:
@@ -215,7 +217,7 @@ def _escaped(one: Fault) -> str:
     return one.in_contrast.replace("<", "&lt;")
 
 
-def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
+def _regression_lines(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
     """Yield a change as a bullet, and below it the statements that were added or removed."""
     yield f"- {before}{sentence(one)}"
     if isinstance(one, CountChange):
@@ -224,27 +226,29 @@ def _told(one: TimeChange | CountChange, before: str = "") -> Iterator[str]:
                 yield f"  - {sign}{calls:g} × `{' '.join(sql.split()).replace('`', 'ˋ')}`"
 
 
-def _notes(analysis: Analysis, told: Conclusion) -> Iterator[str]:
+def _notes(analysis: Analysis, conclusion: Conclusion) -> Iterator[str]:
     run = analysis.run
-    if told.times and run.rounds:
+    if conclusion.times and run.rounds:
         yield (
             f"{plural(run.rounds, 'round')}, base and head side by side; REGRESSED holds for all "
-            f"{plural(len(told.times), 'cell')} together, 5 % false alarms at most; intervals are single."
+            f"{plural(len(conclusion.times), 'cell')} together, 5 % false alarms at most; "
+            "intervals are single."
         )
-    if told.counts:
-        same = sum(one.verdict == "equivalent" for one in told.counts)
-        kinds = ", ".join(KINDS[kind] for kind in KINDS if any(one.counted == kind for one in told.counts))
-        yield f"Counts ({kinds}): {same} of {len(told.counts)} as they were."
+    if conclusion.counts:
+        same = sum(one.verdict == "equivalent" for one in conclusion.counts)
+        counted = {one.counted for one in conclusion.counts}
+        kinds = ", ".join(KINDS[kind] for kind in KINDS if kind in counted)
+        yield f"Counts ({kinds}): {same} of {len(conclusion.counts)} as they were."
     for floor in analysis.noise_floors:
         if floor.metric == "service_demand_us":
             ratio = both(floor.ratio, of_ratio=True)
             yield f"A/A, {floor.reference} against itself in {floor.cell.scenario}, CPU: {ratio}."
-    if analysis.partial and told.broken:
+    if analysis.partial and conclusion.broken:
         yield "The run ended there: no time of the head has to be known."
     elif analysis.partial:
         yield f"The run was cut short ({run.ended or 'killed'})."
     yield f"Machine: {run.fingerprint.get('machine', {}).get('class', 'unknown')}."
-    yield from told.notes
+    yield from conclusion.notes
 
 
 def sentence(one: TimeChange | CountChange) -> str:
@@ -259,14 +263,14 @@ def sentence(one: TimeChange | CountChange) -> str:
     return f"{contender}, {of}: {metric} {change(one.comparison.ratio)}"
 
 
-def junit(told: Conclusion) -> bytes:
-    changes: tuple[TimeChange | CountChange, ...] = (*told.times, *told.counts)
-    accepted = [one for one, _ in told.waived]
+def junit(conclusion: Conclusion) -> bytes:
+    changes: tuple[TimeChange | CountChange, ...] = (*conclusion.times, *conclusion.counts)
+    accepted = [one for one, _ in conclusion.waived]
     suite = ElementTree.Element(
         "testsuite",
         name="bench diff",
-        tests=str(len(changes) + len(told.broken) + len(told.invalid)),
-        errors=str(len(told.invalid)),
+        tests=str(len(changes) + len(conclusion.broken) + len(conclusion.invalid)),
+        errors=str(len(conclusion.invalid)),
     )
     for one in changes:
         contender, of, metric = place(one)
@@ -276,12 +280,12 @@ def junit(told: Conclusion) -> bytes:
         elif one.verdict in ("inconclusive", "invalid"):
             why = getattr(one, "why", "") or WORDS[one.verdict]
             ElementTree.SubElement(case, "skipped", message=why)
-    for fault in told.broken:
+    for fault in conclusion.broken:
         name = f"{fault.contender}.{fault.of or fault.where}"
         case = ElementTree.SubElement(suite, "testcase", classname=name, name="answers")
         ElementTree.SubElement(case, "failure", message=fault.in_contrast)
-    suite.set("failures", str(len(told.regressed) + len(told.broken)))
-    for why in told.invalid:
+    suite.set("failures", str(len(conclusion.regressed) + len(conclusion.broken)))
+    for why in conclusion.invalid:
         case = ElementTree.SubElement(suite, "testcase", classname="run", name="valid")
         ElementTree.SubElement(case, "error", message=why)
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
@@ -311,8 +315,8 @@ def uncompared_text(word: Word, why: str, left_out: Mapping[str, str], notes: Se
     return "\n".join([f"**{word}**: {why}", *([""] if bullets else []), *(f"- {one}" for one in bullets)])
 
 
-def write_uncompared(folder: Path, written: str, told: Mapping[str, Any]) -> None:
+def write_uncompared(folder: Path, written: str, facts: Mapping[str, Any]) -> None:
     """Write verdict.md and verdict.json into *folder*, where a workflow looks for them."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / JSON, to_json(dict(told)))
+    write_atomically(folder / JSON, to_json(dict(facts)))
     write_atomically(folder / MARKDOWN, f"{written}\n".encode())

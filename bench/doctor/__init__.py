@@ -51,17 +51,17 @@ def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: P
     for name, start in instruments.trials.items():
         progress.phase(f"starting {name}")
         checks.append(_trial(name, start))
-    progress.phase("asking a server that does nothing, by turns with every load generator there is")
+    progress.phase("requesting from a server that does nothing, with each load generator in turn")
     writing = max((one for one in scenarios if one.writes), key=_kinds_of_writes, default=None)
     of_hello: Readings = {}
     of_writing: Readings = {}
     before = instruments.cores()
     try:
         with instruments.load() as load:
-            of_hello = _asked(instruments, load, HELLO, HELLO_TURNS, tuple(instruments.peers))
+            of_hello = _readings(instruments, load, HELLO, HELLO_TURNS, tuple(instruments.peers))
             checks.append(ceiling("ceiling", of_hello))
             if writing:
-                of_writing = _asked(instruments, load, writing, WRITING_TURNS, AGAINST_WRITING)
+                of_writing = _readings(instruments, load, writing, WRITING_TURNS, AGAINST_WRITING)
                 checks.append(ceiling(f"ceiling of {writing.name}", of_writing))
     except CannotMeasure as error:
         checks.append(check("ceiling", "not fit", str(error), "`make setup` renews the environment"))
@@ -78,7 +78,7 @@ def _kinds_of_writes(scenario: Scenario) -> int:
     return sum(exchange.method != "GET" for exchange in scenario.exchanges)
 
 
-def _asked(
+def _readings(
     instruments: Instruments, load: LoadGenerator, scenario: Scenario, turns: int, peers: Iterable[str]
 ) -> Readings:
     return readings(

@@ -71,7 +71,7 @@ def ceiling(name: str, found: Readings) -> Check:
         return check(name, "caution", detail, "take it for a lower bound: the client can do more")
     if ours.client_busy < BUSY:
         detail += f"; at least: the client got only {ours.client_busy:.0%} of its core"
-        return check(name, "caution", detail, "end what else runs on the client's core, then ask again")
+        return check(name, "caution", detail, "end what else runs on the client's core, then repeat")
     return check(name, "ok", detail)
 
 

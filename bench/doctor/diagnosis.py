@@ -93,10 +93,10 @@ STYLES = {"ok": "green", "caution": "yellow", "not fit": "red"}
 def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     checks = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for check in diagnosis.checks:
-        said = Text(check.detail)
+        detail = Text(check.detail)
         if check.remedy:
-            said.append(f"\n→ {check.remedy}", style="dim")
-        checks.add_row(Text(check.status, style=STYLES[check.status]), check.name, said)
+            detail.append(f"\n→ {check.remedy}", style="dim")
+        checks.add_row(Text(check.status, style=STYLES[check.status]), check.name, detail)
     console.print(checks)
     if diagnosis.hello:
         console.print()
@@ -125,7 +125,7 @@ def _lasting(minutes: float) -> str:
 
 def _ceilings(diagnosis: Diagnosis) -> Table:
     table = Table(
-        title=Text("One core asks a server that does nothing, 32 connections"),
+        title=Text("One core requests from a server that does nothing, 32 connections"),
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,
@@ -138,11 +138,11 @@ def _ceilings(diagnosis: Diagnosis) -> Table:
         headings += [f"{diagnosis.writing_scenario}\nreq/s", "CPU\nµs/req"]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, spoken in LOAD_GENERATORS.items():
+    for name, title in LOAD_GENERATORS.items():
         cells = _figures(diagnosis.hello.get(name)) + _shares(diagnosis.hello.get(name))
         if diagnosis.writing:
             cells += _figures(diagnosis.writing.get(name))
-        table.add_row(spoken, *cells)
+        table.add_row(title, *cells)
     return table
 
 

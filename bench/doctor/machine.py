@@ -61,7 +61,7 @@ LOAD = 0.5  # programs that want to run, on average over a minute
 STEAL, MUCH_STEAL = 0.01, 0.1
 STEP_NS = 1_000  # a reading that costs more is a system call into a slow clock
 LATE_S = 0.001
-UNTOLD = "the system does not tell"
+UNKNOWN = "the system does not report it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def _placement(placement: Placement) -> Check:
 
 def _company(company: Company) -> Check:
     if not company.busy:
-        return check("other programs", "ok", UNTOLD)
+        return check("other programs", "ok", UNKNOWN)
     worst = min(1.0, max(company.busy.values()))  # ticks are counted in steps of 10 ms
     named = ", ".join(f"{name} {share:.0%}" for name, share in company.programs)
     return check(
@@ -161,14 +161,14 @@ def _load(average: float | None) -> Check:
     return check(
         "load average",
         "ok" if average is None or average < LOAD else "caution",
-        UNTOLD if average is None else f"{average:.2f} programs over the last minute",
+        UNKNOWN if average is None else f"{average:.2f} programs over the last minute",
         "see what it was (a run of bench is such, too): it may come back",
     )
 
 
 def _hyperthreads(found: Neighbours | None) -> Check:
     if found is None:
-        return check("hyperthreads", "ok", UNTOLD)
+        return check("hyperthreads", "ok", UNKNOWN)
     if found.slowdown > SAME_CORE:
         remedy = (
             "switch them off (/sys/devices/system/cpu/smt/control), or name one of each pair: taskset -c; "
@@ -197,7 +197,7 @@ def _governor(governors: frozenset[str]) -> Check:
     return check(
         "governor",
         "caution" if moving else "ok",
-        f"{', '.join(moving)}: frequencies follow load" if moving else ", ".join(governors) or UNTOLD,
+        f"{', '.join(moving)}: frequencies follow load" if moving else ", ".join(governors) or UNKNOWN,
         "cpupower frequency-set -g performance",
     )
 
@@ -206,7 +206,7 @@ def _turbo(turbo: bool | None) -> Check:
     return check(
         "turbo",
         "caution" if turbo else "ok",
-        {True: "on: frequencies follow heat, and what other cores do", False: "off", None: UNTOLD}[turbo],
+        {True: "on: frequencies follow heat, and what other cores do", False: "off", None: UNKNOWN}[turbo],
         f"switch it off in the firmware, or below {system.CPU} (intel_pstate/no_turbo, cpufreq/boost)",
     )
 

@@ -60,7 +60,7 @@ def planned(root: Path) -> Plan:
     like = plans.read(root, LIKE) if LIKE in plans.names(root) else None
     name = like.reference if like else next(iter(tables), None)
     if name is None:
-        raise UsageError(f"{root} declares no contender: there is nobody to measure against itself")
+        raise UsageError(f"{root} declares no contender: there is none to measure against itself")
     contender = contenders.resolve(name, tables)
     block = Block(
         contenders=(name, name_of(name).twin),
@@ -92,7 +92,7 @@ def noise_of(run: Run) -> Noise:
         limits = (row.client_limit for row in rows if row.client_limit)
         left = f"{min(row.rounds for row in rows)} of {run.plan.rounds} rounds are of use"
         why = next(limits, f"{left}, too few for an interval")
-        raise CannotMeasure(f"{', '.join(sorted(missing))} tells nothing: {why}")
+        raise CannotMeasure(f"no interval for {', '.join(sorted(missing))}: {why}")
     round_s = pilots.round_s(run.records) or 0.0  # there are intervals, so there are rounds
     return Noise(
         contender=run.plan.reference,

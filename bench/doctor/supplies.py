@@ -62,30 +62,32 @@ def engine(timeout_s: float = TIMEOUT_S, path: str | None = None) -> EngineFound
 
     Its commands are searched on *path*, by default on PATH.
     """
-    version = _said(("docker", "version", "--format", "{{.Server.Version}}"), timeout_s, path)
+    version = command_output(("docker", "version", "--format", "{{.Server.Version}}"), timeout_s, path)
     if not version:
         return None
-    composes = (_said((*command, "version", "--short"), timeout_s, path) for command in COMPOSE)
+    composes = (command_output((*command, "version", "--short"), timeout_s, path) for command in COMPOSE)
     return EngineFound(version=version, compose=next(filter(None, composes), None))
 
 
-def _said(command: Sequence[str], timeout_s: float, path: str | None) -> str | None:
+def command_output(command: Sequence[str], timeout_s: float, path: str | None) -> str | None:
     """Return what *command* prints; None if it fails. It is ended with every process that it started."""
     program = shutil.which(command[0], path=path)
     if program is None:
         return None
     pipe, null = subprocess.PIPE, subprocess.DEVNULL
-    asked = [program, *command[1:]]
-    with subprocess.Popen(asked, stdin=null, stdout=pipe, stderr=null, start_new_session=True) as process:
+    found_command = [program, *command[1:]]
+    with subprocess.Popen(
+        found_command, stdin=null, stdout=pipe, stderr=null, start_new_session=True
+    ) as process:
         try:
-            told, _ = process.communicate(timeout=timeout_s)
+            output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             return None
         finally:
             # A process that Docker's command started (compose is one) would keep the pipe open.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-    return told.decode(errors="replace").strip() if process.returncode == 0 else None
+    return output.decode(errors="replace").strip() if process.returncode == 0 else None
 
 
 FILES = 1_024  # 256 connections, the most of plan latency, to each of three contenders at once, and some more
@@ -113,7 +115,7 @@ def take_stock(results: Path) -> Supplies:
         open_files=system.most_open_files(),
         ports=ports(SERVERS),
         disks={"results": _disk(there), "databases": _disk(Path(tempfile.gettempdir()))},
-        caches={kind.spoken: lacking(kind) for kind in KINDS.values() if not kind.trial},
+        caches={kind.title: lacking(kind) for kind in KINDS.values() if not kind.trial},
         engine=engine(),
     )
 
@@ -145,9 +147,9 @@ def _files(limit: int | None) -> Check:
 
 
 def _ports(found: Ports) -> Check:
-    if found.opened < found.asked:
-        said = f"only {found.opened} of {found.asked} servers could listen on 127.0.0.1"
-        return check("ports", "not fit", said, "end what holds them, and allow servers on loopback")
+    if found.opened < found.requested:
+        detail = f"only {found.opened} of {found.requested} servers could listen on 127.0.0.1"
+        return check("ports", "not fit", detail, "end what holds them, and allow servers on loopback")
     if found.ephemeral is None or found.taken is None:
         return check("ports", "ok", f"{found.opened} servers can listen on loopback")
     free = found.ephemeral - found.taken
@@ -169,16 +171,16 @@ def _room(name: str, found: Disk | str) -> Check:
     return check(
         name,
         "not fit" if found.free_bytes < LITTLE_ROOM else "caution" if remedies else "ok",
-        f"{found.free_bytes / 1e9:,.1f} GB free; to write 64 kB for good takes {found.sync_s * 1e3:,.1f} ms",
+        f"{found.free_bytes / 1e9:,.1f} GB free; to write 64 kB to disk takes {found.sync_s * 1e3:,.1f} ms",
         "; ".join(remedies),
     )
 
 
 def _cache(name: str, missing: tuple[str, str] | None) -> Check:
     if missing is None:
-        return check(name, "ok", "is there, for contenders that ask for it")
+        return check(name, "ok", "is there, for contenders that need it")
     why, remedy = missing
-    return check(name, "caution", f"{why}: contenders that ask for it are left out", remedy)
+    return check(name, "caution", f"{why}: contenders that need it are left out", remedy)
 
 
 def _engine(found: EngineFound | None) -> Check:

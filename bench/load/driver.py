@@ -14,7 +14,7 @@ from typing import IO, Any, NoReturn, Self
 
 from pydantic import TypeAdapter
 
-from bench.addresses import spoken
+from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.load.sums import imbalance
 from bench.model import Scenario, Slice
@@ -47,7 +47,7 @@ def become_worker(master: tuple[str, int], cores: str) -> NoReturn:
         "-m",
         "bench.load.child.worker",
         "--master",
-        spoken(master),
+        format_address(master),
         "--cores",
         cores,
     ]
@@ -185,15 +185,15 @@ class LocustLoad:
         if reply["is"] == "error":
             raise CannotMeasure(reply["what"])
         if reply["is"] != kind:
-            raise self._lost(f"said {reply['is']!r} where {kind!r} was due")
+            raise self._lost(f"sent {reply['is']!r} where {kind!r} was due")
         return reply
 
     def _lost(self, what: str) -> CannotMeasure:
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - _TAIL_BYTES))
-        said = self._log.read().decode(errors="replace").strip().splitlines()
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
         return CannotMeasure(
-            f"the load generator {what}: {said[-1] if said else 'it left no word; run it again'}"
+            f"the load generator {what}: {lines[-1] if lines else 'it printed nothing; run it again'}"
         )
 
     def _end(self) -> None:

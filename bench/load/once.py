@@ -22,7 +22,7 @@ LIMIT_S = 10.0  # wait for an answer, as under load
 AGAIN = 3  # repeats after a wrong answer: they show whether it is wrong each time
 READ_BYTES = 1 << 20
 BODY_SHOWN = 400  # characters
-UNTOLD = ("host", "content-length")  # headers that every request has
+NOT_SHOWN = ("host", "content-length")  # headers that every request has
 
 
 class NoAnswer(Exception):
@@ -131,7 +131,7 @@ def _unsent(contender: str, exchange: Exchange, saver: Exchange) -> Try:
 def _headers(request: Request) -> dict[str, str]:
     head = request.payload.partition(b"\r\n\r\n")[0].decode(errors="replace")
     fields = (line.partition(": ") for line in head.split("\r\n")[1:])
-    return {name: printable(value) for name, _, value in fields if name.lower() not in UNTOLD}
+    return {name: printable(value) for name, _, value in fields if name.lower() not in NOT_SHOWN}
 
 
 class _Client:

@@ -52,11 +52,11 @@ def stock_users(
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as process:
 
-        def said() -> str:
+        def next_line() -> str:
             line = process.stdout.readline() if process.stdout else ""
             if not line:
                 raise CannotMeasure(
-                    f"Locust's {kind} users ended: `python -m bench.load.child.stock_users` says why"
+                    f"Locust's {kind} users ended: `python -m bench.load.child.stock_users` shows why"
                 )
             return line
 
@@ -64,10 +64,10 @@ def stock_users(
             if process.stdin:
                 process.stdin.write(f"{seconds}\n")
                 process.stdin.flush()
-            return Turn(**json.loads(said()))
+            return Turn(**json.loads(next_line()))
 
         try:
-            said()
+            next_line()
             yield ask
         finally:
             process.kill()
@@ -95,7 +95,7 @@ def wrk(address: tuple[str, int], scenario: Scenario, *, cores: Sequence[int] = 
         done = subprocess.run([*pinned, *command], capture_output=True, text=True, check=False)
         counted, rate = _WRK_COUNTED.search(done.stdout), _WRK_RATE.search(done.stdout)
         if not (counted and rate):
-            raise CannotMeasure(f"wrk ended with an error: {done.stderr.strip() or 'it said nothing'}")
+            raise CannotMeasure(f"wrk ended with an error: {done.stderr.strip() or 'it printed nothing'}")
         return Turn(
             requests=int(counted[1]),
             failures=sum(map(int, _WRK_FAILED.findall(done.stdout))),

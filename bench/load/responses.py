@@ -68,7 +68,7 @@ def parse_head(raw: bytes) -> Head:
         raise Malformed(f"status line {_shown(first)}")
     status = int(status_line[2])
     if status == 101:
-        raise Malformed("101: nobody asked for another protocol")
+        raise Malformed("101: no other protocol was requested")
     fields = _parse_fields(lines)
     length, chunked = _delimiter(status, fields, minor=status_line[1])
     options = {option.strip().lower() for option in fields.get("connection", "").split(",")}

@@ -44,8 +44,8 @@ class Difference:
     kind: Kind
 
     @property
-    def spoken(self) -> str:
-        return f"{self.fact}: {_spoken(self.here)} here, {_spoken(self.there)} there"
+    def text(self) -> str:
+        return f"{self.fact}: {_format_value(self.here)} here, {_format_value(self.there)} there"
 
 
 def facts_of(run: Run) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _spoken(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return (
         "nothing" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     )

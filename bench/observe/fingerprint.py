@@ -168,10 +168,10 @@ def machine_class(architecture: str, cpu: str | None, cores: int | None, memory_
 
 def cpu_model(cpuinfo: str) -> str | None:
     """Return the CPU model in /proc/cpuinfo: its name or, on ARM, the numbers of maker and part."""
-    told = dict(re.findall(r"^([\w ]+?)\s*: (.+)$", cpuinfo, re.MULTILINE))
-    if "model name" in told or "CPU part" not in told:
-        return told.get("model name")
-    return f"implementer {told.get('CPU implementer')} part {told['CPU part']}"
+    fields = dict(re.findall(r"^([\w ]+?)\s*: (.+)$", cpuinfo, re.MULTILINE))
+    if "model name" in fields or "CPU part" not in fields:
+        return fields.get("model name")
+    return f"implementer {fields.get('CPU implementer')} part {fields['CPU part']}"
 
 
 def _machine() -> dict[str, Any]:

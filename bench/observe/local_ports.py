@@ -15,21 +15,21 @@ class Ports:
 
     ephemeral: int | None = None
     taken: int | None = None  # of those, with ended connections that still linger
-    asked: int = 0  # for servers, on loopback, all at once
+    requested: int = 0  # for servers, on loopback, all at once
     opened: int = 0
 
 
-def ports(asked: int, *, limits: Path = RANGE, tables: tuple[Path, ...] = TABLES) -> Ports:
-    opened = _open(asked)
+def ports(requested: int, *, limits: Path = RANGE, tables: tuple[Path, ...] = TABLES) -> Ports:
+    opened = _open(requested)
     try:
         first, last = _range(limits)
         lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
     except (OSError, ValueError):
-        return Ports(asked=asked, opened=opened)
+        return Ports(requested=requested, opened=opened)
     # The second column is the local end, ADDRESS:PORT in hexadecimal (the kernel's proc_net_tcp.rst).
     local = {int(line.split()[1].rpartition(":")[2], 16) for line in lines}
     taken = sum(first <= port <= last for port in local)
-    return Ports(ephemeral=last - first + 1, taken=taken, asked=asked, opened=opened)
+    return Ports(ephemeral=last - first + 1, taken=taken, requested=requested, opened=opened)
 
 
 def local_ports(limits: Path = RANGE) -> int | None:
@@ -45,11 +45,11 @@ def _range(limits: Path) -> tuple[int, int]:
     return first, last
 
 
-def _open(asked: int) -> int:
+def _open(requested: int) -> int:
     with ExitStack() as listening:
-        for opened in range(asked):
+        for opened in range(requested):
             try:
                 listening.enter_context(socket.create_server(("127.0.0.1", 0)))
             except OSError:
                 return opened
-    return asked
+    return requested

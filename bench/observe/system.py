@@ -71,17 +71,17 @@ def clock_source(file: Path = CLOCK) -> str | None:
 
 def clock_step_ns(readings: int = 1_000) -> float:
     """Return the median time between two readings of `perf_counter_ns`: resolution and cost together."""
-    seen = [time.perf_counter_ns() for _ in range(readings)]
-    return median(later - earlier for earlier, later in pairwise(seen))
+    times_ns = [time.perf_counter_ns() for _ in range(readings)]
+    return median(later - earlier for earlier, later in pairwise(times_ns))
 
 
-def wake_up_late_s(asked_s: float = 0.001, times: int = 50) -> float:
-    """Return the median of how much longer a sleep of *asked_s* takes, in seconds."""
+def wake_up_late_s(sleep_s: float = 0.001, times: int = 50) -> float:
+    """Return the median of how much longer a sleep of *sleep_s* takes, in seconds."""
 
     def overslept_s() -> float:
         began = time.perf_counter()
-        time.sleep(asked_s)
-        return time.perf_counter() - began - asked_s
+        time.sleep(sleep_s)
+        return time.perf_counter() - began - sleep_s
 
     return median(overslept_s() for _ in range(times))
 
@@ -92,8 +92,10 @@ def throttled_s(own: Path = OWN_CGROUP, groups: Path = CGROUP) -> float | None:
     A limit on any cgroup of the path to the root stops it. cpu.stat has microseconds in version 2,
     nanoseconds in version 1.
     """
-    told = [time_s for folder in _folders(own, groups) for time_s in _throttled(_read(folder / "cpu.stat"))]
-    return sum(told) if told else None
+    times_s = [
+        time_s for folder in _folders(own, groups) for time_s in _throttled(_read(folder / "cpu.stat"))
+    ]
+    return sum(times_s) if times_s else None
 
 
 def _throttled(statistics: str) -> Iterator[float]:

@@ -29,12 +29,11 @@ class CProfile:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._asked = 0
 
     def dressed(self, contender: Contender) -> Contender:
         """Return *contender* with cProfile in its environment.
 
-        Raises CannotMeasure if cProfile cannot tell its threads apart.
+        Raises CannotMeasure if cProfile cannot separate its threads.
         """
         python = _version(contender)
         if python >= ONE_THREAD and contender.threads > 1:
@@ -65,18 +64,18 @@ class _Counting:
         self._mailbox = folder
         self._pids = pids
         self._app = folder_of(pids()[0])
-        self._before = self._told("begin")
+        self._before = self._request_times("begin")
         self._began_s = time.perf_counter()
 
     def finish(self) -> Sampled:
         """Return what was used since then, by pairs of caller and function. Raises CannotMeasure."""
         watched_s = time.perf_counter() - self._began_s
-        after = self._told("end")
+        after = self._request_times("end")
         counts = Counter[str]()
         for pid, spent in after.items():
             for stack, seconds in _apart(spent, self._before.get(pid, {})).items():
-                told = ";".join(portable_frame(frame, self._app) for frame in stack.split(";"))
-                counts[told] += round(seconds / MICROSECOND)
+                portable = ";".join(portable_frame(frame, self._app) for frame in stack.split(";"))
+                counts[portable] += round(seconds / MICROSECOND)
         return Sampled(
             stacks={stack: count for stack, count in counts.most_common() if count > 0},
             period_s=MICROSECOND,
@@ -84,18 +83,18 @@ class _Counting:
             cpu_s=None,  # of the server, it includes what cProfile itself takes
         )
 
-    def _told(self, what: str) -> Mapping[str, Mapping[str, float]]:
+    def _request_times(self, what: str) -> Mapping[str, Mapping[str, float]]:
         """Request and return the times of each process, by its id. Raises CannotMeasure if none answers."""
         (self._mailbox / f"ask-{what}").touch()
         deadline = time.monotonic() + WAIT_S
         while True:
-            files = {pid: self._mailbox / f"told-ask-{what}-{pid}.json" for pid in self._pids()}
-            told = {str(pid): json.loads(file.read_text()) for pid, file in files.items() if file.exists()}
-            if files and len(told) == len(files):
-                return told
+            files = {pid: self._mailbox / f"reply-ask-{what}-{pid}.json" for pid in self._pids()}
+            times = {str(pid): json.loads(file.read_text()) for pid, file in files.items() if file.exists()}
+            if files and len(times) == len(files):
+                return times
             if time.monotonic() > deadline:
-                if told:
-                    return told  # of the others: those that run no Python
+                if times:
+                    return times  # of the others: those that run no Python
                 raise CannotMeasure(
                     "no process of the server runs cProfile: its command does not start Python with the "
                     "environment that it is given, or it has ended; see its log"

@@ -63,7 +63,7 @@ class _Box:
     depth: int
     layer: str
     frame: str
-    told: str
+    title: str
 
 
 def _tree(stacks: Mapping[str, int]) -> _Node:
@@ -87,8 +87,8 @@ def _boxes(root: _Node, files: Files, us_per_count: float) -> Iterator[_Box]:
             if width >= NARROW:
                 own = layer_of(file_of(frame), files) or layer  # C and the standard library: the caller's
                 share = called.count / root.count * 100
-                told = f"{frame}: {figure(called.count * us_per_count)} µs, {share:.1f} %, {LAYERS[own]}"
-                yield _Box(left=left, width=width, depth=depth, layer=own, frame=frame, told=told)
+                title = f"{frame}: {figure(called.count * us_per_count)} µs, {share:.1f} %, {LAYERS[own]}"
+                yield _Box(left=left, width=width, depth=depth, layer=own, frame=frame, title=title)
                 open_.append((called, depth + 1, left, own))
             left += width
 
@@ -100,7 +100,7 @@ def _drawn(box: _Box, height: int) -> str:
     shown = name if len(name) <= letters else f"{name[: letters - 1]}…"
     label = f'<text x="{box.left + 3:.1f}" y="{top + 12}">{escape(shown)}</text>' if letters > 2 else ""
     return (
-        f'<g><title>{escape(box.told)}</title><rect class="{box.layer}" x="{box.left:.1f}" y="{top}" '
+        f'<g><title>{escape(box.title)}</title><rect class="{box.layer}" x="{box.left:.1f}" y="{top}" '
         f'width="{box.width:.1f}" height="{ROW - 1}"/>{label}</g>'
     )
 

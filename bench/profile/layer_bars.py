@@ -92,14 +92,14 @@ def layers_svg(scenario: str, many: Sequence[LayeredProfile], sheet: Sheet = FIL
 
 
 def layers_drawing(scenario: str, many: Sequence[LayeredProfile]) -> Drawing:
-    told = "; ".join(
+    amounts = "; ".join(
         f"{one.profile.contender}: "
         + ", ".join(f"{LAYERS[layer]} {figure(one.spent.layers[layer])}" for layer in used([one]))
         for one in many
     )
     return Drawing(
         what="CPU per request by layer",
-        caption="µs of CPU per verified response, in windows that nobody profiled; shorter is better",
-        alternative=f"CPU per request by layer in {scenario}, µs: {told}.",
+        caption="µs of CPU per verified response, in windows without a profiler; shorter is better",
+        alternative=f"CPU per request by layer in {scenario}, µs: {amounts}.",
         svg=inlined(layers_svg(scenario, many, SCREEN), LAYER_LOOKS.values()),
     )

@@ -125,15 +125,15 @@ def spent(profile: Profile) -> Spent:
     counts = Counter[tuple[str, str]]()
     for stack, count in profile.sampled.stacks.items():
         counts[owner(stack, profile.files)] += count
-    seen = counts.total()
+    sampled = counts.total()
     of_cpu = (profile.sampled.cpu_s or 0.0) / profile.sampled.period_s
-    all_of_it = max(seen, of_cpu)
+    all_of_it = max(sampled, of_cpu)
     demand_us = profile.demand_us or profile.during.demand_us or 0.0
     scale = demand_us / all_of_it if all_of_it else 0.0
     layers = dict.fromkeys(LAYERS, 0.0)
     for (layer, _), count in counts.items():
         layers[layer] += count * scale
-    layers[REST] += (all_of_it - seen) * scale
+    layers[REST] += (all_of_it - sampled) * scale
     return Spent(layers=layers, functions={which: count * scale for which, count in counts.most_common()})
 
 
@@ -143,8 +143,8 @@ def moved(base: Spent, head: Spent, most: int = 3) -> tuple[Moved, ...]:
     The order of layers that take more follows the function that takes most more. A change of code shows in
     few functions, noise slightly in all.
     """
-    told = (_moved(layer, base, head, most) for layer in LAYERS)
-    return tuple(sorted(told, key=_by_function))
+    changes = (_moved(layer, base, head, most) for layer in LAYERS)
+    return tuple(sorted(changes, key=_by_function))
 
 
 def _by_function(one: Moved) -> tuple[bool, float]:

@@ -66,7 +66,7 @@ def write_profile_report(profiling: Profiling, folder: Path) -> Path:
         for one in many:
             _write_flames(one, folder / files[one.title])
     write_atomically(folder / TEXT, _text(profiling, scenarios, charts, files).encode())
-    told = {
+    content = {
         "profiling": profiling,
         "scenarios": scenarios,
         "layers": LAYERS,
@@ -76,7 +76,7 @@ def write_profile_report(profiling: Profiling, folder: Path) -> Path:
         "fingerprint": facts(profiling.fingerprint),
         "found_itself_on": facts_table(profiling.fingerprint),
     }
-    write_atomically(folder / PAGE, _page(told, scenarios).encode())
+    write_atomically(folder / PAGE, _page(content, scenarios).encode())
     return folder / PAGE
 
 
@@ -107,12 +107,12 @@ def _linked(one: LayeredProfile, stem: str) -> str:
     return f"{one.profile.contender}: {graph}; most in {most}"
 
 
-def _page(told: Mapping[str, object], scenarios: Mapping[str, Sequence[LayeredProfile]]) -> str:
+def _page(content: Mapping[str, object], scenarios: Mapping[str, Sequence[LayeredProfile]]) -> str:
     drawings = {scenario: layer_bars.layers_drawing(scenario, many) for scenario, many in scenarios.items()}
     return (
         environment()
         .get_template("profile.html.j2")
-        .render(told, looks=LAYER_LOOKS, drawings=drawings, swatch=_swatch, nbsp="\u00a0")
+        .render(content, looks=LAYER_LOOKS, drawings=drawings, swatch=_swatch, nbsp="\u00a0")
     )
 
 

@@ -46,7 +46,7 @@ class PySpy:
 
     @contextmanager
     def attached(self, pids: Pids) -> Iterator["_Sampling"]:
-        """Attach to the tree of processes *pids*. On exit py-spy has ended, whatever happened inside.
+        """Attach to the tree of processes *pids*. On exit py-spy has ended, also after an error inside.
 
         Raises CannotMeasure with the remedy if py-spy fails or has no permission.
         """
@@ -97,25 +97,25 @@ class _Sampling:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
         try:
-            said, _ = self._process.communicate(timeout=STOP_S)
+            output, _ = self._process.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired as error:
             raise CannotMeasure(f"py-spy did not stop within {STOP_S:.0f} s: try again") from error
         if not after:
             raise CannotMeasure("the server ended while it was profiled: see its log")
         if not self._output.is_file():
-            raise CannotMeasure(_complaint(said))
+            raise CannotMeasure(_complaint(output))
         stacks = _stacks(self._output.read_text(errors="replace").splitlines(), self._folder)
         if not stacks:
             raise CannotMeasure(
-                "py-spy saw nobody hold the interpreter's lock: serve it with a Python that has one "
-                "(a free-threaded build has none)"
+                "py-spy found no thread that holds the interpreter's lock: serve it with a Python that has "
+                "one (a free-threaded build has none)"
             )
         return Sampled(
             stacks=stacks,
             period_s=self._period_s,
             watched_s=watched_s,
             cpu_s=cpu_seconds(self._before, after),
-            errors=sum(map(int, re.findall(r"Errors: (\d+)", said))),
+            errors=sum(map(int, re.findall(r"Errors: (\d+)", output))),
         )
 
 
@@ -153,25 +153,25 @@ def _cores(pid: int) -> set[int]:
 def _wait_until_it_samples(process: "subprocess.Popen[str]") -> None:
     """Wait for py-spy's line that it has attached. Raises CannotMeasure if it ends instead."""
     output: IO[str] = process.stdout  # type: ignore[assignment]  # it is a pipe
-    said = []
+    lines = []
     for line in output:
         if "Sampling process" in line:
             return
-        said.append(line)
-    raise CannotMeasure(_complaint("".join(said)))
+        lines.append(line)
+    raise CannotMeasure(_complaint("".join(lines)))
 
 
-def _complaint(said: str) -> str:
-    if re.search(r"permission denied|operation not permitted", said, re.IGNORECASE):
+def _complaint(output: str) -> str:
+    if re.search(r"permission denied|operation not permitted", output, re.IGNORECASE):
         return (
             "py-spy may not look into another process: run as root, or let processes of one user do so "
             "(sysctl kernel.yama.ptrace_scope=0), or give py-spy the capability "
             "(setcap cap_sys_ptrace=ep $(readlink -f .venv/bin/py-spy)); containers: --runtime process"
         )
-    told = next((line.strip() for line in said.splitlines() if line.strip()), "it left no word")
-    if re.search(r"version|find python|interpreter", said, re.IGNORECASE):
+    first = next((line.strip() for line in output.splitlines() if line.strip()), "it printed nothing")
+    if re.search(r"version|find python|interpreter", output, re.IGNORECASE):
         return (
-            f"py-spy {PySpy.version} cannot follow this Python ({told}): it follows {FOLLOWS}; "
+            f"py-spy {PySpy.version} cannot follow this Python ({first}): it follows {FOLLOWS}; "
             "name one, as in flask:python=3.13"
         )
-    return f"py-spy ended: {told}"
+    return f"py-spy ended: {first}"

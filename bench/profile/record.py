@@ -83,8 +83,8 @@ class Profile:
     @property
     def demand_us(self) -> float | None:
         """CPU per request without the profiler, in µs."""
-        told = [window.demand_us for window in self.beside]
-        return _mean([one for one in told if one is not None]) if None not in told else None
+        demands = [window.demand_us for window in self.beside]
+        return _mean([one for one in demands if one is not None]) if None not in demands else None
 
     @property
     def lost(self) -> float:
@@ -143,9 +143,9 @@ def load(folder: Path) -> Profiling:
     return kept
 
 
-def _all(told: Sequence[float | None]) -> float | None:
-    known = [one for one in told if one is not None]
-    return sum(known) if len(known) == len(told) else None
+def _all(values: Sequence[float | None]) -> float | None:
+    known = [one for one in values if one is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def _mean(values: list[float]) -> float:

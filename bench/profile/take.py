@@ -45,49 +45,49 @@ def to_one_core(server: Server) -> None:
 
 
 def profile(
-    asked: ProfilePlan, lab: Lab, profiler: Profiler, confine: Confine = to_one_core
+    plan: ProfilePlan, lab: Lab, profiler: Profiler, confine: Confine = to_one_core
 ) -> Iterator[Profile]:
     """Yield the profile of each contender in each scenario that it serves, after all pass the contract.
 
     Raises CannotMeasure if one differs from the contract, and as `in_turns` does.
     """
     lab.progress.phase("preparing environments and services")
-    lab.runtime.prepare(asked.contenders)
-    _verified(asked.contenders, lab)
-    yield from in_turns(asked, lab, profiler, confine)
+    lab.runtime.prepare(plan.contenders)
+    _verified(plan.contenders, lab)
+    yield from in_turns(plan, lab, profiler, confine)
 
 
 def in_turns(
-    asked: ProfilePlan, lab: Lab, profiler: Profiler, confine: Confine = to_one_core
+    plan: ProfilePlan, lab: Lab, profiler: Profiler, confine: Confine = to_one_core
 ) -> Iterator[Profile]:
     """Yield the profile of each contender in each scenario that it serves. All are up and take turns.
 
     Raises CannotMeasure if one gives wrong answers or dies, or if the profiler fails.
     """
-    dressed = {one.name: profiler.dressed(one) for one in asked.contenders}
-    starting = list({one.name: one for one in (*asked.contenders, *dressed.values())}.values())
+    dressed = {one.name: profiler.dressed(one) for one in plan.contenders}
+    starting = list({one.name: one for one in (*plan.contenders, *dressed.values())}.values())
     lab.runtime.prepare(starting)
     with lab.runtime.serve(starting, hash_seed=0) as servers:
         for server in servers.values():
             confine(server)
-        lab.load.prepare({name: server.address for name, server in servers.items()}, asked.scenarios)
-        for scenario in asked.scenarios:
+        lab.load.prepare({name: server.address for name, server in servers.items()}, plan.scenarios)
+        for scenario in plan.scenarios:
             sides = [
                 (servers[one.name], servers[dressed[one.name].name])
-                for one in asked.contenders
+                for one in plan.contenders
                 if one.scenarios is None or scenario.name in one.scenarios
             ]
-            yield from _scenario(asked, lab, profiler, scenario, sides)
+            yield from _scenario(plan, lab, profiler, scenario, sides)
         lab.load.prepare({}, ())  # closes its connections: gunicorn lingers 2 s if some are open
 
 
 def _verified(contenders: Sequence[Contender], lab: Lab) -> None:
     lab.progress.phase("verifying that every contender answers alike")
-    for told in verify(contenders, lab.runtime, lab.memory):
-        if told.outcome == "failed":
+    for verification in verify(contenders, lab.runtime, lab.memory):
+        if verification.outcome == "failed":
             raise CannotMeasure(
-                f"not profiled, {reason(told)}: {told.contender}: {told.differences[0]}; "
-                f"`bench verify {told.contender}` says all"
+                f"not profiled, {reason(verification)}: {verification.contender}: "
+                f"{verification.differences[0]}; `bench verify {verification.contender}` shows all"
             )
 
 
@@ -99,7 +99,7 @@ def _cores(server: Server) -> list[int]:
 
 
 def _scenario(
-    asked: ProfilePlan,
+    plan: ProfilePlan,
     lab: Lab,
     profiler: Profiler,
     scenario: Scenario,
@@ -107,13 +107,13 @@ def _scenario(
 ) -> Iterator[Profile]:
     """Take turns. The second server of each of *sides* is the profiled one, often the same."""
     for server in {server.contender.name: server for side in sides for server in side}.values():
-        _window(lab, scenario, server, load=asked.load, window_s=WARM_UP_S)
+        _window(lab, scenario, server, load=plan.load, window_s=WARM_UP_S)
     turns: dict[str, list[_Turn]] = {plain.contender.name: [] for plain, _ in sides}
     for number in range(1, TURNS + 1):
         for plain, watched in sides:
             name = plain.contender.name
             lab.progress.phase(f"profiling {name} in {scenario.name}, turn {number} of {TURNS}")
-            turns[name].append(_turn(asked, lab, profiler, scenario, plain, watched))
+            turns[name].append(_turn(plan, lab, profiler, scenario, plain, watched))
     for plain, _ in sides:
         contender = plain.contender
         befores, durings, sampled, afters = zip(*turns[contender.name], strict=True)
@@ -129,9 +129,9 @@ def _scenario(
 
 
 def _turn(
-    asked: ProfilePlan, lab: Lab, profiler: Profiler, scenario: Scenario, plain: Server, watched: Server
+    plan: ProfilePlan, lab: Lab, profiler: Profiler, scenario: Scenario, plain: Server, watched: Server
 ) -> _Turn:
-    window = partial(_window, lab, scenario, load=asked.load, window_s=asked.window_s / TURNS)
+    window = partial(_window, lab, scenario, load=plan.load, window_s=plan.window_s / TURNS)
     before = window(plain)
     with profiler.attached(watched.pids) as attached:
         during, sampled = window(watched), attached.finish()

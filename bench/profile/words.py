@@ -52,7 +52,7 @@ def table(many: Sequence[LayeredProfile]) -> Table:
         columns=(name_column("layer"), *(Column(heading=one.profile.contender) for one in many)),
         rows=(
             *((TableCell(LAYERS[layer]), *(cell(one, layer) for one in many)) for layer in used(many)),
-            *((TableCell(heading), *map(TableCell, told)) for heading, told in _measured(many, OF_PAGES)),
+            *((TableCell(heading), *map(TableCell, values)) for heading, values in _measured(many, OF_PAGES)),
         ),
     )
 
@@ -96,7 +96,7 @@ def functions_table(one: LayeredProfile) -> Table:
 
 def sentence(one: LayeredProfile) -> str:
     total = one.spent.total_us
-    most = sorted(one.spent.layers.items(), key=lambda told: -told[1])[:3]
+    most = sorted(one.spent.layers.items(), key=lambda layer: -layer[1])[:3]
     parts = ", ".join(f"{percent(us / total)} in {LAYERS[layer]}" for layer, us in most if us)
     return f"{one.profile.stack}: {figure(total)} µs of CPU per request, {parts}."
 
@@ -142,7 +142,7 @@ def method(profiling: Profiling) -> Iterator[str]:
     yield f"{how[profiling.profiler]} ({profiling.profiler} {profiling.version}, {connections})."
     yield (
         "Contenders took turns. Shares come from the profiled windows; they are scaled to the CPU per "
-        "request of windows around them that nobody profiled. C code counts for the Python function that "
+        "request of windows around them, without a profiler. C code counts for the Python function that "
         "calls it."
     )
 
@@ -172,9 +172,9 @@ def print_profiling(profiling: Profiling, console: Console) -> None:
         for one in many:
             printed.add_column(Text(one.profile.contender), justify="right")
         for layer in used(many):
-            told = (cell(one, layer) for one in many)
+            cells = (cell(one, layer) for one in many)
             printed.add_row(
-                LAYERS[layer], *(" · ".join(filter(None, (one.text, one.detail))) for one in told)
+                LAYERS[layer], *(" · ".join(filter(None, (one.text, one.detail))) for one in cells)
             )
         printed.add_section()
         for heading, values in _measured(many, OF_TERMINAL):
@@ -219,8 +219,8 @@ def document(profiling: Profiling) -> dict[str, Any]:
 
 
 def _profile(one: Profile) -> dict[str, Any]:
-    told = spent(one)
-    functions = list(told.functions.items())[:MOST]
+    cpu = spent(one)
+    functions = list(cpu.functions.items())[:MOST]
     return {
         "contender": one.contender,
         "scenario": one.scenario,
@@ -232,7 +232,7 @@ def _profile(one: Profile) -> dict[str, Any]:
         "cpu_s": rounded(one.sampled.cpu_s),
         "coverage": rounded(one.sampled.coverage),
         "errors": one.sampled.errors,
-        "layers_us": {layer: rounded(us) for layer, us in told.layers.items()},
+        "layers_us": {layer: rounded(us) for layer, us in cpu.layers.items()},
         "functions": [
             {"layer": layer, "function": function, "us": rounded(us)} for (layer, function), us in functions
         ],

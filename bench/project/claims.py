@@ -16,11 +16,11 @@ Claimed = TypeVar("Claimed", ClaimedFigure, ClaimedRatio)
 KINDS = ("figure", "ratio", "evidence", "needs")  # of claims
 
 
-def asked_once(inquiries: tuple[Inquiry, ...]) -> tuple[Inquiry, ...]:
+def distinct(inquiries: tuple[Inquiry, ...]) -> tuple[Inquiry, ...]:
     topics = [inquiry.topic for inquiry in inquiries]
     for number, topic in enumerate(topics):
         if topic in topics[:number]:
-            raise ValueError(number, "topic", f"{topic} is asked for twice")
+            raise ValueError(number, "topic", f"{topic} is listed twice")
     return inquiries
 
 
@@ -79,11 +79,11 @@ def placed(
 
 
 def _check_ground(where: str, ground: Ground, inquiries: Sequence[Inquiry]) -> None:
-    asked = {inquiry.topic: inquiry.contenders for inquiry in inquiries}
+    inquired = {inquiry.topic: inquiry.contenders for inquiry in inquiries}
     topic, contender = ground.topic, ground.contender
-    check_known(topic, asked, f"{where}.topic: the plan has no evidence {topic}")
-    words = f"{where}.contender: evidence {topic} does not ask {contender}"
-    check_known(contender, asked[topic], words)
+    check_known(topic, inquired, f"{where}.topic: the plan has no evidence {topic}")
+    words = f"{where}.contender: evidence {topic} does not cover {contender}"
+    check_known(contender, inquired[topic], words)
 
 
 def _placed(where: str, claimed: Claimed, blocks: Sequence[Block]) -> Claimed:
@@ -109,8 +109,10 @@ def _connections(
             beside.setdefault(connections, set()).update(block.contenders)
     possible = sorted(connections for connections, members in beside.items() if members.issuperset(names))
     if not possible:
-        raise UsageError(f"{where}: no block asks {' and '.join(names)} for {scenario} under a closed load")
-    asked = claimed.connections or (possible[0] if len(possible) == 1 else 0)
-    if asked not in possible:
+        raise UsageError(
+            f"{where}: no block measures {' and '.join(names)} in {scenario} under a closed load"
+        )
+    chosen = claimed.connections or (possible[0] if len(possible) == 1 else 0)
+    if chosen not in possible:
         raise UsageError(f"{where}.connections: one of {', '.join(map(str, possible))}, as in the plan")
-    return asked
+    return chosen

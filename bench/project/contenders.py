@@ -141,9 +141,9 @@ def _of_bench_file(root: Path) -> Iterator[Declared]:
     tables = file.part(_ContendersInBenchFile, "contenders").get("contenders", {})
     for base, overlay in tables.items():
         where = f"{file.where}: contenders.{base}"
-        below, seen = overlay, {base}
-        while "folder" not in below and (of := below.get("of")) in tables and of not in seen:
-            seen.add(str(of))
+        below, visited = overlay, {base}
+        while "folder" not in below and (of := below.get("of")) in tables and of not in visited:
+            visited.add(str(of))
             below = tables[str(of)]
         folder = _folder(f"{where}.folder", root, below) or ""
         yield Declared(base=base, where=where, root=root, folder=folder, app=app_at(folder), overlay=overlay)

@@ -100,8 +100,8 @@ class Repository:
 
 def repository(folder: Path) -> Repository:
     """Return the repository that *folder* is checked out of; raises UsageError."""
-    asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
-    found = call("-C", str(folder), "rev-parse", *asked)
+    options = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+    found = call("-C", str(folder), "rev-parse", *options)
     if found.status:
         if NO_CHECKOUT in found.errors:
             raise UsageError(f"{folder} is no git checkout: revisions are compared there")

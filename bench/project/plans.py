@@ -32,7 +32,7 @@ from bench.model import (
     Scenario,
     name_of,
 )
-from bench.project.claims import asked_once, check_choices, grounded, of_one_kind, placed
+from bench.project.claims import check_choices, distinct, grounded, of_one_kind, placed
 from bench.project.contenders import Declared, declared, resolve
 from bench.project.scenarios import declared as scenarios_of
 
@@ -132,7 +132,7 @@ class WrittenPlan:
     budget_s: Positive | None = None
     load_workers: Count = 1
     claim: tuple[Annotated[Claim, WrapValidator(of_one_kind)], ...] = ()
-    evidence: Annotated[tuple[Inquiry, ...], AfterValidator(asked_once)] = ()
+    evidence: Annotated[tuple[Inquiry, ...], AfterValidator(distinct)] = ()
     choice: tuple[Annotated[Choice, AfterValidator(grounded)], ...] = ()
 
     @model_validator(mode="after")
@@ -227,12 +227,14 @@ def narrowed(
     """
     there = {name for block in plan.blocks for name in block.contenders}
     kept = {name for name in there if not contenders or {name, name_of(name).base} & set(contenders)}
-    for asked in contenders:
-        if not any(asked in (name, name_of(name).base) for name in there):
-            raise UsageError(f"plan {plan.name} has no contender {asked}{near_miss(asked, sorted(there))}")
-    asked_for = {name for block in plan.blocks for name in block.scenarios}
-    for asked in scenarios:
-        check_known(asked, asked_for, f"plan {plan.name} has no scenario {asked}")
+    for requested in contenders:
+        if not any(requested in (name, name_of(name).base) for name in there):
+            raise UsageError(
+                f"plan {plan.name} has no contender {requested}{near_miss(requested, sorted(there))}"
+            )
+    planned = {name for block in plan.blocks for name in block.scenarios}
+    for requested in scenarios:
+        check_known(requested, planned, f"plan {plan.name} has no scenario {requested}")
     blocks = [
         replace(
             block,

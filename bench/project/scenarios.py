@@ -301,9 +301,7 @@ def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None
                     f"{where}.{place}: {key} is a key, and stays as it is: placeholders are values"
                 )
     if unused := sorted(exchange.fields.keys() - _used(exchange)):
-        raise UsageError(
-            f"{where}.fields.{unused[0]}: {{{unused[0]}}} is used nowhere: use it, or leave it out"
-        )
+        raise UsageError(f"{where}.fields.{unused[0]}: {{{unused[0]}}} is not used: use it, or leave it out")
     if exchange.consumes is not None:
         if exchange.consumes in exchange.fields:
             raise UsageError(

@@ -38,7 +38,7 @@ class Waiver:
         return same and worse_by <= self.size and today <= self.until
 
     @property
-    def spoken(self) -> str:
+    def text(self) -> str:
         return f"{self.contender}, {self.of}{f', {self.metric}' if self.metric else ''}: {self.reason}"
 
 
@@ -56,6 +56,6 @@ def read_waivers(root: Path) -> tuple[Waiver, ...]:
 def leftover(waivers: Sequence[Waiver], used: Sequence[Waiver], today: date) -> Iterator[str]:
     for one in waivers:
         if today > one.until:
-            yield f"waiver expired on {one.until}: {one.spoken}"
+            yield f"waiver expired on {one.until}: {one.text}"
         elif one not in used:
-            yield f"waiver not needed: {one.spoken}"
+            yield f"waiver not needed: {one.text}"

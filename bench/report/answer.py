@@ -14,23 +14,23 @@ from bench.report.sentences import headline
 from bench.report.series import apart
 from bench.report.wording import at_least, measured, plural, ratio
 
-TOLD = 3  # scenarios named in a sentence; the others are given as a range
+NAMED = 3  # scenarios named in a sentence; the others are given as a range
 
 
 def answer(analysis: Analysis) -> tuple[str, ...]:
     """Return the first sentences of a report. Empty if there is no usable number."""
     shown = panels(analysis)
     if analysis.run.plan.own_references:
-        return tuple(headline(panel) for panel in shown[:TOLD]) if analysis.valid else ()
+        return tuple(headline(panel) for panel in shown[:NAMED]) if analysis.valid else ()
     closed = [panel for panel in apart(shown) or shown if panel.contenders and panel.load.compares_throughput]
-    said = abouts(analysis.run)
+    words = abouts(analysis.run)
     row = _most_telling(closed) if analysis.valid else None
     if row is None:
         return tuple(headline(panel) for panel in shown[:2]) if analysis.valid else ()
     where = f"On this machine{_cores(analysis)}"
     return (
-        f"{where}, {row.stack} is {_over(closed, row, said)}.",
-        f"Fastest {_fastest(closed, said)}.",
+        f"{where}, {row.stack} is {_over(closed, row, words)}.",
+        f"Fastest {_fastest(closed, words)}.",
     )
 
 
@@ -52,26 +52,26 @@ def _most_telling(closed: Sequence[Panel]) -> Row | None:
     return None
 
 
-def _over(closed: Sequence[Panel], row: Row, said: Mapping[str, str]) -> str:
+def _over(closed: Sequence[Panel], row: Row, words: Mapping[str, str]) -> str:
     """Return how fast the contender of *row* is relative to the reference, for each scenario."""
     name, reference = row.cell.contender, closed[0].reference
     stack = next(other.stack for other in closed[0].rows if other.cell.contender == reference)
     there = [panel for panel in closed if any(other.cell.contender == name for other in panel.rows)]
     first, *rest = there
     tie = ", a tie" if first.is_tie(name) else ""
-    told = [f"{_ratio(first, name)} as fast as {stack} at {_at(first, there, said)}{tie}"]
-    told += [f"at {_at(panel, there, said)}, {_relative(panel, name)}" for panel in rest[: TOLD - 1]]
+    parts = [f"{_ratio(first, name)} as fast as {stack} at {_at(first, there, words)}{tie}"]
+    parts += [f"at {_at(panel, there, words)}, {_relative(panel, name)}" for panel in rest[: NAMED - 1]]
     if left := [
-        one.ratio.estimate for panel in rest[TOLD - 1 :] if (one := panel.ratios.get(name)) and one.ratio
+        one.ratio.estimate for panel in rest[NAMED - 1 :] if (one := panel.ratios.get(name)) and one.ratio
     ]:
-        told.append(f"at {len(left)} more, {ratio(min(left))} to {ratio(max(left))} ×")
-    return "; ".join(told)
+        parts.append(f"at {len(left)} more, {ratio(min(left))} to {ratio(max(left))} ×")
+    return "; ".join(parts)
 
 
-def _at(panel: Panel, closed: Sequence[Panel], said: Mapping[str, str]) -> str:
+def _at(panel: Panel, closed: Sequence[Panel], words: Mapping[str, str]) -> str:
     """Return the scenario in words, with its load if the panels differ in it."""
     loads = {other.load for other in closed}
-    return said.get(panel.scenario, panel.scenario) if len(loads) == 1 else panel.title
+    return words.get(panel.scenario, panel.scenario) if len(loads) == 1 else panel.title
 
 
 def _relative(panel: Panel, name: str) -> str:
@@ -93,29 +93,29 @@ def _ratio(panel: Panel, name: str) -> str:
 
 
 def _times(estimate: Estimate | None) -> str:
-    told = measured(estimate, of_ratio=True)
-    return replace(told, text=f"{told.text} ×").line
+    cell = measured(estimate, of_ratio=True)
+    return replace(cell, text=f"{cell.text} ×").line
 
 
-def _fastest(closed: Sequence[Panel], said: Mapping[str, str]) -> str:
+def _fastest(closed: Sequence[Panel], words: Mapping[str, str]) -> str:
     """Return which contenders are fastest in which scenarios. Those that share a place are named together."""
     places: dict[str, list[str]] = {}
     for panel in closed:
-        places.setdefault(" and ".join(_leaders(panel)), []).append(_at(panel, closed, said))
-    return "; ".join(f"at {_listed(where)}: {who or 'nobody answered'}" for who, where in places.items())
+        places.setdefault(" and ".join(_leaders(panel)), []).append(_at(panel, closed, words))
+    return "; ".join(f"at {_listed(where)}: {who or 'no right answers'}" for who, where in places.items())
 
 
 def _leaders(panel: Panel) -> Iterator[str]:
     if panel.limited:  # only a lower bound is known: it may be faster than the fastest one shown
         limited = _listed([row.stack for row in panel.limited])
-        yield f"cannot be told, as {limited} may be limited by the client"
+        yield f"not known, as {limited} may be limited by the client"
         return
     if coarse := [row.stack for row in panel.ranked if row.coarse]:
-        yield f"cannot be told, as windows are too short for {_listed(coarse)}"
+        yield f"not known, as windows are too short for {_listed(coarse)}"
         return
     first = [row for row in panel.ranked if row.rank == 1]
     if not first and panel.ranked:
-        yield f"{panel.ranked[0].stack}, as far as so few rounds tell"
+        yield f"{panel.ranked[0].stack}, though the rounds are too few to be sure"
     elif len(first) > 1:
         yield from (row.stack for row in first[:-1])
         yield f"{first[-1].stack}, tied"

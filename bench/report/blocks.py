@@ -38,8 +38,8 @@ def _notes(analysis: Analysis) -> Iterator[str]:
     level = levels(one.ratio for one in analysis.comparisons if one.metric == "throughput_rps")
     each = f" One interval each ({level}, not adjusted for their number)." if level else ""
     yield (
-        "First the reference's verified responses per second, then the others as multiples of it, both "
-        f"from the same sweeps, with their verdicts by the plan's margin.{each}"
+        "First the reference's verified responses per second, then the others as multiples of it. Both are "
+        f"from the same sweeps. Verdicts use the plan's margin.{each}"
     )
 
 
@@ -54,18 +54,18 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Section:
     rows = {row.cell: row for row in analysis.rows}
     ratios = {one.cell: one for one in analysis.comparisons if one.metric == "throughput_rps"}
     stacks = {one.name: one.stack for one in analysis.run.contenders}
-    said = abouts(analysis.run)
+    words = abouts(analysis.run)
     loads = [load for load in block.loads if load.compares_throughput]
-    asked = [(scenario, load) for scenario in block.scenarios for load in loads]
+    places = [(scenario, load) for scenario in block.scenarios for load in loads]
 
-    def told(name: str, scenario: str, load: Load) -> TableCell:
+    def cell_of(name: str, scenario: str, load: Load) -> TableCell:
         cell = Cell(contender=name, scenario=scenario, load=load)
-        return _told(rows.get(cell), ratios.get(cell), valid=analysis.valid)
+        return _cell(rows.get(cell), ratios.get(cell), valid=analysis.valid)
 
     stack = stacks.get(reference, reference)
     headings = (
-        said.get(scenario, scenario) + (f", {load.title}" if len(loads) > 1 else "")
-        for scenario, load in asked
+        words.get(scenario, scenario) + (f", {load.title}" if len(loads) > 1 else "")
+        for scenario, load in places
     )
     table = Table(
         caption=f"Relative to {stack}. Below a ratio: its interval over rounds, and the verdict",
@@ -74,14 +74,14 @@ def _beside(analysis: Analysis, block: Block, reference: str) -> Section:
             *(Column(heading=heading) for heading in headings),
         ),
         rows=tuple(
-            (contender_cell(name, stacks[name]), *(told(name, *place) for place in asked))
+            (contender_cell(name, stacks[name]), *(cell_of(name, *place) for place in places))
             for name in _named(analysis, block)
         ),
     )
     return Section(title=f"{stack} ({reference})", tables=(table,))
 
 
-def _told(row: Row | None, comparison: Comparison | None, *, valid: bool) -> TableCell:
+def _cell(row: Row | None, comparison: Comparison | None, *, valid: bool) -> TableCell:
     if row is None:
         return TableCell(NOTHING)
     if comparison is None:

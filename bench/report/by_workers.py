@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis import Analysis
-from bench.analysis.processes import UNEVEN, cores_told, server_cores
+from bench.analysis.processes import UNEVEN, format_cores, server_cores
 from bench.analysis.scaling import Scaled, Scaling
 from bench.report.answer import abouts
 from bench.report.document import Column, Section, TableCell, lines_table
@@ -25,12 +25,12 @@ class WorkerTable:
         return self.scaling.scenario
 
     @property
-    def spoken(self) -> str:
+    def load_text(self) -> str:
         return self.scaling.load.title
 
     @property
     def title(self) -> str:
-        return f"{self.scenario}, {self.spoken}, by workers"
+        return f"{self.scenario}, {self.load_text}, by workers"
 
     @property
     def slug(self) -> str:
@@ -43,7 +43,7 @@ class WorkerTable:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        fewest = {told[0].base_workers for told in self.contenders.values()}
+        fewest = {scaled[0].base_workers for scaled in self.contenders.values()}
         base = plural(fewest.pop(), "worker") if len(fewest) == 1 else "fewest workers"
         headings = ("workers", "req/s", f"× {base}", "efficiency", "busiest / least busy", "bound by")
         explained = ("efficiency", "bound by")
@@ -51,7 +51,7 @@ class WorkerTable:
 
     @property
     def lines(self) -> Mapping[str, tuple[tuple[TableCell, ...], ...]]:
-        return {name: tuple(map(_line, told)) for name, told in self.contenders.items()}
+        return {name: tuple(map(_line, scaled)) for name, scaled in self.contenders.items()}
 
     @property
     def notes(self) -> Iterator[str]:
@@ -64,9 +64,9 @@ class WorkerTable:
             "Busiest / least busy: CPU of a server's worker processes in a round, the median over rounds. "
             f"More than {UNEVEN:g} is uneven: one of them held others up, or was left without work."
         )
-        for told in self.contenders.values():
+        for scaled in self.contenders.values():
             yield from (
-                f"No ratio for {one.row.cell.contender}: {one.withheld}." for one in told if one.withheld
+                f"No ratio for {one.row.cell.contender}: {one.withheld}." for one in scaled if one.withheld
             )
 
     @property
@@ -90,14 +90,14 @@ class WorkerTable:
                 "left to see is what more of them cost."
             )
         elif self.cores < most:
-            yield f"The servers had {cores_told(self.cores)}: more workers than that take turns."
+            yield f"The servers had {format_cores(self.cores)}: more workers than that take turns."
 
 
 def by_workers(analysis: Analysis) -> tuple[WorkerTable, ...]:
     """Return what more workers bring. Empty if no contender was measured with several numbers of workers."""
-    said, cores = abouts(analysis.run), server_cores(analysis.run)
+    words, cores = abouts(analysis.run), server_cores(analysis.run)
     return tuple(
-        WorkerTable(scaling=one, about=said.get(one.scenario, one.scenario), cores=cores)
+        WorkerTable(scaling=one, about=words.get(one.scenario, one.scenario), cores=cores)
         for one in analysis.scalings
     )
 

@@ -60,7 +60,7 @@ class Audited:
         if self.finding.evidence:
             return f"{self.claim.says}: {self.why}"
         ratios = f"{self.ratio_measured.line}, claimed {self.ratio_claimed}"
-        return f"{self.claim.says}: {self.why if self.finding.untold else ratios}"
+        return f"{self.claim.says}: {self.why if self.finding.reason else ratios}"
 
 
 def audited(analysis: Analysis) -> tuple[Audited, ...]:
@@ -81,14 +81,14 @@ def section(analysis: Analysis) -> Section | None:
     audits = audited(analysis)
     if not audits:
         return None
-    lead, *_ = told = tuple(notes(audits))
-    made = (judged_table(audits), untold_table(audits))
+    lead, *_ = sentences = tuple(notes(audits))
+    made = (judged_table(audits), unmeasured_table(audits))
     return Section(
         title="Claims",
         anchor="claims",
         lead=lead,
         tables=tuple(table for table in made if table.rows),
-        notes=told,
+        notes=sentences,
     )
 
 
@@ -110,10 +110,10 @@ def judged_table(audits: Sequence[Audited]) -> Table:
     return Table(caption=CAPTION, columns=COLUMNS, rows=tuple(lines), style="sortable claims")
 
 
-def untold_table(audits: Sequence[Audited]) -> Table:
+def unmeasured_table(audits: Sequence[Audited]) -> Table:
     """Return a line for every claim that the plan does not measure."""
     return Table(
-        caption="What this plan cannot tell, whatever comes out",
+        caption="Claims that this plan cannot judge",
         captioned=True,
         columns=(CLAIM, WHY),
         rows=tuple(
@@ -127,32 +127,29 @@ def untold_table(audits: Sequence[Audited]) -> Table:
 
 def notes(audits: Sequence[Audited]) -> Iterator[str]:
     counts = Counter(one.verdict for one in audits)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(ClaimVerdict))
-    yield f"Of {plural(len(audits), 'claim')}: {told}."
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(ClaimVerdict))
+    yield f"Of {plural(len(audits), 'claim')}: {verdicts}."
     judged = [one for one in audits if one.claim.figure or one.claim.ratio]
     if judged:
         level = levels(_ratio(one.finding) for one in judged)
         each = f" One interval each ({level}, not adjusted for their number)." if level else ""
         yield (
-            "Verdicts are on ratios, as absolute figures belong to their machine: supported where the whole "
-            "interval lies within what the claim allows, not supported where it lies wholly outside, else "
-            f"cannot tell.{each}"
+            "Verdicts are on ratios, as absolute figures belong to their machine. Supported: the whole "
+            "interval lies within what the claim allows. Not supported: it lies wholly outside. Else: cannot "
+            f"tell.{each}"
         )
     if any(one.claim.figure and one.claim.figure.latency_ms for one in judged):
-        yield (
-            "Latency at saturation is throughput seen from the other side (Little's law): "
-            "it has no verdict of its own."
-        )
+        yield ("Latency at saturation follows from throughput (Little's law): it has no verdict of its own.")
 
 
 def _claimed(claim: Claim) -> TableCell:
     if claim.evidence:
         return TableCell(f"{claim.evidence.topic}: {claim.evidence.outcome}")
-    said = claim.figure
-    if said is None:
+    figure_claimed = claim.figure
+    if figure_claimed is None:
         return TableCell(NOTHING)
-    latency = f"{said.latency_ms:,.10g} ms" if said.latency_ms else ""
-    return TableCell(f"{said.throughput_rps:,.10g} req/s", latency, in_brackets=False)
+    latency = f"{figure_claimed.latency_ms:,.10g} ms" if figure_claimed.latency_ms else ""
+    return TableCell(f"{figure_claimed.throughput_rps:,.10g} req/s", latency, in_brackets=False)
 
 
 def _measured(finding: Finding) -> TableCell:
@@ -170,17 +167,17 @@ def _ratio(finding: Finding) -> Estimate | None:
     return finding.comparison.ratio if finding.comparison else None
 
 
-def _ratio_claimed(said: ClaimedRatio | None) -> str:
-    if said is None:
+def _ratio_claimed(claimed: ClaimedRatio | None) -> str:
+    if claimed is None:
         return NOTHING
-    what = "CPU per request, " if said.metric == "service_demand_us" else ""
-    size = f"≥ {_edge(said.at_least)}" if said.about is None else _edge(said.about)
-    return f"{what}{size} × {said.reference}"
+    what = "CPU per request, " if claimed.metric == "service_demand_us" else ""
+    size = f"≥ {_edge(claimed.at_least)}" if claimed.about is None else _edge(claimed.about)
+    return f"{what}{size} × {claimed.reference}"
 
 
 def _why(finding: Finding) -> str:
-    if finding.untold:
-        return f"{finding.untold[0].upper()}{finding.untold[1:]}."
+    if finding.reason:
+        return f"{finding.reason[0].upper()}{finding.reason[1:]}."
     if finding.evidence:
         return finding.evidence.shows
     found, allowed = _ratio(finding), finding.allowed

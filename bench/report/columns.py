@@ -19,8 +19,8 @@ class RowColumn(Column):
     metric: Metric | None = None  # its ratio stands beside it, if it is the main metric
 
 
-def plain(heading: str, told: Callable[[Row], str], term: str = "") -> RowColumn:
-    return RowColumn(heading=heading, cell=lambda row: TableCell(told(row)), term=term)
+def plain(heading: str, text_of: Callable[[Row], str], term: str = "") -> RowColumn:
+    return RowColumn(heading=heading, cell=lambda row: TableCell(text_of(row)), term=term)
 
 
 def throughput(heading: str, term: str = "") -> RowColumn:
@@ -46,27 +46,27 @@ def demand_and_bound() -> RowColumn:
     return RowColumn(heading="CPU\nµs/req\nbound by", cell=cell, metric="service_demand_us")
 
 
-def cores(whose: str, told: Callable[[Row], Estimate | None]) -> RowColumn:
+def cores(whose: str, value_of: Callable[[Row], Estimate | None]) -> RowColumn:
     """Return the cores in use at 1,000 requests per second: CPU per request in µs, divided by 1,000."""
 
     def cell(row: Row) -> TableCell:
-        return measured(scaled(told(row), 1e-3), of_ratio=True)  # shown with three decimals
+        return measured(scaled(value_of(row), 1e-3), of_ratio=True)  # shown with three decimals
 
     return RowColumn(heading=f"{whose} cores per 1,000 req/s", cell=cell, term="service demand")
 
 
-def latency(heading: str, told: Callable[[Latency], float | None]) -> RowColumn:
+def latency(heading: str, value_of: Callable[[Latency], float | None]) -> RowColumn:
     def text(row: Row) -> str:
-        value = told(row.latency)
+        value = value_of(row.latency)
         # It includes the client's lag.
         return f"{'≤ ' * bool(row.client_limit and row.arrivals and value)}{figure(value)}"
 
     return plain(heading, text, "latency")
 
 
-def due(heading: str, told: Callable[[Arrivals], str], term: str = "") -> RowColumn:
+def due(heading: str, text_of: Callable[[Arrivals], str], term: str = "") -> RowColumn:
     """Return a column of what is known only of requests that are due at times of their own."""
-    return plain(heading, lambda row: told(row.arrivals) if row.arrivals else NOTHING, term)
+    return plain(heading, lambda row: text_of(row.arrivals) if row.arrivals else NOTHING, term)
 
 
 def memory(heading: str) -> RowColumn:

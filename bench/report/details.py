@@ -38,7 +38,7 @@ SCOPE = (
     "share a core.",
     "Loopback: no TLS, no reverse proxy, no network; bodies are small.",
     "Absolute numbers travel badly to other machines. Ratios travel better, and not everywhere.",
-    "A closed loop says how much a stack can do, not how it feels below that.",
+    "A closed loop shows how much a stack can do, not how fast it answers below that.",
     "Medians do not see what is rare: a pause in fewer than half of the slices shows in p99 and the maximum.",
     "Idiom is a judgement: each choice is cited beside the apps. Where yours differs, add it as a contender.",
 )
@@ -82,8 +82,8 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
         "Ratios come from slices of the same sweep, moments apart, paired; not from the throughputs above."
     )
     yield (
-        "Percentiles are of all counted windows together, told where at least 20 requests lie beyond them. "
-        "CPU is user and system time per verified response; memory is the highest seen."
+        "Percentiles are of all counted windows together, shown where at least 20 requests lie beyond them. "
+        "CPU is user and system time per verified response; memory is the highest measured."
     )
     yield f"Runtime {run.runtime}, started {run.started_at}."
 
@@ -123,15 +123,15 @@ def statement_table(run: Run) -> StatementTable:
     shown = [queries for queries in every if queries.counted_by and not queries.unseen]
     uncounted = {queries.contender: queries.why for queries in every if not queries.counted_by}
     counted = {(queries.contender, queries.exchange): queries for queries in shown}
-    asked = {exchange.name: exchange for scenario in run.scenarios for exchange in scenario.exchanges}
-    exchanges = tuple(name for name in asked if any(name == exchange for _, exchange in counted))
+    by_name = {exchange.name: exchange for scenario in run.scenarios for exchange in scenario.exchanges}
+    exchanges = tuple(name for name in by_name if any(name == exchange for _, exchange in counted))
     contenders = dict.fromkeys(queries.contender for queries in shown)
     return StatementTable(
         exchanges=exchanges,
-        counts={name: tuple(counted.get((name, asked)) for asked in exchanges) for name in contenders},
+        counts={name: tuple(counted.get((name, by_name)) for by_name in exchanges) for name in contenders},
         notes=(
             *(f"{name}: not counted: {why}." for name, why in uncounted.items()),
-            *(note for queries in shown for note in _notes(queries, asked.get(queries.exchange))),
+            *(note for queries in shown for note in _notes(queries, by_name.get(queries.exchange))),
         ),
         how=f"Counted {' or '.join(_ways(shown))}, {ON_OTHERS}",
     )
@@ -171,14 +171,14 @@ def steadiness(run: Run, panels: Iterable[Panel]) -> Section:
         (
             contender_cell(row.cell.contender),
             TableCell(panel.title),
-            TableCell(seen.state or "too few rounds to tell"),
-            changed(seen.change),
-            TableCell(figure(seen.span_s)),
-            TableCell(percent(seen.deviation)),
+            TableCell(found.state or "too few rounds"),
+            changed(found.change),
+            TableCell(figure(found.span_s)),
+            TableCell(percent(found.deviation)),
         )
         for panel in panels
         for row in panel.rows
-        if (seen := row.steadiness)
+        if (found := row.steadiness)
     )
     title = "From a server's first slice to its last"
     if not rows:
@@ -189,8 +189,8 @@ def steadiness(run: Run, panels: Iterable[Panel]) -> Section:
         Column(heading="state", kind="text"),
         *(Column(heading=heading) for heading in ("change of speed", "within s", "slices' deviation")),
     )
-    caption, *_ = told = tuple(_on_steadiness(run))
-    return Section(title=title, tables=(Table(caption=caption, columns=columns, rows=rows),), notes=told)
+    caption, *_ = sentences = tuple(_on_steadiness(run))
+    return Section(title=title, tables=(Table(caption=caption, columns=columns, rows=rows),), notes=sentences)
 
 
 def verifications(run: Run) -> Section:
@@ -297,5 +297,5 @@ def _on_steadiness(run: Run) -> Iterator[str]:
         'over rounds. Anything but "flat" is a caveat of the row.'
     )
     if first := first_answers(run):
-        told = ", ".join(f"{name} {both(estimate)} s" for name, estimate in first.items())
-        yield f"From start to the first 200, on all cores and beside the others that start: {told}."
+        times = ", ".join(f"{name} {both(estimate)} s" for name, estimate in first.items())
+        yield f"From start to the first 200, on all cores and beside the others that start: {times}."

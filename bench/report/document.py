@@ -16,7 +16,7 @@ class Excerpt:
     """What a cell opens to on a page, word for word."""
 
     title: str
-    label: str  # its title where the cell is not seen
+    label: str  # its title where the cell is not visible
     text: str
     quotes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what it is → lines
 

@@ -18,7 +18,7 @@ class Topic:
     """A topic with the evidence of each contender, and the claims about it."""
 
     inquiry: Inquiry
-    seen: tuple[Evidence, ...]
+    evidence: tuple[Evidence, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -38,7 +38,7 @@ def topics(analysis: Analysis) -> tuple[Topic, ...]:
     found = tuple(
         Topic(
             inquiry=inquiry,
-            seen=tuple(one for one in run.evidence if one.topic == inquiry.topic),
+            evidence=tuple(one for one in run.evidence if one.topic == inquiry.topic),
             findings=tuple(
                 one
                 for one in analysis.findings
@@ -47,7 +47,7 @@ def topics(analysis: Analysis) -> tuple[Topic, ...]:
         )
         for inquiry in run.plan.inquiries
     )
-    return tuple(topic for topic in found if topic.seen)
+    return tuple(topic for topic in found if topic.evidence)
 
 
 def section(analysis: Analysis) -> Section | None:
@@ -55,17 +55,15 @@ def section(analysis: Analysis) -> Section | None:
     if not (found or analysis.choices):
         return None
     rows = (
-        (TableCell("" if place else topic.title), *map(TableCell, (seen.contender, seen.outcome, seen.shows)))
+        (TableCell("" if place else topic.title), *map(TableCell, (one.contender, one.outcome, one.shows)))
         for topic in found
-        for place, seen in enumerate(topic.seen)
+        for place, one in enumerate(topic.evidence)
     )
-    columns = tuple(
-        Column(heading=one, kind="text") for one in ("topic", "contender", "found", "what was seen")
-    )
+    columns = tuple(Column(heading=one, kind="text") for one in ("topic", "contender", "found", "details"))
     return Section(
         title="Evidence",
         anchor="evidence",
-        intro="What each framework brings, as probes saw it on running apps beside those that were timed.",
+        intro="What each framework brings. Probes looked at running apps, beside those that were timed.",
         tables=(Table(columns=columns, rows=tuple(rows)),),
         notes=(*map(_on_topic, found), *map(_on_choice, analysis.choices)),
     )
@@ -82,13 +80,13 @@ def page_table(analysis: Analysis) -> Table:
         headings[len(rows)] = Heading(
             title=topic.title, details=(topic.inquiry.asks, *claimed), anchor=anchor
         )
-        rows += [_page_row(topic, seen, stacks) for seen in topic.seen]
+        rows += [_page_row(topic, one, stacks) for one in topic.evidence]
     return Table(
         caption=CAPTION,
         columns=(
             name_column("stack"),
             Column(heading="found", kind="outcome"),
-            Column(heading="what was seen", kind="text"),
+            Column(heading="details", kind="text"),
         ),
         rows=tuple(rows),
         headings=headings,
@@ -96,12 +94,12 @@ def page_table(analysis: Analysis) -> Table:
     )
 
 
-def _page_row(topic: Topic, seen: Evidence, stacks: Mapping[str, str]) -> tuple[TableCell, ...]:
-    label = f"What the probe got: {topic.title}, {seen.contender}"
-    quotes = {"SQL that its database ran meanwhile": statements(seen)} if seen.statements else {}
-    got = Excerpt(title="What the probe got", label=label, text=seen.output, quotes=quotes)
-    shows = TableCell(seen.shows, excerpt=got if seen.output else None)
-    return TableCell(stacks[seen.contender], seen.contender), TableCell(seen.outcome), shows
+def _page_row(topic: Topic, evidence: Evidence, stacks: Mapping[str, str]) -> tuple[TableCell, ...]:
+    label = f"What the probe got: {topic.title}, {evidence.contender}"
+    quotes = {"SQL that its database ran meanwhile": statements(evidence)} if evidence.statements else {}
+    got = Excerpt(title="What the probe got", label=label, text=evidence.output, quotes=quotes)
+    shows = TableCell(evidence.shows, excerpt=got if evidence.output else None)
+    return TableCell(stacks[evidence.contender], evidence.contender), TableCell(evidence.outcome), shows
 
 
 def _on_topic(topic: Topic) -> str:
@@ -113,9 +111,9 @@ def _on_choice(one: Grounded) -> str:
     return f"{standing(one)}{'' if one.holds else ':'} {advice(one)} ({' · '.join(grounds(one))})"
 
 
-def statements(seen: Evidence) -> tuple[str, ...]:
+def statements(evidence: Evidence) -> tuple[str, ...]:
     """Return the SQL that the database ran meanwhile, with the number of executions."""
-    return tuple(f"{calls} × {' '.join(text.split())}" for text, calls in seen.statements.items())
+    return tuple(f"{calls} × {' '.join(text.split())}" for text, calls in evidence.statements.items())
 
 
 def advice(one: Grounded) -> str:
@@ -126,14 +124,14 @@ def standing(one: Grounded) -> str:
     """Return whether a choice is given, or the reason why not."""
     if one.holds:
         return "Choose"
-    unseen = any(seen is None for _, seen in one.seen)
-    untold = any(finding.verdict == "cannot tell" for finding in one.findings)
-    return "Cannot tell" if unseen or untold else "Not borne out here"
+    missing = any(evidence is None for _, evidence in one.evidence)
+    undecided = any(finding.verdict == "cannot tell" for finding in one.findings)
+    return "Cannot tell" if missing or undecided else "Not borne out here"
 
 
 def grounds(one: Grounded) -> Iterator[str]:
-    for ground, seen in one.seen:
-        found = seen.outcome if seen else "not looked at"
+    for ground, evidence in one.evidence:
+        found = evidence.outcome if evidence else "not looked at"
         differs = "" if found == ground.outcome else f", not {ground.outcome}"
         yield f"{ground.topic.replace('-', ' ')}, {ground.contender}: {found}{differs}"
     for finding in one.findings:

@@ -34,12 +34,12 @@ def github_action_benchmark(analysis: Analysis) -> Files:
 
     Unknown values are left out: a null would count as 0.
     """
-    told = _told(analysis)
-    bigger = [_entry(row, "throughput", "req/s", row.throughput_rps) for row in told]
-    smaller = [_entry(row, "CPU per request", "us", row.service_demand_us) for row in told]
+    rows = _exported(analysis)
+    bigger = [_entry(row, "throughput", "req/s", row.throughput_rps) for row in rows]
+    smaller = [_entry(row, "CPU per request", "us", row.service_demand_us) for row in rows]
     smaller += [
         {"name": f"{_name(row)}: p99 at saturation", "unit": "ms", "value": rounded(row.latency.p99_ms)}
-        for row in told
+        for row in rows
         if row.latency.p99_ms is not None
     ]
     return {
@@ -65,7 +65,7 @@ def _entry(row: Row, what: str, unit: str, estimate: Estimate | None) -> dict[st
 def bencher(analysis: Analysis) -> Files:
     """Return Bencher Metric Format: its `throughput` (per second), `latency` (ns), and CPU per request."""
     document: dict[str, dict[str, dict[str, float | None]]] = {}
-    for row in _told(analysis):
+    for row in _exported(analysis):
         measures = {
             "throughput": _metric(row.throughput_rps, 1.0),
             "cpu-time-per-request": _metric(row.service_demand_us, 1000.0),
@@ -95,7 +95,7 @@ def pytest_benchmark(analysis: Analysis) -> Files:
     machine = run.fingerprint.get("machine", {})
     rounds = rounds_of(run)
     benchmarks = []
-    for row in _told(analysis):
+    for row in _exported(analysis):
         values = [1 / one.throughput_rps for one in rounds.get(row.cell, ()) if one.throughput_rps]
         if values:
             benchmarks.append(
@@ -168,7 +168,7 @@ def _stats(values: list[float]) -> dict[str, Any]:
     }
 
 
-def _told(analysis: Analysis) -> list[Row]:
+def _exported(analysis: Analysis) -> list[Row]:
     """Return the rows with usable numbers: no controls, no client-limited rows, no wrong answers."""
     kept_out = unfit(analysis.rows)
     return [

@@ -99,14 +99,14 @@ def gains(analysis: Analysis) -> tuple[Gain, ...]:
     )
 
 
-def notes(told: tuple[Gain, ...]) -> Iterator[str]:
-    if told:
+def notes(gains: tuple[Gain, ...]) -> Iterator[str]:
+    if gains:
         yield (
             "With / without: throughput, both measured side by side; above 1 the practice pays. Verdicts by "
             "the plan's margin, one interval each."
         )
     if idle := dict.fromkeys(
-        f"{one.switch} ({one.contender})" for one in told if one.worth == WORTH["equivalent"]
+        f"{one.switch} ({one.contender})" for one in gains if one.worth == WORTH["equivalent"]
     ):
         yield f"Worth nothing here: {', '.join(idle)}."
 
@@ -149,8 +149,8 @@ def _statements(analysis: Analysis, cell: Cell) -> str:
         for queries in analysis.run.queries
         if queries.contender == cell.contender and not queries.unseen
     }
-    asked = [counts.get(exchange.name) for exchange in scenario.exchanges]
-    known = [count for count in asked if count is not None]
-    if len(known) < len(asked):
+    counted = [counts.get(exchange.name) for exchange in scenario.exchanges]
+    known = [count for count in counted if count is not None]
+    if len(known) < len(counted):
         return NOTHING
     return per_request(sum(map(mul, scenario.weights, known)) / sum(scenario.weights))

@@ -51,11 +51,11 @@ def meanings() -> Mapping[str, str]:
 
 def explained(text: str) -> Markup:
     """Return *text* escaped, with the first use of each explained word linked to its meaning."""
-    parts, seen, last = [], set[str](), 0
+    parts, linked, last = [], set[str](), 0
     for found in _WORDS.finditer(text):
         word = found[1].lower()
-        if word not in seen:
-            seen.add(word)
+        if word not in linked:
+            linked.add(word)
             parts += [unbroken(text[last : found.start()]), term(word, found[1])]
             last = found.end()
     return Markup("").join([*parts, unbroken(text[last:])])

@@ -10,10 +10,10 @@ from bench.report.columns import RowColumn, due, latency, plain, throughput
 from bench.report.wording import NOTHING, figure
 from bench.report.wording import throughput as of_row
 
-P50 = latency("p50\nms", lambda told: told.p50_ms)
-P90 = latency("p90\nms", lambda told: told.p90_ms)
-P99 = latency("p99\nms", lambda told: told.p99_ms)
-P99_9 = latency("p99.9\nms", lambda told: told.p99_9_ms)
+P50 = latency("p50\nms", lambda latencies: latencies.p50_ms)
+P90 = latency("p90\nms", lambda latencies: latencies.p90_ms)
+P99 = latency("p99\nms", lambda latencies: latencies.p99_ms)
+P99_9 = latency("p99.9\nms", lambda latencies: latencies.p99_9_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,12 @@ def _of_closed(load: Closed, rows: Sequence[Row]) -> Iterator[str]:
 def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
     arrivals = "evenly spaced" if load.arrivals == "uniform" else "at random times (Poisson)"
     yield (
-        f"Open loop: requests were due {arrivals}, whatever the answers did. Latency is from when each was "
-        "due to its last byte, if verified; lag is how late the client sent though a connection was free."
+        f"Open loop: requests were due {arrivals}, independent of the answers. Latency is from when each was "
+        "due to its last byte, if verified. Lag is how late the client sent although a connection was free."
     )
     waits = [(row.cell.contender, row.arrivals) for row in rows if row.arrivals and row.arrivals.queued]
     if waits:
-        counted = ", ".join(f"{name} {told.queued:,} of {told.due:,}" for name, told in waits)
+        counted = ", ".join(f"{name} {counts.queued:,} of {counts.due:,}" for name, counts in waits)
         yield f"Waited until one of {load.connections} connections was free: {counted}."
     if lost := [f"{row.cell.contender} {row.unfinished:,}" for row in rows if row.unanswered]:
         yield f"Without an answer, so beyond every percentile: {', '.join(lost)}."
@@ -75,34 +75,34 @@ OPEN = Shown(
     starts="due",
     caption=", from when each was due to its last byte",
     page=(
-        due("req/s due", lambda asked: figure(asked.rate_rps)),
+        due("req/s due", lambda arrivals: figure(arrivals.rate_rps)),
         throughput("req/s answered", "throughput"),
         P50,
         P90,
         P99,
         P99_9,
-        latency("max ms", lambda told: told.max_ms),
-        due("service p50 ms", lambda asked: figure(asked.service.p50_ms), "service time"),
-        due("service p99 ms", lambda asked: figure(asked.service.p99_ms), "service time"),
-        due("lag p99 ms", lambda asked: figure(asked.lag.p99_ms), "lag"),
-        due("queued", lambda asked: f"{asked.queued:,}", "queued"),
+        latency("max ms", lambda latencies: latencies.max_ms),
+        due("service p50 ms", lambda arrivals: figure(arrivals.service.p50_ms), "service time"),
+        due("service p99 ms", lambda arrivals: figure(arrivals.service.p99_ms), "service time"),
+        due("lag p99 ms", lambda arrivals: figure(arrivals.lag.p99_ms), "lag"),
+        due("queued", lambda arrivals: f"{arrivals.queued:,}", "queued"),
         plain("no answer", lambda row: f"{row.unfinished:,}"),
     ),
     terminal=(
-        due("req/s\ndue", lambda asked: figure(asked.rate_rps)),
+        due("req/s\ndue", lambda arrivals: figure(arrivals.rate_rps)),
         P50,
         P90,
         P99,
         P99_9,
-        due("lag\np99\nms", lambda asked: figure(asked.lag.p99_ms)),
+        due("lag\np99\nms", lambda arrivals: figure(arrivals.lag.p99_ms)),
     ),
     series=(
         plain("req/s due", lambda row: figure(level_of(row))),
         plain("p50 ms", lambda row: figure(row.latency.p50_ms)),
         plain("p99 ms", lambda row: figure(row.latency.p99_ms)),
         plain("p99.9 ms", lambda row: figure(row.latency.p99_9_ms)),
-        due("lag p99 ms", lambda asked: figure(asked.lag.p99_ms)),
-        due("queued", lambda asked: f"{asked.queued:,}"),
+        due("lag p99 ms", lambda arrivals: figure(arrivals.lag.p99_ms)),
+        due("queued", lambda arrivals: f"{arrivals.queued:,}"),
         plain("no answer", lambda row: f"{row.unfinished:,}"),
         plain("bound by", lambda row: row.bound_by or NOTHING),
     ),

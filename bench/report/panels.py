@@ -91,7 +91,7 @@ class Panel:
         return comparison.ratio if comparison else None
 
     def is_tie(self, contender: str) -> bool:
-        """Return whether it cannot be told from the reference. Their ratio's interval then contains 1."""
+        """Return whether no difference from the reference was shown: their ratio's interval contains 1."""
         comparison = self.ratios.get(contender)
         ratio = comparison.ratio if comparison else None
         return bool(ratio and ratio.low and ratio.high and ratio.low <= 1 <= ratio.high)
@@ -148,8 +148,8 @@ def _counts(row: Row) -> bool:
 def _rank(row: Row) -> tuple[bool, bool, bool, float, float]:
     order = (row.is_control, bool(row.withheld), row.client_limit is not None)
     if row.arrivals:
-        told = (row.latency.p99_ms, row.latency.p50_ms)
-        p99_ms, p50_ms = (math.inf if value is None else value for value in told)
+        percentiles = (row.latency.p99_ms, row.latency.p50_ms)
+        p99_ms, p50_ms = (math.inf if value is None else value for value in percentiles)
         return *order, p99_ms, p50_ms
     return *order, -row.throughput_rps.estimate if row.throughput_rps else 0.0, 0.0
 
@@ -188,17 +188,17 @@ def overview_columns(
     processes.
     """
     times = _ratio(panel, panel.ratio_heading)
-    p99 = latency("p99 ms", lambda told: told.p99_ms)
+    p99 = latency("p99 ms", lambda value_of: value_of.p99_ms)
 
     def ratio(row: Row) -> TableCell:
-        told = times.cell(row)
-        return replace(told, detail=f"tie, {told.detail}") if panel.is_tie(row.cell.contender) else told
+        cell = times.cell(row)
+        return replace(cell, detail=f"tie, {cell.detail}") if panel.is_tie(row.cell.contender) else cell
 
     def at_its_rate(row: Row) -> TableCell:
-        asked = at_rate.get(row.cell.contender)
-        if asked is None or asked.arrivals is None:
+        other = at_rate.get(row.cell.contender)
+        if other is None or other.arrivals is None:
             return replace(p99.cell(row), detail="at saturation")
-        return replace(p99.cell(asked), detail=f"at {figure(asked.arrivals.rate_rps)}/s")
+        return replace(p99.cell(other), detail=f"at {figure(other.arrivals.rate_rps)}/s")
 
     def per_worker(row: Row) -> str:
         size = row.memory_peak_bytes
@@ -218,7 +218,7 @@ def quoted_columns(panel: Panel) -> tuple[RowColumn, ...]:
     return (
         throughput("req/s"),
         _ratio(panel, f"× {panel.reference}"),
-        latency("p99 ms", lambda told: told.p99_ms),
+        latency("p99 ms", lambda value_of: value_of.p99_ms),
         service_demand("CPU µs/req"),
         memory("MiB"),
     )

@@ -49,17 +49,17 @@ def _panel(analysis: Analysis, panel: Panel, folder: str, place: int) -> Iterato
 def _circumstances(analysis: Analysis) -> str:
     run, known = analysis.run, facts(analysis.run.fingerprint)
     rounds = len({record.slice.round for record in run.records})
-    told = [
+    parts = [
         f"{rounds} rounds",
         f"runtime {run.runtime}",
         run.started_at[:10],
         f"commit {known.get('project.commit', 'unknown')[:8]}",
     ]
     if machine := known.get("machine.class"):
-        told.append(machine)
+        parts.append(machine)
     if python := known.get("python.version"):
-        told.append(f"Python {python}")
-    return "; ".join((", ".join(told), *caveats_everywhere(analysis)))
+        parts.append(f"Python {python}")
+    return "; ".join((", ".join(parts), *caveats_everywhere(analysis)))
 
 
 def between_markers(document: str, text: str) -> str:

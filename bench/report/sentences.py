@@ -9,7 +9,7 @@ from bench.report.kinds import shown
 from bench.report.panels import Panel, page_columns
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point
 
-Said = Callable[[Panel, Row], str]
+Describe = Callable[[Panel, Row], str]
 
 
 def notes(panel: Panel) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def headline(panel: Panel) -> str:
 
 def gist(panel: Panel) -> str:
     """Return the panel's answer in one sentence. It names the stack, not the framework."""
-    say: Said = _at_most if panel.load.compares_throughput else _at_its_rate
+    say: Describe = _at_most if panel.load.compares_throughput else _at_its_rate
     parts = []
     if panel.ranked:
         parts.append(say(panel, panel.ranked[0]))
@@ -77,21 +77,25 @@ def _at_most(panel: Panel, row: Row) -> str:
     first = row is panel.ranked[0]
     verb, unit = ("answers", "requests per second") if first else ("with", "")
     rate = " ".join(filter(None, (point(row.throughput_rps), unit, _bracketed(interval(row.throughput_rps)))))
-    said = [f"{row.stack} ({name}) {verb} {rate}"]
+    parts = [f"{row.stack} ({name}) {verb} {rate}"]
     ratio = panel.ratio_of(row)
     if ratio and name not in panel.references:
         where = _bracketed(interval(ratio, of_ratio=True))
-        said.append(f"{point(ratio, of_ratio=True)} × {panel.reference} {where}".rstrip())
+        parts.append(f"{point(ratio, of_ratio=True)} × {panel.reference} {where}".rstrip())
     if row.failed:
-        said.append(f"{row.failed:,} more failed")
-    return ", ".join(said)
+        parts.append(f"{row.failed:,} more failed")
+    return ", ".join(parts)
 
 
 def _at_its_rate(panel: Panel, row: Row) -> str:
     """Return the latency of a contender at the given rate, in words."""
-    told = {"99 %": row.latency.p99_ms, "half": row.latency.p50_ms}
-    share = next((share for share, value in told.items() if value is not None), None)
-    within = f"answers {share} within {figure(told[share])} ms" if share else "answered too few to tell"
+    percentiles = {"99 %": row.latency.p99_ms, "half": row.latency.p50_ms}
+    share = next((share for share, value in percentiles.items() if value is not None), None)
+    within = (
+        f"answers {share} within {figure(percentiles[share])} ms"
+        if share
+        else "gave too few answers for a percentile"
+    )
     rate = f"at {figure(row.arrivals.rate_rps)} requests/s" if row.arrivals else ""
     lost = row.failed + row.unanswered
     rest = f", {lost:,} failed or without an answer" if lost else ""
@@ -108,8 +112,8 @@ def _on_bounds(panel: Panel) -> Iterator[str]:
         if row.bound_by:
             by.setdefault(row.bound_by, []).append(row.cell.contender)
     if by:
-        told = (f"{what}: {', '.join(names)}" for what, names in by.items())
-        yield f"Bound by {'; '.join(told)}."
+        bounds = (f"{what}: {', '.join(names)}" for what, names in by.items())
+        yield f"Bound by {'; '.join(bounds)}."
     ceilings = {row.ceiling.rps for row in panel.rows if row.ceiling.rps}
     reached = {row.ceiling.reached_rps for row in panel.rows if row.ceiling.reached_rps}
     if ceilings:
@@ -130,12 +134,12 @@ def _on_ratios(panel: Panel) -> Iterator[str]:
     if all(row.withheld for row in references):
         yield f"No ratios: {panel.reference}, the reference: {references[0].withheld}."
         return
-    told = [ratio for row in rest if not row.is_control and (ratio := panel.ratio_of(row))]
-    if told:
-        level = levels(told)
+    ratios = [ratio for row in rest if not row.is_control and (ratio := panel.ratio_of(row))]
+    if ratios:
+        level = levels(ratios)
         each = f", one interval each ({level}, not adjusted for their number)" if level else ""
         what = "" if panel.load.compares_throughput else " of CPU per request"
-        yield f"{plural(len(told), 'comparison')}{what} with {panel.reference}{each}."
+        yield f"{plural(len(ratios), 'comparison')}{what} with {panel.reference}{each}."
     yield from _on_missing_ratios(panel, rest)
     compared = (one for row in rest if (one := panel.ratios.get(row.cell.contender)) and one.ratio)
     if dropped := [one for one in compared if one.dropped]:
@@ -162,9 +166,9 @@ def _on_verdicts(panel: Panel) -> Iterator[str]:
         if comparison.verdict != "invalid":
             by.setdefault(comparison.verdict, []).append(_judged(panel, comparison))
     if by:
-        told = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by.items())
+        verdicts = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by.items())
         what = "throughput" if panel.load.compares_throughput else "CPU per request"
-        yield f"Verdicts against {panel.reference}, {what} by more than {panel.margin * 100:g} %: {told}."
+        yield f"Verdicts against {panel.reference}, {what} by more than {panel.margin * 100:g} %: {verdicts}."
     if held := [comparison.cell.contender for comparison in judged if comparison.blocked]:
         yield f"No verdict for {', '.join(held)}: the noise floor shows as much between equals."
 

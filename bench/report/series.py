@@ -28,12 +28,12 @@ class Series:
         return self.panels[0].load
 
     @property
-    def spoken(self) -> str:
+    def load_text(self) -> str:
         return f"{self.load.level} to {self.panels[-1].load.level} {self.load.unit}"
 
     @property
     def title(self) -> str:
-        return f"{self.scenario}, {self.spoken}"
+        return f"{self.scenario}, {self.load_text}"
 
     @property
     def slug(self) -> str:
@@ -107,22 +107,22 @@ def apart(panels: Iterable[Panel]) -> tuple[Panel, ...]:
 
 
 def _on_plateaus(rows: Mapping[str, tuple[Row, ...]]) -> Iterator[str]:
-    told = []
+    plateaus = []
     for name, measured in rows.items():
         answered = [row for row in measured if row.throughput_rps and row.requests and not row.withheld]
         if answered:
             top = max(answered, key=lambda row: row.throughput_rps.estimate if row.throughput_rps else 0.0)
             most = at_least(top.throughput_rps) if top.client_limit else both(top.throughput_rps)
-            told.append(f"{name} {most} req/s at {plural(top.cell.load.connections, 'connection')}")
-    if told:
-        yield f"Plateau, the highest throughput: {'; '.join(told)}."
+            plateaus.append(f"{name} {most} req/s at {plural(top.cell.load.connections, 'connection')}")
+    if plateaus:
+        yield f"Plateau, the highest throughput: {'; '.join(plateaus)}."
 
 
 def _on_capacities(capacities: list[Capacity]) -> Iterator[str]:
     for slo_ms in sorted({one.slo_ms for one in capacities}):
         in_order = sorted(capacities, key=lambda one: one.contender)
-        told = ", ".join(f"{one.contender} {_capacity(one)}" for one in in_order)
-        yield f"Capacity, the highest rate of those tried with p99 within {slo_ms:g} ms: {told}."
+        rates = ", ".join(f"{one.contender} {_capacity(one)}" for one in in_order)
+        yield f"Capacity, the highest rate of those tried with p99 within {slo_ms:g} ms: {rates}."
 
 
 def _capacity(capacity: Capacity) -> str:

@@ -43,10 +43,10 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         "rows": [_row(row) for row in analysis.rows],
         "comparisons": [_comparison(comparison) for comparison in analysis.comparisons],
         "capacities": [_capacity(capacity) for capacity in analysis.capacities],
-        "first_answers_s": {name: plain_estimate(told) for name, told in first_answers(run).items()},
+        "first_answers_s": {name: plain_estimate(times) for name, times in first_answers(run).items()},
         "claims": [_claim(one) for one in audited(analysis)],
         "scaling": plain_scalings(analysis),
-        "evidence": [asdict(seen) for seen in run.evidence],
+        "evidence": [asdict(evidence) for evidence in run.evidence],
         "choices": [
             {"choose": one.choice.choose, "when": one.choice.when, "holds": one.holds}
             for one in analysis.choices
@@ -92,14 +92,14 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _steadiness(seen: Steadiness | None) -> dict[str, Any] | None:
-    if seen is None:
+def _steadiness(steadiness: Steadiness | None) -> dict[str, Any] | None:
+    if steadiness is None:
         return None
     return {
-        "state": seen.state,
-        "change": plain_estimate(seen.change),
-        "span_s": rounded(seen.span_s),
-        "deviation": rounded(seen.deviation),
+        "state": steadiness.state,
+        "change": plain_estimate(steadiness.change),
+        "span_s": rounded(steadiness.span_s),
+        "deviation": rounded(steadiness.deviation),
     }
 
 

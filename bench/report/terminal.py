@@ -88,7 +88,7 @@ def _print_panel(console: Console, panel: Panel) -> None:
 
 def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
     console.print()
-    table = table_of(Text.assemble((series.scenario, "bold"), f" · {series.spoken}"))
+    table = table_of(Text.assemble((series.scenario, "bold"), f" · {series.load_text}"))
     table.add_column("contender")
     for column in series.columns:
         table.add_column(column.heading.replace(" ", "\n"), justify="right", no_wrap=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.limits import Cores, cores_of, utilisation_of
-from bench.analysis.measures import client_us, database_us, server_us, told_ms
+from bench.analysis.measures import client_us, database_us, percentile_ms, server_us
 from bench.analysis.voids import LIMITS, evidence
 from bench.files import write_atomically
 from bench.histogram import Histogram
@@ -34,11 +34,11 @@ COLUMNS: Columns = {
     "queued": lambda record: None if record.sample.due is None else record.sample.queued,
     "window_s": lambda record: record.sample.window_s,
     "throughput_rps": lambda record: record.sample.throughput_rps,
-    "p50_ms": lambda record: _told(record.sample.latency, 50, record),
-    "p99_ms": lambda record: _told(record.sample.latency, 99, record),
-    "service_p50_ms": lambda record: _told(record.sample.service, 50, record),
-    "service_p99_ms": lambda record: _told(record.sample.service, 99, record),
-    "lag_p99_ms": lambda record: told_ms(record.sample.lag, 99) if record.sample.lag else None,
+    "p50_ms": lambda record: _percentile_ms(record.sample.latency, 50, record),
+    "p99_ms": lambda record: _percentile_ms(record.sample.latency, 99, record),
+    "service_p50_ms": lambda record: _percentile_ms(record.sample.service, 50, record),
+    "service_p99_ms": lambda record: _percentile_ms(record.sample.service, 99, record),
+    "lag_p99_ms": lambda record: percentile_ms(record.sample.lag, 99) if record.sample.lag else None,
     "server_cpu_us_per_request": server_us,
     "client_cpu_us_per_request": client_us,
     "database_cpu_us_per_request": database_us,
@@ -47,10 +47,12 @@ COLUMNS: Columns = {
 }
 
 
-def _told(seen: Histogram | None, percent: float, record: Record) -> float | None:
-    if seen is None:
+def _percentile_ms(latencies: Histogram | None, percent: float, record: Record) -> float | None:
+    if latencies is None:
         return None
-    return told_ms(seen, percent, record.sample.unfinished if record.slice.cell.load.has_due_times else 0)
+    return percentile_ms(
+        latencies, percent, record.sample.unfinished if record.slice.cell.load.has_due_times else 0
+    )
 
 
 def _use_of(cores: Cores) -> Columns:

@@ -109,13 +109,13 @@ def _overviews(analysis: Analysis, shown: tuple[Panel, ...]) -> tuple[Overview, 
 
     If all loads are in a series: one for each.
     """
-    said = abouts(analysis.run)
+    words = abouts(analysis.run)
     workers = {one.name: one.workers for one in analysis.run.contenders}
     closed = tuple(panel for panel in apart(shown) or shown if panel.load.compares_throughput)
     return tuple(
         Overview(
             panel=panel,
-            about=said.get(panel.scenario, panel.scenario),
+            about=words.get(panel.scenario, panel.scenario),
             columns=overview_columns(panel, at_rate := _at_common_rate(panel, shown), workers),
             at_rate=bool(at_rate),
         )

@@ -27,7 +27,7 @@ from bench.runtime import external
 from bench.runtime.placement import available_cores
 from bench.runtime.process import ProcessRuntime
 
-TOLD = 3  # how many differences the refusal lists
+LISTED = 3  # how many differences the refusal lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,8 @@ def begin(root: Path, chosen: Plan, away: Elsewhere = Elsewhere(), runtime: str 
     else:
         served = plans.contenders(chosen, contenders.declared(root))
     where = external.ExternalRuntime.name if away.target else runtime
-    asked = plans.scenarios(chosen, scenarios.declared(root))
-    return begin_with(root, chosen, where, tuple(served.values()), tuple(asked.values()), away=away)
+    requested = plans.scenarios(chosen, scenarios.declared(root))
+    return begin_with(root, chosen, where, tuple(served.values()), tuple(requested.values()), away=away)
 
 
 def begin_with(
@@ -80,7 +80,7 @@ def begin_with(
     chosen: Plan,
     runtime: str,
     served: tuple[Contender, ...],
-    asked: tuple[Scenario, ...],
+    requested: tuple[Scenario, ...],
     *,
     away: Elsewhere = Elsewhere(),
     room: Room | None = None,
@@ -101,7 +101,7 @@ def begin_with(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=fingerprint(root),
         contenders=served,
-        scenarios=asked,
+        scenarios=requested,
     )
 
 
@@ -129,12 +129,14 @@ def take_up(root: Path, folder: Path) -> Journal:
     if kept.ended == "complete":
         raise UsageError(f"{folder} is complete: there is nothing to resume")
     if kept.plan.baseline:
-        raise UsageError(f"{folder} compares revisions, which are laid out anew: start `bench diff` again")
+        raise UsageError(
+            f"{folder} compares revisions, which are laid out again each time: start `bench diff` again"
+        )
     if kept.runtime == external.ExternalRuntime.name:
-        raise UsageError(f"{folder} asked a --target: start a new run, nothing tells whether it is the same")
+        raise UsageError(f"{folder} measured a --target, which may have changed since: start a new run")
     now = {**fingerprint(root), "runtime": kept.runtime}
     if changed := differences(facts_of(kept), now):
-        what = "; ".join(f"{one.fact} was {one.here}, is {one.there}" for one in changed[:TOLD])
+        what = "; ".join(f"{one.fact} was {one.here}, is {one.there}" for one in changed[:LISTED])
         raise UsageError(f"{folder} cannot be resumed, start a new run: {what}")
     # Repeat these, or take them from the cache: old results must not stand for today's code.
     again = replace(kept, ended=None, tries=(), verifications=(), queries=(), evidence=())

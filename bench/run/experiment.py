@@ -19,7 +19,7 @@ from bench.run.shared_scenarios import narrowed, without
 from bench.run.slices import aim, look_after, take, take_ceiling
 from bench.run.statement_counts import count
 from bench.run.store import Journal
-from bench.run.tries import asked_of, not_served, prepared, tries
+from bench.run.tries import not_served, prepared, requests_of, tries
 from bench.run.verification import servable, verify
 from bench.runtime import Server
 
@@ -79,8 +79,8 @@ def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
     able = [one for one in servable(run.timed, lab.runtime) if one.name not in unserved]
     if run.runtime == EXTERNAL and (written := [one.name for one in run.scenarios if one.writes]):
         lab.progress.note(f"it is written to, and nothing puts that back: {', '.join(written)}")
-    asked = asked_of(run.plan, [one for one in able if not name_of(one.name).is_twin], run.scenarios)
-    for one in tries(asked, lab.runtime, lab.once, apart=run.plan.baseline is not None):
+    requests = requests_of(run.plan, [one for one in able if not name_of(one.name).is_twin], run.scenarios)
+    for one in tries(requests, lab.runtime, lab.once, apart=run.plan.baseline is not None):
         journal.tried(one)
     if run.plan.baseline is not None:
         _weigh(journal, lab)
@@ -154,7 +154,7 @@ def _verified(journal: Journal, lab: Lab) -> dict[str, Contender]:
         faults = of_checks(journal.run)
         _raise(faults)
         if not faults:
-            raise CannotMeasure(f"no contender is left: {'; '.join(reasons[:1])}; `bench verify` says more")
+            raise CannotMeasure(f"no contender is left: {'; '.join(reasons[:1])}; `bench verify` shows more")
         journal.narrowed(replace(run.plan, blocks=()), run.scenarios)
     return equal
 
@@ -168,14 +168,14 @@ def _stop_where_all_is_wrong(run: Run, swept: Sequence[Group], number: int) -> N
 
 
 def _stop_after_the_first(run: Run) -> None:
-    told = analyse(run)
-    wrong = next((row for row in told.rows if row.failed), None)
-    if wrong and not any(row.right for row in told.rows):
+    analysis = analyse(run)
+    wrong = next((row for row in analysis.rows if row.failed), None)
+    if wrong and not any(row.right for row in analysis.rows):
         what = f"{wrong.cell.contender}, {wrong.cell.scenario}: {wrong_answers(wrong)}"
-        wrong_all = f"nobody gave a right answer in the first round: {what}"
-        raise CannotMeasure("; ".join([*told.ended, wrong_all]))
-    heads = [row for row in told.rows if row.cell.contender in {head for _, head in pairs(run)}]
-    faults = [one for one in of_load(told) if one.is_broken and (one.share or 0.0) > MOSTLY]
+        wrong_all = f"no contender gave a right answer in the first round: {what}"
+        raise CannotMeasure("; ".join([*analysis.ended, wrong_all]))
+    heads = [row for row in analysis.rows if row.cell.contender in {head for _, head in pairs(run)}]
+    faults = [one for one in of_load(analysis) if one.is_broken and (one.share or 0.0) > MOSTLY]
     if heads and len(faults) == len(heads):
         _raise(faults)
 
@@ -185,11 +185,11 @@ def _count_queries(
 ) -> None:
     lab.progress.phase("counting SQL statements per request")
     scenarios = {scenario.name: scenario for scenario in journal.run.scenarios}
-    asked = {
+    counted = {
         name: (contender, [scenarios[group.scenario] for group in swept if name in group.contenders])
         for name, contender in equal.items()
     }
-    for queries in count(list(asked.values()), lab.runtime, lab.load, lab.memory / "queries"):
+    for queries in count(list(counted.values()), lab.runtime, lab.load, lab.memory / "queries"):
         journal.counted(queries)
 
 
@@ -197,8 +197,8 @@ def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender
     if journal.run.plan.inquiries:
         lab.progress.phase("looking for evidence of what each framework brings")
         skipped = {one.contender for one in journal.run.verifications if one.outcome == "skipped"}
-        for seen in gather(journal.run.plan.inquiries, equal, lab.runtime, skipped=skipped):
-            journal.saw(seen)
+        for evidence in gather(journal.run.plan.inquiries, equal, lab.runtime, skipped=skipped):
+            journal.saw(evidence)
 
 
 def _settle(journal: Journal, lab: Lab, swept: Sequence[Group]) -> None:

@@ -109,7 +109,7 @@ def held_cores(room: Room, cores: frozenset[int] | None) -> frozenset[int] | Non
 def held_caveat(room: Room, cores: int, of: int) -> str:
     return (
         f"{room.cpu_quota:g} cores' worth of CPU time are allowed: all is held to {cores} of {of} cores, "
-        "so that the limit stops nobody"
+        "so that the limit stops no process"
     )
 
 

@@ -28,7 +28,7 @@ def preview(begun: Run, results: Path) -> str:
     starts = [start for _, run in latest for start in run.starts]
     minutes = schedule.duration_s(steps, swept, starts) / 60
     auto = begun.plan.budget_s
-    more = f", as a pilot; then as many as it asks for, {auto / 60:.1f} min in all at most" if auto else ""
+    more = f", as a pilot; then as many as it requires, {auto / 60:.1f} min in all at most" if auto else ""
     lines = [f"{group.scenario}, {group.load.title}: {', '.join(group.contenders)}" for group in swept]
     lines.append(
         f"{sum(len(group.contenders) for group in swept)} cells × {begun.plan.rounds} rounds "
@@ -63,7 +63,7 @@ def _expected(begun: Run, swept: tuple[Group, ...], latest: Sequence[tuple[str, 
     if first := next(widths, None):
         name, width = first
         return f"ratios to about ±{width * 100:.1f} %, as {name} had them"
-    return "how wide the intervals will be cannot be told: no run of this machine has measured the same"
+    return "how wide the intervals will be is not known: no run of this machine has measured the same"
 
 
 def _widths(

@@ -22,13 +22,13 @@ from bench.runtime import Runtime, Server
 TIMEOUT_S = 60
 
 
-class Seen(TypedDict):
+class ProbeOutput(TypedDict):
     outcome: Literal["yes", "partly", "no", "facts"]
     shows: str
     output: str
 
 
-SEEN = TypeAdapter(Seen)
+OUTPUT = TypeAdapter(ProbeOutput)
 
 
 def gather(
@@ -44,18 +44,18 @@ def gather(
     measurement: it becomes evidence with the outcome "not looked at".
     """
     pairs = [(inquiry.topic, name) for inquiry in inquiries for name in inquiry.contenders]
-    asked = {name: contenders[name] for _, name in pairs if name in contenders}
+    probed = {name: contenders[name] for _, name in pairs if name in contenders}
     why = dict.fromkeys(skipped, "it cannot be served here")
     try:
-        with runtime.serve(list(asked.values()), hash_seed=0, timed=False) as servers:
+        with runtime.serve(list(probed.values()), hash_seed=0, timed=False) as servers:
             return tuple(
                 _looked(topic, servers[name])
                 if name in servers
-                else _unseen(name, topic, why.get(name, "it failed its checks"))
+                else _not_looked_at(name, topic, why.get(name, "it failed its checks"))
                 for topic, name in pairs
             )
     except CannotMeasure as error:
-        return tuple(_unseen(name, topic, f"not all servers start: {error}") for topic, name in pairs)
+        return tuple(_not_looked_at(name, topic, f"not all servers start: {error}") for topic, name in pairs)
 
 
 def _looked(topic: str, server: Server) -> Evidence:
@@ -64,7 +64,7 @@ def _looked(topic: str, server: Server) -> Evidence:
         found = _probed(topic, server)
         statements = dict(Counter(server.statements()) - before)
     except (CannotMeasure, subprocess.SubprocessError, ValueError) as error:
-        return _unseen(server.contender.name, topic, str(error))
+        return _not_looked_at(server.contender.name, topic, str(error))
     started = f"\nfirst 200 after its start, beside all others: {server.ready_s:.2f} s"
     return Evidence(
         contender=server.contender.name,
@@ -76,7 +76,7 @@ def _looked(topic: str, server: Server) -> Evidence:
     )
 
 
-def _probed(topic: str, server: Server) -> Seen:
+def _probed(topic: str, server: Server) -> ProbeOutput:
     """Return the output of the probe. Raises CalledProcessError, TimeoutExpired or ValueError."""
     contender = server.contender
     apps = Path(contender.root) / "apps"
@@ -90,10 +90,10 @@ def _probed(topic: str, server: Server) -> Seen:
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
-        raise ValueError(f"the probe ended with {done.returncode}: {said[-1]}")
-    return SEEN.validate_json(done.stdout)  # pydantic's ValidationError is a ValueError
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it printed nothing"]
+        raise ValueError(f"the probe ended with {done.returncode}: {lines[-1]}")
+    return OUTPUT.validate_json(done.stdout)  # pydantic's ValidationError is a ValueError
 
 
-def _unseen(contender: str, topic: str, why: str) -> Evidence:
+def _not_looked_at(contender: str, topic: str, why: str) -> Evidence:
     return Evidence(contender=contender, topic=topic, outcome="not looked at", shows=f"Not looked at: {why}.")

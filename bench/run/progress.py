@@ -45,7 +45,8 @@ class PlainLines:
         done, eta_s = self._pace.of(planned_s, left_s)
         if step.round != self._round and step.role != "probe":
             self._round = step.round
-            self.phase(f"round {step.round}: {done:.0%} done, about {_spoken(eta_s)} left{_sure(half_width)}")
+            left = f"about {_format_duration(eta_s)} left{_sure(half_width)}"
+            self.phase(f"round {step.round}: {done:.0%} done, {left}")
 
 
 class LiveBar:
@@ -64,7 +65,7 @@ class LiveBar:
 
     def measuring(self, step: Slice, *, planned_s: float, left_s: float, half_width: float | None) -> None:
         done, eta_s = self._pace.of(planned_s, left_s)
-        left = f"about {_spoken(eta_s)} left{_sure(half_width)}"
+        left = f"about {_format_duration(eta_s)} left{_sure(half_width)}"
         where = "probe" if step.role == "probe" else f"round {step.round}"
         what = f"{where} · {step.cell.scenario} · {step.cell.contender}"
         self._bar.update(self._task, description=what, completed=done, left=left)
@@ -108,6 +109,6 @@ def _sure(half_width: float | None) -> str:
     return f", ratios to ±{half_width:.1%} so far" if half_width else ""
 
 
-def _spoken(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

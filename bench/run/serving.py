@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import load
-from bench.addresses import spoken
+from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime import Runtime
@@ -35,7 +35,7 @@ def serve(
     runtime.prepare([contender])
     with runtime.serve([contender], hash_seed=0) as servers, ExitStack() as stack:
         server = servers[contender.name]
-        url = f"http://{spoken(server.address)}"
+        url = f"http://{format_address(server.address)}"
         locust = stack.enter_context(_locust(contender, url, locust_log)) if locust_log else None
         say(f"{contender.name}: {url}/ (Ctrl-C stops it)")
         if locust:

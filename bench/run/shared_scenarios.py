@@ -85,11 +85,11 @@ def _notes(
     left = {one.name for one in kept[scenario.name].exchanges}
     names = [one.name for one in scenario.exchanges]
     if added := [name for name in names if name in new]:
-        yield f"scenario {scenario.name}: {_listed(added)} new: requested of nobody"
+        yield f"scenario {scenario.name}: {_listed(added)} new: not measured"
     if orphans := [name for name in names if name not in new and name not in left]:
-        yield f"scenario {scenario.name}: {_listed(orphans)} in need of what is new: requested of nobody"
+        yield f"scenario {scenario.name}: {_listed(orphans)} in need of what is new: not measured"
     if gone := [one.name for one in base[scenario.name].exchanges if one.name not in names]:
-        yield f"scenario {scenario.name}: {_listed(gone)} not in the head's any more: requested of nobody"
+        yield f"scenario {scenario.name}: {_listed(gone)} not in the head's any more: not measured"
     if not left:
         yield f"scenario {scenario.name}: nothing of it is left to compare"
 

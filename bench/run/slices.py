@@ -15,8 +15,8 @@ from bench.run.store import Journal
 from bench.runtime import Server
 
 
-def aim(journal: Journal, lab: Lab, asked: Mapping[str, SliceTarget]) -> None:
-    lab.load.prepare({name: one.address for name, one in asked.items()}, journal.run.scenarios)
+def aim(journal: Journal, lab: Lab, targets: Mapping[str, SliceTarget]) -> None:
+    lab.load.prepare({name: one.address for name, one in targets.items()}, journal.run.scenarios)
 
 
 def take(journal: Journal, lab: Lab, server: SliceTarget, step: Slice) -> Record:

@@ -45,33 +45,36 @@ class Probe:
         weights = (*(1 for _ in self.savers), RARELY)
         return Scenario(name=self.exchange.name, exchanges=(*self.savers, self.exchange), weights=weights)
 
-    def asked(self, requests: int) -> Counter[str]:
+    def requested(self, requests: int) -> Counter[str]:
         by_variable = _by_variable(self.savers)
-        asked: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         held: Counter[str] = Counter()
-        while asked.total() < requests:
+        while counts.total() < requests:
             due = self.exchange
             while missing := next((name for name in _needs(due, by_variable) if not held[name]), None):
                 due = by_variable[missing]
-            asked[due.name] += 1
+            counts[due.name] += 1
             held.update(due.save.keys())
             if due.consumes:
                 held[due.consumes] -= 1
-        return asked
+        return counts
 
 
 def count(
-    asked: Sequence[tuple[Contender, Sequence[Scenario]]], runtime: Runtime, load: LoadGenerator, memory: Path
+    served: Sequence[tuple[Contender, Sequence[Scenario]]],
+    runtime: Runtime,
+    load: LoadGenerator,
+    memory: Path,
 ) -> Iterator[Queries]:
-    """Yield the statements of each contender's exchanges in *asked*, or why they are unknown.
+    """Yield the statements of each contender's exchanges in *served*, or why they are unknown.
 
     *memory* is the folder of cached counts. Raises CannotMeasure if a server with our own database does not
     start.
     """
-    keys = content_keys([one for one, _ in asked])
-    files = {one.name: memory / f"{_key(keys[one.name], scenarios)}.json" for one, scenarios in asked}
+    keys = content_keys([one for one, _ in served])
+    files = {one.name: memory / f"{_key(keys[one.name], scenarios)}.json" for one, scenarios in served}
     unknown: dict[Path, tuple[Contender, Sequence[Scenario]]] = {}
-    for one, scenarios in asked:
+    for one, scenarios in served:
         if not files[one.name].exists():
             unknown.setdefault(files[one.name], (one, scenarios))
     counted = dict(_fresh(unknown, runtime, load)) if unknown else {}
@@ -194,24 +197,26 @@ def _ask(
 
 def _settled(server: Server) -> Mapping[str, int]:
     """Return the statements so far once no more come: a transaction may end after its response."""
-    seen = server.statements()
+    before = server.statements()
     for _ in range(round(UNSETTLED_S / SETTLED_S)):
         time.sleep(SETTLED_S)
         again = server.statements()
-        if again == seen:
+        if again == before:
             break
-        seen = again
-    return seen
+        before = again
+    return before
 
 
 def _cost(
     server: Server, probe: Probe, sample: Sample, ran: Counter[str], costs: Mapping[str, Queries]
 ) -> Queries:
-    asked = probe.asked(sample.setup_requests + sample.slice_requests + sample.unfinished)
-    own = asked[probe.exchange.name]
+    requested = probe.requested(sample.setup_requests + sample.slice_requests + sample.unfinished)
+    own = requested[probe.exchange.name]
     statements = {}
     for text, calls in ran.items():
-        of_savers = sum(asked[one.name] * costs[one.name].statements.get(text, 0.0) for one in probe.savers)
+        of_savers = sum(
+            requested[one.name] * costs[one.name].statements.get(text, 0.0) for one in probe.savers
+        )
         if calls > of_savers and own:
             statements[text] = (calls - of_savers) / own
     return Queries(
@@ -245,5 +250,5 @@ def _needs(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> list[str]
 
 
 def _key(content: str, scenarios: Sequence[Scenario]) -> str:
-    asked = repr((METHOD, content, [probe.exchange for probe in probes(scenarios)]))
-    return hashlib.sha256(asked.encode()).hexdigest()[:24]
+    content_of = repr((METHOD, content, [probe.exchange for probe in probes(scenarios)]))
+    return hashlib.sha256(content_of.encode()).hexdigest()[:24]

@@ -24,14 +24,14 @@ UNREACHABLE = (
 )
 
 
-def tries(asked: Asking, runtime: Runtime, once: Once, *, apart: bool = False) -> Iterator[Try]:
-    """Yield the result of each exchange of each contender, in the order of *asked*.
+def tries(wanted: Asking, runtime: Runtime, once: Once, *, apart: bool = False) -> Iterator[Try]:
+    """Yield the result of each exchange of each contender, in the order of *wanted*.
 
     *apart*: a contender whose server does not start counts as wrong, and the others go on. Without it, raises
     CannotMeasure if a server does not start. Raises CannotMeasure if a service dies.
     """
-    for first in range(0, len(asked), TOGETHER):
-        together = [one for one in asked[first : first + TOGETHER] if one[1]]
+    for first in range(0, len(wanted), TOGETHER):
+        together = [one for one in wanted[first : first + TOGETHER] if one[1]]
         try:
             yield from _together(together, runtime, once)
         except _NotUp as why:
@@ -41,7 +41,7 @@ def tries(asked: Asking, runtime: Runtime, once: Once, *, apart: bool = False) -
                 yield from _alone(one, runtime, once)
 
 
-def asked_of(plan: Plan, contenders: Sequence[Contender], scenarios: Sequence[Scenario]) -> Asking:
+def requests_of(plan: Plan, contenders: Sequence[Contender], scenarios: Sequence[Scenario]) -> Asking:
     swept = groups(plan, {one.name: one for one in contenders})
     there = {
         one.name: {group.scenario for group in swept if one.name in group.contenders} for one in contenders
@@ -80,15 +80,15 @@ class _NotUp(Exception):
         self.error = error
 
 
-def _together(asked: Asking, runtime: Runtime, once: Once) -> Iterator[Try]:
-    if not asked:
+def _together(wanted: Asking, runtime: Runtime, once: Once) -> Iterator[Try]:
+    if not wanted:
         return
     with ExitStack() as stack:
         try:
-            up = stack.enter_context(runtime.serve([one for one, _ in asked], hash_seed=0, timed=False))
+            up = stack.enter_context(runtime.serve([one for one, _ in wanted], hash_seed=0, timed=False))
         except CannotMeasure as error:
             raise _NotUp(error) from error
-        for contender, scenarios in asked:
+        for contender, scenarios in wanted:
             server = up[contender.name]
             for one in once(contender.name, server.address, scenarios):
                 how = server.ended() if one.wrong and one.status is None else None
@@ -106,5 +106,5 @@ def _alone(one: tuple[Contender, Sequence[Scenario]], runtime: Runtime, once: On
 
 def _ended(one: Try, how: str, log: str) -> Try:
     last = log.strip().splitlines()[-1:]
-    told = f" ({last[0].strip()})" if last else ""
-    return replace(one, wrong=f"{one.wrong}: its server {how}{told}")
+    last_line = f" ({last[0].strip()})" if last else ""
+    return replace(one, wrong=f"{one.wrong}: its server {how}{last_line}")

@@ -106,8 +106,8 @@ def _outcome(contender: Contender, file: Path | None, found: Mapping[Path, Verif
     if file is None:
         return Verification(contender=contender.name, outcome="no checks")
     known = found.get(file) or read_json(file, Verification)
-    asked_now = file in found and known.contender == contender.name
-    return replace(known, contender=contender.name, remembered=not asked_now)
+    checked_now = file in found and known.contender == contender.name
+    return replace(known, contender=contender.name, remembered=not checked_now)
 
 
 def _hold(
@@ -124,14 +124,14 @@ def _hold(
         ExitStack() as running,
     ):
         deadline = time.monotonic() + timeout_s
-        asked = []
+        started = []
         for number, contender in enumerate(contenders):
             folder = Path(scratch) / str(number)
             folder.mkdir()
             host, port = servers[contender.name].address
             command = _command(contender, f"http://{host}:{port}", folder, thorough=thorough)
-            asked.append((contender, folder, running.enter_context(_running(command, folder))))
-        outcomes = [_finished(*one, deadline=deadline, timeout_s=timeout_s) for one in asked]
+            started.append((contender, folder, running.enter_context(_running(command, folder))))
+        outcomes = [_finished(*one, deadline=deadline, timeout_s=timeout_s) for one in started]
         runtime.check()  # a service that has died makes a contender fail without its fault
         return [_with_end(outcome, servers[outcome.contender]) for outcome in outcomes]
 
@@ -189,8 +189,8 @@ def _finished(
     if status == NO_TESTS:
         return Verification(contender=contender.name, outcome="no checks")
     if status not in (0, 1) or not report.exists():
-        said = (folder / OUTPUT).read_text(errors="replace")
-        raise CannotMeasure(f"apps/checks is broken: {_complaint(said)}")
+        output = (folder / OUTPUT).read_text(errors="replace")
+        raise CannotMeasure(f"apps/checks is broken: {_complaint(output)}")
     return _read_report(contender, report)
 
 
@@ -238,8 +238,8 @@ def _read_report(contender: Contender, report: Path) -> Verification:
 def _complaint(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     raised = (line.removeprefix("E ").strip() for line in lines if line.startswith("E "))
-    told = (line for line in lines if "rror" in line)
-    return next(raised, None) or next(told, None) or "pytest said nothing of it"
+    errors = (line for line in lines if "rror" in line)
+    return next(raised, None) or next(errors, None) or "pytest gave no reason"
 
 
 def _first_line(message: str) -> str:

@@ -192,8 +192,8 @@ def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, 
         found = [pace for pace in found if pace.window_s(ample=1.0) <= longest_s] or found
     answer_s = max((pace.answer_s for pace in found), default=0.0)
     if longest_s is not None and not all(_suffices(pace, window_s, lead_in_s) for pace in found):
-        asked_s = max(pace.window_s(ample) for pace in found)
-        window_s = max(window_s, min(longest_s, asked_s))
+        chosen_s = max(pace.window_s(ample) for pace in found)
+        window_s = max(window_s, min(longest_s, chosen_s))
         lead_in_s = max(lead_in_s, hundredths(answer_s))
         warm_up_s = warm_up_s and max(warm_up_s, 2 * lead_in_s)
         sweeps = min(sweeps, max(1, round(plan.sweeps * plan.window_s / window_s)))

@@ -104,7 +104,7 @@ class Child:
 
 
 class Children:
-    """A group of children. Leaving its context stops them all, whatever happened inside."""
+    """A group of children. Leaving its context stops them all, also after an error inside."""
 
     def __init__(self, ledger: Ledger, *, grace_s: float = GRACE_S) -> None:
         self._ledger = ledger

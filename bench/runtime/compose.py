@@ -159,14 +159,14 @@ class ComposeRuntime:
         group: Containers,
     ) -> list[ProcessServer]:
         ports = free_ports(len(contenders))
-        said: dict[str, Mapping[str, object]] = {}
+        settings: dict[str, Mapping[str, object]] = {}
         logs: dict[str, Path] = {}
         for contender, port, services in zip(contenders, ports, given, strict=True):
             number = next(self._numbers)
             name = f"{contender.base}-{number}"
-            said[name] = self._said(contender, port, hash_seed, services)
+            settings[name] = self._settings(contender, port, hash_seed, services)
             logs[name] = self._logs / log_name(contender.name, number)
-        up = group.start(images.SERVICE, said, logs)
+        up = group.start(images.SERVICE, settings, logs)
         return [
             ProcessServer(
                 contender=one, address=(HOST, port), child=child, services=services, uncounted=UNCOUNTED
@@ -174,7 +174,7 @@ class ComposeRuntime:
             for one, port, child, services in zip(contenders, ports, up.values(), given, strict=True)
         ]
 
-    def _said(
+    def _settings(
         self, contender: Contender, port: int, hash_seed: int, services: OwnServices
     ) -> dict[str, object]:
         """Return compose's settings of a contender; all others are in docker-compose.yml."""

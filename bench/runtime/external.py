@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
-from bench.addresses import address_of_url, spoken
+from bench.addresses import address_of_url, format_address
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime.placement import Placement
@@ -19,7 +19,7 @@ TIMEOUT_S = 5.0
 
 def target(url: str) -> Contender:
     """Return the contender of the server at *url*. Raises UsageError if it is no http://HOST:PORT."""
-    host_and_port = spoken(address_of_url(url))
+    host_and_port = format_address(address_of_url(url))
     return Contender(
         name=NAME,
         base=NAME,
@@ -82,7 +82,7 @@ class ExternalRuntime:
             except OSError as error:
                 why = error.strerror or str(error)
                 raise CannotMeasure(
-                    f"nobody listens at {contender.stack} ({why}): start it, or correct --target"
+                    f"nothing listens at {contender.stack} ({why}): start it, or correct --target"
                 ) from error
 
     @contextmanager

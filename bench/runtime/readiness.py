@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from http.client import BadStatusLine, HTTPConnection, HTTPException, RemoteDisconnected
 from urllib.parse import urlsplit
 
-from bench.addresses import spoken
+from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.model import Ready
 from bench.runtime.ports import HOST, is_free, listened, listens, reaches, sockets_of_files
@@ -38,7 +38,7 @@ UNSET = (
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Probe:
     """The result of the last probe, and since when it is so."""
 
     what: str = "nothing answered"
@@ -47,7 +47,7 @@ class _Seen:
     elsewhere: tuple[str, ...] = ()  # addresses that the server listens on, none of them ours
     since_s: float = 0.0
 
-    def now(self, other: "_Seen") -> "_Seen":
+    def now(self, other: "_Probe") -> "_Probe":
         same = (self.what, self.elsewhere) == (other.what, other.elsewhere)
         return replace(other, since_s=self.since_s) if same else other
 
@@ -66,7 +66,7 @@ def ready(server: ProcessServer, *, steady_s: float = STEADY_S) -> ProcessServer
     """
     how = server.contender.ready
     limit_s = LIMIT_S if how.seconds is None else how.seconds
-    seen, looked_s = _Seen(), 0.0
+    last, looked_s = _Probe(), 0.0
     while (passed_s := time.perf_counter() - server.child.started) < limit_s:
         if ended := server.ended():
             raise CannotMeasure(_of_the_end(server, ended))
@@ -78,15 +78,15 @@ def ready(server: ProcessServer, *, steady_s: float = STEADY_S) -> ProcessServer
             looked_s = passed_s
             met.elsewhere = tuple(_elsewhere(server))
         elif met.status is None:
-            met.elsewhere = seen.elsewhere
-        seen = seen.now(met)
-        if how.seconds is None and seen.is_final and passed_s - seen.since_s >= steady_s:
+            met.elsewhere = last.elsewhere
+        last = last.now(met)
+        if how.seconds is None and last.is_final and passed_s - last.since_s >= steady_s:
             break
         time.sleep(POLL_S)
-    raise CannotMeasure(_of_the_limit(server, how, seen, min(passed_s, limit_s)))
+    raise CannotMeasure(_of_the_limit(server, how, last, min(passed_s, limit_s)))
 
 
-def _met(server: ProcessServer, how: Ready, *, timeout_s: float) -> _Seen:
+def _met(server: ProcessServer, how: Ready, *, timeout_s: float) -> _Probe:
     """Send the probe once, without keep-alive: a server would wait for an open connection when it stops."""
     host = {} if how.host is None else {"Host": how.host}
     try:
@@ -95,22 +95,22 @@ def _met(server: ProcessServer, how: Ready, *, timeout_s: float) -> _Seen:
             answer = connection.getresponse()
             status, location = answer.status, answer.getheader("Location") or ""
     except RemoteDisconnected:
-        return _Seen(what=f"GET {how.path}: it closed the connection without an answer")
+        return _Probe(what=f"GET {how.path}: it closed the connection without an answer")
     except BadStatusLine as error:
-        return _Seen(what=f"GET {how.path}: its answer is not HTTP/1.1 ({str(error)[:40]!r}; is it TLS?)")
+        return _Probe(what=f"GET {how.path}: its answer is not HTTP/1.1 ({str(error)[:40]!r}; is it TLS?)")
     except TimeoutError:
-        return _Seen(what=f"GET {how.path} got no answer")
+        return _Probe(what=f"GET {how.path} got no answer")
     except (OSError, HTTPException):
-        return _Seen()
+        return _Probe()
     if not listens(server.pids(), server.address[1]):
-        return _Seen(what="another process answers on its port")
-    return _Seen(what=f"GET {how.path} answered {status}", status=status, location=location)
+        return _Probe(what="another process answers on its port")
+    return _Probe(what=f"GET {how.path} answered {status}", status=status, location=location)
 
 
 def _elsewhere(server: ProcessServer) -> Iterator[str]:
     found = listened(server.pids())
     if not any(reaches(address, server.address) for address in found):
-        yield from dict.fromkeys(map(spoken, found))
+        yield from dict.fromkeys(map(format_address, found))
 
 
 def _of_the_end(server: ProcessServer, ended: str) -> str:
@@ -149,22 +149,22 @@ def _of_the_environment(line: str) -> str:
     return ""
 
 
-def _of_the_limit(server: ProcessServer, how: Ready, seen: _Seen, waited_s: float) -> str:
+def _of_the_limit(server: ProcessServer, how: Ready, last: _Probe, waited_s: float) -> str:
     line = server.child.telling_line()
-    remedy = _remedy(server, how, seen)
+    remedy = _remedy(server, how, last)
     return (
-        f"{server.contender.name} was not ready within {waited_s:.0f} s: {seen.what} ({line})"
+        f"{server.contender.name} was not ready within {waited_s:.0f} s: {last.what} ({line})"
         f"{_of_the_environment(line)}; {remedy}: see {server.child.log}"
     )
 
 
-def _remedy(server: ProcessServer, how: Ready, seen: _Seen) -> str:
-    status, host = seen.status, how.host or spoken(server.address)
-    longer = "if it needs longer, say how long: `ready.seconds`"
-    if seen.elsewhere:
-        where = " and ".join(seen.elsewhere[:2])
+def _remedy(server: ProcessServer, how: Ready, last: _Probe) -> str:
+    status, host = last.status, how.host or format_address(server.address)
+    longer = "if it needs longer, set `ready.seconds`"
+    if last.elsewhere:
+        where = " and ".join(last.elsewhere[:2])
         return (
-            f"it listens on {where}, not on {spoken(server.address)}, which it was given: "
+            f"it listens on {where}, not on {format_address(server.address)}, which it was given: "
             f"use {{host}} and {{port}} in its command; {longer}"
         )
     if status is None and (paths := sockets_of_files(server.pids())):
@@ -177,7 +177,7 @@ def _remedy(server: ProcessServer, how: Ready, seen: _Seen) -> str:
     if status < 300:
         return f"if that is how it shows that it is up: `ready = {{ status = {status} }}`"
     if status < 400:
-        return _of_a_redirect(how, seen.location)
+        return _of_a_redirect(how, last.location)
     if status in (400, 421):
         return (
             f"the probe sends Host: {host}, which it may refuse (as Django's ALLOWED_HOSTS does): "
@@ -195,7 +195,7 @@ def _of_a_redirect(how: Ready, location: str) -> str:
     to = urlsplit(location)
     if to.scheme == "https" and to.path in ("", how.path):
         return (
-            f"it leads to {location}: switch that off, or have the probe say that it came by TLS, "
+            f"it leads to {location}: switch that off, or let the probe claim TLS, "
             'as in `ready = { headers = { X-Forwarded-Proto = "https" } }`'
         )
     if to.hostname and to.path == how.path and to.hostname not in (HOST, "localhost"):

@@ -92,9 +92,9 @@ def read_lock(contender: Contender) -> Lock:
     )
 
 
-def advice(said: str) -> str:
+def advice(message: str) -> str:
     """Return the remedy for a lock that uv refuses with this message; "" if the message is enough."""
-    if re.search(r"hash|pinned|==", said):
+    if re.search(r"hash|pinned|==", message):
         return f": a lock has a version and a hash for every package: `{COMPILE}` writes it"
     return ""
 

@@ -32,7 +32,7 @@ class ProcessServer:
     services: OwnServices = field(default_factory=OwnServices)
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
-    uncounted: str = "nobody counts on servers that are timed"  # if neither a service nor drivers count
+    uncounted: str = "nothing is counted on servers that are timed"  # if neither a service nor drivers count
     files: OwnFiles | None = None  # None: in a container, whose file system is usually read-only
 
     def pids(self) -> tuple[int, ...]:

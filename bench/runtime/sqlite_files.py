@@ -43,7 +43,7 @@ def put_back(live: Path, kept: Path) -> None:
         before = _objects_of(kept)
         now = _objects(target)
         if changed := [name for name, made in before.items() if now.get(name) != made]:
-            raise NotPutBack(f"{changed[0]} in {live.name} is made differently by now")
+            raise NotPutBack(f"{changed[0]} in {live.name} was changed in its definition")
         new = [name for name in now if name not in before]
         if new or not kept.exists():
             kept = _with_new(kept, target, new)

@@ -210,7 +210,7 @@ def test_a_run_without_a_number_names_first_whose_server_ended(clean):
     died = Event(at_s=1.0, what="killed by signal 9", contender="flask")
     silent = with_records(clean, lambda one: replace(one, sample=replace(one.sample, latency=Histogram())))
     assert analyse(replace(silent, events=(died,))).invalid == (
-        "flask: its server ended (killed by signal 9); nobody gave a right answer"
+        "flask: its server ended (killed by signal 9); no contender gave a right answer"
     )
 
 

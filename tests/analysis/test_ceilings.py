@@ -58,13 +58,13 @@ def test_whoever_is_far_below_what_the_client_did_all_the_same_has_no_caveat(cha
         (lambda record: replace(record, void="a load worker was lost"), "a load worker was lost"),
         (
             lambda record: replace(record, usage=replace(record.usage, server_cpu_s=None)),
-            "this system does not tell how busy the null server was",
+            "this system does not report how busy the null server was",
         ),
         (
             lambda record: replace(record, sample=replace(record.sample, failures={"body": 3})),
             "the null server gave 3 wrong answers",
         ),
-        (lambda _: None, "the null server was not asked"),
+        (lambda _: None, "the null server was not measured"),
     ],
 )
 def test_who_comes_near_one_that_shows_nothing_has_a_caveat_that_says_why(change, why):

@@ -106,9 +106,9 @@ def test_a_figure_is_judged_by_its_ratio_to_the_reference_of_the_same_source():
     assert (fast.verdict, fast.ratio.about, fast.ratio.reference) == ("supported", 6.0, "flask")
     assert (slow.verdict, slow.ratio.about) == ("not supported", 0.36)
     assert (own.verdict, own.ratio) == ("cannot tell", None)
-    assert "a figure alone" in own.untold
+    assert "a figure alone" in own.reason
     alone, _ = found(run, figure("fastapi", 15_000), figure("flask", 2_500, source="another"))
-    assert (alone.verdict, alone.untold) == (
+    assert (alone.verdict, alone.reason) == (
         "cannot tell",
         "its source has no figure of flask, the reference, to be relative to",
     )
@@ -195,13 +195,13 @@ FAILED = Verification(contender="fastapi", outcome="failed")
 )
 def test_what_stands_against_a_verdict_is_told(run, why):
     finding = found(run, ratio())
-    assert (finding.verdict, finding.untold) == ("cannot tell", why)
+    assert (finding.verdict, finding.reason) == ("cannot tell", why)
 
 
 def test_a_noise_floor_beyond_the_margin_blocks_where_equals_are_claimed_too():
     run = synthetic_run({"flask": 2_500, "django": 2_500, "flask~aa": 3_000})
     equal = ratio("django", about=1.0, within=0.1)
-    assert found(run, equal).untold == "the noise floor shows as much between equals"
+    assert found(run, equal).reason == "the noise floor shows as much between equals"
     assert found(synthetic_run({**SPEEDS, "django": 2_500}), equal).verdict == "supported"
 
 
@@ -212,7 +212,7 @@ def test_as_many_workers_as_cores_are_judged():
         "supported"
     )
     unpinned = {"machine": {"cores": 2}}
-    assert found(replace(run, fingerprint=unpinned), ratio()).untold.endswith("the servers had 2 cores")
+    assert found(replace(run, fingerprint=unpinned), ratio()).reason.endswith("the servers had 2 cores")
     assert found(replace(run, fingerprint={}), ratio()).verdict == "supported"
 
 
@@ -224,4 +224,4 @@ def test_a_run_that_was_interrupted_is_judged_by_the_rounds_it_has():
 
 def test_what_a_plan_cannot_tell_says_what_it_would_need():
     finding = found(synthetic_run(SPEEDS), Claim(says="nice", source="a leaflet", needs="people to ask"))
-    assert (finding.verdict, finding.untold, finding.row) == ("cannot tell", "it needs people to ask", None)
+    assert (finding.verdict, finding.reason, finding.row) == ("cannot tell", "it needs people to ask", None)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.measures import Latency, last_percent, told_ms
+from bench.analysis.measures import Latency, last_percent, percentile_ms
 from bench.histogram import Histogram
 from bench.loads import Closed
 from tests.support.synthetic import rate, synthetic_run, with_records
@@ -11,8 +11,8 @@ from tests.support.synthetic import rate, synthetic_run, with_records
 
 @pytest.mark.parametrize(("percent", "fewest"), [(50, 40), (90, 200), (95, 400), (99, 2_000), (99.9, 20_000)])
 def test_a_percentile_needs_twenty_observations_beyond_it(percent, fewest):
-    assert told_ms(Histogram.of([1_000_000] * fewest), percent) == pytest.approx(1, rel=1e-3)
-    assert told_ms(Histogram.of([1_000_000] * (fewest - 1)), percent) is None
+    assert percentile_ms(Histogram.of([1_000_000] * fewest), percent) == pytest.approx(1, rel=1e-3)
+    assert percentile_ms(Histogram.of([1_000_000] * (fewest - 1)), percent) is None
 
 
 def test_the_largest_is_always_told():
@@ -23,11 +23,11 @@ def test_the_largest_is_always_told():
 
 def test_requests_without_an_answer_lie_beyond_every_percentile():
     seen = Histogram.of([*([1_000_000] * 1960), *([5_000_000] * 20)])
-    assert told_ms(seen, 99) is None  # 1,980: too few
-    assert told_ms(seen, 99, 20) == pytest.approx(5, rel=1e-3)
-    assert told_ms(seen, 99, 21) is None  # the last percent has no answer
-    assert told_ms(seen, 50, 21) == pytest.approx(1, rel=1e-3)
-    assert told_ms(seen, 50, 1_990) is None
+    assert percentile_ms(seen, 99) is None  # 1,980: too few
+    assert percentile_ms(seen, 99, 20) == pytest.approx(5, rel=1e-3)
+    assert percentile_ms(seen, 99, 21) is None  # the last percent has no answer
+    assert percentile_ms(seen, 50, 21) == pytest.approx(1, rel=1e-3)
+    assert percentile_ms(seen, 50, 1_990) is None
 
 
 @pytest.mark.parametrize(("count", "last"), [(0, 0), (10, 0), (40, 50), (2_000, 99), (20_000, 99.9)])

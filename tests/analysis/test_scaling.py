@@ -139,7 +139,7 @@ def test_of_the_articles_advice_nothing_is_told_on_fewer_cores_than_workers(core
     claim, *_ = plans.read(ROOT, "scaling").claims
     run = scaled(cores=cores)
     (found,) = analyse(replace(run, plan=replace(run.plan, claims=(claim,)))).findings
-    assert (found.verdict, "4 workers need as many cores" in found.untold) == (verdict, cores < 4)
+    assert (found.verdict, "4 workers need as many cores" in found.reason) == (verdict, cores < 4)
 
 
 def test_every_form_of_the_report_has_it():

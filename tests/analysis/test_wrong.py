@@ -84,7 +84,7 @@ def test_wrong_answers_are_said_before_what_the_machine_did():
         return replace(failing(record), void="others used the server's cores")
 
     analysis = analyse(with_records(synthetic_run(SPEEDS), wrong_and_void))
-    assert analysis.invalid.startswith("nobody gave a right answer: status 500 × ")
+    assert analysis.invalid.startswith("no contender gave a right answer: status 500 × ")
     for row in analysis.rows:
         assert "failed (status 500 × " in row.caveats[0]
         assert any("slices void" in caveat for caveat in row.caveats[1:])

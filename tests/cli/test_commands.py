@@ -69,7 +69,7 @@ def test_a_target_takes_the_place_of_all_contenders(bench):
             "--load-bind 5557: write it as HOST:PORT",
         ),
         (["run", "tiny", "--load-bind", "0.0.0.0:1", "--load-expect", "2"], "that they can reach with"),
-        (["run", "tiny", "--target", "https://127.0.0.1"], "TLS is not spoken here"),
+        (["run", "tiny", "--target", "https://127.0.0.1"], "TLS is not supported"),
         (["run", "tiny", "--target", "127.0.0.1:8000"], "write it as http://HOST:PORT"),
         (["run", "tiny", "--target", "http://h", "--contender", "one"], "leave --contender out"),
     ],
@@ -104,7 +104,7 @@ def test_who_cannot_be_served_here_is_skipped_with_the_remedy(tmp_path, monkeypa
     remedy = "memcached is not on PATH: install it, or use --runtime compose"
     assert told.stdout == f"cached: skipped: {remedy}\n"
     assert told.exit_code == 3  # nobody else was asked for
-    assert "nobody was held against the contract" in told.stderr
+    assert "no contender was checked against the contract" in told.stderr
 
 
 def test_outside_a_project_bench_says_so(tmp_path, monkeypatch):

@@ -307,4 +307,4 @@ def test_scenarios_of_which_all_is_new_leave_nothing_to_compare(shop, tmp_path):
         file.write_text(before)
     assert code == 0, err
     assert out.startswith("**NOT COMPARED**: nothing was compared: both sides have no scenario in common")
-    assert "scenario front: stock is new: requested of nobody" in verdict_of(tmp_path / "run")["notes"]
+    assert "scenario front: stock is new: not measured" in verdict_of(tmp_path / "run")["notes"]

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bench.compare.checkouts import laid_out
-from bench.compare.diff import Selection, asked, left_out, planned, served, why_nothing
+from bench.compare.diff import Selection, left_out, planned, requested_scenarios, served, why_nothing
 from bench.errors import CannotMeasure, UsageError
 from tests.project.test_layout import change_core, with_submodule
 from tests.support.projects import CONTENDERS, PLAN
@@ -33,7 +33,7 @@ def change(root, app="one_app"):
 def plan_of(root, base="main", head=None, **wanted):
     with laid_out(root, base, head) as sides:
         made, notes = planned(sides, Selection(**wanted))
-        return made, notes, served(sides, made), asked(sides, made)
+        return made, notes, served(sides, made), requested_scenarios(sides, made)
 
 
 def names(made):
@@ -138,7 +138,7 @@ def test_a_new_switch_and_a_new_scenario_are_compared_with_nothing(root):
     assert not any("size" in name for block in made.blocks for name in block.contenders)
     assert {block.scenarios for block in made.blocks} == {("hello",)}
     assert "only in the head, compared with nothing: one:size=big" in notes
-    assert "scenarios that the base does not have, asked of nobody: new" in notes
+    assert "scenarios that the base does not have, not measured: new" in notes
 
 
 def test_a_contender_whose_app_is_another_folder_by_now_is_compared(root):
@@ -164,7 +164,7 @@ def test_scenarios_that_differ_are_those_of_the_head_and_that_is_said(root):
     file = root / "apps" / "scenarios.toml"
     file.write_text(file.read_text().replace('message = "Hello"', 'message = "Good day"'))
     _, notes, _, scenarios = plan_of(root)
-    assert "scenarios.toml differs: both sides are asked for what the head's asks for" in notes
+    assert "scenarios.toml differs: both sides are measured with the head's" in notes
     assert scenarios[0].exchanges[0].expect.json == {"message": "Good day"}
 
 
@@ -176,7 +176,7 @@ def test_an_exchange_that_is_new_in_an_old_scenario_is_requested_of_nobody_and_n
     file.write_text(text.replace("mix = { hello = 1 }", "mix = { hello = 3, stock = 1 }"))
     made, notes, _, (hello,) = plan_of(root)
     assert [one.name for one in hello.exchanges] == ["hello"]
-    assert "scenario hello: stock is new: requested of nobody" in notes
+    assert "scenario hello: stock is new: not measured" in notes
     assert made.changed == ()
 
 
@@ -463,7 +463,7 @@ def test_a_link_to_what_git_ignores_is_named(root):
     (root / "apps" / "one_app" / "nowhere").symlink_to("gone")
     commit(root)
     notes = sides_of(root)[2]
-    assert any(note.endswith("nowhere on either side: apps/one_app/uploads") for note in notes)
+    assert any(note.endswith("both sides lack them: apps/one_app/uploads") for note in notes)
 
 
 def test_a_tracked_database_that_differs_is_named(root):

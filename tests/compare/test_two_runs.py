@@ -105,7 +105,7 @@ def test_what_does_not_compare_is_refused_by_name(changed, said):
         (lambda run: replace(run, ended="failed"), "not valid: the run failed"),
         (
             lambda run: with_records(run, failing),
-            "not valid: nobody gave a right answer: status 500 × 75,380 of 75,380 (100%)",
+            "not valid: no contender gave a right answer: status 500 × 75,380 of 75,380 (100%)",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_scenario_that_asks_for_something_else_is_another_cell():
     other = run(2)
     asked = replace(scenario("hello"), weights=(2,))
     two = compare(run(1), replace(other, scenarios=(asked,)))
-    assert {one.why for one in two.changes} == {"scenario hello asks for something else by now"}
+    assert {one.why for one in two.changes} == {"scenario hello is not the same in both runs"}
 
 
 def test_a_contender_without_a_right_answer_any_more_is_broken():

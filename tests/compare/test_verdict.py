@@ -116,10 +116,10 @@ def about_sql(run):
         (
             NONE,
             NONE,
-            "SQL statements of fastapi: none was seen in any driver that is counted; none is compared.",
+            "SQL statements of fastapi are not compared: none was counted in any counted driver.",
         ),
         # It was given one, and uses another of its own.
-        (PG, PG, "SQL statements of fastapi: none was seen in its PostgreSQL; none is compared."),
+        (PG, PG, "SQL statements of fastapi are not compared: none was counted in its PostgreSQL."),
         (
             PG,
             SQLITE,

@@ -150,7 +150,7 @@ def test_the_machines_form_has_every_load_generator_and_null_for_those_that_are_
             {"facts": Facts(company=Company(busy={"0": 0.9}, programs=(("stress (7)", 0.9),)))},
             "other programs",
         ),
-        ({"supplies": Supplies(ports=Ports(asked=16, opened=3))}, "ports"),
+        ({"supplies": Supplies(ports=Ports(requested=16, opened=3))}, "ports"),
         ({"supplies": Supplies(disks={"results": "/results: Read-only file system"})}, "disk for results"),
         (
             {"supplies": Supplies(disks={"databases": Disk(free_bytes=10**8, sync_s=0.0)})},
@@ -226,7 +226,7 @@ def test_a_machine_that_makes_measuring_worse_gets_a_caution_with_a_remedy(facts
         (
             Supplies(caches={"Memcached": ("memcached is not on PATH", "install it")}),
             "Memcached",
-            "not on PATH: contenders that ask for it are left out",
+            "not on PATH: contenders that need it are left out",
         ),
     ],
 )
@@ -247,7 +247,7 @@ def test_supplies_that_run_low_get_a_caution_with_a_remedy(there, name, said):
         ),
         (Facts(governors=frozenset({"performance"})), "governor", "performance"),
         (Facts(turbo=False), "turbo", "off"),
-        (Facts(), "turbo", "the system does not tell"),
+        (Facts(), "turbo", "the system does not report it"),
     ],
 )
 def test_what_is_well_is_told_too(facts, name, said):
@@ -396,7 +396,7 @@ def test_ports_that_are_in_use_are_counted_once(tmp_path):
     )
     tables = (tmp_path / "tcp", tmp_path / "tcp6")
     assert ports(3, limits=tmp_path / "range", tables=tables) == Ports(
-        ephemeral=28_232, taken=2, asked=3, opened=3
+        ephemeral=28_232, taken=2, requested=3, opened=3
     )
     assert ports(0, limits=tmp_path / "absent") == Ports()
 
@@ -483,7 +483,7 @@ def test_stock_users_ask_what_we_ask_and_are_answered(kind, asked):
 
 
 def test_stock_users_that_cannot_start_are_an_error_in_one_line():
-    said = r"Locust's slow users ended: `python -m bench\.load\.child\.stock_users` says why"
+    said = r"Locust's slow users ended: `python -m bench\.load\.child\.stock_users` shows why"
     with pytest.raises(CannotMeasure, match=said), stock_users("slow", ("127.0.0.1", 9), HELLO):
         pass
 

@@ -98,7 +98,7 @@ def test_a_scenario_without_an_interval_is_no_answer():
     def lost(record):
         return disturbed("users-read", 8)(record) if record.slice.role == "control" else record
 
-    said = "users-read tells nothing: 4 of 12 rounds are of use, too few for an interval"
+    said = "no interval for users-read: 4 of 12 rounds are of use, too few for an interval"
     with pytest.raises(CannotMeasure, match=said):
         noise_of(with_records(measured(), lost))
 
@@ -109,7 +109,7 @@ def test_a_client_that_was_the_limit_tells_nothing_of_the_machine():
             return record
         return replace(record, sample=replace(record.sample, client_cpu_s=0.63))
 
-    with pytest.raises(CannotMeasure, match="hello, users-read tells nothing: client-limited: "):
+    with pytest.raises(CannotMeasure, match="no interval for hello, users-read: client-limited: "):
         noise_of(with_records(measured(), busy))
 
 
@@ -123,7 +123,7 @@ def test_rounds_that_were_lost_make_the_pilot_smaller():
 @pytest.mark.parametrize(
     ("run", "said"),
     [
-        (replace(measured(), records=()), "nobody gave a right answer"),
+        (replace(measured(), records=()), "no contender gave a right answer"),
         (replace(measured(), ended="failed"), "the run failed"),
         (
             with_records(measured(), disturbed("hello", 12)),

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.addresses import address_of, address_of_url, is_loopback, spoken
+from bench.addresses import address_of, address_of_url, format_address, is_loopback
 from bench.errors import UsageError
 
 
@@ -14,7 +14,7 @@ from bench.errors import UsageError
 )
 def test_an_address_is_read_and_spoken(text, address):
     assert address_of(text, option="--master") == address
-    assert spoken(address) == text
+    assert format_address(address) == text
 
 
 @pytest.mark.parametrize("text", ["", "host", "host:", ":80", "host:0", "host:65536", "host:port", "host:-1"])
@@ -38,7 +38,7 @@ def test_a_url_names_a_server(url, address):
 @pytest.mark.parametrize(
     ("url", "remedy"),
     [
-        ("https://127.0.0.1", "TLS is not spoken here"),
+        ("https://127.0.0.1", "TLS is not supported"),
         ("127.0.0.1:8000", "write it as http://HOST:PORT"),
         ("http://", "write it as http://HOST:PORT"),
         ("http://host:port", "write it as http://HOST:PORT"),

@@ -137,7 +137,7 @@ def test_what_forbids_a_comparison_comes_first():
 
 def test_a_difference_speaks():
     governors = Difference(fact="system.governors", here=["a", "b"], there=None, kind="machine")
-    assert governors.spoken == "system.governors: a, b here, nothing there"
+    assert governors.text == "system.governors: a, b here, nothing there"
 
 
 def test_the_runtime_of_a_run_is_one_of_its_facts():

@@ -155,8 +155,11 @@ def test_what_py_spy_saw_is_told_without_where_this_machine_keeps_it(tmp_path):
             "cannot follow this Pyth",
         ),
         ("echo 'Error: the moon is full'; exit 1", "py-spy ended: Error: the moon is full"),
-        ("exit 1", "py-spy ended: it left no word"),
-        (SAMPLES.replace("STACKS='p", "STACKS=''; U='p"), "saw nobody hold the interpreter's lock"),
+        ("exit 1", "py-spy ended: it printed nothing"),
+        (
+            SAMPLES.replace("STACKS='p", "STACKS=''; U='p"),
+            "found no thread that holds the interpreter's lock",
+        ),
     ],
 )
 def test_where_py_spy_cannot_it_is_said_with_the_remedy(tmp_path, says, told):

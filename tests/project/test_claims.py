@@ -129,7 +129,7 @@ def test_contenders_that_no_block_measures_side_by_side_cannot_be_claimed_about(
     apart = PLAN.replace('"one", "one-fast"', '"one"') + PLAN[PLAN.index("[[block]]") :].replace(
         '"floor", ', ""
     ).replace("connections = 4", "connections = 8")
-    with pytest.raises(UsageError, match="no block asks one-fast and floor for hello under a closed load"):
+    with pytest.raises(UsageError, match="no block measures one-fast and floor in hello under a closed load"):
         claims_of(tmp_path, RATIO, apart)
 
 

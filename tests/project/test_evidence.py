@@ -81,7 +81,7 @@ FLAWS = {
     "a claim of one who is not asked": (
         'contender = "one-fast", outcome = "no"',
         'contender = "one-fats", outcome = "no"',
-        r"claim\.0\.evidence\.contender: evidence async does not ask one-fats; did you mean one-fast",
+        r"claim\.0\.evidence\.contender: evidence async does not cover one-fats; did you mean one-fast",
     ),
     "another outcome": ('outcome = "no"', 'outcome = "never"', r"claim\.0\.evidence\.outcome"),
     "nobody to ask": ('["one-fast", "one:pool=off"]', "[]", r"evidence\.0\.contenders: at least one"),
@@ -99,7 +99,7 @@ FLAWS = {
     "a topic twice": (
         "[[choice]]",
         '[[evidence]]\ntopic = "async"\nasks = "Again?"\ncontenders = ["one"]\n\n[[choice]]',
-        r"evidence\.1\.topic: async is asked for twice",
+        r"evidence\.1\.topic: async is listed twice",
     ),
 }
 

@@ -131,7 +131,7 @@ def test_what_would_be_sent_or_expected_otherwise_than_meant_is_refused(tmp_path
     [
         (
             "id = { integer = [1, 10] }, other = { hex = 4 }",
-            r"exchanges.x.fields.other: \{other\} is used nowhere",
+            r"exchanges.x.fields.other: \{other\} is not used",
         ),
         ("id = { integer = [2, 1] }", r"exchanges.x.fields.id.integer: \[2, 1\] is empty"),
         ("id = { hex = 0 }", "exchanges.x.fields.id.hex: at least 1"),

@@ -54,7 +54,7 @@ def test_a_tie_is_called_a_tie():
 def test_too_few_rounds_are_told_with_the_number():
     first, second = told(synthetic_run(PAIR, rounds=2, noise=0))
     assert "2.25 × (no interval: 2 rounds) as fast" in first
-    assert second == "Fastest at hello: FastAPI on uvicorn, as far as so few rounds tell."
+    assert second == "Fastest at hello: FastAPI on uvicorn, though the rounds are too few to be sure."
 
 
 def test_many_scenarios_are_told_as_a_range():
@@ -71,9 +71,7 @@ def test_a_client_limited_contender_is_a_bound():
 
     first, second = told(with_records(run, limited))
     assert "at users-read, ≥ 9,000 req/s, client-limited" in first
-    assert second.endswith(
-        "at users-read: cannot be told, as FastAPI on uvicorn may be limited by the client."
-    )
+    assert second.endswith("at users-read: not known, as FastAPI on uvicorn may be limited by the client.")
 
 
 def test_loads_are_named_where_they_differ():

@@ -66,7 +66,7 @@ def test_a_claim_of_evidence_is_held_against_it():
     assert [one.verdict for one in findings] == ["supported"]
     for nothing in ((), (seen("flask", "not looked at"),)):
         (finding,) = analyse(run_with(*nothing, claims=(claim,))).findings
-        assert (finding.verdict, finding.untold) == ("cannot tell", "nobody looked at flask for it")
+        assert (finding.verdict, finding.reason) == ("cannot tell", "no probe looked at flask for it")
 
 
 def test_claims_stand_with_their_topic_and_their_evidence_with_the_claim():
@@ -104,7 +104,7 @@ def test_a_choice_of_which_nobody_looked_at_the_grounds_cannot_be_told():
 def test_a_claim_on_what_is_told_as_facts_cannot_be_told():
     claim = Claim(says="Flask is small", source="a leaflet", evidence=NO)
     (finding,) = analyse(run_with(seen("flask", "facts"), claims=(claim,))).findings
-    assert (finding.verdict, finding.untold) == ("cannot tell", "it is told as facts")
+    assert (finding.verdict, finding.reason) == ("cannot tell", "its probe reports facts, no outcome")
 
 
 def test_a_choice_may_stand_on_claims():

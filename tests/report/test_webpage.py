@@ -13,7 +13,7 @@ from bench.records import Event, Queries
 from bench.report import webpage
 from bench.report.charts.draw import drawings
 from bench.report.charts.style import looks_of
-from bench.report.claims import audited, judged_table, untold_table
+from bench.report.claims import audited, judged_table, unmeasured_table
 from bench.report.glossary import explained, meanings
 from bench.report.page import write_report
 from bench.report.panels import panels
@@ -117,7 +117,8 @@ def test_claims_stand_after_the_scenarios_with_their_verdicts():
     judged, untold = claims.all("table")
     first, *_ = audits = audited(analyse(run))
     assert [{*cells(next(table.all("tr")))} for table in (judged, untold)] == [
-        {column.heading for column in table.columns} for table in (judged_table(audits), untold_table(audits))
+        {column.heading for column in table.columns}
+        for table in (judged_table(audits), unmeasured_table(audits))
     ]
     assert cells(next(next(judged.all("tbody")).all("tr"))) == [
         "FastAPI, hello world the source article, benchmark table",
@@ -196,7 +197,7 @@ def test_text_from_outside_is_shown_and_never_run():
         ),
         (
             RUNS["only failures"],
-            "Not valid: nobody gave a right answer: status 500 × 7,915 of 7,915 (100%). There is no "
+            "Not valid: no contender gave a right answer: status 500 × 7,915 of 7,915 (100%). There is no "
             "number here to use.",
         ),
     ],

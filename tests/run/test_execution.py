@@ -61,7 +61,7 @@ def test_a_run_of_another_machine_is_refused(root, tmp_path):
 
 
 def test_a_run_of_a_server_that_is_not_ours_is_refused(root, tmp_path):
-    with pytest.raises(UsageError, match="asked a --target: start a new run"):
+    with pytest.raises(UsageError, match=r"measured a --target, .*: start a new run"):
         execution.take_up(root, kept(root, tmp_path / "run", runtime="external"))
 
 
@@ -92,13 +92,13 @@ def test_another_machines_run_says_nothing_of_this_one(tmp_path):
     elsewhere = {**run.fingerprint, "machine": {**run.fingerprint["machine"], "class": "another"}}
     store.Journal(replace(run, fingerprint=elsewhere), tmp_path / "old").save()
     here = {**run.fingerprint, "machine": {**run.fingerprint["machine"], "class": "this one"}}
-    assert "cannot be told" in preview(replace(run, fingerprint=here), tmp_path)
+    assert "intervals will be is not known" in preview(replace(run, fingerprint=here), tmp_path)
 
 
 def test_a_pilot_says_that_it_is_one(tmp_path):
     run = synthetic_run()
     auto = replace(run, plan=replace(run.plan, budget_s=600.0))
-    assert "as a pilot; then as many as it asks for, 10.0 min in all at most" in preview(auto, tmp_path)
+    assert "as a pilot; then as many as it requires, 10.0 min in all at most" in preview(auto, tmp_path)
 
 
 def test_a_start_that_took_long_counts_in_the_time_that_is_said(tmp_path):

@@ -195,7 +195,7 @@ def test_a_dead_database_ends_the_run_with_what_was_measured_kept(journal, tmp_p
 
 def test_a_server_that_answers_nothing_is_told_once_with_its_log(journal, tmp_path):
     lab, _ = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, latencies_ns=()))
-    with pytest.raises(CannotMeasure, match="hello: nobody gave a right answer in round 1: nothing came"):
+    with pytest.raises(CannotMeasure, match="no contender gave a right answer in round 1: nothing came"):
         experiment.carry_out(journal, lab)
     assert {record.slice.round for record in journal.run.records} == {1}
     assert [(event.contender, event.what) for event in journal.run.events] == [
@@ -262,8 +262,8 @@ def test_answers_are_probed_on_servers_of_their_own_before_the_first_round(journ
     events = [event.what for event in journal.run.events]
     assert events[0].startswith("hello, 4 connections: an answer takes up to ")
     assert len(events) == len(set(events)) == 2
-    assert set(events) <= set(lab.progress.said)
-    assert any(what.startswith("set-up took ") for what in lab.progress.said)
+    assert set(events) <= set(lab.progress.lines)
+    assert any(what.startswith("set-up took ") for what in lab.progress.lines)
 
 
 def test_what_does_not_fit_the_budget_is_refused_before_the_first_round(journal, tmp_path):
@@ -277,9 +277,9 @@ def test_what_does_not_fit_the_budget_is_refused_before_the_first_round(journal,
 def test_windows_that_a_plan_fixes_are_warned_of_before_the_first_sweep(journal, tmp_path):
     lab, _ = lab_with(tmp_path, load=Slow)
     experiment.carry_out(journal, lab)
-    said = [what for what in lab.progress.said if "windows of 200 ms are too short" in what]
-    assert said[0].startswith("hello, 4 connections, ")
-    assert len(said) == 2
+    lines = [what for what in lab.progress.lines if "windows of 200 ms are too short" in what]
+    assert lines[0].startswith("hello, 4 connections, ")
+    assert len(lines) == 2
 
 
 def test_an_interrupted_run_is_kept_and_its_servers_are_stopped(journal, tmp_path):
@@ -328,7 +328,7 @@ def test_an_unequal_contender_is_not_timed(root, journal, tmp_path):
     with pytest.raises(CannotMeasure, match="no contender is left: floor: not timed: test_hello: GET"):
         experiment.carry_out(journal, lab)
     assert [known.outcome for known in journal.run.verifications] == ["failed"] * 4
-    assert "one: not timed: test_hello: GET /: expected 200, got 500" in lab.progress.said
+    assert "one: not timed: test_hello: GET /: expected 200, got 500" in lab.progress.lines
     assert not any(entry.startswith("measure") for entry in diary)
 
 
@@ -338,7 +338,7 @@ def test_a_contender_that_cannot_be_served_here_is_left_out_and_the_others_are_m
     experiment.carry_out(journal, lab)
     assert diary[0] == "prepare floor one one~aa"
     assert not any("one-fast" in entry for entry in diary)
-    assert f"one-fast: not timed: {why}" in lab.progress.said
+    assert f"one-fast: not timed: {why}" in lab.progress.lines
     skipped = [known for known in journal.run.verifications if known.outcome == "skipped"]
     assert [(known.contender, known.differences) for known in skipped] == [("one-fast", (why,))]
     assert {record.slice.cell.contender for record in timed(journal)} == {"floor", "one", "one~aa"}

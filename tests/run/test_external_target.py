@@ -58,7 +58,7 @@ def test_a_server_we_did_not_start_is_measured_and_every_row_says_so(run, tmp_pa
 def test_where_nobody_listens_one_line_says_so(run):
     told = run("http://127.0.0.1:9")
     assert told.returncode == 3
-    assert "bench: nobody listens at http://127.0.0.1:9 (Connection refused): start it" in told.stderr
+    assert "bench: nothing listens at http://127.0.0.1:9 (Connection refused): start it" in told.stderr
     assert "Traceback" not in told.stderr
 
 

@@ -26,7 +26,7 @@ FRONT, STOCK = exchange("front"), exchange("stock")
 def test_an_exchange_that_the_base_does_not_have_is_left_out_and_named():
     told = shared(scenario(FRONT), scenario(STOCK, FRONT))
     assert told.scenarios == {"front": replace(scenario(FRONT), weights=(2,))}
-    assert told.notes == ("scenario front: stock is new: requested of nobody",)
+    assert told.notes == ("scenario front: stock is new: not measured",)
 
 
 def test_what_needs_a_value_of_what_is_new_is_left_out_with_it():
@@ -34,7 +34,7 @@ def test_what_needs_a_value_of_what_is_new_is_left_out_with_it():
     me = exchange("me", headers={"Authorization": "{token}"})
     told = shared(scenario(FRONT, exchange("me")), scenario(FRONT, me, login))
     assert [one.name for one in told.scenarios["front"].exchanges] == ["front"]
-    assert "scenario front: me is in need of what is new: requested of nobody" in told.notes
+    assert "scenario front: me is in need of what is new: not measured" in told.notes
 
 
 def test_where_all_is_new_nothing_is_left():
@@ -46,7 +46,7 @@ def test_where_all_is_new_nothing_is_left():
 def test_an_exchange_under_another_name_is_the_same():
     told = shared(scenario(FRONT), scenario(replace(FRONT, name="home")))
     assert [one.name for one in told.scenarios["front"].exchanges] == ["home"]
-    assert told.notes == ("scenario front: front is not in the head's any more: requested of nobody",)
+    assert told.notes == ("scenario front: front is not in the head's any more: not measured",)
 
 
 def test_an_exchange_of_another_scenario_of_the_base_is_not_new():

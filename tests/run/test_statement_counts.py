@@ -112,7 +112,7 @@ def test_what_it_needs_is_saved_first_and_not_counted_with_it(root):
     known = scenarios.declared(root)
     probe = statement_counts.probes([known["churn"]])[-1]
     assert (probe.exchange.name, [one.name for one in probe.savers]) == ("delete", ["create"])
-    assert probe.asked(5) == {"create": 3, "delete": 2}
+    assert probe.requested(5) == {"create": 3, "delete": 2}
 
 
 def test_a_connection_set_up_meanwhile_is_not_part_of_a_request(root):

@@ -223,7 +223,11 @@ class Refusing(FakeLoad):
     ("refused", "error", "said"),
     [
         ((HEAD,), Broken, r"one@worktree \(the head\) gave wrong answers under load, .*got 429 slow down"),
-        ((BASE, HEAD, TWIN), CannotMeasure, "nobody gave a right answer in the first round: .*status 429 × "),
+        (
+            (BASE, HEAD, TWIN),
+            CannotMeasure,
+            "no contender gave a right answer in the first .*status 429 × ",
+        ),
     ],
 )
 def test_a_diff_in_which_a_side_answers_nothing_rightly_ends_after_one_round(

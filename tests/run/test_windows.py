@@ -277,7 +277,7 @@ def test_nobody_in_time_is_no_wrong_answer():
     world = World(plan, both(0.8)).go(steps=40)
     assert analyse(world.run).invalid.startswith("no answer came within its window, ")
     reason = hopeless(plan, GROUPS, world.records, 1)
-    assert reason.startswith("report: nobody gave a right answer in round 1: ")
+    assert reason.startswith("report: no contender gave a right answer in round 1: ")
     assert "still waiting when their windows of 120 ms closed: longer windows (window_s" in reason
 
 

@@ -66,7 +66,7 @@ def contender(project):
 
 
 def asked(host, beginning):
-    return [said for said in host.asked if said.startswith(beginning)]
+    return [command for command in host.commands if command.startswith(beginning)]
 
 
 def test_every_contender_is_up_at_once_in_a_container_of_its_own_and_all_are_removed(
@@ -203,7 +203,7 @@ def test_containers_that_cannot_be_seen_are_refused_and_removed(runtime, contend
     host.sees_processes = False
     runtime.prepare([contender()])
     with (
-        pytest.raises(CannotMeasure, match=r"cannot be seen from here.* --runtime process"),
+        pytest.raises(CannotMeasure, match=r"are not visible from here.* --runtime process"),
         runtime.serve([contender()], hash_seed=1),
     ):
         pytest.fail("served")
@@ -224,7 +224,7 @@ def test_an_image_is_built_once_for_each_content(make_runtime, contender, host, 
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("output", "message"),
     [
         (
             "ERROR: Hash mismatch\nService failed to build",
@@ -234,13 +234,13 @@ def test_an_image_is_built_once_for_each_content(make_runtime, contender, host, 
     ],
 )
 def test_an_image_that_cannot_be_built_is_told_with_the_log_of_its_build(
-    make_runtime, contender, host, tmp_path, said, message
+    make_runtime, contender, host, tmp_path, output, message
 ):
-    host.answers["build --force-rm"] = CommandResult(status=1, output=said)
+    host.answers["build --force-rm"] = CommandResult(status=1, output=output)
     with pytest.raises(CannotMeasure) as raised, make_runtime() as runtime:
         runtime.prepare([contender()])
     assert message in str(raised.value)
-    assert (tmp_path / "logs" / "build-tiny_app.log").read_text() == said
+    assert (tmp_path / "logs" / "build-tiny_app.log").read_text() == output
     assert host.containers == {}
 
 

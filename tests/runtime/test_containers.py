@@ -176,7 +176,7 @@ def test_each_server_has_a_cache_of_its_own_that_a_reset_empties_and_that_goes_w
         assert len(runtime.database_pids()) >= postgresql + 2
         assert 0 < cpu_seconds({}, cpu_readings(one.child.pids())) < 60
         psutil.Process(two.child.pids()[0]).kill()
-        with pytest.raises(CannotMeasure, match=f"{two.wanted.kind.spoken} of two killed by signal 9"):
+        with pytest.raises(CannotMeasure, match=f"{two.wanted.kind.title} of two killed by signal 9"):
             eventually(lambda: runtime.check())
     assert len(ours(docker)) == 1  # PostgreSQL
     assert f"two-{kind}-3.log" in {file.name for file in (tmp_path / "logs").iterdir()}

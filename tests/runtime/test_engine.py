@@ -116,7 +116,7 @@ def test_a_build_that_fails_is_told_by_the_last_lines_that_say_why():
     assert engine.reason(CommandResult(status=1, output=output)) == (
         "ERROR: No matching distribution found for flask==99 | The command failed"
     )
-    assert engine.reason(CommandResult(status=1)) == "it said nothing"
+    assert engine.reason(CommandResult(status=1)) == "it printed nothing"
 
 
 def test_a_command_of_this_machine_is_answered_whatever_becomes_of_it():

@@ -109,8 +109,8 @@ def test_a_time_that_was_set_is_waited_for_whatever_is_answered(started):
 @pytest.mark.parametrize(
     ("program", "said"),
     [
-        (SERVER, r"within 1 s: GET /health answered 503 .*say how long: `ready.seconds`"),
-        ("import time; time.sleep(60)", r"within 1 s: nothing answered .*say how long: `ready.seconds`"),
+        (SERVER, r"within 1 s: GET /health answered 503 .*set `ready.seconds`"),
+        ("import time; time.sleep(60)", r"within 1 s: nothing answered .*set `ready.seconds`"),
     ],
 )
 def test_the_limit_names_the_key_that_moves_it(started, program, said):

@@ -75,7 +75,7 @@ def test_a_lock_is_waited_for_and_no_longer(live, kept, tmp_path):
 def test_a_schema_that_changed_under_way_is_left_alone(live, kept, tmp_path, change):
     live.execute(change)
     live.execute("INSERT INTO notes (text) VALUES ('kept')")
-    with pytest.raises(NotPutBack, match="made differently by now"):
+    with pytest.raises(NotPutBack, match="was changed in its definition"):
         put_back(tmp_path / "app.sqlite", kept)
     assert len(rows(live)) == 2
 

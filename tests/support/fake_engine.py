@@ -1,4 +1,4 @@
-"""A container engine without containers: what compose is told to start becomes processes of this machine."""
+"""A container engine without containers: what compose should start becomes processes of this machine."""
 
 import json
 import os
@@ -52,13 +52,13 @@ class FakeEngine:
     images: dict = field(default_factory=dict)  # tag → the folder of its app
     containers: dict = field(default_factory=dict)
     strangers: dict = field(default_factory=dict)  # containers of other runs → label
-    asked: list = field(default_factory=list)
+    commands: list = field(default_factory=list)
 
     def run(self, words, timeout_s=None):
-        said = " ".join(words)
-        self.asked.append(said)
+        command = " ".join(words)
+        self.commands.append(command)
         for beginning, answer in self.answers.items():
-            if beginning in said:
+            if beginning in command:
                 return answer
         match list(words):
             case ["docker", "context", *_]:

@@ -1,4 +1,4 @@
-"""Stand-ins for what is slow or outside. Each appends what it was asked to one list, in order."""
+"""Stand-ins for what is slow or outside. Each appends the calls that it gets to one list, in order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -189,13 +189,13 @@ class FakeObserver:
 
 @dataclass
 class FakeProgress:
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def phase(self, what):
-        self.said.append(what)
+        self.lines.append(what)
 
     def note(self, what):
-        self.said.append(what)
+        self.lines.append(what)
 
     def measuring(self, step, *, planned_s, left_s, half_width):
         assert 0 < left_s <= planned_s

@@ -17,9 +17,9 @@ def undisturbed(measure: Callable[[Path], Outcome], folder: Path) -> tuple[Path,
     """
     for number in range(TRIES):
         out = folder / f"run-{number}"
-        code, said, err = measure(out)
+        code, printed, err = measure(out)
         if "slices are void" not in err:
-            return out, code, said, err
+            return out, code, printed, err
     if not os.environ.get("CI"):
         pytest.skip(err.splitlines()[-1])
-    return out, code, said, err
+    return out, code, printed, err

@@ -82,8 +82,8 @@ class ReferenceApp:
                 if (method, path) == ("GET", "/session"):
                     return self.visit(SimpleCookie(headers.get("Cookie", "")))
                 answer = self.route(method, path, query, body)
-                asked = method == "GET" and path != "/health"
-                return self.revalidated(answer, headers.get("If-None-Match", "")) if asked else answer
+                may_be_cached = method == "GET" and path != "/health"
+                return self.revalidated(answer, headers.get("If-None-Match", "")) if may_be_cached else answer
         except Refused as refusal:
             status, detail = refusal.args
             return status, {}, self.error(detail)
@@ -137,22 +137,22 @@ class ReferenceApp:
         raise Refused(405 if number or path in PATHS else 404, f"no {method} {path}")
 
     def list_users(self, query: str) -> list[User]:
-        asked = self.asked(query)
-        limit = self.integer(asked.get("limit", "20"), 1, self.max_limit)
-        after = self.integer(asked.get("after", "0"), 0, BIGINT_MAX)
-        shown = self.with_posts if self.are_posts_asked(asked) else self.shown
+        parameters = self.parameters(query)
+        limit = self.integer(parameters.get("limit", "20"), 1, self.max_limit)
+        after = self.integer(parameters.get("after", "0"), 0, BIGINT_MAX)
+        shown = self.with_posts if self.wants_posts(parameters) else self.shown
         return [shown(user) for user in islice(self.users_after(after), limit)]
 
-    def are_posts_asked(self, asked: dict[str, str]) -> bool:
-        if asked.get("with", "posts") != "posts":
-            raise Refused(422, "nothing but posts can be asked for")
-        return "with" in asked
+    def wants_posts(self, parameters: dict[str, str]) -> bool:
+        if parameters.get("with", "posts") != "posts":
+            raise Refused(422, "nothing but posts can be requested")
+        return "with" in parameters
 
     def with_posts(self, user: User) -> Any:
         titles = [{key: post[key] for key in ("id", "title")} for post in self.by_author[user["id"]]]
         return {**user, "posts": titles}
 
-    def asked(self, query: str) -> dict[str, str]:
+    def parameters(self, query: str) -> dict[str, str]:
         return {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
 
     def users_after(self, after: int) -> Iterator[User]:
@@ -201,9 +201,9 @@ class ReferenceApp:
             del self.posts[post["id"]]
 
     def list_posts(self, query: str) -> list[Post]:
-        asked = self.asked(query)
-        limit = self.integer(asked.get("limit", "20"), 1, self.max_limit)
-        author = self.integer(asked["author"], 1, BIGINT_MAX) if "author" in asked else None
+        parameters = self.parameters(query)
+        limit = self.integer(parameters.get("limit", "20"), 1, self.max_limit)
+        author = self.integer(parameters["author"], 1, BIGINT_MAX) if "author" in parameters else None
         return [self.shown_post(post) for post in islice(self.posts_of(author), limit)]
 
     def posts_of(self, author: int | None) -> Iterator[Post]:
@@ -224,7 +224,7 @@ class ReferenceApp:
         return f"<!doctype html><title>Users</title><table>{head}<tbody>{body}</tbody></table>"
 
     def wait(self, query: str) -> dict[str, int]:
-        ms = self.integer(self.asked(query).get("ms", "50"), 0, self.max_wait_ms)
+        ms = self.integer(self.parameters(query).get("ms", "50"), 0, self.max_wait_ms)
         self.sleep(ms / 1000)
         return {"waited_ms": ms}
 

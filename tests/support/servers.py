@@ -1,4 +1,4 @@
-"""Servers that misbehave, each in its own way, and one program that stalls. What they are asked is hello."""
+"""Servers that misbehave, each in its own way, and one program that stalls. They serve hello."""
 
 import socket
 import struct
@@ -94,7 +94,7 @@ def server(behave: Callable[[Talk], None]) -> Iterator[SimpleNamespace]:
 
 
 def always(*pieces: bytes, then: str = "") -> Callable[[Talk], None]:
-    """Answer each request with *pieces*; afterwards close, or reset, where that is said."""
+    """Answer each request with *pieces*; afterwards close, or reset, if required."""
 
     def behave(talk: Talk) -> None:
         while talk.request():

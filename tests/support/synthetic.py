@@ -51,10 +51,10 @@ def synthetic_run(
     """
     random = Random(seed)
     names = tuple(scenarios)
-    asked_with = tuple(loads) or (Closed(connections=connections),)
+    loads_or_one = tuple(loads) or (Closed(connections=connections),)
     plan = Plan(
         name="synthetic",
-        blocks=(Block(contenders=tuple(speeds), scenarios=names, loads=asked_with),),
+        blocks=(Block(contenders=tuple(speeds), scenarios=names, loads=loads_or_one),),
         reference=reference,
         rounds=rounds,
         sweeps=sweeps,
@@ -65,17 +65,17 @@ def synthetic_run(
         slo_ms=slo_ms,
     )
     records = tuple(
-        _record(Cell(contender=name, scenario=asked, load=load), number, sweep, speeds, noise, random)
+        _record(Cell(contender=name, scenario=scenario, load=load), number, sweep, speeds, noise, random)
         for number in range(1, rounds + 1)
-        for asked in names
-        for load in asked_with
+        for scenario in names
+        for load in loads_or_one
         for sweep in range(sweeps + 1)
         for name in random.sample(sorted(speeds), len(speeds))
     )
     ceilings = tuple(
-        _ceiling(Cell(contender="null-server", scenario=asked, load=load), number, sweep)
-        for asked in names
-        for load in dict.fromkeys(one.ceiling_load for one in asked_with)
+        _ceiling(Cell(contender="null-server", scenario=scenario, load=load), number, sweep)
+        for scenario in names
+        for load in dict.fromkeys(one.ceiling_load for one in loads_or_one)
         for number, sweep in ((1, 0), (rounds, sweeps))
     )
     return Run(
@@ -145,8 +145,8 @@ def _record(
 ) -> Record:
     window_s = 0.65 if sweep else WARM_UP_S
     speed = speeds[cell.contender]
-    asked_rps = _asked_rps(cell, speeds)
-    count = round((asked_rps or speed) * window_s * (1 + random.gauss(0, noise)))
+    due_rps = _due_rps(cell, speeds)
+    count = round((due_rps or speed) * window_s * (1 + random.gauss(0, noise)))
     role = "warm-up" if not sweep else "control" if cell.contender.endswith("~aa") else "measure"
     return Record(
         slice=Slice(
@@ -157,14 +157,14 @@ def _record(
             seed=sweep,
             lead_in_s=0.1 if sweep else 0.0,
             window_s=window_s,
-            rate_rps=asked_rps,
+            rate_rps=due_rps,
         ),
         sample=_closed(cell, count, speed, window_s, random)
-        if asked_rps is None
-        else _open(count, asked_rps / speed, window_s, random),
+        if due_rps is None
+        else _open(count, due_rps / speed, window_s, random),
         usage=Usage(
             elapsed_s=window_s,
-            server_cpu_s=window_s * (0.99 if asked_rps is None else min(asked_rps / speed, 0.99)),
+            server_cpu_s=window_s * (0.99 if due_rps is None else min(due_rps / speed, 0.99)),
             database_cpu_s=0.0,
             client_wait_s=0.01 * window_s,
             busy_s={"0": window_s * 0.99, "1": count * 7e-6 + window_s * 0.01},
@@ -176,7 +176,7 @@ def _record(
     )
 
 
-def _asked_rps(cell: Cell, speeds: Mapping[str, float]) -> float | None:
+def _due_rps(cell: Cell, speeds: Mapping[str, float]) -> float | None:
     if not cell.load.has_due_times:
         return None
     capacity = min(speeds.values()) if cell.load.of else speeds[cell.contender]
@@ -210,12 +210,12 @@ def _open(count: int, load: float, window_s: float, random: Random) -> Sample:
 
 
 def _spread(count: int, typical_ns: float, random: Random) -> Histogram:
-    seen = Histogram.of(round(typical_ns * (0.8 + random.expovariate(5))) for _ in range(min(count, 200)))
+    drawn = Histogram.of(round(typical_ns * (0.8 + random.expovariate(5))) for _ in range(min(count, 200)))
     scale = max(1, count // 200)
-    counts = [held * scale for held in seen.counts]
+    counts = [held * scale for held in drawn.counts]
     if counts:
         counts[0] += count - sum(counts)
-    return replace(seen, counts=tuple(counts), total_ns=round(seen.total_ns * count / max(seen.count, 1)))
+    return replace(drawn, counts=tuple(counts), total_ns=round(drawn.total_ns * count / max(drawn.count, 1)))
 
 
 def _ceiling(cell: Cell, number: int, sweep: int) -> Record:

@@ -121,7 +121,7 @@ def surviving_authors(app: ReferenceApp, post: dict[str, Any]) -> Any:
 
 
 def listing_what_it_kept(app: ReferenceApp, query: str) -> Any:
-    """Show the newest posts as they were when these were last asked for."""
+    """Show the newest posts as they were when these were last requested."""
     posts = ReferenceApp.list_posts(app, query)
     if query:
         return posts
@@ -308,13 +308,13 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
         "reads of the feed after a write, stale: expected [0] = nothing, got",
         "test_posts.py",
     ),
-    "ignores what is asked for with users": (
+    "ignores what is requested with users": (
         {"with_posts": lambda app, user: user},
         "with=posts: expected [0].posts = [",
         "test_list_users.py",
     ),
-    "lets anything be asked for with users": (
-        {"are_posts_asked": lambda app, asked: "with" in asked},
+    "lets anything be requested with users": (
+        {"wants_posts": lambda app, parameters: "with" in parameters},
         "GET /users?with=: expected status 422, got 200",
         "test_list_users.py",
     ),

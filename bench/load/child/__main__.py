@@ -11,8 +11,8 @@
     {"do": "slice", "step": {…}, "timeout_s", "drain_s"}
         → {"is": "begun", "open_ns", "close_ns", "pids"}, then {"is": "sample", "sample": {…}}
 
-Without "gather" it asks by itself. When the socket ends, so does the process, in the middle of a slice too:
-its parent has stopped it, or is gone.
+Without "gather" it sends requests itself. When the socket ends, so does the process, also in the middle of
+a slice: its parent has stopped it, or is gone.
 """
 
 import argparse
@@ -73,7 +73,7 @@ class Alone(Generator):
 
 
 class Post:
-    """Carries out messages: in this process alone, until a message asks for a fleet."""
+    """Carries out messages: in this process alone, until a message requires a fleet."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack  # what must end with this process
@@ -81,23 +81,23 @@ class Post:
 
     def replies(self, message: Message) -> Iterator[Message]:
         """Carry out *message* and yield the replies. Raises BenchError."""
-        asked = understood(message)
-        if asked["do"] == "gather":
-            bind = tuple(asked["bind"]) if asked["bind"] else None
-            self._asker = fleet = self._stack.enter_context(Fleet(asked["count"], bind))
-            yield from fleet.gather(cores=asked["cores"], within_s=asked["within_s"])
+        order = understood(message)
+        if order["do"] == "gather":
+            bind = tuple(order["bind"]) if order["bind"] else None
+            self._asker = fleet = self._stack.enter_context(Fleet(order["count"], bind))
+            yield from fleet.gather(cores=order["cores"], within_s=order["within_s"])
             yield {"is": "gathered"}
             return
         self._asker = self._asker or Alone()
-        if asked["do"] == "prepare":
-            self._asker.prepare(asked["targets"], asked["scenarios"])
+        if order["do"] == "prepare":
+            self._asker.prepare(order["targets"], order["scenarios"])
             yield {"is": "ready"}
-        elif asked["do"] == "forget":
-            self._asker.forget(asked["target"])
+        elif order["do"] == "forget":
+            self._asker.forget(order["target"])
             yield {"is": "ready"}
         else:
-            limits = {"timeout_s": asked["timeout_s"], "drain_s": asked["drain_s"]}
-            yield from self._asker.carry_out(asked["step"], **limits)
+            limits = {"timeout_s": order["timeout_s"], "drain_s": order["drain_s"]}
+            yield from self._asker.carry_out(order["step"], **limits)
 
 
 def main() -> None:

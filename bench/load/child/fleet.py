@@ -20,7 +20,7 @@ from locust.runners import STATE_MISSING
 from locust.stats import StatsEntry
 from pydantic import TypeAdapter
 
-from bench.addresses import spoken
+from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.load.child.generator import ConnectionUser, Message, window_of
 from bench.load.child.setting_up import LIMIT_S
@@ -91,9 +91,9 @@ class Roster:
 
         Raises CannotMeasure if one of them reports an error.
         """
-        said: dict[str, Message] = {}
+        replies: dict[str, Message] = {}
         deadline = monotonic() + within_s
-        while waiting := [client for client in clients if client in self._members and client not in said]:
+        while waiting := [client for client in clients if client in self._members and client not in replies]:
             try:
                 client, message = self._heard.get(timeout=LOOK_S)
             except Empty:
@@ -105,8 +105,8 @@ class Roster:
             if client in waiting and message["is"] == "error":
                 raise CannotMeasure(f"{self._members[client].who}: {message['what']}")
             if client in waiting and message["is"] == kind:
-                said[client] = message
-        return said
+                replies[client] = message
+        return replies
 
     def _drop_the_lost(self) -> None:
         for client, member in list(self._members.items()):
@@ -134,14 +134,14 @@ class Roster:
             why = f"the run has the {self._wanted} load workers that it expects"
         if why:
             self.tell(client, do="refuse", why=why)
-            said = {"is": "refused", "what": f"refused a load worker on {hello['host']}: {why}"}
+            note = {"is": "refused", "what": f"refused a load worker on {hello['host']}: {why}"}
         else:
             number = len(self._members) + 1
             who = f"load worker {number} ({hello['host']}, process {hello['pid']})"
             self._members[client] = Member(who=who, process=self.own.get(hello["pid"]))
             self.tell(client, do="welcome", who=who)
-            said = {"is": "joined", "what": f"{who} has joined: {number} of {self._wanted}"}
-        self._heard.put((client, said))
+            note = {"is": "joined", "what": f"{who} has joined: {number} of {self._wanted}"}
+        self._heard.put((client, note))
 
 
 GRACE_S = 10.0  # for preparing a slice and sending its sample, beyond the slice itself
@@ -168,7 +168,7 @@ class Fleet:
             socket.create_server((host, port), family=family).close()  # else Locust would end the process
             self._runner = environment.create_master_runner(host, port)
         except (OSError, RPCError) as error:
-            where = spoken((host, port))
+            where = format_address((host, port))
             raise CannotMeasure(f"cannot listen on {where}: {error}: choose another --load-bind") from error
         self._roster = Roster(self._runner, self._count)
         return self
@@ -191,7 +191,7 @@ class Fleet:
             for number in range(self._count):
                 self._start(self._runner.server.port, cores[number % len(cores)] if cores else ())
         else:
-            remedy = f"bench load-worker --master {spoken(self._bind)}"
+            remedy = f"bench load-worker --master {format_address(self._bind)}"
             yield {"is": "note", "what": f"waiting for load workers, {self._count} in all: `{remedy}`"}
         deadline = monotonic() + within_s
         # Two may have joined by the time that the first is reported.
@@ -223,24 +223,24 @@ class Fleet:
         Raises CannotMeasure.
         """
         roster = self._roster
-        asked = roster.there()[: step.cell.load.connections]
+        clients = roster.there()[: step.cell.load.connections]
         self._runner.stats.clear_all()
         order = {"do": "arm", "step": asdict(step), "timeout_s": timeout_s, "drain_s": drain_s}
-        for index, client in enumerate(asked):
-            roster.tell(client, **order, share=[index, len(asked)])
-        armed = list(roster.collect("armed", asked, within_s=GRACE_S + LIMIT_S))
+        for index, client in enumerate(clients):
+            roster.tell(client, **order, share=[index, len(clients)])
+        armed = list(roster.collect("armed", clients, within_s=GRACE_S + LIMIT_S))
         for client in armed:
             roster.tell(client, do="go")
         open_ns, close_ns = window_of(step)
         pids = [process.pid for process in roster.own.values() if process.poll() is None]
         yield {"is": "begun", "open_ns": open_ns, "close_ns": close_ns, "pids": pids}
         within_s = step.lead_in_s + step.window_s + drain_s + timeout_s + GRACE_S
-        said = roster.collect("sample", armed, within_s=within_s)
-        yield {"is": "sample", "sample": asdict(self._sum(step, list(said.values())))}
+        replies = roster.collect("sample", armed, within_s=within_s)
+        yield {"is": "sample", "sample": asdict(self._sum(step, list(replies.values())))}
 
-    def _sum(self, step: Slice, said: Sequence[Message]) -> Sample:
+    def _sum(self, step: Slice, replies: Sequence[Message]) -> Sample:
         self._roster.there()
-        samples = [TypeAdapter(Sample).validate_python(message["sample"]) for message in said]
+        samples = [TypeAdapter(Sample).validate_python(message["sample"]) for message in replies]
         return replace(
             merged(samples, window_s=step.window_s),
             locust_requests=self._runner.stats.num_requests,

@@ -15,7 +15,7 @@ from gevent.event import Event
 from locust import User, task
 from pydantic import TypeAdapter
 
-from bench.addresses import spoken
+from bench.addresses import format_address
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.child.arrivals import Share, due_offsets
 from bench.load.child.closed import ClosedLoop
@@ -129,7 +129,7 @@ class Generator:
                 target.close()
         self._targets = {name: kept.get(name) or Target(address=resolved[name]) for name in addresses}
         self._mixes = {
-            (name, scenario.name): Mix(scenario, host=spoken(address))
+            (name, scenario.name): Mix(scenario, host=format_address(address))
             for name, address in addresses.items()
             for scenario in scenarios
         }
@@ -157,9 +157,7 @@ class Generator:
         self._runner.spawn_users({ConnectionUser.__name__: count})
         try:
             if self._runner.user_count != count:
-                raise CannotMeasure(
-                    f"Locust started {self._runner.user_count} of {count} users: its log says why"
-                )
+                raise CannotMeasure(f"Locust started {self._runner.user_count} of {count} users: see its log")
             yield
         finally:
             self._runner.stop()

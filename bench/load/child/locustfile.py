@@ -61,11 +61,11 @@ def user_classes(scenarios: Iterable[Scenario]) -> dict[str, type[ScenarioUser]]
     }
 
 
-def _asked() -> list[Scenario]:
+def _scenarios() -> list[Scenario]:
     known = declared(find_project(Path(os.environ.get("BENCH_PROJECT", Path.cwd()))))
     names = os.environ.get("BENCH_SCENARIOS")
     return list(known.values()) if names is None else [known[name] for name in names.split(",")]
 
 
 if __name__ == "locustfile":  # Locust finds user classes among the module's names
-    globals().update(user_classes(_asked()))
+    globals().update(user_classes(_scenarios()))

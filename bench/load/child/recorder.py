@@ -161,25 +161,27 @@ class OpenBooks(Books):
 
 def _tell_locust(stats: Any, ledger: Outcomes) -> Histogram:
     """Add the contents of *ledger* to Locust's *stats*. Return all its latencies as one histogram."""
-    seen = {template: Histogram.of(latencies) for template, latencies in ledger.latencies.items()}
-    for template, latency in seen.items():
+    by_template = {template: Histogram.of(times) for template, times in ledger.latencies.items()}
+    for template, latency in by_template.items():
         _tell_of_responses(stats, template, latency, min_ns=min(ledger.latencies[template]))
-    for (asked, kind), count in ledger.failures.items():
-        _tell_of_failures(stats, asked, kind, count)
-    return Histogram.merged(seen.values())
+    for (failed, kind), count in ledger.failures.items():
+        _tell_of_failures(stats, failed, kind, count)
+    return Histogram.merged(by_template.values())
 
 
-def _tell_of_responses(stats: Any, template: Template, seen: Histogram, *, min_ns: int) -> None:
+def _tell_of_responses(stats: Any, template: Template, latencies: Histogram, *, min_ns: int) -> None:
     """Add verified responses at once. Calling Locust for each response costs half a request."""
     name, method = template.exchange.name, template.exchange.method
     now = time()
     entry: Any = StatsEntry(stats, name, method)  # its type is whole milliseconds
-    entry.num_requests = entry.num_reqs_per_sec[int(now)] = seen.count
-    entry.total_response_time = seen.total_ns / 1e6
-    entry.min_response_time, entry.max_response_time = min_ns / 1e6, seen.max_ns / 1e6
+    entry.num_requests = entry.num_reqs_per_sec[int(now)] = latencies.count
+    entry.total_response_time = latencies.total_ns / 1e6
+    entry.min_response_time, entry.max_response_time = min_ns / 1e6, latencies.max_ns / 1e6
     entry.last_request_timestamp = now
     # Keys of our resolution: Locust's buckets are whole milliseconds (its docs: response time bucketing).
-    entry.response_times.update(zip((midpoint_ns(b) / 1e6 for b in seen.buckets), seen.counts, strict=True))
+    entry.response_times.update(
+        zip((midpoint_ns(b) / 1e6 for b in latencies.buckets), latencies.counts, strict=True)
+    )
     stats.entries[name, method].extend(entry)
     stats.total.extend(entry)
 

@@ -80,7 +80,7 @@ def head_of(response: Any) -> Head:
     return Head(status=response.status_code, fields=fields, keep_alive=True, chunked=False, length=None)
 
 
-def asked(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:
+def counts_of(runner: LocalRunner, users: int, seconds: float) -> dict[str, float]:
     """Let *users* send requests for *seconds*. Return the counts and the CPU time of this process."""
     runner.start(users, spawn_rate=users)
     gevent.joinall([runner.spawning_greenlet])
@@ -113,7 +113,7 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(asked(runner, options.users, float(line))) + "\n")
+        sys.stdout.write(json.dumps(counts_of(runner, options.users, float(line))) + "\n")
         sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""A process that asks as one of several: Locust's worker around our loop.
+"""A process that sends requests as one of several: Locust's worker around our loop.
 
 `python -m bench.load.child.worker --master HOST:PORT [--cores 0,1]` is what `bench load-worker`
 becomes. It ends with the master, or when its master dismisses it.
@@ -29,7 +29,7 @@ import zmq
 from gevent.queue import Empty, Queue
 from locust.env import Environment
 
-from bench.addresses import address_of, spoken
+from bench.addresses import address_of, format_address
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.child.arrivals import Share
 from bench.load.child.fleet import CHANNEL
@@ -61,7 +61,7 @@ class Worker:
 
     def join(self) -> str:
         """Connect and wait for the welcome. Return the name that the master gives us. Raises BenchError."""
-        where = spoken(self._master)
+        where = format_address(self._master)
         try:
             with gevent.Timeout(self._within_s, CannotMeasure("no greeting in time")):
                 self._runner: Any = self._environment.create_worker_runner(*self._master)
@@ -94,19 +94,19 @@ class Worker:
         gevent.sleep(LAST_WORDS_S)
         os._exit(status)
 
-    def _replies(self, generator: Generator, asked: Message) -> Iterator[Message]:
-        if asked["do"] == "prepare":
-            generator.prepare(asked["targets"], asked["scenarios"])
+    def _replies(self, generator: Generator, order: Message) -> Iterator[Message]:
+        if order["do"] == "prepare":
+            generator.prepare(order["targets"], order["scenarios"])
             yield {"is": "ready"}
-        elif asked["do"] == "forget":
-            generator.forget(asked["target"])
+        elif order["do"] == "forget":
+            generator.forget(order["target"])
             yield {"is": "ready"}
-        elif asked["do"] == "arm":
-            step = asked["step"]
-            with generator.armed(step, Share(*asked["share"]), timeout_s=asked["timeout_s"]) as loop:
+        elif order["do"] == "arm":
+            step = order["step"]
+            with generator.armed(step, Share(*order["share"]), timeout_s=order["timeout_s"]) as loop:
                 yield {"is": "armed"}
                 self._messages.get()  # "go": no other message is possible
-                loop.run(*window_of(step), drain_s=asked["drain_s"])
+                loop.run(*window_of(step), drain_s=order["drain_s"])
                 sample = loop.books.sample(step.window_s, self._runner.stats)
                 self._runner._send_stats()  # at once: Locust itself would wait up to 3 s
                 yield {"is": "sample", "sample": asdict(sample)}

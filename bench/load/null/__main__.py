@@ -151,12 +151,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
-    told = [Answer(**answer) for answer in json.loads(_read_exactly(0, options.answers_bytes) or b"[]")]
+    answers = [Answer(**answer) for answer in json.loads(_read_exactly(0, options.answers_bytes) or b"[]")]
     with socket.create_server(("127.0.0.1", options.port), backlog=1024) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):
-            serve(listener, talker(told or [GREETING]), until_eof_of=0 if options.until_eof else None)
+            serve(listener, talker(answers or [GREETING]), until_eof_of=0 if options.until_eof else None)
 
 
 if __name__ == "__main__":

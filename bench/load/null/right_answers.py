@@ -131,9 +131,9 @@ def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
     ]
     # Answers that need a header come first, then constant ones: patterns of others might match them.
     weighed.sort(key=lambda pair: ("(?=" not in pair[0].pattern, "(?P<" in pair[0].pattern, -pair[1]))
-    told = tuple(answer for answer, _ in weighed)
-    padding = _padding(list(_rehearsed(mix, told)), response_bytes)
-    return tuple(replace(answer, padding_bytes=padding) for answer in told)
+    ordered = tuple(answer for answer, _ in weighed)
+    padding = _padding(list(_rehearsed(mix, ordered)), response_bytes)
+    return tuple(replace(answer, padding_bytes=padding) for answer in ordered)
 
 
 def _padding(lengths: Sequence[tuple[int, int | None]], response_bytes: int) -> int:
@@ -150,12 +150,12 @@ def _padding(lengths: Sequence[tuple[int, int | None]], response_bytes: int) -> 
     return padding
 
 
-def _rehearsed(mix: Mix, told: tuple[Answer, ...]) -> Iterator[tuple[int, int | None]]:
+def _rehearsed(mix: Mix, answers: tuple[Answer, ...]) -> Iterator[tuple[int, int | None]]:
     """Yield the sizes of response and body, in bytes, for the first requests of one connection.
 
     The body's size is None if the response can have no body.
     """
-    respond, heads = responder(told), Heads()
+    respond, heads = responder(answers), Heads()
     saved: Saved = {}
     budget_bytes = _REHEARSED_BYTES
     for request in islice(mix.requests(0, 0, saved), _REHEARSED):

@@ -38,9 +38,9 @@ def null_server(
 
     Bodies are padded with spaces until a response has *response_bytes* bytes on average, head included.
     """
-    told = to_json(answers(scenario, response_bytes))
+    content = to_json(answers(scenario, response_bytes))
     command = [sys.executable, "-P", "-m", "bench.load.null", "--until-eof"]
-    command += ["--answers-bytes", str(len(told))]  # on standard input: an argument has 128 kB at most
+    command += ["--answers-bytes", str(len(content))]  # on standard input: an argument has 128 kB at most
     command += ["--cores", ",".join(map(str, cores))] if cores else []
     with (
         tempfile.TemporaryFile() as log,
@@ -49,7 +49,7 @@ def null_server(
         try:
             if process.stdin:
                 with suppress(BrokenPipeError):  # it has ended, so it reports no port
-                    process.stdin.write(told)
+                    process.stdin.write(content)
                     process.stdin.flush()
             port = process.stdout.readline() if process.stdout else b""
             if not port:

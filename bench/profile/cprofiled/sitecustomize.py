@@ -49,8 +49,8 @@ def spent() -> dict[str, float]:
 
 def answer() -> None:
     while True:
-        for asked in FOLDER.glob("ask-*"):
-            written = FOLDER / f"told-{asked.name}-{os.getpid()}.json"
+        for request in FOLDER.glob("ask-*"):
+            written = FOLDER / f"reply-{request.name}-{os.getpid()}.json"
             if not written.exists():
                 partial = written.with_suffix(".partial")
                 partial.write_text(json.dumps(spent()))

@@ -73,8 +73,8 @@ def throughput_caption(panel: Panel) -> str:
 
 
 def demand_caption(panel: Panel) -> str:
-    asked = any(_parts(row)[1] for row in panel.contenders)
-    parts = "server + database (hatched grey)" if asked else "server; next to nothing in the database"
+    shown = any(_parts(row)[1] for row in panel.contenders)
+    parts = "server + database (hatched grey)" if shown else "server; next to nothing in the database"
     return f"{panel.load.title} · µs of CPU per verified response, shorter is better · {parts}"
 
 

@@ -31,7 +31,7 @@ class ChartKind:
     ending: str  # part of its file name
     draw: Callable[[Any, Mapping[str, Look], Sheet], Figure]
     caption: Callable[[Any], str]
-    told: Callable[[Any], Iterable[str]]  # its numbers as text
+    numbers: Callable[[Any], Iterable[str]]  # as text
 
 
 THROUGHPUT = ChartKind(
@@ -39,44 +39,44 @@ THROUGHPUT = ChartKind(
     ending="",
     draw=bars.throughput_chart,
     caption=bars.throughput_caption,
-    told=lambda panel: (f"{row.cell.contender} {bars.throughput_label(row)}" for row in panel.contenders),
+    numbers=lambda panel: (f"{row.cell.contender} {bars.throughput_label(row)}" for row in panel.contenders),
 )
 LATENCY = ChartKind(
     what="Latency",
     ending="-latency",
     draw=percentiles.latency_chart,
     caption=percentiles.latency_caption,
-    told=lambda panel: (f"{percentiles.latency_label(row)} ms (p50 / p99)" for row in panel.contenders),
+    numbers=lambda panel: (f"{percentiles.latency_label(row)} ms (p50 / p99)" for row in panel.contenders),
 )
 DEMAND = ChartKind(
     what="CPU per request",
     ending="-cpu",
     draw=bars.demand_chart,
     caption=bars.demand_caption,
-    told=lambda panel: (f"{row.cell.contender} {bars.demand_label(row)}" for row in panel.contenders),
+    numbers=lambda panel: (f"{row.cell.contender} {bars.demand_label(row)}" for row in panel.contenders),
 )
 THROUGHPUTS = ChartKind(
     what="Throughput",
     ending="",
     draw=lines.throughput_lines,
     caption=lines.throughput_lines_caption,
-    told=lambda series: _first_to_last(series, "req/s"),
+    numbers=lambda series: _first_to_last(series, "req/s"),
 )
 LATENCIES = ChartKind(
     what="Latency",
     ending="-latency",
     draw=lines.latency_lines,
     caption=lines.latency_lines_caption,
-    told=lambda series: _first_to_last(series, "p99 ms"),
+    numbers=lambda series: _first_to_last(series, "p99 ms"),
 )
 BY_WORKERS = ChartKind(
     what="Throughput",
     ending="",
     draw=lines.scaling_lines,
     caption=lines.scaling_caption,
-    told=lambda workers: (
-        f"{name} {', '.join(f'{line[1].text} req/s with {line[0].text}' for line in told)}"
-        for name, told in workers.lines.items()
+    numbers=lambda workers: (
+        f"{name} {', '.join(f'{line[1].text} req/s with {line[0].text}' for line in values)}"
+        for name, values in workers.lines.items()
     ),
 )
 
@@ -117,7 +117,7 @@ def _drawing(shown: Shown, looks: Mapping[str, Look], kind: ChartKind) -> Drawin
     return Drawing(
         what=kind.what,
         caption=caption,
-        alternative=f"{kind.what} of {shown.title}. {caption}. {'; '.join(kind.told(shown))}.",
+        alternative=f"{kind.what} of {shown.title}. {caption}. {'; '.join(kind.numbers(shown))}.",
         svg=inlined(drawn.getvalue(), looks.values()),
     )
 
@@ -125,6 +125,6 @@ def _drawing(shown: Shown, looks: Mapping[str, Look], kind: ChartKind) -> Drawin
 def _first_to_last(series: Series, heading: str) -> Iterator[str]:
     headings = [column.heading for column in series.columns]
     place, level = headings.index(heading), headings[0]
-    for name, told in series.lines.items():
-        ends = (f"{line[place].text} {heading} at {line[0].text} {level}" for line in (told[0], told[-1]))
+    for name, values in series.lines.items():
+        ends = (f"{line[place].text} {heading} at {line[0].text} {level}" for line in (values[0], values[-1]))
         yield f"{name} {' to '.join(ends)}"

@@ -36,7 +36,7 @@ class Line:
     thin: bool = False
 
     @property
-    def told(self) -> tuple[Point, ...]:
+    def known(self) -> tuple[Point, ...]:
         return tuple(point for point in self.points if not math.isnan(point[1]))
 
 
@@ -45,7 +45,7 @@ def drawn(sheet: Sheet, lines: Sequence[Line]) -> tuple[Figure, Axes]:
     lines_in = max(HEIGHT_IN - HEAD_IN - FOOT_IN, len(lines) * LABEL_IN)
     height_in = sheet.head_in(HEAD_IN) + lines_in + FOOT_IN
     figure = sheet.figure(height_in)
-    right_in = sheet.room_in(max((len(_said(line, sheet)) for line in lines), default=0), LABEL_PT)
+    right_in = sheet.room_in(max((len(_label(line, sheet)) for line in lines), default=0), LABEL_PT)
     left, width = LEFT_IN / sheet.width_in, 1 - (LEFT_IN + right_in) / sheet.width_in
     axes = figure.add_axes((left, FOOT_IN / height_in, width, lines_in / height_in))
     for line in lines:
@@ -60,8 +60,8 @@ def name_ends(figure: Figure, axes: Axes, sheet: Sheet, lines: Sequence[Line]) -
     within = axes.transData + axes.transAxes.inverted()
     ends: dict[float, dict[str, tuple[float, Line]]] = {}
     for line in lines:
-        if line.told:
-            x, y = (float(part) for part in within.transform(line.told[-1]))
+        if line.known:
+            x, y = (float(part) for part in within.transform(line.known[-1]))
             ends.setdefault(x, {})[line.label] = y, line
     for x, ending in ends.items():
         for label, y in spread_out({label: y for label, (y, _) in ending.items()}, gap).items():
@@ -71,17 +71,24 @@ def name_ends(figure: Figure, axes: Axes, sheet: Sheet, lines: Sequence[Line]) -
 def _name(axes: Axes, sheet: Sheet, line: Line, place: Point) -> None:
     at: dict[str, Any] = {"xycoords": "axes fraction"}
     leader = LEADER | {"color": line.look.colour}
-    axes.annotate("", place, line.told[-1], textcoords="data", arrowprops=leader, **at)
+    axes.annotate("", place, line.known[-1], textcoords="data", arrowprops=leader, **at)
     behind = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
     x, y = place
     axes.annotate(
-        _said(line, sheet), (x + 0.005, y), va="center", size=LABEL_PT, color=INK, bbox=behind, zorder=4, **at
+        _label(line, sheet),
+        (x + 0.005, y),
+        va="center",
+        size=LABEL_PT,
+        color=INK,
+        bbox=behind,
+        zorder=4,
+        **at,
     )
 
 
-def _said(line: Line, sheet: Sheet) -> str:
-    said = f"{line.label}  {number(line.told[-1][1])}" if line.told and sheet.whole else line.label
-    return sheet.fitted(said, LABEL_PT)
+def _label(line: Line, sheet: Sheet) -> str:
+    label = f"{line.label}  {number(line.known[-1][1])}" if line.known and sheet.whole else line.label
+    return sheet.fitted(label, LABEL_PT)
 
 
 def _draw(axes: Axes, line: Line) -> None:
@@ -115,7 +122,7 @@ def throughput_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = F
         for name, rows in series.rows.items()
     ]
     figure, axes = _drawn(series, sheet, lines, "throughput", throughput_lines_caption(series))
-    axes.set_ylim(0, max((y for line in lines for _, y in line.told), default=1.0) * 1.08 or 1.0)
+    axes.set_ylim(0, max((y for line in lines for _, y in line.known), default=1.0) * 1.08 or 1.0)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     name_ends(figure, axes, sheet, lines)
     return figure
@@ -125,8 +132,8 @@ def latency_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = FILE
     """Return p50 and p99 of *series* by connections or rate, on a log axis."""
     lines = list(_percentiles(series, looks))
     figure, axes = _drawn(series, sheet, lines, "latency", latency_lines_caption(series))
-    seen = [y for line in lines for _, y in line.told]
-    low, high = min(seen, default=1.0) / 1.25, max(seen, default=1.0) * 1.25
+    values = [y for line in lines for _, y in line.known]
+    low, high = min(values, default=1.0) / 1.25, max(values, default=1.0) * 1.25
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     axes.yaxis.set_major_locator(FixedLocator(ticks(low, high)))
@@ -137,12 +144,12 @@ def latency_lines(series: Series, looks: Mapping[str, Look], sheet: Sheet = FILE
 
 
 def throughput_lines_caption(series: Series) -> str:
-    return f"{series.spoken} · verified responses per second, higher is better{_ringed(series)}"
+    return f"{series.load_text} · verified responses per second, higher is better{_ringed(series)}"
 
 
 def latency_lines_caption(series: Series) -> str:
     start = shown(series.load).starts
-    return f"{series.spoken} · ms from {start} to last byte · thick: p99, thin: p50{_ringed(series)}"
+    return f"{series.load_text} · ms from {start} to last byte · thick: p99, thin: p50{_ringed(series)}"
 
 
 def _ringed(series: Series) -> str:
@@ -160,11 +167,11 @@ def _line(
     label: str,
     look: Look,
     rows: Iterable[Row],
-    told: Callable[[Row], float | None],
+    value_of: Callable[[Row], float | None],
     *,
     thin: bool = False,
 ) -> Line:
-    values = [(row, told(row)) for row in rows]
+    values = [(row, value_of(row)) for row in rows]
     points = [(row, (level_of(row), math.nan if value is None else value)) for row, value in values]
     return Line(
         label=label,
@@ -184,14 +191,14 @@ def _drawn(
     return figure, axes
 
 
-def _loads(axes: Axes, series: Series, seen: Sequence[float]) -> None:
+def _loads(axes: Axes, series: Series, levels: Sequence[float]) -> None:
     how = shown(series.load)
     axes.set_xlabel(how.axis, color=FAINT, size=8.5)
     if not how.doubles:
-        axes.set_xlim(0, max(seen, default=1.0) * 1.02)
+        axes.set_xlim(0, max(levels, default=1.0) * 1.02)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         return
-    marked = sorted(set(seen)) or [1.0]
+    marked = sorted(set(levels)) or [1.0]
     axes.set_xscale("log", base=2)
     axes.set_xlim(marked[0] / 1.1, marked[-1] * 1.1)
     axes.set_xticks(marked, [f"{x:,.0f}" for x in marked])
@@ -213,18 +220,18 @@ def scaling_lines(workers: WorkerTable, looks: Mapping[str, Look], sheet: Sheet 
 def scaling_caption(workers: WorkerTable) -> str:
     limited = any(one.row.client_limit for one in workers.scaling.all)
     ringed = " · ringed: client-limited" if limited else ""
-    return f"{workers.spoken} · verified responses per second · dotted: efficiency 1{ringed}"
+    return f"{workers.load_text} · verified responses per second · dotted: efficiency 1{ringed}"
 
 
 def _lines(workers: WorkerTable, looks: Mapping[str, Look]) -> list[Line]:
     lines = []
-    for name, told in workers.contenders.items():
-        rates = [one.row.throughput_rps for one in told]
+    for name, scaled in workers.contenders.items():
+        rates = [one.row.throughput_rps for one in scaled]
         points = tuple(
             (float(one.workers), rate.estimate if rate and rate.estimate else math.nan)
-            for one, rate in zip(told, rates, strict=True)
+            for one, rate in zip(scaled, rates, strict=True)
         )
-        ringed = tuple(point for one, point in zip(told, points, strict=True) if one.row.client_limit)
+        ringed = tuple(point for one, point in zip(scaled, points, strict=True) if one.row.client_limit)
         lines.append(Line(label=name, look=looks[name], points=points, ringed=ringed))
     return lines
 

@@ -34,8 +34,8 @@ def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) 
     If there are many contenders, each framework has its own axes, one below the other, with the same scales.
     """
     rows = [row for row in panel.contenders if _last(row) >= MARKED[0]]
-    told = {row.cell.contender: latency_label(row) if sheet.whole else row.cell.contender for row in rows}
-    labels = {name: sheet.fitted(label, LABEL_PT) for name, label in told.items()}
+    whole = {row.cell.contender: latency_label(row) if sheet.whole else row.cell.contender for row in rows}
+    labels = {name: sheet.fitted(label, LABEL_PT) for name, label in whole.items()}
     parts = _parts(rows)
     least_in = HEIGHT_IN - HEAD_IN - FOOT_IN if len(parts) == 1 else PART_IN
     heights_in = [max(least_in, len(part) * LABEL_IN) for part in parts]
@@ -105,8 +105,8 @@ def _curve(axes: Axes, row: Row, look: Look) -> None:
 
 def _frame(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_yscale("log")
-    seen = [_at(row, percent) for row in rows for percent in (50, _last(row))]
-    low, high = min(seen, default=1.0) / 1.25, max(seen, default=1.0) * 1.25
+    values = [_at(row, percent) for row in rows for percent in (50, _last(row))]
+    low, high = min(values, default=1.0) / 1.25, max(values, default=1.0) * 1.25
     axes.set_ylim(low, high)
     last = max(map(_last, rows), default=MARKED[1])
     axes.set_xlim(place_of(MARKED[0]), place_of(max(last, MARKED[1])))
@@ -157,6 +157,6 @@ def _last(row: Row) -> float:
 
     Enough requests are beyond it, and it is the latency of an answer.
     """
-    asked = row.requests + row.unanswered
-    answered = 100 * (row.requests - 0.5) / asked if asked else 0.0
-    return min(MARKED[-1], last_percent(asked), answered)
+    requests = row.requests + row.unanswered
+    answered = 100 * (row.requests - 0.5) / requests if requests else 0.0
+    return min(MARKED[-1], last_percent(requests), answered)

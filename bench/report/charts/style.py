@@ -60,11 +60,11 @@ class Look:
 def looks_of(contenders: Iterable[str]) -> Mapping[str, Look]:
     """Return the look of each of *contenders*. Pass all of a run, so that its charts agree."""
     looks: dict[str, Look] = {}
-    seen: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for name in contenders:
         family = family_of(name)
-        number = seen.setdefault(family, 0)
-        seen[family] += not name_of(name).is_twin
+        number = numbers.setdefault(family, 0)
+        numbers[family] += not name_of(name).is_twin
         looks[name] = _look(family, number)
     return looks
 

@@ -93,7 +93,7 @@ class Container:
         return telling_line(self.log_tail(200))
 
     def save_log(self) -> None:
-        answer = self.engine.asked("logs", self.name)
+        answer = self.engine.docker_result("logs", self.name)
         self.log.write_text(answer.output + answer.errors)  # stdout comes first
 
 
@@ -131,8 +131,8 @@ class Containers:
         """
         names = {name: f"{self._project}-{name}" for name in services}
         ours = {
-            name: {"container_name": names[name], "labels": {LABEL: leftovers.signature()}, **said}
-            for name, said in services.items()
+            name: {"container_name": names[name], "labels": {LABEL: leftovers.signature()}, **settings}
+            for name, settings in services.items()
         }
         file = described(self._scratch, self._source, service, ours)
         with interrupts_held():  # a container in creation could not be removed
@@ -158,7 +158,7 @@ class Containers:
                 init = psutil.Process(pid)
             if facts["State"]["Running"] and init and not self._engine.host.is_init(pid):
                 raise CannotMeasure(
-                    "processes of containers cannot be seen from here, as where containers run in a virtual "
+                    "processes of containers are not visible from here, as where containers run in a virtual "
                     f"machine or bench runs in a container: run it beside the engine, {INSTEAD}"
                 )
         return Container(
@@ -175,8 +175,8 @@ class Containers:
 def described(scratch: Path, source: Path, service: str, services: Mapping[str, Mapping[str, Any]]) -> Path:
     """Write a compose file, for this user alone: each of *services* extends *service* of *source*."""
     whole = {
-        name: {"extends": {"file": str(source), "service": service}} | dict(said)
-        for name, said in services.items()
+        name: {"extends": {"file": str(source), "service": service}} | dict(settings)
+        for name, settings in services.items()
     }
     file = scratch / f"{service}-{secrets.token_hex(4)}.json"
     file.touch(mode=0o600)
@@ -206,7 +206,7 @@ def cleared(engine: Engine) -> None:
 
 def _remove(engine: Engine, names: Sequence[str]) -> None:
     if names:
-        engine.asked("rm", "--force", "--volumes", *names)
+        engine.docker_result("rm", "--force", "--volumes", *names)
 
 
 def _literal(value: Any) -> Any:

@@ -32,8 +32,8 @@ class CommandResult:
     errors: str = ""
 
     def last_words(self, lines: int = 1) -> str:
-        said = [line.strip() for line in f"{self.output}\n{self.errors}".splitlines() if line.strip()]
-        telling = [line for line in said if CAUSE.search(line)] or said or ["it said nothing"]
+        output = [line.strip() for line in f"{self.output}\n{self.errors}".splitlines() if line.strip()]
+        telling = [line for line in output if CAUSE.search(line)] or output or ["it printed nothing"]
         return " | ".join(telling[-lines:])
 
 
@@ -44,7 +44,7 @@ class Host(Protocol):
         """Run a command to its end. A missing command, or a timeout, also gives an answer."""
 
     def is_init(self, pid: int) -> bool:
-        """Return whether *pid*, as seen from here, is the first process of a container."""
+        """Return whether *pid*, an id on this machine, is the first process of a container."""
 
 
 class ThisMachine:
@@ -133,7 +133,7 @@ class Engine:
         found: list[dict[str, Any]] = json.loads(self.docker("container", "inspect", *names))
         return found
 
-    def asked(self, *words: str) -> CommandResult:
+    def docker_result(self, *words: str) -> CommandResult:
         return self.host.run(["docker", *words])
 
     def compose(self, project: str, file: Path, *words: str) -> CommandResult:
@@ -180,7 +180,7 @@ def _refuse_remote(host: Host) -> None:
 
 def _unreachable(answer: CommandResult) -> NoEngine:
     if "permission denied" in answer.errors.lower():
-        remedy = "join the group docker (`sudo usermod -aG docker $USER`, then log in anew)"
+        remedy = "join the group docker (`sudo usermod -aG docker $USER`, then log in again)"
         return NoEngine("no permission to use the container engine", remedy)
     return NoEngine(f"no container engine answers ({answer.last_words()})", "start it")
 

@@ -51,10 +51,10 @@ def image(contender: Contender, engine: Engine, *, source: Path, scratch: Path, 
     Raises UsageError without its lock or Dockerfile, CannotMeasure if it cannot be built.
     """
     tag = tag_of(contender)
-    if engine.asked("image", "inspect", tag).status:
+    if engine.docker_result("image", "inspect", tag).status:
         _build(contender, tag, engine, source=source, scratch=scratch, logs=logs)
-    told = engine.docker("run", "--rm", "--network", "none", tag, "python", "-c", LISTING)
-    return Image(tag=tag, **json.loads(told))
+    listing = engine.docker("run", "--rm", "--network", "none", tag, "python", "-c", LISTING)
+    return Image(tag=tag, **json.loads(listing))
 
 
 def tag_of(contender: Contender) -> str:
@@ -141,9 +141,9 @@ def _build(
     contender: Contender, tag: str, engine: Engine, *, source: Path, scratch: Path, logs: Path
 ) -> None:
     arguments = {"APP": contender.app, "PYTHON": contender.python or PYTHON}
-    said = {"image": tag, "build": {"context": contender.root, "args": arguments}}
+    settings = {"image": tag, "build": {"context": contender.root, "args": arguments}}
     name = contender.app.replace("_", "-")
-    file = described(scratch, source, SERVICE, {name: said})
+    file = described(scratch, source, SERVICE, {name: settings})
     # force-rm: without it a step that fails leaves its container.
     answer = engine.compose(REPOSITORY, file, "build", "--force-rm", name)
     log = logs / f"build-{contender.app}.log"

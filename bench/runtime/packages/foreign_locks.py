@@ -217,8 +217,8 @@ def _poetry_line(package: Table, folder: Path) -> Iterator[str]:
 
 def _of_pdm(content: Table, folder: Path, wanted: Wanted) -> Iterator[str]:
     packages = content.get("package", [])
-    asked = (*wanted.groups, *wanted.extras)  # PDM's optional dependencies are groups
-    wanted = Wanted(where=wanted.where, python=wanted.python, groups=asked)
+    groups = (*wanted.groups, *wanted.extras)  # PDM's optional dependencies are groups
+    wanted = Wanted(where=wanted.where, python=wanted.python, groups=groups)
     _check_groups(packages, "groups", wanted)
     chosen = [one for one in packages if _of_groups(one, "groups", "default", wanted)]
     for package in _one_of_each(chosen, wanted):

@@ -42,7 +42,7 @@ class CacheKind:
     """A kind of cache that contenders may need."""
 
     name: str  # in a contender's services
-    spoken: str
+    title: str
     program: str
     settings: Mapping[str, str]  # the same for every contender, as on its command line
     port_option: str
@@ -80,7 +80,7 @@ class CacheKind:
 
 VALKEY = CacheKind(
     name="valkey",
-    spoken="Valkey",
+    title="Valkey",
     program="valkey-server",
     settings={
         "--bind": HOST,
@@ -101,7 +101,7 @@ VALKEY = CacheKind(
 )
 MEMCACHED = CacheKind(
     name="memcached",
-    spoken="Memcached",
+    title="Memcached",
     program="memcached",
     settings={"-l": HOST, "-U": "0", "-m": "64", "-t": "1"},
     port_option="-p",
@@ -158,7 +158,7 @@ class Cache(OwnPart):
         """Empty it while others are connected. Raises CannotMeasure."""
         self.check()
         try:
-            self._asked(self.wanted.kind.flush)
+            self._match(self.wanted.kind.flush)
         except OSError as error:
             self.check()
             raise CannotMeasure(f"{self._name} was not emptied ({error}): see {self.child.log}") from error
@@ -172,7 +172,7 @@ class Cache(OwnPart):
         while time.monotonic() < deadline:
             self.check()
             try:
-                version = self._asked(self.wanted.kind.version)[1].decode()
+                version = self._match(self.wanted.kind.version)[1].decode()
             except OSError:
                 time.sleep(POLL_S)
                 continue
@@ -185,18 +185,18 @@ class Cache(OwnPart):
 
     @property
     def _name(self) -> str:
-        return f"{self.wanted.kind.spoken} of {self.wanted.contender.name}"
+        return f"{self.wanted.kind.title} of {self.wanted.contender.name}"
 
-    def _asked(self, question: Question) -> re.Match[bytes]:
+    def _match(self, question: Question) -> re.Match[bytes]:
         """Return its answer. Raises OSError if it is not the expected one."""
-        said = b""
+        reply = b""
         with socket.create_connection((HOST, self.wanted.port), timeout=ANSWER_TIMEOUT_S) as connection:
             connection.sendall(question.line)
-            while not (found := question.answer.search(said)):
+            while not (found := question.answer.search(reply)):
                 part = connection.recv(4096)
                 if not part:
-                    raise ConnectionError(f"it hung up after {said!r}")
-                said += part
+                    raise ConnectionError(f"it hung up after {reply!r}")
+                reply += part
         return found
 
 
@@ -253,7 +253,7 @@ class Caches:
 def cache(kind: CacheKind) -> ServiceKind:
     return ServiceKind(
         name=kind.name,
-        spoken=kind.spoken,
+        title=kind.title,
         placeholders=kind.placeholders,
         processes=lambda place: nullcontext(Caches(kind, partial(cache_processes, place=place))),
         containers=lambda place: nullcontext(Caches(kind, partial(cache_containers, place=place))),
@@ -312,10 +312,10 @@ def _user(kind: CacheKind) -> str | None:
 def cache_containers(wanted: Sequence[WantedCache], place: ContainerPlace) -> Iterator[list[Cache]]:
     """Start all *wanted* caches, of one kind; they are removed afterwards. Raises CannotMeasure."""
     with place.group() as group:
-        said = {
+        settings = {
             one.label: {"command": one.kind.command(one.port), **as_this_user(), **on_cores(place.cores)}
             for one in wanted
         }
         logs = {one.label: place.logs / one.log_name for one in wanted}
-        up = group.start(wanted[0].kind.composed, said, logs)
+        up = group.start(wanted[0].kind.composed, settings, logs)
         yield [Cache(wanted=one, child=up[one.label], source=up[one.label].image) for one in wanted]

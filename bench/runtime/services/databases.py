@@ -131,11 +131,11 @@ class Databases:
     @contextmanager
     def session(self, name: str = MAINTENANCE) -> Iterator[psycopg.Connection]:
         """Connect with a transaction for each statement. Raises CannotMeasure for errors inside."""
-        with _failures_told(name), _patience(name), closing(self._connect(name)) as session:
+        with _with_name_in_errors(name), _patience(name), closing(self._connect(name)) as session:
             yield session
 
     def _connect(self, name: str) -> psycopg.Connection:
-        with _failures_told(name):
+        with _with_name_in_errors(name):
             return psycopg.connect(self.url(name), autocommit=True, connect_timeout=10)
 
     def _fill(self, name: str, texts: Mapping[str, str]) -> None:
@@ -160,10 +160,10 @@ def _run(session: psycopg.Connection, source: str, part: Part, *, may_make_roles
                     copy.write(part.rows.encode())
             return
         except psycopg.Error as error:
-            role = NO_ROLE.match(_said(error))
+            role = NO_ROLE.match(_message(error))
             if not (may_make_roles and role and role[1] not in made):
                 raise CannotMeasure(
-                    f"{_place(source, part, error)}: {_said(error)}{_remedy(error)}"
+                    f"{_place(source, part, error)}: {_message(error)}{_remedy(error)}"
                 ) from error
             made.add(role[1])  # the part ran in one transaction, so nothing of it is left
             session.execute(SQL("CREATE ROLE {}").format(Identifier(role[1])))
@@ -193,7 +193,7 @@ class Database(OwnPart):
 
     def data_version(self) -> object:
         """Return the state of its data: another one after a client has written."""
-        with _failures_told(self.name), _patience(self.name):
+        with _with_name_in_errors(self.name), _patience(self.name):
             return self.kept.execute(WRITTEN).fetchone()
 
     def keep(self) -> None:
@@ -224,8 +224,8 @@ class Database(OwnPart):
     def _why(self, error: psycopg.Error) -> str:
         """Return why the attempt failed. Raises CannotMeasure if the server does not answer any more."""
         if self.kept.closed:
-            raise CannotMeasure(f"PostgreSQL, database {self.name}: {_said(error)}") from error
-        return f"its database: {_said(error)}"
+            raise CannotMeasure(f"PostgreSQL, database {self.name}: {_message(error)}") from error
+        return f"its database: {_message(error)}"
 
     def statements(self) -> dict[str, int]:
         """Return how often it has run each statement since it was created, without the constants.
@@ -248,19 +248,19 @@ def _patience(name: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _failures_told(name: str) -> Iterator[None]:
+def _with_name_in_errors(name: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise CannotMeasure(f"PostgreSQL, database {name}: {_said(error)}") from error
+        raise CannotMeasure(f"PostgreSQL, database {name}: {_message(error)}") from error
 
 
-def _said(error: psycopg.Error) -> str:
+def _message(error: psycopg.Error) -> str:
     return error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
 
 
 def _remedy(error: psycopg.Error) -> str:
-    if found := NO_EXTENSION.match(_said(error)):
+    if found := NO_EXTENSION.match(_message(error)):
         instead = INSTEAD_OF.get(found[1], "")
         return f" here: leave it out{instead}, or use --runtime compose if its image has it"
     return ""

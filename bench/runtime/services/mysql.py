@@ -78,7 +78,7 @@ class Programs:
     server: str
     client: str
     installer: str | None  # None: the server makes its own data folder, as MySQL does
-    spoken: str
+    title: str
 
     @property
     def identified(self) -> str:
@@ -93,17 +93,17 @@ def programs(path: str | None = None) -> Programs | str:
         return f"neither {' nor '.join(SERVERS)} is on PATH or in /usr/sbin"
     if client is None:
         return f"neither {' nor '.join(CLIENTS)} is on PATH, the client of {server}"
-    said = _output([server, "--no-defaults", "--version"])
-    if "MariaDB" in said:
+    message = _output([server, "--no-defaults", "--version"])
+    if "MariaDB" in message:
         if (installer := _first(INSTALLERS, searched)) is None:
             return f"{INSTALLERS[0]} is not on PATH, which makes the data folder of {server}"
-        return Programs(server=server, client=client, installer=installer, spoken="MariaDB")
-    version = VERSION.search(said)
+        return Programs(server=server, client=client, installer=installer, title="MariaDB")
+    version = VERSION.search(message)
     if version is None:
-        return f"{server} does not tell its version ({said.strip()[:100] or 'no output'})"
+        return f"{server} does not print its version ({message.strip()[:100] or 'no output'})"
     if int(version[1]) >= TOO_NEW:
         return f"{server} is MySQL {version[1]}, without the log-in mysql_native_password that drivers share"
-    return Programs(server=server, client=client, installer=None, spoken="MySQL")
+    return Programs(server=server, client=client, installer=None, title="MySQL")
 
 
 def _first(names: tuple[str, ...], path: str) -> str | None:
@@ -136,7 +136,7 @@ class MySQL:
     def check(self) -> None:
         if ended := self.child.ended():
             raise CannotMeasure(
-                f"{self.databases.spoken} {ended} ({_reason(self.child)}): see {self.child.log}",
+                f"{self.databases.title} {ended} ({_reason(self.child)}): see {self.child.log}",
                 log=self.child.log_tail(),
             )
 
@@ -150,7 +150,7 @@ def mysql(place: ProcessPlace, settings: Mapping[str, str] = SETTINGS) -> Iterat
     found = programs()
     if isinstance(found, str):
         raise CannotMeasure(f"{found}: {REMEDY}")
-    user = unprivileged(found.spoken)
+    user = unprivileged(found.title)
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}mysql-"))
     try:
         place.ledger.note_folder(folder)
@@ -164,7 +164,7 @@ def mysql(place: ProcessPlace, settings: Mapping[str, str] = SETTINGS) -> Iterat
             port=port,
             password=password,
             client=found.client,
-            spoken=found.spoken,
+            title=found.title,
             identified=found.identified,
         )
         with Children(place.ledger) as children:
@@ -220,10 +220,10 @@ def _make_data(found: Programs, folder: Path, user: str | None) -> None:
         check=False,
     )
     if done.returncode:
-        told = done.stdout + done.stderr
-        lines = GRAVE.findall(told) or told.split("\n\n")[0].splitlines() or ["no message"]
+        output = done.stdout + done.stderr
+        lines = GRAVE.findall(output) or output.split("\n\n")[0].splitlines() or ["no message"]
         raise CannotMeasure(
-            f"{found.spoken} could not make its data folder in {folder.parent}: {lines[0]}{_confined(found)}"
+            f"{found.title} could not make its data folder in {folder.parent}: {lines[0]}{_confined(found)}"
         )
 
 
@@ -255,7 +255,7 @@ def _answered(server: MySQL) -> str:
         if listens(server.child.pids(), server.databases.port):
             return server.databases.version()
         time.sleep(0.02)
-    name, log = server.databases.spoken, server.child.log
+    name, log = server.databases.title, server.child.log
     raise CannotMeasure(f"{name} did not answer within {START_TIMEOUT_S:.0f} s: see {log}")
 
 
@@ -271,7 +271,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 MYSQL = ServiceKind(
     name="mysql",
-    spoken="MySQL",
+    title="MySQL",
     placeholders=DATABASE_PLACEHOLDERS,
     processes=lambda place: copies(partial(mysql, place)),
     containers=None,

@@ -53,7 +53,7 @@ OF_ANOTHER = re.compile(
 MAKES = re.compile(r"^\s*(?:/\*!\d+\s+)?(?:CREATE|ALTER|DEFINER)\b.*$", re.MULTILINE | re.I)
 NAME = r"(?:`[^`]*`|'[^']*'|\"[^\"]*\"|[\w.%]+)"
 DEFINER = re.compile(rf"\bDEFINER\s*=\s*{NAME}\s*@\s*{NAME}", re.I)
-SAID = re.compile(r"^ERROR \d+(?: \(\w+\))?(?: at line (\d+))?(?: in file: '[^']*')?: (.*)$", re.MULTILINE)
+MESSAGE = re.compile(r"^ERROR \d+(?: \(\w+\))?(?: at line (\d+))?(?: in file: '[^']*')?: (.*)$", re.MULTILINE)
 
 
 class State(NamedTuple):
@@ -70,7 +70,7 @@ class MySQLDatabases:
     port: int
     password: str = field(repr=False)
     client: str  # the program that runs SQL texts
-    spoken: str  # MySQL or MariaDB
+    title: str  # MySQL or MariaDB
     identified: str = "IDENTIFIED BY"  # how a user's password is set
     _templates: dict[str, Objects] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
@@ -159,8 +159,8 @@ class MySQLDatabases:
     def _fill(self, name: str, texts: Mapping[str, str]) -> None:
         for source, text in texts.items():
             if failed := self._run_text(name, text):
-                line, said = failed
-                raise CannotMeasure(f"{source}{f' line {line}' if line else ''}: {said}")
+                line, message = failed
+                raise CannotMeasure(f"{source}{f' line {line}' if line else ''}: {message}")
 
     def _run_text(self, name: str, text: str) -> tuple[str | None, str] | None:
         """Run *text* in a database by the client, which knows DELIMITER.
@@ -184,13 +184,13 @@ class MySQLDatabases:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return None, f"{self.spoken} did not answer within {FILL_TIMEOUT_S} s"
+            return None, f"{self.title} did not answer within {FILL_TIMEOUT_S} s"
         if done.returncode == 0:
             return None
-        told = done.stderr.decode(errors="replace")
-        if found := SAID.search(told):
+        output = done.stderr.decode(errors="replace")
+        if found := MESSAGE.search(output):
             return found[1], found[2]
-        return None, (told.strip().splitlines() or ["its client failed without a message"])[-1]
+        return None, (output.strip().splitlines() or ["its client failed without a message"])[-1]
 
     @contextmanager
     def _failures_told(self, name: str = "") -> Iterator[None]:
@@ -198,7 +198,7 @@ class MySQLDatabases:
             yield
         except (pymysql.MySQLError, OSError) as error:
             raise CannotMeasure(
-                f"{self.spoken}{f', database {name}' if name else ''}: {_said(error)}"
+                f"{self.title}{f', database {name}' if name else ''}: {_message(error)}"
             ) from error
 
 
@@ -270,7 +270,7 @@ class MySQLDatabase(OwnPart):
         return dict(counts - self._before)
 
     def _state(self) -> State:
-        table = "innodb_sys_tables" if self._databases.spoken == "MariaDB" else "innodb_tables"
+        table = "innodb_sys_tables" if self._databases.title == "MariaDB" else "innodb_tables"
         ids = rows(self._session, IDS.format(table=table), [f"{self.name.replace('_', chr(92) + '_')}/%"])
         return State(frozenset(rows(self._session, WRITES, [self.name])), frozenset(ids))
 
@@ -340,9 +340,9 @@ class MySQLDatabase(OwnPart):
     def _why(self, error: Exception) -> str:
         """Return why the attempt failed. Raises CannotMeasure if the server does not answer any more."""
         if not self._session.open:
-            said = f"{self._databases.spoken}, database {self.name}: {_said(error)}"
-            raise CannotMeasure(said) from error
-        return f"its database: {_said(error)}"
+            message = f"{self._databases.title}, database {self.name}: {_message(error)}"
+            raise CannotMeasure(message) from error
+        return f"its database: {_message(error)}"
 
 
 def kept(name: str) -> str:
@@ -364,5 +364,5 @@ def _make_user(session: Session, name: str, identified: str) -> None:
     )
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return " ".join(str(error.args[-1] if error.args else error).split()) or type(error).__name__

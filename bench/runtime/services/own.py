@@ -58,7 +58,7 @@ def uncontained(contender: Contender) -> str | None:
     """Return why a service that it needs cannot be a container, with the remedy."""
     for kind in [KINDS[name] for name in services_of(contender) if name in KINDS]:
         if not kind.containers:
-            return f"{kind.spoken} runs in no container here: use --runtime process"
+            return f"{kind.title} runs in no container here: use --runtime process"
     return None
 
 

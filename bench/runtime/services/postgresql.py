@@ -204,9 +204,9 @@ def contained_postgresql(place: ContainerPlace) -> Iterator[PostgreSQL]:
         "POSTGRES_HOST_AUTH_METHOD": "scram-sha-256",
         "POSTGRES_INITDB_ARGS": INITDB,
     }
-    said = {"command": ["postgres", *words], "environment": environment} | on_cores(place.cores)
+    composed = {"command": ["postgres", *words], "environment": environment} | on_cores(place.cores)
     with place.group() as group:
-        up = group.start(SERVICE, {"postgres": said}, {"postgres": place.logs / LOG})["postgres"]
+        up = group.start(SERVICE, {"postgres": composed}, {"postgres": place.logs / LOG})["postgres"]
         server = PostgreSQL(child=up, databases=databases, source=up.image, version="", settings=settings)
         wait_for(server)
         yield replace(server, version=databases.version())
@@ -214,7 +214,7 @@ def contained_postgresql(place: ContainerPlace) -> Iterator[PostgreSQL]:
 
 POSTGRESQL = ServiceKind(
     name="postgres",
-    spoken="PostgreSQL",
+    title="PostgreSQL",
     placeholders=DATABASE_PLACEHOLDERS,
     processes=lambda place: copies(partial(postgresql, place)),
     containers=lambda place: copies(partial(contained_postgresql, place)),

@@ -103,7 +103,7 @@ class ContainerPlace:
     cores: tuple[int, ...] | None
 
 
-def unprivileged(spoken: str) -> str | None:
+def unprivileged(title: str) -> str | None:
     """Return the user that runs a service which refuses root; None: the present one is not root."""
     if os.geteuid() != 0:
         return None
@@ -111,7 +111,7 @@ def unprivileged(spoken: str) -> str | None:
         return pwd.getpwnam(UNPRIVILEGED).pw_name
     except KeyError:
         raise CannotMeasure(
-            f"{spoken} refuses to run as root and there is no user {UNPRIVILEGED}: run as an ordinary user"
+            f"{title} refuses to run as root and there is no user {UNPRIVILEGED}: run as an ordinary user"
         ) from None
 
 
@@ -120,7 +120,7 @@ class ServiceKind:
     """An entry of the table of services."""
 
     name: str  # in a contender's services
-    spoken: str
+    title: str
     placeholders: tuple[str, ...]  # in a contender's command and env
     processes: Callable[[ProcessPlace], AbstractContextManager[Service]]
     containers: Callable[[ContainerPlace], AbstractContextManager[Service]] | None  # None: only as a process
