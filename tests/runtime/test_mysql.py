@@ -221,7 +221,7 @@ def test_what_the_server_made_at_its_start_is_kept_and_put_back(server, database
     run(database, "CREATE TABLE sessions (id int AUTO_INCREMENT PRIMARY KEY, said text)")
     run(database, "INSERT INTO sessions (said) VALUES ('at start')")
     run(database, "INSERT INTO users (name, email) VALUES ('x', 'new')")
-    if server.databases.spoken == "MariaDB":
+    if server.databases.title == "MariaDB":
         run(database, "CREATE SEQUENCE tickets")
         first = run(database, "SELECT nextval(tickets)")
     database.keep()
@@ -229,13 +229,13 @@ def test_what_the_server_made_at_its_start_is_kept_and_put_back(server, database
     for _ in range(2):
         run(database, "DELETE FROM users")
         run(database, "INSERT INTO sessions (said) VALUES ('later')")
-        if server.databases.spoken == "MariaDB":
+        if server.databases.title == "MariaDB":
             after = run(database, "SELECT nextval(tickets)")
             assert after > first
         assert database.reset() is None
         assert run(database, STATE) == before
         assert run(database, "SELECT group_concat(said) FROM sessions") == ("at start",)
-    if server.databases.spoken == "MariaDB":
+    if server.databases.title == "MariaDB":
         assert run(database, "SELECT nextval(tickets)") == (1001,)  # numbers that were reserved are gone
 
 

@@ -162,7 +162,7 @@ def test_a_database_server_that_has_died_is_named(services, server):
             "mariadb-install-db is not on PATH, which makes the data folder of .*mysqld",
         ),
         ({"mysqld": "mysqld  Ver 9.1.0 for Linux", "mysql": ""}, "mysqld is MySQL 9, without the log-in"),
-        ({"mysqld": "what?", "mysql": ""}, r"mysqld does not tell its version \(what\?\)"),
+        ({"mysqld": "what?", "mysql": ""}, r"mysqld does not print its version \(what\?\)"),
     ],
 )
 def test_what_is_not_installed_of_mysql_is_named_with_the_remedy(tmp_path, there, message):
@@ -172,7 +172,7 @@ def test_what_is_not_installed_of_mysql_is_named_with_the_remedy(tmp_path, there
 
 
 @pytest.mark.parametrize(
-    ("there", "spoken", "installer", "identified"),
+    ("there", "title", "installer", "identified"),
     [
         (
             {"mysqld": "mysqld  Ver 8.4.3 for Linux", "mysql": ""},
@@ -193,9 +193,9 @@ def test_what_is_not_installed_of_mysql_is_named_with_the_remedy(tmp_path, there
         ),
     ],
 )
-def test_mysql_and_mariadb_are_told_apart(tmp_path, there, spoken, installer, identified):
+def test_mysql_and_mariadb_are_told_apart(tmp_path, there, title, installer, identified):
     found = mysql.programs(_installed(tmp_path, there))
-    assert (found.spoken, found.installer is not None) == (spoken, installer)
+    assert (found.title, found.installer is not None) == (title, installer)
     assert found.identified.endswith(identified)
 
 
