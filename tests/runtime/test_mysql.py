@@ -1,6 +1,9 @@
 """MariaDB truly runs here, once for the module, where it is installed."""
 
+import shutil
+import subprocess
 import time
+from contextlib import ExitStack, nullcontext
 
 import psutil
 import pymysql
@@ -11,6 +14,7 @@ from bench.model import Contender
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
+from bench.runtime.services.copies import Copies
 from bench.runtime.services.mysql import SETTINGS, missing, mysql
 from bench.runtime.services.mysql_databases import PREPARED, kept
 from bench.runtime.services.service import ProcessPlace
@@ -128,6 +132,53 @@ def test_a_copy_holds_what_the_texts_made(database):
     run(database, "INSERT INTO users (name, email) VALUES ('x', 'new')")
     assert made(database) == 5001
     assert run(database, "SELECT said FROM audit ORDER BY id DESC LIMIT 1") == ("x",)
+
+
+def dumped(server, database):
+    """Return what the server's own program for dumps says of a database, without what differs each time."""
+    program = shutil.which("mariadb-dump") or shutil.which("mysqldump")
+    where = [
+        "--protocol=tcp",
+        "--host=127.0.0.1",
+        f"--port={server.databases.port}",
+        f"--user={database.name}",
+    ]
+    what = ["--routines", "--triggers", "--events", "--skip-dump-date", database.name]
+    env = {"MYSQL_PWD": server.databases.password}
+    done = subprocess.run([program, "--no-defaults", *where, *what], env=env, capture_output=True, check=True)
+    return [line for line in done.stdout.split(b"\n") if database.name.encode() not in line]
+
+
+MORE = """
+CREATE EVENT never ON SCHEDULE EVERY 1 DAY DO DELETE FROM audit;
+CREATE TRIGGER second BEFORE INSERT ON users FOR EACH ROW FOLLOWS first SET NEW.name = concat(NEW.name, '2');
+ALTER TABLE zeros ADD COLUMN payload longblob, ADD COLUMN at timestamp NULL, ADD INDEX by_day (day);
+UPDATE zeros SET payload = x'00ff0d0a1a5c27', at = '2024-02-29 12:00:00' WHERE id = 7;
+"""
+
+
+def test_a_dump_is_a_schema_as_it_lies_and_a_copy_dumps_the_same_again(server, tmp_path):
+    first = "CREATE TRIGGER first BEFORE INSERT ON users FOR EACH ROW SET NEW.name = concat(NEW.name, '1');"
+    more = first + MORE + ("CREATE SEQUENCE tickets START 7;" * (server.databases.spoken == "MariaDB"))
+    with server.databases.copied(server.databases.template({**TEXTS, "more.sql": more}), "", {}) as database:
+        told = dumped(server, database)
+    (tmp_path / "dump.sql").write_bytes(b"\n".join(told))
+    service = Copies(lambda: nullcontext(server), ExitStack())
+    facts = {"base": "tiny", "app": "tiny_app", "stack": "Tiny", "interface": "http", "server": "tiny"}
+    one = Contender(
+        **facts, name="tiny", root=str(tmp_path), folder="", schema=("dump.sql",), command="serve"
+    )
+    service.prepare(one)
+    with service.given([one]) as given:
+        other = next(given)
+        assert dumped(server, other) == told
+        assert run(other, "SELECT hex(payload) FROM zeros WHERE id = 7") == ("00FF0D0A1A5C27",)
+        run(other, "INSERT INTO users (name, email) VALUES ('x', 'new')")
+        run(other, "DELETE FROM `Posts`")
+        assert run(other, "SELECT name, id FROM users WHERE email = 'new'") == ("x12", 5001)
+        assert other.reset() is None
+        assert dumped(server, other) == told
+    assert len(told) > 150
 
 
 def test_the_same_texts_make_one_template(server):
@@ -378,9 +429,10 @@ def test_a_copy_and_what_was_kept_of_it_are_dropped_whoever_is_connected(server)
         live = connect(database)
         ask(live, "DELETE FROM zeros")
         database.keep()
+        ask(live, "BEGIN")
+        ask(live, "SELECT count(*) FROM users")
     with pytest.raises(pymysql.MySQLError):
         ask(live, "SELECT count(*) FROM users")
-    live.close()
     with server.databases.session() as session:
         assert ask(session, "SHOW DATABASES LIKE 'bench\\_%'") is None
 

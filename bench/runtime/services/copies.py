@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.runtime.children import Running
 from bench.runtime.services.service import OwnPart, ServiceFacts
 
 FILES = ("schema.sql", "seed.sql")  # of a project's apps, if its contender names none
+MYSQLDUMP = re.compile(rb"^-- (?:MySQL|MariaDB) dump ", re.MULTILINE)
 PACKED = {  # how files begin that no server reads
     b"PGDMP": "write it with `pg_dump --format=plain`, or turn it into text: `pg_restore --file=schema.sql`",
     b"\x1f\x8b": "unpack it: gunzip",
@@ -110,10 +112,12 @@ def _schema(contender: Contender) -> dict[str, str]:
 def _text(contender: Contender, file: Path) -> str:
     try:
         with file.open("rb") as opened:
-            begins = opened.read(max(map(len, PACKED)))
+            begins = opened.read(200)
         for mark, remedy in PACKED.items():
             if begins.startswith(mark):
                 raise UsageError(f"{file} is not SQL as text: {remedy}")
+        if MYSQLDUMP.search(begins):  # it writes binary values as they are, among text
+            return file.read_bytes().decode(errors="surrogateescape")
         return text_of(file)
     except OSError as error:
         name = os.path.relpath(file, contender.place)

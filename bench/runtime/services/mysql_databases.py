@@ -119,9 +119,8 @@ class MySQLDatabases:
                 yield made
         finally:
             with suppress(CannotMeasure), self.session() as session:  # gone already if the server died
-                run(session, *(f"DROP DATABASE IF EXISTS {quoted(one)}" for one in (name, kept(name))))
-                run(session, f"DROP USER IF EXISTS '{name}'@'{HOST}'")
-            self._used.discard(name)
+                _drop(session, name)
+                self._used.discard(name)
 
     @contextmanager
     def preparing(self, template: str, name: str) -> Iterator["MySQLDatabase"]:
@@ -177,7 +176,7 @@ class MySQLDatabases:
         try:
             done = subprocess.run(
                 [self.client, *options, "--default-character-set=utf8mb4", "--binary-mode", name],
-                input=portable(text).encode(),
+                input=portable(text).encode(errors="surrogateescape"),
                 env={"MYSQL_PWD": self.password, "LC_ALL": "C.UTF-8"},
                 capture_output=True,
                 timeout=FILL_TIMEOUT_S,
@@ -362,6 +361,15 @@ def _make_user(session: Session, name: str, identified: str) -> None:
         f"CREATE USER '{name}'@'{HOST}' {identified}",
         f"GRANT ALL ON *.* TO '{name}'@'{HOST}' WITH GRANT OPTION",
     )
+
+
+def _drop(session: Session, name: str) -> None:
+    """Drop a copy, what was kept of it, and its user, who is cut off: a transaction would hold a lock."""
+    run(session, f"DROP USER IF EXISTS '{name}'@'{HOST}'")
+    for (number,) in rows(session, "SELECT id FROM information_schema.processlist WHERE user = %s", [name]):
+        with suppress(pymysql.MySQLError):  # it has just gone by itself
+            run(session, f"KILL {number}")
+    run(session, *(f"DROP DATABASE IF EXISTS {quoted(one)}" for one in (name, kept(name))))
 
 
 def _message(error: Exception) -> str:
