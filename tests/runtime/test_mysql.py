@@ -419,6 +419,14 @@ def test_prepared_statements_are_counted_too(database):
     live.close()
 
 
+def test_a_failure_of_whoever_uses_a_copy_is_not_told_as_the_servers(server):
+    with (
+        pytest.raises(FileNotFoundError, match="no such plan"),
+        server.databases.copied(server.databases.template({}), "", {}),
+    ):
+        raise FileNotFoundError("no such plan")
+
+
 def test_an_empty_database_can_be_reset(server):
     with server.databases.copied(server.databases.template({}), "empty", {}) as database:
         assert database.reset() is None

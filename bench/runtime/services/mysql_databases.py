@@ -109,10 +109,11 @@ class MySQLDatabases:
                 self._used.add(name)
                 _make_user(session, name, f"{self.identified} '{self.password}'")
                 mysql_objects.make(session, objects, template, name)
-            with closing(self._connect()) as session, self._failures_told(name):
-                made = MySQLDatabase(
-                    name=name, databases=self, session=session, objects=objects, source=template
-                )
+            with closing(self._connect()) as session:
+                with self._failures_told(name):  # not those of whoever uses it
+                    made = MySQLDatabase(
+                        name=name, databases=self, session=session, objects=objects, source=template
+                    )
                 if texts:
                     self._fill(name, texts)
                     made.keep()
