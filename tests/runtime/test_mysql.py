@@ -159,7 +159,7 @@ UPDATE zeros SET payload = x'00ff0d0a1a5c27', at = '2024-02-29 12:00:00' WHERE i
 
 def test_a_dump_is_a_schema_as_it_lies_and_a_copy_dumps_the_same_again(server, tmp_path):
     first = "CREATE TRIGGER first BEFORE INSERT ON users FOR EACH ROW SET NEW.name = concat(NEW.name, '1');"
-    more = first + MORE + ("CREATE SEQUENCE tickets START 7;" * (server.databases.spoken == "MariaDB"))
+    more = first + MORE + ("CREATE SEQUENCE tickets START 7;" * (server.databases.title == "MariaDB"))
     with server.databases.copied(server.databases.template({**TEXTS, "more.sql": more}), "", {}) as database:
         told = dumped(server, database)
     (tmp_path / "dump.sql").write_bytes(b"\n".join(told))
