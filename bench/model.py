@@ -197,9 +197,16 @@ class Expect:
 
     status: int = 200
     json: Any = None  # a subset: objects by key, arrays by position; None: not checked
-    items: int | None = None  # length of the JSON array
+    items: int | Mapping[str, int] | None = None  # length of the JSON array, or of arrays by their paths
     contains: str | None = None
     unchanged: bool = False  # a 304 is correct too
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """Lengths of arrays by their paths; "" is the whole answer."""
+        if self.items is None:
+            return {}
+        return {"": self.items} if isinstance(self.items, int) else self.items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,14 +217,17 @@ class Exchange:
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None  # sent as JSON; at most one of body, form and text
+    body: Any = None  # sent as JSON; at most one of body, form, text and multipart
     form: Mapping[str, Any] | None = None  # sent as application/x-www-form-urlencoded
     text: str | None = None  # sent unchanged
+    multipart: Mapping[str, Any] | None = None  # sent as multipart/form-data: texts, lists, files
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expect: Expect = field(default_factory=Expect)
-    # Variable → JSON path (user.token), "cookie:name", "header:Name", "header:Name?" (empty where none is).
+    # Variable → JSON path (user.token), "cookie:name", "header:Name", "header:Name?" (empty where none is),
+    # "css:selector@attribute", "regex:pattern" (its group, if it has one).
     save: Mapping[str, str] = field(default_factory=dict)
     consumes: str | None = None  # a saved variable that this request uses up
+    needs: tuple[str, ...] = ()  # saved variables that must be there, although the request shows none of them
     writes: bool = False  # although it is a GET
 
 
@@ -227,7 +237,8 @@ class Scenario:
 
     name: str
     exchanges: tuple[Exchange, ...]
-    weights: tuple[int, ...]
+    weights: tuple[int, ...]  # 0: only sent where another one needs what it saves
+    cookies: bool = False  # each connection keeps cookies as a browser does
     about: str = ""  # its name in a sentence: "reading a user from PostgreSQL"
 
     @property

@@ -1,17 +1,22 @@
 """The command `bench list`."""
 
+import json
 from pathlib import Path
 
 import click
 
 from bench.files import to_json
-from bench.project import contenders, plans, scenarios
+from bench.project import contenders, plans, scenarios, schema
 
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def list_(as_json: bool) -> None:
+@click.option("--schema", "as_schema", is_flag=True, help="the JSON schema of bench.toml, for editors")
+def list_(as_json: bool, as_schema: bool) -> None:
     """List contenders, scenarios and plans of the project."""
+    if as_schema:
+        click.echo(json.dumps(schema.schema(), indent=1))
+        return
     root = contenders.find_project(Path.cwd())
     tables = contenders.declared(root)
     known = scenarios.declared(root)

@@ -5,14 +5,17 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from bench.load.encodings import Undecodable, decoded
-from bench.load.requests import Request, Saved, filled, filled_text
-from bench.load.responses import Head
+from bench.load.pages import found_in
+from bench.load.placeholders import filled, filled_text
+from bench.load.requests import Request, Saved, jar_of
+from bench.load.responses import SET_COOKIE, Head
+from bench.project.saves import MISSING, PAGE, at_path, place_of
 
-MISSING: Final = object()  # the body has no value at this path
 WHOLE_BYTES = 256_000  # larger bodies are remembered as digests
+LONGEST_SAVED = 65_536  # characters of a value that later requests send
 _SHOWN = 120
 _STRANGE_ONE_IN = 10  # a body with more unprintable characters is not text
 _NOT_MODIFIED = 304
@@ -58,6 +61,7 @@ def check(request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch |
     template = request.template
     exchange = template.exchange
     expect = exchange.expect
+    keep_cookies(request, head, saved)
     if expect.unchanged and head.status == _NOT_MODIFIED:
         return None
     if head.status != expect.status:
@@ -81,9 +85,18 @@ def check(request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch |
     wanted = filled(expect.json, request.values)
     if wanted is not None and not agrees(wanted, content):
         return Mismatch("body", f"expected {json.dumps(wanted)}, got {_shown(body)}")
-    if expect.items is not None and not (isinstance(content, list) and len(content) == expect.items):
-        return Mismatch("body", f"expected {expect.items} items, got {_shown(body)}")
-    return _save(exchange.save, head, content, saved)
+    for path, count in expect.lengths.items():
+        listed = at_path(path, content) if path else content
+        if not (isinstance(listed, list) and len(listed) == count):
+            where = f" at {path}" if path else ""
+            return Mismatch("body", f"expected {count} items{where}, got {_counted(listed, body)}")
+    return _save(exchange.save, head, body, content, saved)
+
+
+def keep_cookies(request: Request, head: Head, saved: Saved) -> None:
+    """Keep the cookies that an answer sets, if its scenario has them kept."""
+    if request.template.keeps_cookies and (lines := head.fields.get(SET_COOKIE)):
+        jar_of(saved).take(lines, request.target)
 
 
 def agrees(wanted: Any, actual: Any) -> bool:
@@ -97,56 +110,48 @@ def agrees(wanted: Any, actual: Any) -> bool:
     return bool(wanted == actual) and isinstance(wanted, bool) == isinstance(actual, bool)
 
 
-def at_path(path: str, content: Any) -> Any:
-    """Return the value at *path* (such as items.0.id) in *content*, any JSON. MISSING if there is none.
-
-    A key that itself contains dots takes precedence over a path through objects.
-    """
-    if isinstance(content, list):
-        number, _, rest = path.partition(".")
-        if not (number.isascii() and number.isdigit() and int(number) < len(content)):
-            return MISSING
-        return at_path(rest, content[int(number)]) if rest else content[int(number)]
-    if not isinstance(content, dict):
-        return MISSING
-    if path in content:
-        return content[path]
-    at = path.find(".")
-    while at > 0:
-        key, rest = path[:at], path[at + 1 :]
-        if key in content and (value := at_path(rest, content[key])) is not MISSING:
-            return value
-        at = path.find(".", at + 1)
-    return MISSING
-
-
-def place_of(source: str) -> tuple[str, str]:
-    """Return where *source* is found ("header", "cookie" or "json") and its name there."""
-    place, colon, name = source.partition(":")
-    return (place, name) if colon and place in ("header", "cookie") else ("json", source)
-
-
-def _save(save: Mapping[str, str], head: Head, content: Any, saved: Saved) -> Mismatch | None:
+def _save(save: Mapping[str, str], head: Head, body: bytes, content: Any, saved: Saved) -> Mismatch | None:
     for variable, source in save.items():
-        value = _found(source, head, content)
+        place, name = place_of(source)
+        value = found_in(body, place, name) if place in PAGE else _found(place, name, head, content)
         if value is MISSING or value is None:
             got = "none" if value is MISSING else "null"
             return Mismatch("body", f"expected {source} to save, got {got}")
         if isinstance(value, dict | list):
             kind = "an object" if isinstance(value, dict) else "an array"
             return Mismatch("body", f"{source} is {kind}, expected a value to save")
-        saved.setdefault(variable, []).append(value)
+        if isinstance(value, str) and (why := _unfit(value)):
+            return Mismatch("body", f"{source} {why}, expected a value to save")
+        if place in PAGE:  # a hidden field is valid until the next one comes
+            saved[variable] = [value]
+        else:
+            saved.setdefault(variable, []).append(value)
     return None
 
 
-def _found(source: str, head: Head, content: Any) -> Any:
-    match place_of(source):
-        case "header", name:
-            return head.fields.get(name.removesuffix("?").lower(), "" if name.endswith("?") else MISSING)
-        case "cookie", name:
-            cookie = re.search(rf"(?:^|, ){re.escape(name)}=([^;,]*)", head.fields.get("set-cookie", ""))
-            return cookie[1] if cookie else MISSING
-    return at_path(source, content)
+def _unfit(text: str) -> str:
+    if len(text) > LONGEST_SAVED:
+        return f"has {len(text):,} characters"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "has half of a character"  # a lone surrogate: JSON can escape one, no request can send it
+    return ""
+
+
+def _found(place: str, name: str, head: Head, content: Any) -> Any:
+    if place == "header":
+        value = head.fields.get(name.removesuffix("?").lower(), "" if name.endswith("?") else MISSING)
+        return value.replace("\n", ", ") if isinstance(value, str) else value
+    if place == "cookie":
+        lines = head.fields.get(SET_COOKIE, "")
+        found = re.findall(rf"^{re.escape(name)}=([^;\n]*)", lines, re.MULTILINE)
+        return found[-1].strip() if found else MISSING
+    return at_path(name, content)
+
+
+def _counted(listed: Any, body: bytes) -> str:
+    return f"{len(listed):,} of them: {_shown(body)}" if isinstance(listed, list) else _shown(body)
 
 
 def _shown_of(head: Head, body: bytes) -> str:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 LARGEST_BYTES = 64 << 20  # of a decoded body: a few kilobytes may decode to gigabytes
 
+_PIECE_BYTES = 8_192  # what follows a member is copied each time: not the whole rest
+
 _Bytes = TypeVar("_Bytes", bytes, bytearray)
 Decode = Callable[[bytes], bytes]
 
@@ -47,14 +49,17 @@ def _decoders() -> Mapping[str, Decode]:
 
 
 def _gzip(body: bytes) -> bytes:
-    whole = b""
-    while body:  # members follow each other
+    whole, at = bytearray(), 0
+    while at < len(body):  # members follow each other
         inflate = zlib.decompressobj(wbits=31)
-        whole = _bounded(whole + inflate.decompress(body, LARGEST_BYTES + 1 - len(whole)))
-        if not inflate.eof:
-            raise Undecodable("the body is gzip that ends too soon")
-        body = inflate.unused_data
-    return whole
+        while not inflate.eof:
+            piece = body[at : at + _PIECE_BYTES]
+            if not piece:
+                raise Undecodable("the body is gzip that ends too soon")
+            whole += inflate.decompress(piece, LARGEST_BYTES + 1 - len(whole))
+            _bounded(whole)
+            at += len(piece) - len(inflate.unused_data)
+    return bytes(whole)
 
 
 def _deflate(body: bytes) -> bytes:

@@ -55,7 +55,9 @@ def _of_scenario(
 ) -> Iterator[Try]:
     host = "{}:{}".format(*client.address)
     Mix(scenario, host)  # refuses variables that nothing saves
-    templates = [compile_exchange(exchange, host) for exchange in scenario.exchanges]
+    templates = [
+        compile_exchange(exchange, host, cookies=scenario.cookies) for exchange in scenario.exchanges
+    ]
     savers = {variable: one for one in templates for variable in one.exchange.save}
     saved: Saved = {}
     failed: set[str] = set()  # exchanges that saved nothing

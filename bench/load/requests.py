@@ -1,70 +1,39 @@
 """Compiles exchanges for one target. Requests are drawn from a seeded generator.
 
-`{name}` and `{name+1}` stand for a drawn field or for a variable saved from an earlier response. A string
-that is only one placeholder takes the value with its type. In a longer text, braces around anything else stay
-as they are: GraphQL and JSON have their own.
+Placeholders stand for drawn fields, or for variables saved from earlier responses.
 """
 
 import json
 import re
 import string
 from bisect import bisect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, repeat
 from random import Random
 from typing import Any
 from urllib.parse import quote, quote_plus
+from uuid import UUID
 
 from bench.errors import UsageError
+from bench.load.cookies import Jar
+from bench.load.multipart import border, pieces
+from bench.load.placeholders import Values, as_text, filled, filled_text
 from bench.model import Exchange, Scenario
-from bench.project.scenarios import FORM, JSON, PLACEHOLDER, media_type
+from bench.project.fields import HOW_TO_DRAW
+from bench.project.saves import place_of
+from bench.project.scenarios import FORM, JSON, MULTIPART, PLACEHOLDER, media_type
+from bench.project.uploads import texts
 
 Saved = dict[str, list[Any]]  # variable → values a connection has saved, the latest last
+JAR = "set-cookie"  # its jar among the saved values: no variable has such a name
+Draw = Callable[[Random], Any]  # a value of a field
 
 RESERVED = "/?&=%:;,@!$'()*+~[]{}"  # characters that a path template keeps unquoted
+_COOKIES_KEPT = 4_096  # requests of a template that differ in their cookies
 _PREVIEW_BYTES = 4_096  # kept of a body that is not checked
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-_WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
-
-
-class Values(dict[str, Any]):
-    """Values by placeholder. `name+1` is calculated from `name`."""
-
-    def __missing__(self, placeholder: str) -> Any:
-        name, plus, step = placeholder.partition("+")
-        if not plus:
-            raise KeyError(placeholder)
-        value = self[name]
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-            return str(int(value) + int(step))
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{{{placeholder}}}: {name} is {value!r}, not a number that can be added to")
-        return value + int(step)
-
-
-def filled(node: Any, values: Values) -> Any:
-    """Return *node*, any JSON, with its placeholders replaced. Those without a value in *values* stay."""
-    if isinstance(node, str):
-        whole = PLACEHOLDER.fullmatch(node)
-        return values[node[1:-1]] if whole and whole[1] in values else filled_text(node, values)
-    if isinstance(node, Mapping):
-        return {key: filled(value, values) for key, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [filled(item, values) for item in node]
-    return node
-
-
-def as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def filled_text(text: str, values: Values, written: Callable[[Any], str] = as_text) -> str:
-    """Return *text* with its placeholders replaced by *values*, each converted by *written*."""
-    return PLACEHOLDER.sub(
-        lambda found: written(values[found[0][1:-1]]) if found[1] in values else found[0], text
-    )
 
 
 def text_of(exchange: Exchange) -> str | None:
@@ -81,6 +50,8 @@ def text_of(exchange: Exchange) -> str | None:
 
 def content_type(exchange: Exchange) -> str | None:
     """Return the Content-Type of *exchange*. None if it has no body."""
+    if exchange.multipart is not None:
+        return f"{MULTIPART}; boundary={border(exchange.multipart)}"
     given = {name.lower(): value for name, value in exchange.headers.items()}.get("content-type")
     if exchange.body is not None:
         return given or JSON
@@ -110,6 +81,11 @@ class Request:
     def line(self) -> str:
         return self.payload.partition(b" HTTP/1.1")[0].decode()
 
+    @property
+    def target(self) -> str:
+        """Its path with its query."""
+        return self.payload.split(b" ", 2)[1].decode()
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Template:
@@ -120,12 +96,19 @@ class Template:
     lasting: bool  # equal requests have equal right answers, so these can be remembered
     looks: bool  # the body of an answer is checked
     reads_json: bool  # the body is parsed as JSON
-    _draws: tuple[tuple[str, Callable[[Random], Any]], ...]
+    keeps_cookies: bool  # what an answer sets is kept for later requests
+    _draws: tuple[tuple[str, Draw], ...]
     _line: str
     _fields: str
     _text: str | None  # a body that is not JSON
+    _pieces: tuple[str | bytes, ...]  # a multipart body: text, and content of files
     _written: Callable[[Any], str]  # how a value is written in that body
+    _sends_cookies: bool  # those that are kept
+    _valued: tuple[str, ...]  # saved variables that it shows or consumes
+    _quotes: bool  # its values need quoting in a path, or in a header
     _constant: Request | None = field(default=None, init=False)
+    _bare: bytes = field(default=b"", init=False)  # its bytes without cookies, if they never vary
+    _by_cookies: dict[str, Request] = field(default_factory=dict, init=False)  # constant but for its cookies
 
     @property
     def keep_bytes(self) -> int | None:
@@ -140,28 +123,64 @@ class Template:
         if self._constant is not None:
             return self._constant
         values = Values((name, draw(random)) for name, draw in self._draws)
-        for name in self.needs:
+        for name in self._valued:
             values[name] = saved[name][-1]
         if self.exchange.consumes:
             saved[self.exchange.consumes].pop()
+        if self._sends_cookies:
+            return self._with_cookies(values, saved)
         request = Request(self._payload(values), self, values)
         if not values:
             self._constant = request
         return request
 
+    def _with_cookies(self, values: Values, saved: Saved) -> Request:
+        if values or not self._bare:
+            payload = self._payload(values)
+            self._bare = b"" if values else payload
+        else:
+            payload = self._bare
+        if not (cookies := jar_of(saved).header(payload.split(b" ", 2)[1].decode())):
+            return Request(payload, self, values)
+        if not values and (known := self._by_cookies.get(cookies)):
+            return known
+        line, end, rest = payload.partition(b"\r\n")
+        # Cookies came as they are sent: every byte is a character.
+        request = Request(
+            b"%b%bCookie: %b\r\n%b" % (line, end, cookies.encode("latin-1"), rest), self, values
+        )
+        if not values:
+            if len(self._by_cookies) >= _COOKIES_KEPT:
+                self._by_cookies.clear()
+            self._by_cookies[cookies] = request
+        return request
+
     def _payload(self, values: Values) -> bytes:
-        in_path, in_fields = values, values
-        if self.needs:  # drawn values need no quoting: digits and letters
-            in_path = Values((name, _quoted(value)) for name, value in values.items())
-            in_fields = Values((name, _in_header(value)) for name, value in values.items())
-        head = (self._line % in_path + self._fields % in_fields).encode()
+        of_path, of_fields = values, values
+        if self._quotes:
+            of_path = Values((name, in_path(value)) for name, value in values.items())
+            of_fields = Values((name, in_header(value)) for name, value in values.items())
+        head = (self._line % of_path + self._fields % of_fields).encode()
         if self._text is not None:
             body = filled_text(self._text, values, self._written).encode()
+        elif self._pieces:
+            body = b"".join(
+                piece if isinstance(piece, bytes) else filled_text(piece, values).encode()
+                for piece in self._pieces
+            )
         elif self.exchange.body is not None:
             body = json.dumps(filled(self.exchange.body, values), separators=(",", ":")).encode()
         else:
             return head
         return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+
+
+def jar_of(saved: Saved) -> Jar:
+    """Return the cookies among *saved*."""
+    if JAR not in saved:
+        saved[JAR] = [Jar()]
+    jar: Jar = saved[JAR][-1]
+    return jar
 
 
 class Mix:
@@ -171,7 +190,10 @@ class Mix:
         """Compile *scenario* for *host*, the value of the Host header. Raises UsageError."""
         saved = [name for exchange in scenario.exchanges for name in exchange.save]
         consumed = {exchange.consumes for exchange in scenario.exchanges}
-        self._templates = tuple(compile_exchange(exchange, host, saved) for exchange in scenario.exchanges)
+        self._templates = tuple(
+            compile_exchange(exchange, host, saved, cookies=scenario.cookies)
+            for exchange in scenario.exchanges
+        )
         self._bounds = tuple(accumulate(scenario.weights))
         self._savers = {name: saver for saver in self._templates for name in saver.exchange.save}
         for template in self._templates:
@@ -193,7 +215,7 @@ class Mix:
     def keep(self, saved: Saved) -> None:
         """Leave in *saved* what outlives a slice: values that are not used up and that one exchange saves."""
         for name in list(saved):
-            if name in self.kept:
+            if name in self.kept or name == JAR:
                 del saved[name][:-1]
             else:
                 del saved[name]
@@ -229,7 +251,7 @@ class Mix:
     @property
     def _never_varies(self) -> bool:
         only = self._templates[0]
-        return len(self._templates) == 1 and not (only.needs or only.exchange.fields)
+        return len(self._templates) == 1 and not (only.needs or only.exchange.fields or only.keeps_cookies)
 
     def _draw(self, random: Random, saved: Saved) -> Request:
         template = self._templates[bisect(self._bounds, random.random() * self._bounds[-1])]
@@ -254,13 +276,15 @@ class Mix:
         return template
 
 
-def compile_exchange(exchange: Exchange, host: str, known: Collection[str] | None = None) -> Template:
+def compile_exchange(
+    exchange: Exchange, host: str, known: Collection[str] | None = None, *, cookies: bool = False
+) -> Template:
     """Make the template of *exchange* for *host*. Raises UsageError.
 
-    *known*: the variables that the mix saves. None: every placeholder in a text is a variable.
+    *known*: the variables that the mix saves. None: every placeholder in a text is a variable. *cookies*: it
+    sends and keeps cookies.
     """
-    text = text_of(exchange)
-    sent = _names([exchange.path, list(exchange.headers.values()), exchange.form])
+    sent = _names([exchange.path, list(exchange.headers.values()), exchange.form, texts(exchange.multipart)])
     expected = _names(exchange.expect.json)
     loose_sent, loose_expected = _names([exchange.body, exchange.text]), _names(exchange.expect.contains)
     if known is not None:
@@ -268,20 +292,28 @@ def compile_exchange(exchange: Exchange, host: str, known: Collection[str] | Non
         whole = _wholes(exchange.body)
         loose_sent, loose_expected = (loose_sent & declared) | whole, loose_expected & declared
     sent, expected = sent | loose_sent, expected | loose_expected
-    used = sent | expected | ({exchange.consumes} if exchange.consumes else set())
+    shown = sent | expected | ({exchange.consumes} if exchange.consumes else set())
+    used = shown | {*exchange.needs}
+    needs = tuple(sorted(used - exchange.fields.keys()))
     expect = exchange.expect
-    reads_json = expect.json is not None or expect.items is not None or bool(exchange.save)
+    places = {place_of(source)[0] for source in exchange.save.values()}
+    reads_json = expect.json is not None or expect.items is not None or "json" in places
     return Template(
         exchange=exchange,
-        needs=tuple(sorted(used - exchange.fields.keys())),
+        needs=needs,
         lasting=exchange.method == "GET" and not exchange.save and expected <= sent,
-        looks=reads_json or expect.contains is not None,
+        looks=reads_json or expect.contains is not None or bool(exchange.save),
         reads_json=reads_json,
-        _draws=tuple((name, _generator(exchange, name)) for name in exchange.fields),
+        _draws=tuple(_draws(exchange)),
         _line=f"{exchange.method} {_format(quote(exchange.path, safe=RESERVED))} HTTP/1.1\r\n",
         _fields=_format(_header_lines(exchange, host)),
-        _text=text,
+        _text=text_of(exchange),
+        _pieces=() if exchange.multipart is None else pieces(exchange.multipart),
         _written=_writer(content_type(exchange)),
+        keeps_cookies=cookies,
+        _sends_cookies=cookies and "cookie" not in {name.lower() for name in exchange.headers},
+        _valued=tuple(name for name in needs if name in shown),
+        _quotes=needs != () or any("values" in one for one in exchange.fields.values()),
     )
 
 
@@ -309,11 +341,11 @@ def _format(text: str) -> str:
     return PLACEHOLDER.sub(lambda found: f"%({found[0][1:-1]})s", text.replace("%", "%%"))
 
 
-def _quoted(value: Any) -> Any:
+def in_path(value: Any) -> Any:
     return quote(value, safe="") if isinstance(value, str) else _plain(value)
 
 
-def _in_header(value: Any) -> Any:
+def in_header(value: Any) -> Any:
     """Return *value* with control characters escaped. A line end in it would start another header."""
     if isinstance(value, str):
         return _CONTROLS.sub(lambda found: f"%{ord(found[0]):02X}", value)
@@ -342,7 +374,30 @@ def _wholes(node: Any) -> set[str]:
     return set().union(*map(_wholes, node)) if isinstance(node, list | tuple) else set()
 
 
-def _generator(exchange: Exchange, name: str) -> Callable[[Random], Any]:
+def _draws(exchange: Exchange) -> Iterator[tuple[str, Draw]]:
+    """Yield how each field is drawn. Fields of one file come from the same row."""
+    rows: dict[str, list[int]] = {}  # by file: the number of the row that was drawn last
+    for name, drawn in exchange.fields.items():
+        if (file := drawn.get("csv")) and drawn.get("values"):
+            known = file in rows
+            yield name, _of_row(drawn["values"], rows.setdefault(file, [0]), draws=not known)
+        else:
+            yield name, _generator(exchange, name)
+
+
+def _of_row(values: Sequence[Any], row: list[int], *, draws: bool) -> Draw:
+    if not draws:
+        return lambda random: values[row[0]]
+    count = len(values)
+
+    def draw(random: Random) -> Any:
+        row[0] = int(random.random() * count)
+        return values[row[0]]
+
+    return draw
+
+
+def _generator(exchange: Exchange, name: str) -> Draw:
     match dict(exchange.fields[name]):
         case {"integer": [int(low), int(high)]} if low <= high:
             return lambda random: low + int(random.random() * (high - low + 1))
@@ -350,6 +405,8 @@ def _generator(exchange: Exchange, name: str) -> Callable[[Random], Any]:
             return lambda random: f"{random.getrandbits(4 * length):0{length}x}"
         case {"letters": int(length)} if length > 0:
             return lambda random: "".join(random.choices(string.ascii_lowercase, k=length))
-    raise UsageError(
-        f"exchange {exchange.name}, field {name}: known are integer = [low, high], hex = N and letters = N"
-    )
+        case {"uuid": True}:
+            return lambda random: str(UUID(int=random.getrandbits(128), version=4))
+        case {"values": [_, *_] as values}:
+            return lambda random: values[int(random.random() * len(values))]
+    raise UsageError(f"exchange {exchange.name}, field {name}: no such field can be drawn: {HOW_TO_DRAW}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
+SET_COOKIE = "set-cookie"  # the one field whose lines are kept apart, by line ends
 LARGEST_BYTES = 64 << 20  # the largest body that is read
 _LONGEST_HEAD_BYTES = 65_536
 _LONGEST_CHUNK_LINE_BYTES = 4_096
@@ -257,7 +258,8 @@ def _parse_fields(lines: list[bytes]) -> dict[str, str]:
         if field is None:
             raise Malformed(f"header {_shown(line)}")
         name, value = field[1].decode("ascii").lower(), field[2].decode("latin-1")
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+        between = "\n" if name == SET_COOKIE else ", "  # a date in a cookie has a comma
+        fields[name] = f"{fields[name]}{between}{value}" if name in fields else value
     return fields
 
 

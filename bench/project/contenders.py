@@ -45,6 +45,9 @@ def _in_a_tuple(status: Any) -> Any:
     return tuple(status) if isinstance(status, list) else (status,)
 
 
+_SEVERAL = BeforeValidator(_in_a_tuple, json_schema_input_type=str | tuple[str, ...])
+
+
 Status = Annotated[int, Interval(ge=200, le=599)]
 
 
@@ -54,7 +57,11 @@ class WrittenReady(TypedDict, total=False):
     path: Annotated[str, AfterValidator(_is_path)]
     host: str
     headers: dict[str, str]
-    status: Annotated[tuple[Status, ...], AtLeastOne, BeforeValidator(_in_a_tuple)]
+    status: Annotated[
+        tuple[Status, ...],
+        AtLeastOne,
+        BeforeValidator(_in_a_tuple, json_schema_input_type=Status | tuple[Status, ...]),
+    ]
     seconds: Positive
 
 
@@ -76,12 +83,12 @@ class Overlay(TypedDict, total=False):
     keep_alive: bool
     ready: WrittenReady
     folder: str
-    install: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
+    install: Annotated[tuple[str, ...], _SEVERAL]
     extras: tuple[str, ...]
     groups: tuple[str, ...]
-    build: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
-    schema: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
-    prepare: Annotated[tuple[str, ...], BeforeValidator(_in_a_tuple)]
+    build: Annotated[tuple[str, ...], _SEVERAL]
+    schema: Annotated[tuple[str, ...], _SEVERAL]
+    prepare: Annotated[tuple[str, ...], _SEVERAL]
     env_file: str
     pass_env: tuple[str, ...]
     switch: "dict[str, dict[str, Overlay]]"

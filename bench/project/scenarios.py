@@ -8,20 +8,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from annotated_types import Ge, Interval
-from pydantic import AfterValidator, model_validator
+from annotated_types import Ge
+from pydantic import AfterValidator, BeforeValidator, model_validator
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.errors import UsageError
 from bench.files import read_toml
 from bench.model import AtLeastOne, Exchange, Expect, Scenario
 from bench.project.bench_file import bench_file, path_below
+from bench.project.fields import MOST_NUMBERS, RandomField, can_be_added_to, is_one, with_rows
+from bench.project.saves import MISSING, PAGE, at_path, is_source, place_of
+from bench.project.uploads import are_parts, texts, with_files
 
 FILE = "apps/scenarios.toml"
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?\}")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-JSON, FORM = "application/json", "application/x-www-form-urlencoded"
-MOST_NUMBERS = 100_000  # of a list that is written out
+JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -71,47 +73,19 @@ def _is_of_a_form(value: Any) -> Any:
     return value
 
 
-def _is_range(bounds: tuple[int, int]) -> tuple[int, int]:
-    if bounds[0] > bounds[1]:
-        raise ValueError(f"{[*bounds]} is empty: write the lower bound first")
-    return bounds
-
-
 def _can_be_written_out(bounds: tuple[int, int]) -> tuple[int, int]:
     if not 0 <= bounds[1] - bounds[0] < MOST_NUMBERS:
         raise ValueError(f"{[*bounds]}: the lower bound first, {MOST_NUMBERS:,} numbers at most")
     return bounds
 
 
-def _is_source(source: str) -> str:
-    place, colon, name = source.partition(":")
-    how = 'write a path of keys ("user.token", "items.0.id"), "header:Name", "header:Name?" or "cookie:name"'
-    if colon and place in ("header", "cookie"):
-        if not _TOKEN.fullmatch(name.removesuffix("?") if place == "header" else name):
-            raise ValueError(f"{source!r} names no {place}: {how}")
-    elif (
-        (colon and place.strip().lower().removesuffix("s") in ("header", "cookie", "body", "json", "statu"))
-        or not all(source.split("."))
-        or source != source.strip()
-        or source.startswith("$.")
-        or "[" in source
-    ):
-        raise ValueError(f"{source!r} cannot be read: {how}")
-    return source
-
-
-class RandomField(TypedDict, total=False):
-    """A random field: exactly one of these."""
-
-    integer: Annotated[tuple[int, int], AfterValidator(_is_range)]  # inclusive
-    hex: Annotated[int, Interval(ge=1, le=MOST_NUMBERS)]  # number of digits
-    letters: Annotated[int, Interval(ge=1, le=MOST_NUMBERS)]
-
-
-def _is_one(generator: RandomField) -> RandomField:
-    if len(generator) != 1:
-        raise ValueError("one of integer, hex, letters")
-    return generator
+def _counts_items(expect: Any) -> Any:
+    items = expect.get("items") if isinstance(expect, dict) else None
+    counts = items.values() if isinstance(items, dict) else [items]
+    if items is not None and not all(type(count) is int for count in counts):
+        how = 'write a number, or numbers by quoted paths: { "data.results" = 20 }'
+        raise ValueError("items", how)
+    return expect
 
 
 Name = Annotated[str, AfterValidator(_is_name)]
@@ -126,31 +100,36 @@ class WrittenExchange:
     body: Any = None
     form: dict[str, Annotated[Any, AfterValidator(_is_of_a_form)]] | None = None
     text: str | None = None
-    fields: dict[Name, Annotated[RandomField, AfterValidator(_is_one)]] = field(default_factory=dict)
-    expect: Expect = field(default_factory=Expect)
-    save: dict[Name, Annotated[str, AfterValidator(_is_source)]] = field(default_factory=dict)
+    multipart: Annotated[dict[str, Any], AfterValidator(are_parts)] | None = None
+    fields: dict[Name, Annotated[RandomField, AfterValidator(is_one)]] = field(default_factory=dict)
+    expect: Annotated[Expect, BeforeValidator(_counts_items)] = field(default_factory=Expect)
+    save: dict[Name, Annotated[str, AfterValidator(is_source)]] = field(default_factory=dict)
     consumes: Name | None = None
     each: dict[Name, Annotated[tuple[int, int], AfterValidator(_can_be_written_out)]] = field(
         default_factory=dict
     )
+    needs: tuple[Name, ...] = ()
     writes: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         """Return this with its lists written out, and a body that is text as text."""
-        given = [key for key in ("body", "form", "text") if getattr(self, key) is not None]
+        given = [key for key in ("body", "form", "text", "multipart") if getattr(self, key) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)}: a request has one body, leave one of them")
         written = self
         for counter, (first, last) in self.each.items():
             written = written._with_list(counter, range(first, last + 1))
         _check_expected(written.expect)
+        _check_page(written.expect, written.save)
         _check_json(written.body, "body")
         _check_json(written.expect.json, "expect", "json")
         named = {name.lower(): value for name, value in self.headers.items()}.get("content-type")
         media = media_type(named or "")
         if self.form is not None and named is not None and media != FORM:
             raise ValueError("form", f"it is sent as {FORM}, but Content-Type says {media}: leave that out")
+        if self.multipart is not None and named is not None:
+            raise ValueError("multipart", "its Content-Type follows from it: leave that header out")
         if self.body is None or named is None or media == JSON or media.endswith("+json"):
             return written
         if not isinstance(self.body, str):
@@ -184,21 +163,42 @@ def _check_json(content: Any, *place: str) -> None:
 
 
 def _check_expected(expect: Expect) -> None:
-    status, items, wanted = expect.status, expect.items, expect.json
+    status, wanted = expect.status, expect.json
     if not 200 <= status <= 599:
         raise ValueError("expect", "status", f"{status}: answers have one from 200 to 599")
     for key in ("json", "items", "contains"):
         if getattr(expect, key) is not None and status in _BODILESS:
             raise ValueError("expect", key, f"an answer with status {status} has no body: leave it out")
-    if items is not None and items < 0:
-        raise ValueError("expect", "items", f"{items}: a list has 0 or more")
-    if items is not None and wanted is not None:
-        if not isinstance(wanted, list):
+    for path, count in expect.lengths.items():
+        place = ("items", path) if path else ("items",)
+        if count < 0:
+            raise ValueError("expect", *place, f"{count}: a list has 0 or more")
+        if path and not all(path.split(".")):
+            raise ValueError("expect", *place, 'it is no path of keys: write "data.results"')
+        listed = at_path(path, wanted) if path else wanted
+        if listed is MISSING or (listed is None and not path):
+            continue
+        if not isinstance(listed, list):
             words = "it is the length of an array, but json is none: write a list"
-            raise ValueError("expect", "items", words)
-        if len(wanted) > items:
-            words = f"{items}, but json shows {len(wanted)}: write as many or more"
-            raise ValueError("expect", "items", words)
+            raise ValueError("expect", *place, words if not path else words.replace("json", "json there"))
+        if len(listed) > count:
+            raise ValueError(
+                "expect", *place, f"{count}, but json shows {len(listed)}: write as many or more"
+            )
+
+
+def _check_page(expect: Expect, save: Mapping[str, str]) -> None:
+    """Check that an answer is not read both as a page and as JSON. Raises ValueError."""
+    places = {variable: place_of(source)[0] for variable, source in save.items()}
+    is_json = expect.json is not None or expect.items is not None or "json" in places.values()
+    for variable, place in places.items():
+        if place in PAGE and is_json:
+            words = f"{place} finds values in a page, but this answer is read as JSON: write a path of keys"
+            raise ValueError("save", variable, words)
+        if place in (*PAGE, "json") and expect.status in _BODILESS:
+            raise ValueError(
+                "save", variable, f"an answer with status {expect.status} has no body: save it elsewhere"
+            )
 
 
 def _written_out(node: Any, counter: str, numbers: range) -> Any:
@@ -218,12 +218,19 @@ def _counted(node: Any, counter: str, number: str) -> Any:
     return [_counted(part, counter, number) for part in node] if isinstance(node, list) else node
 
 
+def _has_weight(mix: dict[str, int]) -> dict[str, int]:
+    if not any(mix.values()):
+        raise ValueError("at least one exchange needs a weight of 1 or more")
+    return mix
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenScenario:
     """One table below [scenarios]: exchange → weight, and its name in a sentence."""
 
-    mix: Annotated[dict[str, Annotated[int, Ge(1)]], AtLeastOne]
+    mix: Annotated[dict[str, Annotated[int, Ge(0)]], AtLeastOne, AfterValidator(_has_weight)]
     about: str = ""
+    cookies: bool = False  # each connection keeps them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +248,7 @@ class _ScenariosInBenchFile(TypedDict, total=False):
 def declared(root: Path) -> dict[str, Scenario]:
     """Return the scenarios of the project at *root* by name; raises UsageError."""
     file, written = _written(root)
-    exchanges = {name: one.named(name) for name, one in written.exchanges.items()}
+    exchanges = {name: _exchange(root, file, name, one) for name, one in written.exchanges.items()}
     saved = {variable for exchange in exchanges.values() for variable in exchange.save}
     for exchange in exchanges.values():
         _check_names(f"{file}: exchanges.{exchange.name}", exchange, saved)
@@ -275,11 +282,27 @@ def _written(root: Path) -> tuple[str, _ScenariosFile]:
     return str(root / name), read_toml(root / name, _ScenariosFile)
 
 
+def _exchange(root: Path, file: str, name: str, written: WrittenExchange) -> Exchange:
+    """Return *written* with what it takes from other files of the project."""
+    exchange, where = written.named(name), f"{file}: exchanges.{name}"
+    return replace(
+        exchange,
+        fields=with_rows(root, f"{where}.fields", exchange.fields),
+        multipart=with_files(root, f"{where}.multipart", exchange.multipart),
+    )
+
+
 def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None:
     """Check that all names in braces are known, and that every field is used. Raises UsageError."""
     known = {*exchange.fields, *saved}
     expect = exchange.expect
-    for place, node in (("request", exchange.path), ("headers", exchange.headers), ("form", exchange.form)):
+    parts = texts(exchange.multipart)
+    for place, node in (
+        ("request", exchange.path),
+        ("headers", exchange.headers),
+        ("form", exchange.form),
+        ("multipart", parts),
+    ):
         for text in _texts(node):
             for found in _BRACES.finditer(text):
                 if place == "request" or _LIKE_NAMES.fullmatch(found[1]):
@@ -294,7 +317,12 @@ def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None
                     _check_added(f"{where}.{place}", known_name, exchange)
     for known_name in PLACEHOLDER.finditer(expect.contains or ""):
         _check_added(f"{where}.expect.contains", known_name, exchange)
-    for place, node in (("body", exchange.body), ("form", exchange.form), ("expect.json", expect.json)):
+    for place, node in (
+        ("body", exchange.body),
+        ("form", exchange.form),
+        ("multipart", exchange.multipart),
+        ("expect.json", expect.json),
+    ):
         for key in _keys(node):
             if (named := PLACEHOLDER.fullmatch(key)) and named[1] in known:
                 raise UsageError(
@@ -302,6 +330,10 @@ def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None
                 )
     if unused := sorted(exchange.fields.keys() - _used(exchange)):
         raise UsageError(f"{where}.fields.{unused[0]}: {{{unused[0]}}} is not used: use it, or leave it out")
+    for name in exchange.needs:
+        if name not in saved or name in exchange.fields:
+            words = f"{name} is a field" if name in exchange.fields else f"{name} is saved by no exchange"
+            raise UsageError(f"{where}.needs: {words}: name a variable that is saved")
     if exchange.consumes is not None:
         if exchange.consumes in exchange.fields:
             raise UsageError(
@@ -331,7 +363,7 @@ def _kept(where: str, found: "re.Match[str]") -> str:
 
 def _check_added(where: str, placeholder: "re.Match[str]", exchange: Exchange) -> None:
     field = exchange.fields.get(placeholder[1])
-    if placeholder[2] and field is not None and "integer" not in field:
+    if placeholder[2] and field is not None and not can_be_added_to(field):
         raise UsageError(f"{where}: {placeholder[0]}: {placeholder[1]} is no integer that can be added to")
 
 
@@ -359,13 +391,26 @@ def _scenario(file: str, name: str, written: WrittenScenario, exchanges: Mapping
     saved = {variable for member in members for variable in member.save}
     elsewhere = {variable for exchange in exchanges.values() for variable in exchange.save}
     for member in members:
-        needed = (_used(member) & elsewhere) | ({member.consumes} if member.consumes else set())
+        consumed = {member.consumes} if member.consumes else set()
+        needed = (_used(member) & elsewhere) | {*member.needs} | consumed
         if missing := sorted(needed - member.fields.keys() - saved):
             raise UsageError(f"{where}: {member.name} needs {', '.join(missing)}, which nothing here makes")
-    return Scenario(name=name, exchanges=members, weights=tuple(mix.values()), about=written.about)
+    if idle := [one for one, weight in mix.items() if not weight and not exchanges[one].save]:
+        raise UsageError(
+            f"{where}.{idle[0]}: with weight 0 it is sent for what it saves, and it saves nothing: "
+            "give it a weight, or leave it out"
+        )
+    return Scenario(
+        name=name,
+        exchanges=members,
+        weights=tuple(mix.values()),
+        about=written.about,
+        cookies=written.cookies,
+    )
 
 
 def _used(exchange: Exchange) -> set[str]:
     sent = [exchange.path, exchange.headers, exchange.body, exchange.form, exchange.text]
-    texts = _texts([*sent, exchange.expect.json, exchange.expect.contains])
-    return {found[1] for text in texts for found in PLACEHOLDER.finditer(text)}
+    shown = [exchange.expect.json, exchange.expect.contains]
+    used = _texts([*sent, texts(exchange.multipart), *shown])
+    return {found[1] for text in used for found in PLACEHOLDER.finditer(text)}

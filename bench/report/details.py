@@ -160,8 +160,7 @@ def _notes(queries: Queries, exchange: Exchange | None) -> Iterator[str]:
         yield f"{who}: no count, as {queries.failed:,} requests failed meanwhile."
     elif count is None:
         yield f"{who}: no count, as no request was answered in time."
-    elif exchange and exchange.expect.items and count > exchange.expect.items:
-        items = exchange.expect.items
+    elif exchange and 0 < (items := max(exchange.expect.lengths.values(), default=0)) < count:
         yield f"{who}: {per_request(count)} statements for a list of {items}: one for each of its items?"
 
 

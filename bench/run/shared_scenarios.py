@@ -41,6 +41,8 @@ def without(scenario: Scenario, left_out: Collection[str]) -> Scenario:
     while True:
         saved = {variable for one, _ in pairs for variable in one.save}
         kept = [(one, weight) for one, weight in pairs if one.name not in left_out and _needs(one) <= saved]
+        if not any(weight for _, weight in kept):
+            kept = []  # those of weight 0 are only sent for others
         if kept == pairs:
             return replace(
                 scenario,

@@ -19,6 +19,7 @@ from bench.load import LoadGenerator
 from bench.loads import Closed
 from bench.model import Cell, Contender, Exchange, Scenario, Slice
 from bench.project.scenarios import PLACEHOLDER
+from bench.project.uploads import texts
 from bench.records import Queries, Sample
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
@@ -39,11 +40,17 @@ class Probe:
 
     exchange: Exchange
     savers: tuple[Exchange, ...] = ()
+    cookies: bool = False  # its scenario has them kept
 
     @property
     def scenario(self) -> Scenario:
         weights = (*(1 for _ in self.savers), RARELY)
-        return Scenario(name=self.exchange.name, exchanges=(*self.savers, self.exchange), weights=weights)
+        return Scenario(
+            name=self.exchange.name,
+            exchanges=(*self.savers, self.exchange),
+            weights=weights,
+            cookies=self.cookies,
+        )
 
     def requested(self, requests: int) -> Counter[str]:
         by_variable = _by_variable(self.savers)
@@ -89,7 +96,7 @@ def probes(scenarios: Sequence[Scenario]) -> list[Probe]:
     for scenario in scenarios:
         by_variable = _by_variable(scenario.exchanges)
         for exchange in scenario.exchanges:
-            probe = Probe(exchange=exchange, savers=_savers(exchange, by_variable))
+            probe = Probe(exchange=exchange, savers=_savers(exchange, by_variable), cookies=scenario.cookies)
             found.setdefault(exchange.name, probe)
     return sorted(found.values(), key=lambda probe: len(probe.savers))
 
@@ -158,7 +165,12 @@ def _counts(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Ite
 
 def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Iterator[Queries]:
     exchanges = tuple(probe.exchange for probe in probes)
-    everything = Scenario(name=EVERYTHING, exchanges=exchanges, weights=(1,) * len(exchanges))
+    everything = Scenario(
+        name=EVERYTHING,
+        exchanges=exchanges,
+        weights=(1,) * len(exchanges),
+        cookies=any(probe.cookies for probe in probes),
+    )
     target = {server.contender.name: server.address}
     load.prepare(target, [everything, *(probe.scenario for probe in probes)])
     _ask(server, load, EVERYTHING, seed=0, connections=WARM_UP_CONNECTIONS, window_s=WARM_UP_S)
@@ -244,11 +256,11 @@ def _by_variable(exchanges: Sequence[Exchange]) -> dict[str, Exchange]:
 def _needs(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> list[str]:
     """Return the saved variables that *exchange* needs before it can be sent."""
     sent = (exchange.path, exchange.headers, exchange.body, exchange.form, exchange.text)
-    text = repr((sent, exchange.expect.json, exchange.expect.contains))
-    used = {name for name, _ in PLACEHOLDER.findall(text)} | {exchange.consumes}
+    text = repr((sent, texts(exchange.multipart), exchange.expect.json, exchange.expect.contains))
+    used = {name for name, _ in PLACEHOLDER.findall(text)} | {exchange.consumes, *exchange.needs}
     return sorted(by_variable.keys() & used - exchange.fields.keys())
 
 
 def _key(content: str, scenarios: Sequence[Scenario]) -> str:
-    content_of = repr((METHOD, content, [probe.exchange for probe in probes(scenarios)]))
+    content_of = repr((METHOD, content, [(probe.exchange, probe.cookies) for probe in probes(scenarios)]))
     return hashlib.sha256(content_of.encode()).hexdigest()[:24]

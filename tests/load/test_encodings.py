@@ -1,6 +1,7 @@
 """What a server compresses is checked as what it stands for."""
 
 import gzip
+import time
 import tracemalloc
 import zlib
 from random import Random
@@ -86,7 +87,7 @@ def test_a_compressed_answer_is_checked_by_its_content():
     compressed = gzip.compress(TEXT, mtime=0)
     assert answered(compressed, b"Content-Encoding: GZip") is None
     wrong = answered(gzip.compress(b"[1]"), b"Content-Encoding: gzip")
-    assert wrong == ("body", "expected 2 items, got [1]")
+    assert wrong == ("body", "expected 2 items, got 1 of them: [1]")
     refused = answered(gzip.compress(b"too much"), b"Content-Encoding: gzip", status=b"429 No")
     assert refused == ("status 429", "expected status 200, got 429 too much")
 
@@ -126,3 +127,14 @@ def test_what_is_shown_of_a_wrong_answer_is_printable(body):
     mismatch = answered(body)
     assert mismatch.text.isprintable()
     assert len(mismatch.text) < 300
+
+
+def test_many_members_are_decoded_in_linear_time():
+    def seconds_for(members: int) -> float:
+        body = gzip.compress(b"x" * 20, mtime=0) * members
+        began = time.process_time()
+        assert len(decoded(body, "gzip")) == 20 * members
+        return time.process_time() - began
+
+    short = min(seconds_for(1_500) for _ in range(3))
+    assert seconds_for(15_000) < 30 * short  # ten times as many

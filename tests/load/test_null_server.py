@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -122,6 +123,22 @@ READ = Exchange(
         ),
         pytest.param(
             [Exchange(name="all", method="GET", path="/", expect=Expect(items=2))], id="items of any kind"
+        ),
+        pytest.param(
+            [
+                Exchange(
+                    name="deep",
+                    method="GET",
+                    path="/{n}",
+                    fields={"n": {"integer": [1, 9]}},
+                    expect=Expect(
+                        json={"data": {"results": [{"id": "{n}"}]}, "n": "{n}"},
+                        items={"data.results": 3, "data.results.1.tags": 2, "more": 0},
+                    ),
+                    save={"next": "data.next"},
+                )
+            ],
+            id="items below the top",
         ),
         pytest.param(
             [
@@ -346,3 +363,69 @@ def test_the_load_generator_finds_nothing_wrong_with_it():
     assert sample.requests > 100
     assert sample.failed == 0
     assert sample.received_bytes / sample.requests == pytest.approx(600, rel=0.1)
+
+
+AWKWARD = ["a@x.com", "b c", 'say "hi" \\', "ü/é?&=%+", "", "7", 7, 2.5, True, "{v}", "line\nend"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"path": "/x/{v}/end"},
+        {"headers": {"X-V": "<{v}>"}},
+        {"body": {"v": "{v}", "more": ["{v}"]}},
+        {"body": {"text": "it is {v}, then", "z": 1}},
+        {"form": {"v": "{v}", "w": "w"}},
+        {"text": "value {v}\r\nend"},
+        {"text": '{"v": "{v}"}', "headers": {"Content-Type": "application/json"}},
+    ],
+    ids=["path", "header", "JSON value", "part of a JSON text", "form", "text", "JSON text"],
+)
+@pytest.mark.parametrize("expect", [Expect(json={"a": "is {v}.", "b": [1, "{v}"]}), Expect(contains="<{v}>")])
+def test_values_of_all_kinds_come_back_as_each_place_needs_them(sent, expect):
+    exchange = Exchange(
+        name="x",
+        method="POST",
+        fields={"v": {"values": [value for value in AWKWARD if value != "7" or "body" in sent]}},
+        expect=expect,
+        **{"path": "/", **sent},
+    )
+    if expect.json and "body" not in sent:  # 7 and "7" look the same there
+        exchange = replace(exchange, fields={"v": {"values": [one for one in AWKWARD if one != 7]}})
+    if expect.json and sent.get("body", {}).get("text"):
+        exchange = replace(exchange, fields={"v": {"values": [one for one in AWKWARD if one != 7]}})
+    assert asked(scenario(exchange))[1] == []
+
+
+def test_rows_of_a_file_come_back_and_numbers_in_them_can_be_added_to():
+    rows = {"id": [4, 5, 6], "code": ["04", "05", "06"], "mail": ["a@x.y", "b@x.y", "c d@x.y"]}
+    exchange = Exchange(
+        name="x",
+        method="POST",
+        path="/{id}?mail={mail}",
+        body={"id": "{id}", "mail": "{mail}", "uuid": "{uuid}"},
+        fields={"uuid": {"uuid": True}}
+        | {name: {"csv": "a.csv", "values": values} for name, values in rows.items()},
+        headers={"X-Code": "{code}"},
+        expect=Expect(
+            json={"id": "{id}", "next": "{id+1}", "code": "{code}", "mail": "{mail}", "u": "{uuid}"}
+        ),
+        save={"kept": "mail"},
+    )
+    use = Exchange(name="use", method="GET", path="/{kept}", expect=Expect(json={"mail": "{kept}"}))
+    assert asked(scenario(exchange, use))[1] == []
+
+
+def test_a_request_that_arrives_in_pieces_is_answered_when_it_is_whole():
+    exchange = Exchange(
+        name="x",
+        method="POST",
+        path="/",
+        text="{v}",
+        fields={"v": {"values": ["a b c"]}},
+        expect=Expect(contains="<{v}>"),
+    )
+    respond = responder(answers(scenario(exchange)))
+    request = next(Mix(scenario(exchange), host="h").requests(1, 0, {})).payload
+    assert [respond(request[:end]) for end in range(len(request))] == [b""] * len(request)
+    assert respond(request).endswith(b"<a b c>")

@@ -1,14 +1,17 @@
 import json
 from itertools import islice
 from random import Random
+from uuid import UUID
 
 import pytest
 
 from bench.errors import UsageError
-from bench.load.answers import MISSING, KnownBodies, agrees, at_path, check
-from bench.load.requests import Mix, Request, Values, compile_exchange, filled
+from bench.load.answers import KnownBodies, agrees, check
+from bench.load.placeholders import Values, filled
+from bench.load.requests import Mix, Request, compile_exchange
 from bench.load.responses import Head
 from bench.model import Exchange, Expect, Scenario
+from bench.project.saves import MISSING, at_path
 
 READ = Exchange(
     name="read",
@@ -194,8 +197,8 @@ def test_what_is_to_be_saved_is_kept_and_missed():
     ("cookies", "key"),
     [
         ("session=abc; Path=/; HttpOnly", "abc"),
-        ("theme=a, session=x.y-Z_1; SameSite=Lax", "x.y-Z_1"),
-        ("csrf=1; Path=/, session=; Max-Age=0", ""),
+        ("theme=a\nsession=x.y-Z_1; SameSite=Lax", "x.y-Z_1"),
+        ("csrf=1; Path=/\nsession=; Max-Age=0", ""),
         ("mysession=abc", None),
         ("", None),
     ],
@@ -385,3 +388,86 @@ def test_what_several_exchanges_save_is_fetched_anew_for_each_slice():
     assert mix.due_first(saved).exchange.name == "begin"
     assert not mix.can_be_shared
     assert Mix(scenario(LOGIN, ME), "h").can_be_shared
+
+
+def drawn(exchange: Exchange, count: int = 300) -> list[Values]:
+    template, random = compile_exchange(exchange, "h"), Random(3)
+    return [template.request(random, {}).values for _ in range(count)]
+
+
+def test_listed_values_are_drawn_evenly_with_their_types():
+    exchange = Exchange(name="x", method="GET", path="/{v}", fields={"v": {"values": ["a", "b", 3]}})
+    found = [values["v"] for values in drawn(exchange, 3_000)]
+    assert set(found) == {"a", "b", 3}
+    assert all(900 < found.count(value) < 1_100 for value in ("a", "b", 3))
+
+
+def test_a_uuid_is_of_version_4_and_follows_from_the_seed():
+    exchange = Exchange(name="x", method="GET", path="/{v}", fields={"v": {"uuid": True}})
+    found = [values["v"] for values in drawn(exchange)]
+    assert len(set(found)) == 300
+    assert all(UUID(value).version == 4 and str(UUID(value)) == value for value in found)
+    assert found == [values["v"] for values in drawn(exchange)]
+
+
+def test_fields_of_one_file_come_from_the_same_row_and_those_of_another_do_not():
+    letters, numbers = {"csv": "a.csv", "values": [*"abc"]}, {"csv": "a.csv", "values": [1, 2, 3]}
+    other = {"csv": "b.csv", "values": [1, 2, 3]}
+    fields = {"letter": letters, "other": other, "number": numbers}
+    exchange = Exchange(name="x", method="GET", path="/{letter}/{number}/{other}", fields=fields)
+    found = {(values["letter"], values["number"]) for values in drawn(exchange)}
+    assert found == {("a", 1), ("b", 2), ("c", 3)}
+    assert len({(values["number"], values["other"]) for values in drawn(exchange)}) == 9
+
+
+def test_a_listed_value_is_quoted_as_its_place_needs_it():
+    exchange = Exchange(
+        name="x",
+        method="POST",
+        path="/{v}",
+        headers={"X-A": "{v}"},
+        form={"v": "{v}"},
+        fields={"v": {"values": ["a b\r\n/&é"]}},
+    )
+    payload = first(exchange).payload.decode()
+    assert payload.startswith("POST /a%20b%0D%0A%2F%26%C3%A9 HTTP/1.1\r\n")
+    assert "\r\nX-A: a b%0D%0A/&é\r\n" in payload
+    assert payload.endswith("v=a+b%0D%0A%2F%26%C3%A9")
+
+
+def test_items_are_counted_below_the_top_too():
+    wanted = Expect(items={"data.results": 2, "data.results.0.tags": 1})
+    request = first(Exchange(name="x", method="GET", path="/", expect=wanted))
+
+    def checked(content: object):
+        return check(request, head(), json.dumps(content).encode(), {})
+
+    assert checked({"data": {"results": [{"tags": [1]}, 2]}}) is None
+    few = checked({"data": {"results": [{"tags": [1]}]}})
+    assert few.text.startswith("expected 2 items at data.results, got 1 of them: {")
+    assert checked({"data": {"results": [{"tags": []}, 2]}}).text.startswith(
+        "expected 1 items at data.results.0"
+    )
+    for odd in ({"data": {"results": "ab"}}, {}, [], None):
+        assert checked(odd).kind == "body"
+
+
+@pytest.mark.parametrize(
+    ("token", "words"), [("\\ud800", "has half of a character"), ("x" * 70_000, "has 70,000 characters")]
+)
+def test_a_text_that_no_request_can_send_is_not_saved(token, words):
+    request, saved = first(Exchange(name="x", method="GET", path="/", save={"t": "token"})), {}
+    assert check(request, head(), f'{{"token": "{token}"}}'.encode(), saved).text.startswith(f"token {words}")
+    assert saved == {}
+
+
+def test_placeholders_in_a_contained_text_are_filled():
+    exchange = Exchange(
+        name="x",
+        method="GET",
+        path="/{v}",
+        fields={"v": {"values": ["é"]}},
+        expect=Expect(contains="<b>{v}</b>"),
+    )
+    assert check(first(exchange), head(), "<b>é</b>".encode(), {}) is None
+    assert check(first(exchange), head(), b"<b>{v}</b>", {}).text.startswith("expected '<b>é</b>' in it")

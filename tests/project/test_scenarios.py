@@ -23,10 +23,17 @@ def test_a_scenario_is_its_exchanges_with_their_weights(tmp_path):
     ("before", "after", "words"),
     [
         ('"GET /"', '"FETCH /"', r'exchanges.hello.request: write it as "GET /path"'),
-        ("hex = 8", "hex = 8, letters = 2", "exchanges.create.fields.token: one of integer, hex, letters"),
+        ("hex = 8", "hex = 8, letters = 2", "exchanges.create.fields.token: one of integer ="),
         ("hex = 8", 'hex = "8"', "exchanges.create.fields.token.hex: Input should be a valid integer"),
         ("hello = 1", "helo = 1", "scenarios.hello.mix: there is no exchange helo"),
-        ("hello = 1", "hello = 0", "scenarios.hello.mix.hello: at least 1"),
+        ("hello = 1", "hello = -1", "scenarios.hello.mix.hello: at least 0"),
+        ("hello = 1", "hello = 0", "scenarios.hello.mix: at least one exchange needs a weight of 1 or more"),
+        (
+            "delete = 1",
+            "delete = 0",
+            "scenarios.churn.mix.delete: with weight 0 it is sent for",
+        ),
+        ('consumes = "created"', 'needs = ["made"]', "exchanges.delete.needs: made is saved by no exchange"),
         ("create = 2, delete = 1", "delete = 1", "delete needs created, which nothing here makes"),
         ('name = "{token}" }\nexpect', 'name = "{tokn}" }\nexpect', "create needs tokn"),
         ("consumes =", "consume =", "exchanges.delete.consume: unknown key"),
@@ -69,6 +76,18 @@ def test_a_placeholder_of_letters_digits_and_underscores_is_read(tmp_path, name)
 @pytest.mark.parametrize(
     ("more", "words"),
     [
+        ('expect = { items = "3" }', "exchanges.x.expect.items: write a number, or numbers by quoted paths"),
+        ("expect = { items = { data.results = 3 } }", 'expect.items: .* { "data.results" = 20 }'),
+        ('expect = { items = { "data..x" = 3 } }', "expect.items.data..x: it is no path of keys"),
+        ('expect = { items = { "data" = -1 } }', "expect.items.data: -1: a list has 0 or more"),
+        (
+            'expect = { items = { "a.b" = 1 }, json = { a = { b = [1, 2] } } }',
+            "expect.items.a.b: 1, but json shows 2",
+        ),
+        (
+            'expect = { items = { "a.b" = 1 }, json = { a = { b = 2 } } }',
+            "expect.items.a.b: it is the length of an array, but json there is none",
+        ),
         ('headers = { X-A = "{user-id}" }', r"exchanges.x.headers: \{user-id\} is no placeholder"),
         ('headers = { X-A = "{user id}" }', r"exchanges.x.headers: \{user id\} is no placeholder"),
         ('headers = { X-A = "{idd}" }', "exchanges.x.headers: x needs idd, which nothing here makes"),
@@ -108,6 +127,20 @@ def test_a_placeholder_of_letters_digits_and_underscores_is_read(tmp_path, name)
         ),
         ("each = { n = [1, 2] }", r"exchanges.x.each.n: no list of one item has \{n\} in it"),
         ('each = { n = [2, 1] }\nbody = ["{n}"]', r"exchanges.x.each.n: \[2, 1\]: the lower bound first"),
+        ('save = { a = "css:form input@value" }', r"save.a: css: 'form input@value': a descendant \(' '\)"),
+        ('save = { a = "css:" }', "save.a: css: '' cannot be read"),
+        ('save = { a = "css:input[name^=c]@value" }', "save.a: css: .*: \\^= is not known here"),
+        ('save = { a = "regex:(a+)+b" }', "save.a: regex: a repeat inside of a repeat"),
+        ("save = { a = 'regex:a(' }", "save.a: regex: no regular expression: missing"),
+        (
+            'save = { a = "css:i", b = "id" }',
+            "save.a: css finds values in a page, but this",
+        ),
+        (
+            'save = { a = "css:i" }\nexpect = { status = 204 }',
+            "save.a: an answer with status 204 has no",
+        ),
+        ('save = { a = "CSS:i" }', "save.a: 'CSS:i' cannot be read: write a path of keys"),
         ('save = { "a-b" = "id" }', r"exchanges.x.save.a-b: \{a-b\} cannot be written"),
         *(
             (f'save = {{ a = "{source}" }}', "exchanges.x.save.a: .*write a path of keys")
@@ -156,6 +189,7 @@ def test_only_numbers_can_be_added_to(tmp_path):
         'headers = { X-Json = "{\\"a\\": 1}" }',
         'expect = { contains = "<style>p {color}</style> {id}" }',
         'save = { token = "user.token", first = "items.0.id", tag = "header:ETag?", lang = "xml:lang" }',
+        'save = { t = "css:input[name=csrf]@value", u = \'regex:name="csrf" value="([^"]+)"\' }',
         'headers = { Content-Type = "application/vnd.api+json" }\nbody = "a text"',
     ],
 )

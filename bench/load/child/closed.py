@@ -183,7 +183,7 @@ class ClosedLoop(Loop):
             response, ended = None, "malformed"
         if response and incoming.is_open_ended:
             self._target.ends[template.exchange.name] = True
-        if response and template.exchange.save:
+        if response and (template.exchange.save or template.keeps_cookies):
             # It is not counted, but later requests may depend on it.
             connection.is_doubted |= bool(check(connection.request, *response, connection.saved))
         if ended or (response and not response[0].keep_alive):

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 
 from gevent.monkey import get_original
 
-from bench.load.answers import WHOLE_BYTES, KnownBodies, Mismatch, check
+from bench.load.answers import WHOLE_BYTES, KnownBodies, Mismatch, check, keep_cookies
 from bench.load.requests import Request, Saved
 from bench.load.responses import Head, Heads, Incoming
 
@@ -198,6 +198,7 @@ class Target:
             return check(request, head, body, saved)  # searching a text costs less than remembering it
         expected = head.status == template.exchange.expect.status
         if expected and self.bodies.knows(request.payload, head, body):
+            keep_cookies(request, head, saved)
             return None
         mismatch = check(request, head, body, saved)
         if mismatch is None:

@@ -14,7 +14,7 @@ from bench.load.child.connections import Connection, Target, kind_of
 from bench.load.child.recorder import Books, Outcomes
 from bench.load.polling import IN, OUT, RDHUP, new_poller
 from bench.load.requests import Request
-from bench.load.responses import Incoming, Malformed, read_whole
+from bench.load.responses import SET_COOKIE, Incoming, Malformed, read_whole
 
 TURN_NS = 20_000_000  # the longest wait of Locust's own greenlets
 
@@ -103,7 +103,10 @@ class Traffic(ABC):
         else:
             self._verified(connection, now)
             # Only an answer that arrives in one piece can be compared as a whole.
-            known = incoming is None and request.template.lasting and head.keep_alive
+            template = request.template
+            known = incoming is None and template.lasting and head.keep_alive
+            if known and template.keeps_cookies:
+                known = SET_COOKIE not in head.fields
             request.answer = data if known else None
         if head.keep_alive and not ended and not connection.unsent:
             return True

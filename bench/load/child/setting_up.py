@@ -14,7 +14,7 @@ from bench.load.child.connections import Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Traffic
 from bench.load.child.recorder import Books, Outcomes
 from bench.load.polling import IN, RDHUP
-from bench.load.requests import Mix, Saved
+from bench.load.requests import JAR, Mix, Saved, jar_of
 
 LIMIT_S = 30.0  # for all connections together
 SHARED = 32  # connections of an open loop that fetch for all, if the values can be shared
@@ -158,3 +158,5 @@ def _share(mix: Mix, fetched: Saved, saved: Saved) -> None:
     for name in mix.kept:
         if name in fetched and not saved.get(name):
             saved[name] = list(fetched[name])
+    if JAR in fetched and JAR not in saved:
+        saved[JAR] = [jar_of(fetched).copy()]

@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
-from bench.load.null.right_answers import GREETING, Answer, Respond, only_response, responder
+from bench.load.null.right_answers import GREETING, Answer, Respond, missing_bytes, only_response, responder
 from bench.load.polling import IN, RDHUP, new_poller
 
 _READ_BYTES = 65_536
@@ -50,15 +50,21 @@ class RequestReader:
         self.close = sock.close
         self._recv, self._send = sock.recv, sock.send
         self._respond = respond
-        self._begun = b""  # an incomplete request
+        self._pieces: list[bytes] = []  # of an incomplete request
+        self._missing = 0  # bytes that it needs at least
 
     def answered(self, event: int) -> bool:
         piece = self._recv(_READ_BYTES)
-        request = self._begun + piece
+        if self._missing > len(piece) > 0:
+            self._pieces.append(piece)
+            self._missing -= len(piece)
+            return True
+        request = b"".join((*self._pieces, piece)) if self._pieces else piece
         if response := self._respond(request):
             self._send(response)
-            request = b""
-        self._begun = request
+            self._pieces, self._missing = [], 0
+        elif request:
+            self._pieces, self._missing = [request], missing_bytes(request)
         return bool(piece)
 
 

@@ -4,16 +4,22 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
-from bench.load.answers import MISSING, at_path, check, place_of
-from bench.load.requests import RESERVED, Mix, Saved, Values, as_text, filled, text_of
+from bench.load.answers import check
+from bench.load.multipart import pieces
+from bench.load.placeholders import Values, as_text, filled
+from bench.load.requests import RESERVED, Mix, Saved, content_type, in_header, in_path, text_of
 from bench.load.responses import LARGEST_BYTES, Heads, read_response
 from bench.model import Exchange, Scenario
-from bench.project.scenarios import PLACEHOLDER
+from bench.project.patterns import example_of
+from bench.project.saves import MISSING, at_path, place_of
+from bench.project.scenarios import FORM, JSON, PLACEHOLDER, media_type
+from bench.project.selectors import selector
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -31,8 +37,10 @@ class Answer:
     status: int = 200
     fields: str = ""  # header lines except Content-Length, each with its line end
     body: str | None = None  # "%b" in place of a value; None: the status allows no body
-    values: tuple[tuple[str, int], ...] = ()  # the values: a group of the pattern, and a number to add
+    # The values: a group of the pattern, a number to add, and how each text of it is written in the body.
+    values: tuple[tuple[str, int, Mapping[str, str] | None], ...] = ()
     padding_bytes: int = 0  # spaces after the body
+    is_open: bool = False  # the beginning of a request may match: a text in its body has no certain end
 
 
 GREETING = Answer(
@@ -45,12 +53,15 @@ GREETING = Answer(
 def responder(answers: Sequence[Answer]) -> Respond:
     """Return a function that tries *answers* in this order, and answers 404 if none matches."""
     known = [(re.compile(answer.pattern.encode()).fullmatch, _maker(answer)) for answer in answers]
+    is_open = any(answer.is_open for answer in answers)
 
     def respond(request: bytes) -> bytes:
+        if is_open and missing_bytes(request):
+            return b""
         for fullmatch, maker in known:
             if found := fullmatch(request):
                 return maker(found)
-        return _NOT_FOUND if _is_whole(request) else b""
+        return b"" if missing_bytes(request) else _NOT_FOUND
 
     return respond
 
@@ -72,13 +83,20 @@ def _maker(answer: Answer) -> _Maker:
     if not values:
         canned = _whole(head, form % ())
         return lambda _: canned
-    if any(added for _, added in values):
-        return lambda found: _whole(head, form % tuple(_value(found, *value) for value in values))
-    names = [name for name, _ in values]
+    if any(added or texts for _, added, texts in values):
+        of = [(name, added, _encoded(texts)) for name, added, texts in values]
+        return lambda found: _whole(head, form % tuple(_value(found, *value) for value in of))
+    names = [name for name, _, _ in values]
     return lambda found: _whole(head, form % found.group(*names))
 
 
-def _value(found: re.Match[bytes], name: str, added: int) -> bytes:
+def _encoded(texts: Mapping[str, str] | None) -> Mapping[bytes, bytes] | None:
+    return None if texts is None else {sent.encode(): shown.encode() for sent, shown in texts.items()}
+
+
+def _value(found: re.Match[bytes], name: str, added: int, texts: Mapping[bytes, bytes] | None) -> bytes:
+    if texts is not None:
+        return texts.get(found[name], found[name])
     return b"%d" % (int(found[name]) + added) if added else found[name]
 
 
@@ -90,10 +108,11 @@ def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
 
 
-def _is_whole(request: bytes) -> bool:
+def missing_bytes(request: bytes) -> int:
+    """Return how many bytes of *request* are known to be missing: at least 1 if its head is incomplete."""
     head, end, body = request.partition(_HEAD_END)
     length = _LENGTH.search(head)
-    return bool(end) and len(body) >= (int(length[1]) if length else 0)
+    return max(0, int(length[1]) - len(body)) if length and end else int(not end)
 
 
 _SAVED = "1"  # the value to save if the scenario expects no particular one
@@ -101,6 +120,8 @@ _BODILESS = (204, 304)
 _REHEARSED = 2_000  # requests, for the average length of a response
 _REHEARSED_BYTES = 100 << 20  # the most bytes sent and answered for it
 _IN_QUOTES = re.compile(rf'"({PLACEHOLDER.pattern})"')
+_ALIKE = re.compile(r"[A-Za-z0-9_.~-]+")  # a text that is written so in all places
+_WHOLE = "\0"  # before a placeholder that stands for a JSON value, not for a part of a text
 _COMPACT, _SPACED = (",", ":"), (", ", ": ")
 
 
@@ -109,9 +130,26 @@ class Value:
     pattern: str = r'[^\s"/?&]+'  # of its text in a request
     integer: bool = False
     constant: str = _SAVED  # its text, if it does not depend on the request
+    choices: tuple[Any, ...] = ()  # all of its values, if they are not written alike in all places
 
 
 Known = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a value stands: how it is written there, and what may be there in its place."""
+
+    pattern: str
+    written: Callable[[Any], str]
+
+
+_AS_JSON = Place(pattern=r'(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)', written=json.dumps)
+_IN_JSON = Place(pattern=r'(?:[^"\\]|\\.)*?', written=lambda value: json.dumps(as_text(value))[1:-1])
+_IN_PATH = Place(pattern=r"[\w.~%+-]*", written=lambda value: str(in_path(value)))
+_IN_HEADER = Place(pattern=r"[^\r\n]*?", written=lambda value: str(in_header(value)))
+_IN_FORM = Place(pattern=r"[\w.~%+-]*", written=lambda value: quote_plus(as_text(value)))
+_IN_TEXT = Place(pattern=r"(?s:.*?)", written=as_text)
 
 
 def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
@@ -181,7 +219,19 @@ def _generated(generator: Mapping[str, Any]) -> Value:
             return Value(pattern=rf"[0-9a-f]{{{length}}}")
         case {"letters": length}:
             return Value(pattern=rf"[a-z]{{{length}}}")
+        case {"uuid": _}:
+            return Value(pattern=r"[0-9a-f-]{36}")
+        case {"values": values}:
+            return _one_of(tuple(values))
     return Value()
+
+
+def _one_of(values: tuple[Any, ...]) -> Value:
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return Value(pattern=r"-?\d+", integer=True)
+    if all(isinstance(value, str) and _ALIKE.fullmatch(value) for value in values):
+        return Value(pattern=rf"{_ALIKE.pattern}")
+    return Value(choices=values)
 
 
 def _saved(exchange: Exchange) -> dict[str, Value]:
@@ -189,7 +239,10 @@ def _saved(exchange: Exchange) -> dict[str, Value]:
     for name, source in exchange.save.items():
         place, path = place_of(source)
         content = at_path(path, exchange.expect.json) if place == "json" else MISSING
-        if content is MISSING:
+        if place == "regex":
+            value = example_of(path)[1]
+            kept[name] = replace(_one_of((value,)), constant=value)
+        elif content is MISSING:
             kept[name] = Value(pattern=re.escape(_SAVED), integer=place == "json")
         else:
             kept[name] = _held(content, _drawn(exchange))
@@ -206,29 +259,62 @@ def _held(content: Any, drawn: Known) -> Value:
 
 
 def _answer(exchange: Exchange, known: Known) -> Answer:
-    caught: set[str] = set()
-    pattern = _pattern(exchange, known, caught)
-    values: list[tuple[str, int]] = []
+    caught: dict[str, Place] = {}
+    pattern, is_open = _pattern(exchange, known, caught)
+    values: list[tuple[str, int, Mapping[str, str] | None]] = []
 
-    def value(name: str, added: int) -> str:
+    def value(name: str, added: int, place: Place) -> str:
         if name in caught:
-            values.append((name, added))
+            choices = known[name].choices
+            values.append((name, added, _texts(choices, caught[name], place, added) if choices else None))
             return "%b"
+        if known[name].choices:
+            return _escaped(place.written(known[name].choices[0]))
         constant = known[name].constant
         return str(int(constant) + added) if added else constant
 
     places = map(place_of, exchange.save.values())
-    headers = "".join(_header(place, name) for place, name in places if place != "json")
+    headers = "".join(_header(place, name) for place, name in places if place in ("header", "cookie"))
     status = exchange.expect.status
     if status in _BODILESS:
-        return Answer(pattern=pattern, status=status, fields=headers)
+        return Answer(pattern=pattern, status=status, fields=headers, is_open=is_open)
     content = _content(exchange, known)
     if content is None:
-        media, body = "text/html", _woven(exchange.expect.contains or "", known, _escaped, value)
+        page = "".join(_shown(*place_of(source)) for source in exchange.save.values())
+        text = _woven(exchange.expect.contains or "", known, _escaped, value, _IN_TEXT)
+        media, body = "text/html", _escaped(page) + text
     else:
-        media, body = "application/json", _woven(_unquoted(content, known), known, _escaped, value)
+        media, body = "application/json", _woven(_unquoted(content, known), known, _escaped, value, _IN_JSON)
     headers += f"Content-Type: {media}\r\n"
-    return Answer(pattern=pattern, status=status, fields=headers, body=body, values=tuple(values))
+    return Answer(
+        pattern=pattern, status=status, fields=headers, body=body, values=tuple(values), is_open=is_open
+    )
+
+
+def _texts(choices: Sequence[Any], sent: Place, shown: Place, added: int) -> dict[str, str]:
+    """Return the text of each of *choices* where it is shown, by its text where it is sent."""
+    texts: dict[str, str] = {}
+    for choice in choices:
+        result = Values(n=choice)[f"n+{added}"] if added else choice
+        texts.setdefault(sent.written(choice), shown.written(result))
+    return texts
+
+
+def _shown(place: str, name: str) -> str:
+    """Return a piece of a page in which the selector or pattern *name* finds the value to save."""
+    if place == "regex":
+        return example_of(name)[0]
+    if place != "css":
+        return ""
+    wanted = selector(name)
+    attributes = {key: value or "" for key, value in wanted.attributes}
+    if wanted.classes:
+        attributes["class"] = " ".join(wanted.classes)
+    if wanted.taken:
+        attributes[wanted.taken] = _SAVED
+    written = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
+    tag = wanted.tag or "b"
+    return f"<{tag}{written}>{'' if wanted.taken else _SAVED}</{tag}>"
 
 
 def _header(place: str, name: str) -> str:
@@ -236,34 +322,52 @@ def _header(place: str, name: str) -> str:
     return f"{begins}{_SAVED}\r\n"
 
 
-def _pattern(exchange: Exchange, known: Known, caught: set[str]) -> str:
-    """Return a regular expression of the requests of *exchange*.
+def _pattern(exchange: Exchange, known: Known, caught: dict[str, Place]) -> tuple[str, bool]:
+    """Return a regular expression of the requests of *exchange*, and whether it matches the beginning of one.
 
-    Add the values that it captures to *caught*.
+    Add the values that it captures to *caught*, with the place where each does.
     """
 
-    def value(name: str, added: int) -> str:
-        if added:
+    def value(name: str, added: int, place: Place) -> str:
+        choices = known[name].choices
+        if added and not choices:
             return r"-?\d+"
+        if added or (name in caught and choices):
+            return place.pattern
         if name in caught:
             return f"(?P={name})"
-        caught.add(name)
-        return f"(?P<{name}>{known[name].pattern})"
+        caught[name] = place
+        return f"(?P<{name}>{place.pattern if choices else known[name].pattern})"
 
-    def woven(text: str) -> str:
-        return _woven(text, known, re.escape, value)
+    def woven(text: str, place: Place) -> str:
+        return _woven(text, known, re.escape, value, place)
 
-    line = woven(f"{exchange.method} {quote(exchange.path, safe=RESERVED)} HTTP/1.1")
+    line = woven(f"{exchange.method} {quote(exchange.path, safe=RESERVED)} HTTP/1.1", _IN_PATH)
     headers = "".join(
-        rf"(?=(?:.+\r\n)*(?i:{re.escape(name)}): *{woven(text)}\r\n)"
+        rf"(?=(?:.+\r\n)*(?i:{re.escape(name)}): *{woven(text, _IN_HEADER)}\r\n)"
         for name, text in exchange.headers.items()
         if PLACEHOLDER.search(text)
     )
-    sent = text_of(exchange)
+    head = rf"{line}\r\n{headers}(?:.+\r\n)*\r\n"
+    sent, place = text_of(exchange), _place_of_text(exchange)
     if sent is None:
         sent = "" if exchange.body is None else json.dumps(exchange.body, separators=_COMPACT)
-        sent = _unquoted(sent, known)
-    return rf"{line}\r\n{headers}(?:.+\r\n)*\r\n{woven(sent)}"
+        sent, place = _unquoted(sent, known), _IN_JSON
+    if exchange.multipart is not None:  # a file is known by its length: comparing it would take long
+        body = "".join(
+            rf"(?s:.{{{len(piece)}}})" if isinstance(piece, bytes) else woven(piece, _IN_TEXT)
+            for piece in pieces(exchange.multipart)
+        )
+        return head + body, True
+    is_open = any(known[found[1]].choices for found in PLACEHOLDER.finditer(sent) if found[1] in known)
+    return head + woven(sent, place), is_open
+
+
+def _place_of_text(exchange: Exchange) -> Place:
+    media = media_type(content_type(exchange) or "")
+    if media == FORM:
+        return _IN_FORM
+    return _IN_JSON if media == JSON or media.endswith("+json") else _IN_TEXT
 
 
 def _content(exchange: Exchange, known: Known) -> str | None:
@@ -273,46 +377,57 @@ def _content(exchange: Exchange, known: Known) -> str | None:
     for source in exchange.save.values():
         place, path = place_of(source)
         if place == "json" and at_path(path, content) is MISSING:
-            content = _with(path.split("."), content)
-    if expect.items is not None:
-        wanted = list(content or [{}])
-        any_values = Values((name, 1 if value.integer else "x") for name, value in known.items())
-        more = [filled(wanted[-1], any_values)] * (expect.items - len(wanted))
-        content = (wanted + more)[: expect.items]
+            content = _with(path.split("."), content, int(_SAVED))
+    any_values = Values((name, 1 if value.integer else "x") for name, value in known.items())
+    for path, count in expect.lengths.items():
+        listed = at_path(path, content) if path else content
+        wanted = list(listed) if isinstance(listed, list | tuple) and listed else [{}]
+        more = [filled(wanted[-1], any_values)] * (count - len(wanted))
+        content = _with(path.split(".") if path else [], content, (wanted + more)[:count])
     if content is None:
         return None
     texts = [json.dumps(content, separators=style, ensure_ascii=False) for style in (_COMPACT, _SPACED)]
     return next((text for text in texts if (expect.contains or "") in text), texts[0])
 
 
-def _with(path: Sequence[str], content: Any) -> Any:
-    """Return *content* with a value to save at *path*. Missing objects and arrays on the path are added."""
+def _with(path: Sequence[str], content: Any, value: Any) -> Any:
+    """Return *content* with *value* at *path*. Missing objects and arrays on the path are added."""
     if not path:
-        return int(_SAVED)
+        return value
     key, rest = path[0], path[1:]
     if key.isdigit() and not isinstance(content, Mapping):
         items = list(content) if isinstance(content, list | tuple) else []
         items += [{} for _ in range(int(key) + 1 - len(items))]
-        items[int(key)] = _with(rest, items[int(key)])
+        items[int(key)] = _with(rest, items[int(key)], value)
         return items
     fields = dict(content) if isinstance(content, Mapping) else {}
-    return {**fields, key: _with(rest, fields.get(key))}
+    return {**fields, key: _with(rest, fields.get(key), value)}
 
 
 def _unquoted(text: str, known: Known) -> str:
     def unquoted(found: "re.Match[str]") -> str:
         value = known.get(found[2])
+        if value and value.choices:
+            return _WHOLE + found[1]
         return found[1] if value and (found[3] or value.integer) else found[0]
 
     return _IN_QUOTES.sub(unquoted, text)
 
 
-def _woven(text: str, known: Known, literal: Callable[[str], str], value: Callable[[str, int], str]) -> str:
+def _woven(
+    text: str,
+    known: Known,
+    literal: Callable[[str], str],
+    value: Callable[[str, int, Place], str],
+    place: Place,
+) -> str:
     """Return *text* with *value* applied to placeholders and *literal* to the text between them."""
     pieces, at = [], 0
     for found in PLACEHOLDER.finditer(text):
         if found[1] in known:
-            pieces += [literal(text[at : found.start()]), value(found[1], int(found[2] or 0))]
+            before = text[at : found.start()]
+            here = _AS_JSON if before.endswith(_WHOLE) else place
+            pieces += [literal(before.removesuffix(_WHOLE)), value(found[1], int(found[2] or 0), here)]
             at = found.end()
     return "".join([*pieces, literal(text[at:])])
 
