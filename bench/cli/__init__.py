@@ -13,6 +13,7 @@ from bench.cli.compare import compare
 from bench.cli.diff import diff
 from bench.cli.doctor import doctor
 from bench.cli.history import history
+from bench.cli.init import init
 from bench.cli.list import list_
 from bench.cli.load_worker import load_worker
 from bench.cli.profile import profile
@@ -54,7 +55,7 @@ def commands() -> None:
     """Measure web frameworks side by side on this machine, honestly."""
 
 
-ALL = (run, try_, verify, report, diff, compare, history, profile, list_, serve, load_worker, doctor)
+ALL = (run, init, try_, verify, report, diff, compare, history, profile, list_, serve, load_worker, doctor)
 for command in ALL:
     commands.add_command(command)
 

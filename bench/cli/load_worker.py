@@ -2,9 +2,9 @@
 
 import click
 
-from bench.addresses import address_of
 from bench.load.driver import become_worker
 from bench.observe import system
+from bench.project.addresses import address_of
 
 
 @click.command("load-worker")

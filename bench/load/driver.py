@@ -14,10 +14,10 @@ from typing import IO, Any, NoReturn, Self
 
 from pydantic import TypeAdapter
 
-from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.load.sums import imbalance
 from bench.model import Scenario, Slice
+from bench.project.addresses import format_address
 from bench.records import Sample
 
 _START_S = 30.0  # importing Locust takes a second, and several on a busy machine

@@ -247,7 +247,15 @@ class _ScenariosInBenchFile(TypedDict, total=False):
 
 def declared(root: Path) -> dict[str, Scenario]:
     """Return the scenarios of the project at *root* by name; raises UsageError."""
-    file, written = _written(root)
+    return _scenarios(root, *_written(root))
+
+
+def read(root: Path, file: Path) -> dict[str, Scenario]:
+    """Return the scenarios in *file*, of the project at *root*, by name; raises UsageError."""
+    return _scenarios(root, str(file), read_toml(file, _ScenariosFile))
+
+
+def _scenarios(root: Path, file: str, written: _ScenariosFile) -> dict[str, Scenario]:
     exchanges = {name: _exchange(root, file, name, one) for name, one in written.exchanges.items()}
     saved = {variable for exchange in exchanges.values() for variable in exchange.save}
     for exchange in exchanges.values():

@@ -8,7 +8,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Protocol
 
-from bench.addresses import address_of, is_loopback
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.driver import Workers
 from bench.model import Contender, Plan, Scenario
@@ -16,6 +15,7 @@ from bench.observe import hyperthreads, system
 from bench.observe.comparable import differences, facts_of
 from bench.observe.fingerprint import fingerprint
 from bench.project import contenders, plans, scenarios
+from bench.project.addresses import address_of, is_loopback
 from bench.project.heats import groups
 from bench.records import SCHEMA, Event, Run
 from bench.run import experiment, headroom, progress, store

@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import load
-from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.model import Contender
+from bench.project.addresses import format_address
 from bench.runtime import Runtime
 from bench.runtime.launch import launched
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
-from bench.addresses import address_of_url, format_address
 from bench.errors import CannotMeasure
 from bench.model import Contender
+from bench.project.addresses import address_of_url, format_address
 from bench.runtime.placement import Placement
 from bench.runtime.statements import StatementSource
 

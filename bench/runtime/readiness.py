@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from http.client import BadStatusLine, HTTPConnection, HTTPException, RemoteDisconnected
 from urllib.parse import urlsplit
 
-from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.model import Ready
+from bench.project.addresses import format_address
 from bench.runtime.ports import HOST, is_free, listened, listens, reaches, sockets_of_files
 from bench.runtime.servers import ProcessServer
 

@@ -20,13 +20,13 @@ from locust.runners import STATE_MISSING
 from locust.stats import StatsEntry
 from pydantic import TypeAdapter
 
-from bench.addresses import format_address
 from bench.errors import CannotMeasure
 from bench.load.child.generator import ConnectionUser, Message, window_of
 from bench.load.child.setting_up import LIMIT_S
 from bench.load.child.versions import unlike
 from bench.load.sums import merged
 from bench.model import Scenario, Slice
+from bench.project.addresses import format_address
 from bench.records import Sample
 
 CHANNEL = "bench"  # the type of our messages between Locust's own

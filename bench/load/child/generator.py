@@ -15,7 +15,6 @@ from gevent.event import Event
 from locust import User, task
 from pydantic import TypeAdapter
 
-from bench.addresses import format_address
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.child.arrivals import Share, due_offsets
 from bench.load.child.closed import ClosedLoop
@@ -26,6 +25,7 @@ from bench.load.child.setting_up import set_up
 from bench.load.requests import Mix
 from bench.loads import Closed, Open
 from bench.model import Scenario, Slice
+from bench.project.addresses import format_address
 
 ENOUGH_FILES = 1 << 20  # if there is no hard limit: macOS accepts no infinite soft limit
 

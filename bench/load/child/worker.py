@@ -29,7 +29,6 @@ import zmq
 from gevent.queue import Empty, Queue
 from locust.env import Environment
 
-from bench.addresses import address_of, format_address
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.load.child.arrivals import Share
 from bench.load.child.fleet import CHANNEL
@@ -43,6 +42,7 @@ from bench.load.child.generator import (
     window_of,
 )
 from bench.load.child.versions import versions
+from bench.project.addresses import address_of, format_address
 
 PATIENCE_S = 60.0  # for a master that has not started yet
 GREETING_S = 10.0

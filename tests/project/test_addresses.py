@@ -1,7 +1,7 @@
 import pytest
 
-from bench.addresses import address_of, address_of_url, format_address, is_loopback
 from bench.errors import UsageError
+from bench.project.addresses import address_of, address_of_url, format_address, is_loopback
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The way in: what people already have, as files of a project."""
