@@ -4,9 +4,10 @@ import codecs
 import json
 import os
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from bench.errors import UsageError
 
 T = TypeVar("T")
+# What reads and writes a shape is made once: run.json is written after every slice.
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # of a dataclass, of a TypedDict
 OF_A_TAG = ("union_tag_not_found", "union_tag_invalid")  # the tag decides which class the rest is
@@ -65,9 +68,10 @@ def shaped(where: str, content: Mapping[str, Any], shape: type[T]) -> T:
         # A misspelt key or a number in quotes is an error. Nothing is guessed. Through JSON, because there an
         # array may become a tuple even with strict types.
         written = json.dumps(content, default=str)
-        return TypeAdapter(shape).validate_json(written, strict=True, extra="forbid")
+        found: T = _adapter(shape).validate_json(written, strict=True, extra="forbid")
     except ValidationError as error:
         raise UsageError(f"{where}: {_first_mistake(error, content)}") from error
+    return found
 
 
 def text_of(path: Path) -> str:
@@ -94,13 +98,14 @@ def read_json(path: Path, shape: type[T]) -> T:
     """Return the content of *path* as *shape*; raises UsageError that names the damaged place."""
     try:
         written = path.read_bytes()
-        return TypeAdapter(shape).validate_json(written)
+        found: T = _adapter(shape).validate_json(written)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         is_json = error.errors()[0]["type"] != "json_invalid"
         mistake = _first_mistake(error, json.loads(written) if is_json else {})
         raise UsageError(f"{path} is damaged or of another version: {mistake}") from error
+    return found
 
 
 def check_schema(path: Path, found: int, read: int) -> None:
@@ -110,7 +115,7 @@ def check_schema(path: Path, found: int, read: int) -> None:
 
 
 def to_json(value: Any) -> bytes:
-    return TypeAdapter(type(value)).dump_json(value)
+    return _adapter(type(value)).dump_json(value)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -1,8 +1,11 @@
 """Settings for all tests, and the load generators that several share."""
 
 import os
+import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,11 +18,28 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each worker of pytest-xdist a machine-wide lock of its own: it lies in the temporary folder."""
+    """Let children be interrupted. Give each worker of pytest-xdist a machine-wide lock of its own.
+
+    A shell's background jobs and nohup ignore SIGINT, and so would all that is started here. The lock lies in
+    the temporary folder.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        own = os.path.join(tempfile.gettempdir(), f"bench-{os.getppid()}-{worker}")
-        os.makedirs(own, exist_ok=True)
-        os.environ["TMPDIR"] = tempfile.tempdir = own
+        own = temporary() / f"bench-{os.getppid()}-{worker}"
+        own.mkdir(exist_ok=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(own)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folders of the workers, those that have crashed too. Only what started them does."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        for own in temporary().glob(f"bench-{os.getpid()}-gw*"):
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def temporary() -> Path:
+    return Path(tempfile.gettempdir())
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -37,6 +37,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
 }
 
 
+@cache
 def environment() -> Environment:
     made = Environment(
         loader=PackageLoader("bench.report"),

@@ -1,8 +1,6 @@
 """The contract's checks, held against an app that keeps it and against apps that do not."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -10,25 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.support.reference_app import EMAIL, SEEDED, ReferenceApp, serving
+from tests.support.checking import Outcome, run_checks, run_checks_against
+from tests.support.reference_app import EMAIL, SEEDED, ReferenceApp
 from tests.support.wrong_apps import WRONG_APPS, HelloOnly, Strange
 
 APPS = Path(__file__).parents[2] / "apps"
-CHECKS = APPS / "checks"
 EXCEPTION = "\nE  "  # what pytest puts before its lines
-
-Outcome = subprocess.CompletedProcess[str]
-
-
-def run_checks(url: str, *options: str, file: str = "") -> Outcome:
-    command = [sys.executable, "-m", "pytest", "-c", str(CHECKS / "pytest.ini"), str(CHECKS / file)]
-    command += ["--url", url, "-q", *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def run_checks_against(app: ReferenceApp, *options: str, file: str = "") -> Outcome:
-    with serving(app) as url:
-        return run_checks(url, *options, file=file)
 
 
 def run_checks_against_wrong(wrong: str) -> Outcome:

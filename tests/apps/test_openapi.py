@@ -25,7 +25,7 @@ def told():
     done = subprocess.run(
         [python, "-c", TELL],
         cwd=ROOT / "apps" / fastapi.app,
-        env={"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing"},
         capture_output=True,
         text=True,
         check=True,

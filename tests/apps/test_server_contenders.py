@@ -1,13 +1,13 @@
-"""The apps on other servers: what differs is the server, and what is answered does not."""
+"""The apps on other servers: only the server differs.
+
+That they answer alike is held for every contender in tests/whole/test_end_to_end.py.
+"""
 
 from pathlib import Path
 
 import pytest
 
 from bench.project import contenders
-from bench.run.verification import verify
-from bench.runtime.placement import placed
-from bench.runtime.process import ProcessRuntime
 
 ROOT = Path(__file__).parents[2]
 TABLES = contenders.declared(ROOT)
@@ -43,14 +43,3 @@ def test_a_server_keeps_connections_and_no_access_log(name):
     assert all(placeholder in one.command for placeholder in ("{host}", "{port}", "{workers}"))
     assert any(option in one.command for option in KEPT) == one.keep_alive
     assert "--access-log" not in one.command
-
-
-@pytest.mark.slow
-def test_what_is_answered_does_not_depend_on_the_server(tmp_path):
-    asked = [contenders.resolve(name, TABLES) for name in SERVERS]
-    with ProcessRuntime(
-        project=ROOT, placement=placed(None), scratch=tmp_path / "scratch", logs=tmp_path / "logs"
-    ) as runtime:
-        runtime.prepare(asked)
-        found = {one.contender: one.differences for one in verify(asked, runtime, tmp_path / "memory")}
-    assert found == {one.name: () for one in asked}

@@ -2,7 +2,9 @@
 
 import os
 import signal
+from collections.abc import Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import product
 from pathlib import Path
@@ -12,8 +14,10 @@ import psutil
 import pytest
 
 from bench.errors import UsageError
+from bench.model import Contender
 from bench.project import contenders
 from bench.run.verification import verify
+from bench.runtime import Server
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 
@@ -33,15 +37,10 @@ CACHED = {
     "memcached": [f"{base}:cache=memcached" for base in CACHING],
 }
 HAS_MEMCACHED = which("memcached") is not None
-EACH_CACHE = pytest.mark.parametrize(
-    "cache",
-    [
-        "redis",
-        pytest.param(
-            "memcached", marks=pytest.mark.skipif(not HAS_MEMCACHED, reason="memcached is not on PATH")
-        ),
-    ],
-)
+EACH_CACHE = [
+    "redis",
+    pytest.param("memcached", marks=pytest.mark.skipif(not HAS_MEMCACHED, reason="memcached is not on PATH")),
+]
 TABLES = contenders.declared(ROOT)
 
 
@@ -94,12 +93,36 @@ def test_what_is_answered_does_not_depend_on_a_practice_that_is_off(tmp_path):
     assert found == {one.name: () for one in asked}
 
 
-@pytest.mark.slow
-@EACH_CACHE
-def test_what_is_answered_does_not_depend_on_what_is_on(tmp_path, cache):
-    with prepared(CACHED[cache], tmp_path) as (asked, runtime):
-        found = {one.contender: one.differences for one in verify(asked, runtime, tmp_path / "memory")}
-    assert found == {one.name: () for one in asked}
+@dataclass(frozen=True)
+class Up:
+    """Servers of each app with and without a cache, for several tests: as a runtime, it has started them."""
+
+    cache: str
+    cached: Sequence[Contender]
+    servers: Mapping[str, Server]
+    runtime: ProcessRuntime
+
+    def lacks(self, contender):
+        return self.runtime.lacks(contender)
+
+    def check(self):
+        self.runtime.check()
+
+    @contextmanager
+    def serve(self, contenders, *, hash_seed, timed):
+        for one in contenders:
+            self.servers[one.name].reset_data()
+        yield {one.name: self.servers[one.name] for one in contenders}
+
+
+@pytest.fixture(scope="module", params=EACH_CACHE)
+def up(request, tmp_path_factory):
+    names = (*CACHING, *CACHED[request.param])
+    with (
+        prepared(names, tmp_path_factory.mktemp("up")) as (asked, runtime),
+        runtime.serve(asked, hash_seed=0, timed=False) as servers,
+    ):
+        yield Up(request.param, asked[len(CACHING) :], servers, runtime)
 
 
 def answers(address, path, times):
@@ -113,31 +136,29 @@ def answers(address, path, times):
 
 
 @pytest.mark.slow
-@EACH_CACHE
-def test_a_switch_does_what_it_says(tmp_path, cache):
-    with (
-        prepared((*CACHING, *CACHED[cache]), tmp_path) as (asked, runtime),
-        runtime.serve(asked, hash_seed=0, timed=False) as servers,
-    ):
-        for name, server in servers.items():
-            on = name in CACHED[cache]
-            seen = [headers["Cache-Status"] for headers in answers(server.address, "/posts", 2)]
-            assert seen == (["posts; fwd=miss", "posts; hit"] if on else [None, None])
-            (user,) = answers(server.address, "/users/1", 1)
-            assert bool(user["ETag"]) == ("http_cache" in name)
+def test_a_switch_does_what_it_says(up):
+    for name, server in up.servers.items():
+        on = name in CACHED[up.cache]
+        seen = [headers["Cache-Status"] for headers in answers(server.address, "/posts", 2)]
+        assert seen == (["posts; fwd=miss", "posts; hit"] if on else [None, None])
+        (user,) = answers(server.address, "/users/1", 1)
+        assert bool(user["ETag"]) == ("http_cache" in name)
 
 
 @pytest.mark.slow
-@EACH_CACHE
-def test_without_its_cache_an_app_serves_on_and_says_so(tmp_path, cache):
-    with (
-        prepared(CACHED[cache], tmp_path) as (asked, runtime),
-        runtime.serve(asked, hash_seed=0, timed=False) as servers,
-    ):
-        for server in servers.values():
-            for pid in server.services.parts["valkey" if cache == "redis" else cache].child.pids():
-                os.kill(pid, signal.SIGKILL)
-                psutil.Process(pid).wait(timeout=10)
-            (headers,) = answers(server.address, "/posts", 1)
-            assert headers["Cache-Status"] == "posts; fwd=bypass"
-            assert "no cache, served without" in server.log_tail()
+def test_what_is_answered_does_not_depend_on_what_is_on(up, tmp_path):
+    found = {one.contender: one.differences for one in verify(up.cached, up, tmp_path / "memory")}
+    assert found == {one.name: () for one in up.cached}
+
+
+@pytest.mark.slow
+def test_without_its_cache_an_app_serves_on_and_says_so(up):
+    """It ends the caches, so it comes last."""
+    for server in (up.servers[one.name] for one in up.cached):
+        kind = "valkey" if up.cache == "redis" else up.cache
+        for pid in server.services.parts[kind].child.pids():
+            os.kill(pid, signal.SIGKILL)
+            psutil.Process(pid).wait(timeout=10)
+        (headers,) = answers(server.address, "/posts", 1)
+        assert headers["Cache-Status"] == "posts; fwd=bypass"
+        assert "no cache, served without" in server.log_tail()

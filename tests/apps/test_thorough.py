@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.apps.test_checks import run_checks, run_checks_against
+from tests.support.checking import run_checks, run_checks_against
 from tests.support.reference_app import ReferenceApp, Refused
 
 pytestmark = pytest.mark.slow

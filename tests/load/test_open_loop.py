@@ -17,6 +17,8 @@ from bench.model import Cell, Exchange, Expect, Scenario, Slice
 from bench.records import Sample
 from tests.support.servers import CLOSING, GOOD, HELLO_SCENARIO, Talk, always, server, stalling_server
 
+TRIES = 5  # a busy machine makes requests late as well; one of them has to be undisturbed
+
 
 def open_step(
     rate_rps: float,
@@ -205,19 +207,30 @@ def test_what_is_asked_follows_from_the_seed_in_order_of_arrival(load):
 def test_a_server_that_stands_still_for_a_second_makes_a_second_of_requests_late(load, connections, queues):
     rate_rps, late_ms = 200, 250
     step = open_step(rate_rps, connections=connections, lead_in_s=0.2, window_s=2.0)
+    for _ in range(TRIES):
+        sample, stopped_s = of_one_that_stands_still(load, step)
+        assert (sample.requests, sample.failed, sample.unfinished) == (sample.due, 0, 0) == (400, 0, 0)
+        # Those due in the first 0.75 s of the second waited for over 0.25 s, which hardly a pause lasts.
+        late = round(sample.latency.share_above(late_ms) * sample.due)
+        expected = rate_rps * (stopped_s - late_ms / 1000)
+        longest_ms = sample.latency.percentile_ms(100)
+        assert late >= expected * 0.95
+        assert longest_ms >= stopped_s * 1000 - 20
+        if late <= expected * 1.3 and longest_ms <= stopped_s * 1000 + 400:
+            break
+    else:
+        pytest.fail(f"{late} late of {expected} expected; {longest_ms} ms of {stopped_s} s")
+    assert (sample.queued > 0.7 * rate_rps) == queues
+
+
+def of_one_that_stands_still(load, step):
     with stalling_server() as target:
         load.prepare({"t": target.address}, [HELLO_SCENARIO])
         opens_ns, _ = load.begin(step)
         stopped_s = stopped(target.process.pid, at_ns=opens_ns + 500_000_000, for_s=1.0)
         sample = load.finish()
         load.prepare({}, [])
-    assert (sample.requests, sample.failed, sample.unfinished) == (sample.due, 0, 0) == (400, 0, 0)
-    # Those due in the first 0.75 s of the second waited for over 0.25 s, which no pause of the machine lasts.
-    late = round(sample.latency.share_above(late_ms) * sample.due)
-    expected = rate_rps * (stopped_s - late_ms / 1000)
-    assert expected * 0.95 <= late <= expected * 1.3
-    assert stopped_s * 1000 - 20 <= sample.latency.percentile_ms(100) <= stopped_s * 1000 + 400
-    assert (sample.queued > 0.7 * rate_rps) == queues
+    return sample, stopped_s
 
 
 def stopped(pid: int, *, at_ns: int, for_s: float) -> float:
@@ -255,12 +268,17 @@ def stalls(*, rate_rps: float, every: int, stall_ms: float, wait_ms: float) -> S
 def test_a_stall_shows_in_all_that_came_during_it_and_hardly_in_a_closed_loop(load):
     server_does = {"wait_ms": 5, "stall_ms": 150}
     expected = stalls(rate_rps=200, every=100, **server_does)
+    share = expected.share_above(20)
     with stalling_server(stall_every=100, **server_does) as target:
         step = open_step(200, lead_in_s=0.6, window_s=1.5)
-        seen = carried_out(load, target.address, step).latency.share_above(20)
-        blind = carried_out(load, target.address, closed_step(2, lead_in_s=0.6, window_s=1.5))
-    assert 0.8 * expected.share_above(20) <= seen <= 1.5 * expected.share_above(20)
-    assert blind.latency.share_above(20) < 0.05
+        for _ in range(TRIES):
+            seen = carried_out(load, target.address, step).latency.share_above(20)
+            assert seen >= 0.8 * share
+            blind = carried_out(load, target.address, closed_step(2, lead_in_s=0.6, window_s=1.5))
+            if seen <= 1.5 * share and blind.latency.share_above(20) < 0.05:
+                break
+        else:
+            pytest.fail(f"{seen} of {share} expected, and {blind.latency.share_above(20)} of a closed loop")
 
 
 @pytest.mark.slow

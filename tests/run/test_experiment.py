@@ -319,7 +319,7 @@ def test_a_run_taken_up_again_measures_the_rest_once_on_servers_that_are_warm(
 def test_an_unequal_contender_is_not_timed(root, journal, tmp_path):
     checks = root / "apps" / "checks"
     checks.mkdir()
-    (checks / "pytest.ini").write_text("[pytest]\n")
+    (checks / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
     (checks / "conftest.py").write_text(
         "def pytest_addoption(parser):\n    parser.addoption('--url')\n    parser.addoption('--scenarios')\n"
     )

@@ -37,12 +37,14 @@ A_HEAT = ("a", "b", "c", "a~aa")
 GROUPS = (group("x", A_HEAT), group("y", "ab", heat=A_HEAT))
 OPEN = Open(connections=256, fraction=0.5, arrivals="poisson")
 SLOWEST = replace(OPEN, fraction=0.8, of="slowest")
+ANSWER = Histogram.of([1])
 SPEEDS = {"a": 100, "b": 1000, "c": 4000}  # answers in a slice
 
 
 def record_of(step, speeds=SPEEDS):
     answered = speeds.get(step.cell.contender, 0)
-    sample = Sample(window_s=step.window_s, latency=Histogram.of([1] * answered))
+    latency = replace(ANSWER, counts=(answered,), total_ns=answered) if answered else Histogram()
+    sample = Sample(window_s=step.window_s, latency=latency)
     return Record(slice=step, sample=sample, usage=Usage(elapsed_s=1.0), started_s=0.0)
 
 

@@ -251,7 +251,7 @@ def pytest_addoption(parser):
 def with_checks(root, *, passing):
     checks = root / "apps" / "checks"
     checks.mkdir(parents=True)
-    (checks / "pytest.ini").write_text("[pytest]\n")
+    (checks / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
     (checks / "conftest.py").write_text(CONFTEST)
     (checks / "test_it.py").write_text(f"def test_hello(): assert {passing}, 'GET /: got 500'\n")
     return root

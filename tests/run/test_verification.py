@@ -17,6 +17,8 @@ def pytest_addoption(parser):
     parser.addoption("--scenarios", default="all")
     parser.addoption("--thorough", action="store_true")
 """
+# As in apps/checks: what plugins import takes longer than any check here.
+SETTINGS = "[pytest]\naddopts = --disable-plugin-autoload\n"
 PASSING = "def test_hello(request):\n    assert request.config.getoption('url') == 'http://127.0.0.1:9'\n"
 FAILING = PASSING + "def test_bye():\n    assert False, 'GET /bye: expected status 404, got 500 {}'\n"
 COUNTING = """
@@ -41,7 +43,7 @@ def test_meeting():
 def root(tmp_path):
     root = make_project(tmp_path / "project")
     (root / "apps" / "checks").mkdir()
-    (root / "apps" / "checks" / "pytest.ini").write_text("[pytest]\n")
+    (root / "apps" / "checks" / "pytest.ini").write_text(SETTINGS)
     (root / "apps" / "checks" / "conftest.py").write_text(CONFTEST)
     return root
 
@@ -92,10 +94,9 @@ def test_contenders_are_held_against_the_checks_at_the_same_time(root, tmp_path)
     assert [one.outcome for one in found] == ["passed", "passed"]
 
 
-def test_of_many_contenders_only_some_are_up_at_once(root):
-    write_checks(root, PASSING)
+def test_of_many_contenders_only_some_are_up_at_once(tmp_path):
     names = [f"one:workers={number}" for number in range(1, verification.TOGETHER + 2)]
-    found, servings = outcomes(root, *names)
+    found, servings = outcomes(make_project(tmp_path), *names, fresh=True)
     assert [one.contender for one in found] == names
     assert servings == 2
 

@@ -145,18 +145,22 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
     "renames a field": (
         {"shown": lambda app, user: {"id": user["id"], "full_name": user["name"], "email": user["email"]}},
         'GET /users: expected [0].name = "User 1", got nothing',
+        "test_list_users.py",
     ),
     "repeats the last user of a page": (
         {"users_after": lambda app, after: (u for n, u in app.users.items() if n >= after)},
         "GET /users?after=7: expected [0].id = 8, got 7",
+        "test_list_users.py",
     ),
     "serves pages of 101": (
         {"max_limit": 101},
         'GET /users?limit=101: expected status 422, got 200 [{"id": 1, "name": "User 1", ',
+        "test_list_users.py",
     ),
     "reads integers as Python does": (
         {"integer": as_python_reads_it},
         "GET /users?limit=%2B5: expected status 422, got 200 [",
+        "test_list_users.py",
     ),
     "redirects": ({"route": redirecting}, "GET /nothing/: expected status 404, got 307 null"),
     "hides the detail": (
@@ -170,31 +174,42 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
     "calls malformed JSON 422": (
         {"route": refusing(422, instead_of=400)},
         'expected status 400, got 422 {"detail": "malformed JSON"}',
+        "test_one_user.py",
     ),
     "trims names": (
         {"fields": changing("name", str.strip)},
         'expected name = " ", got ""',
+        "test_user_fields.py",
     ),
-    "folds the case of e-mails": ({"fields": changing("email", str.lower)}, "expected email = "),
+    "folds the case of e-mails": (
+        {"fields": changing("email", str.lower)},
+        "expected email = ",
+        "test_user_fields.py",
+    ),
     "lets an e-mail end in a newline": (
         {"is_email": lambda app, email: ReferenceApp.is_email(app, str(email).removesuffix("\n"))},
         '"email": "a@b.co\\n"}: expected status 422, got 201',
+        "test_user_fields.py",
     ),
     "takes a label that is one too long": (
         {"is_email": lambda app, email: ReferenceApp.is_email(app, str(email).replace("d" * 64, "d"))},
         "expected status 422, got 201",
+        "test_user_fields.py",
     ),
     "reads NaN": (
         {"refuse_constant": lambda app, constant: None},
         "POST /users NaN: expected status 400, got 422",
+        "test_user_bodies.py",
     ),
     "looks for the user before it reads the body": (
         {"update_user": looking_before_reading},
         "PUT /users/0 {: expected status 400, got 404",
+        "test_one_user.py",
     ),
     "creates what PUT does not find": (
         {"update_user": creating_what_is_missing},
         ": expected status 404, got 200",
+        "test_many_clients.py",
     ),
     "takes an e-mail twice": (
         {"expect_free": lambda app, email, owner: None},
@@ -204,6 +219,7 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
     "keeps users from their own e-mail": (
         {"expect_free": lambda app, email, owner: ReferenceApp.expect_free(app, email, None)},
         ": expected status 200, got 409",
+        "test_many_clients.py",
     ),
     "takes an e-mail twice when hurried": (
         {"lock_type": nullcontext, "expect_free": leaving_time_for_a_race},
@@ -213,10 +229,12 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
     "keeps what was deleted": (
         {"delete_user": lambda app, number: (204, {}, None)},
         ": expected [1].id = 10006, got 10005",
+        "test_list_users.py",
     ),
     "does not say where the new user is": (
         {"create_user": lambda app, body: (201, {}, ReferenceApp.create_user(app, body)[2])},
         ": expected Location: /users/10",
+        "test_one_user.py",
     ),
     "closes connections": (
         {"connection": "close"},
@@ -226,6 +244,7 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
     "takes a key for an offset": (
         {"users_after": lambda app, after: islice(app.users.values(), after, None)},
         ": expected [0] = {",
+        "test_list_users.py",
     ),
     "creates a batch one by one": (
         {"create_users_batch": creating_one_by_one},

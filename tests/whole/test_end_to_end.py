@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from bench.project import contenders
 from tests.support.quiet import undisturbed
 
 ROOT = Path(__file__).parents[2]
@@ -233,7 +234,9 @@ def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(
 def test_every_contender_keeps_the_contract():
     code, out, err = finished(bench("verify", *PROCESS, "--json"), timeout=900)  # others run beside it
     assert code == 0, out + err
-    assert {outcome["outcome"] for outcome in json.loads(out)} == {"passed"}
+    outcomes = json.loads(out)
+    assert {outcome["outcome"] for outcome in outcomes} == {"passed"}
+    assert {outcome["contender"] for outcome in outcomes} == set(contenders.declared(ROOT))
 
 
 @pytest.mark.slow
