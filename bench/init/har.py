@@ -199,22 +199,22 @@ class _Recording:
         return name
 
     def notes(self, origins: Counter[str]) -> list[str]:
-        said = [
+        notes = [
             f"other origin: {origin}: requests: {count:,}, without static files: {origins[origin]:,}"
             for origin, count in self.elsewhere.most_common(10)
         ]
-        if rest := len(self.elsewhere) - len(said):
-            said.append(f"and {rest:,} more origins")
-        if said:
-            said.append("--host takes another origin")
+        if rest := len(self.elsewhere) - len(notes):
+            notes.append(f"and {rest:,} more origins")
+        if notes:
+            notes.append("--host takes another origin")
         if self.cookies:
-            said.append(
+            notes.append(
                 f"{self.cookies:,} requests sent a cookie: none is written, a cookie is a person's secret; "
                 "where they need a session, add an exchange that logs in (docs/scenarios.md)"
             )
         if self.no_requests:
-            said.append(f"entries that are no request over HTTP: {self.no_requests:,}")
-        return said
+            notes.append(f"entries that are no request over HTTP: {self.no_requests:,}")
+        return notes
 
 
 def _left_out(request: _Request) -> str:

@@ -175,17 +175,17 @@ class Written:
 def written(shape: Shape, avoid: Collection[str] = ()) -> Written:
     """Return *shape* as a request, with no field named as one of *avoid*.
 
-    Values in a path that were seen together only stay together.
+    Values in a path that came together only stay together.
     """
     rows, remarks = _kept_together(shape.rows)
     fields: dict[str, Mapping[str, Any]] = {}
     texts: list[str] = []
-    for name, seen in zip(_names(shape.place), [*_columns(rows), *shape.query], strict=True):
-        if len(seen) == 1:
-            value = next(iter(seen))
+    for name, counts in zip(_names(shape.place), [*_columns(rows), *shape.query], strict=True):
+        if len(counts) == 1:
+            value = next(iter(counts))
             texts.append(quote(value, safe=":,@!$'()*~-._"))
             continue
-        found, remark = generator(seen, is_whole=shape.is_whole)
+        found, remark = generator(counts, is_whole=shape.is_whole)
         named = field_name(name, {*fields, *avoid})
         fields[named] = found
         texts.append(f"{{{named}}}")
@@ -226,32 +226,32 @@ def _kept_together(rows: Mapping[Row, int]) -> tuple[Mapping[Row, int], list[str
     return kept, [f"{words}: {len(kept):,} of {len(rows):,} paths"]
 
 
-def generator(seen: Counter[str], *, is_whole: bool = True) -> tuple[Mapping[str, Any], str]:
-    """Return a field that draws values like those *seen*, and what to know about it."""
-    numbers = [int(one) for one in seen if WHOLE.fullmatch(one)]
-    if len(numbers) == len(seen) > 2:
+def generator(counts: Counter[str], *, is_whole: bool = True) -> tuple[Mapping[str, Any], str]:
+    """Return a field that draws values like those in *counts*, and what to know about it."""
+    numbers = [int(one) for one in counts if WHOLE.fullmatch(one)]
+    if len(numbers) == len(counts) > 2:
         low, high = min(numbers), max(numbers)
         if len(numbers) == high - low + 1:
-            return {"integer": [low, high]}, _uneven(seen, len(seen))
+            return {"integer": [low, high]}, _uneven(counts, len(counts))
         if len(numbers) > SIBLINGS and 2 * len(numbers) > high - low:
             words = (
                 f"{len(numbers):,} of the {high - low + 1:,} numbers from {low} to {high} are in the source"
             )
             return {"integer": [low, high]}, words
-    common = [one for one, _ in seen.most_common(MOST_VALUES)]
-    values = sorted(map(int, common)) if len(numbers) == len(seen) else common
+    common = [one for one, _ in counts.most_common(MOST_VALUES)]
+    values = sorted(map(int, common)) if len(numbers) == len(counts) else common
     remarks = []
-    if len(seen) > MOST_VALUES:
+    if len(counts) > MOST_VALUES:
         more = "" if is_whole else " or more"
-        remarks.append(f"the {MOST_VALUES} most frequent of {len(seen):,}{more} values")
-    return {"values": values}, "; ".join(filter(None, [*remarks, _uneven(seen, len(common))]))
+        remarks.append(f"the {MOST_VALUES} most frequent of {len(counts):,}{more} values")
+    return {"values": values}, "; ".join(filter(None, [*remarks, _uneven(counts, len(common))]))
 
 
-def _uneven(seen: Counter[str], values: int) -> str:
-    first, most = seen.most_common(1)[0]
-    if most * values <= 3 * seen.total():
+def _uneven(counts: Counter[str], values: int) -> str:
+    first, most = counts.most_common(1)[0]
+    if most * values <= 3 * counts.total():
         return ""
-    return f"drawn evenly, but in the source {first} has {most / seen.total():.0%}"
+    return f"drawn evenly, but in the source {first} has {most / counts.total():.0%}"
 
 
 def _names(place: Place) -> Iterable[str]:

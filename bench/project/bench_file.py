@@ -71,24 +71,25 @@ def env_files(root: Path) -> list[str]:
     """Return the paths of the env files that contenders of the file name, unchecked."""
     return [
         os.path.normpath(os.path.join(str(table.get("folder", "")), table["env_file"]))
-        for table in _tables(root)
+        for table in tables(root)
         if isinstance(table.get("env_file"), str)
     ]
 
 
 def folders(root: Path) -> dict[str, str]:
     """Return the app of each folder that contenders of the file have for themselves, unchecked."""
-    written = [table.get("folder") for table in _tables(root)]
+    written = [table.get("folder") for table in tables(root)]
     paths = [os.path.normpath(one) for one in written if isinstance(one, str)]
     return {path: app_at(path) for path in paths if path != "." and not path.startswith(("..", "/"))}
 
 
-def _tables(root: Path) -> list[dict[str, Any]]:
+def tables(root: Path) -> list[Mapping[str, Any]]:
+    """Return the tables of contenders, unchecked; none if the file cannot be read."""
     try:
-        tables = bench_file(root).content.get("contenders", {})
+        found = bench_file(root).content.get("contenders", {})
     except UsageError:
         return []
-    return [one for one in tables.values() if isinstance(one, dict)] if isinstance(tables, dict) else []
+    return [one for one in found.values() if isinstance(one, dict)] if isinstance(found, dict) else []
 
 
 def _table(file: Path) -> Mapping[str, Any] | None:

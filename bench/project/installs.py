@@ -2,12 +2,14 @@
 
 import os
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from bench.errors import UsageError
 from bench.model import Contender
+from bench.project import bench_file
 from bench.project.bench_file import path_below
 
 Kind = Literal["uv", "pylock", "poetry", "pdm", "pipenv", "requirements", "project"]
@@ -28,7 +30,6 @@ PATTERNS: dict[str, Kind] = {
     r"pylock\.[^.]+\.toml": "pylock",
     r".+\.(txt|in)": "requirements",
 }
-OF_A_PROJECT = re.compile(r"^\s*\[\s*(project|tool\.poetry|tool\.flit\.metadata)\s*\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,22 @@ def keeps_a_lock_of_apps(contender: Contender) -> bool:
     """Return whether its packages are those of the requirements.txt with hashes in its folder of apps/."""
     named = (contender.install, contender.extras or None, contender.groups or None)
     return contender.folder is None and named == (None, None, None)
+
+
+def install_places(root: Path) -> list[str]:
+    """Return the paths at which contenders of bench.toml may have such files, in any revision, unchecked."""
+    tables = bench_file.tables(root)
+    if not tables:
+        return []
+    folders = ["", *bench_file.folders(root)]
+    places = [os.path.join(folder, name) for folder in folders for name in KINDS]
+    for table in tables:
+        written = table.get("install", [])
+        for one in map(str, written if isinstance(written, list) else [written]):
+            # A file in a folder of such files includes others of it: requirements/prod.txt.
+            place = os.path.dirname(one) or one
+            places += [os.path.normpath(os.path.join(folder, place)) for folder in folders]
+    return [one for one in dict.fromkeys(places) if one != "." and not one.startswith(("..", "/"))]
 
 
 def install_files(contender: Contender) -> tuple[InstallFile, ...]:
@@ -88,7 +105,12 @@ def _file(root: Path, file: Path, kind: Kind) -> InstallFile:
 
 
 def _is_a_project(file: Path) -> bool:
-    return OF_A_PROJECT.search(file.read_text(encoding="utf-8-sig", errors="replace")) is not None
+    """Return whether a pyproject.toml lists packages. A damaged one counts: reading it says so."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig", errors="replace"))
+    except tomllib.TOMLDecodeError:
+        return True
+    return "project" in content or not {"poetry", "flit"}.isdisjoint(content.get("tool", {}))
 
 
 def _near(contender: Contender, root: Path) -> str:

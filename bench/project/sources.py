@@ -14,6 +14,7 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 from bench.errors import UsageError
 from bench.project import bench_file
 from bench.project.bench_file import path_below
+from bench.project.installs import install_places
 
 FILE = bench_file.NAME
 APPS = "apps"
@@ -98,6 +99,7 @@ def sources(root: Path) -> Sources:
             raise UsageError(f'{file.where}: source: there is no "{one}" below {root}')
         declared.append(path)
     whole = "" in declared
+    declared += install_places(root)  # a server is made of its packages too
     return Sources(declared=None if whole else tuple(dict.fromkeys(declared)), own=own and Path(own).name)
 
 

@@ -4,20 +4,21 @@ import fcntl
 import hashlib
 import os
 import platform
-import shutil
-import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from bench.errors import CannotMeasure, UsageError
 from bench.files import read_json, to_json
 from bench.model import Contender
 from bench.project.installs import keeps_a_lock_of_apps
+from bench.runtime.interpreters import found, pyenv
 from bench.runtime.packages.installation import Installation, installation
 from bench.runtime.packages.installing import Installed, install
 from bench.runtime.packages.own_code import import_folders
@@ -35,6 +36,7 @@ class Environment:
     python: str  # full version
     sources: tuple[str, ...] = ()  # folders below the project that its servers import from
     unlocked: str = ""  # why another installation may have other versions; "" if none can
+    loose: tuple[str, ...] = ()  # packages whose versions no file states
 
     @property
     def programs(self) -> Path:
@@ -65,16 +67,21 @@ def environment(contender: Contender, venvs: Path) -> Environment:
     python, version = _interpreter(contender)
     wanted = installation(contender, version)
     folder = _place(contender, venvs, version, wanted.content)
-    with _alone(folder):
+    known_versions = folder.with_name(f"{folder.name.rpartition('-')[0]}.versions")
+    with _alone(known_versions):  # not at once: the second of base and head prefers the versions of the first
         if not folder.is_dir():
-            _install(folder, python, wanted)
-    facts = read_json(folder / FACTS, Installed)
-    return Environment(
-        folder=folder,
-        python=version,
-        sources=tuple(_sources(Path(contender.root), facts.folders)),
-        unlocked=facts.unlocked,
-    )
+            _install(folder, python, wanted, known_versions)
+        facts = read_json(folder / FACTS, Installed)
+        made = Environment(
+            folder=folder,
+            python=version,
+            sources=tuple(_sources(Path(contender.root), facts.folders)),
+            unlocked=facts.unlocked,
+            loose=facts.loose,
+        )
+        versions = (f"{name}=={version}\n" for name, version in made.packages().items())
+        known_versions.write_text("".join(versions))
+    return made
 
 
 def _place(contender: Contender, venvs: Path, version: str, content: bytes) -> Path:
@@ -90,36 +97,43 @@ def _sources(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
             yield os.path.normpath(os.path.join(folder, inner))
 
 
+def unlocked(made: Mapping[str, Environment]) -> dict[str, str]:
+    """Return by contender why its versions may differ, and where those of its other revision do."""
+    words = {name: one.unlocked for name, one in made.items() if one.unlocked}
+    for name, why in words.items():
+        for other, there in made.items():
+            if other != name and other.partition("@")[0] == name.partition("@")[0]:
+                differing = list(_differing(made[name], there))
+                words[name] = why + (f". {other} has others: {'; '.join(differing)}" if differing else "")
+    return words
+
+
+def _differing(here: Environment, there: Environment) -> Iterator[str]:
+    ours, theirs = (
+        {canonicalize_name(name): version for name, version in one.packages().items()}
+        for one in (here, there)
+    )
+    for name in here.loose:
+        package = canonicalize_name(name)
+        if package in theirs and theirs[package] != ours.get(package):
+            yield f"{name} {ours.get(package)} here, {theirs[package]} there"
+
+
 def missing_python(contender: Contender) -> str | None:
-    if contender.python is None or _found(contender.python):
+    if contender.python is None or found(contender.python):
         return None
     return (
         f"it wants Python {contender.python}, and there is no python{contender.python} on PATH or under "
-        f"{_pyenv()}: install it (pyenv install {contender.python})"
+        f"{pyenv()}: install it (pyenv install {contender.python})"
     )
 
 
 def _interpreter(contender: Contender) -> tuple[str, str]:
     if contender.python is None:
         return sys.executable, platform.python_version()
-    if found := _found(contender.python):
-        return found
+    if there := found(contender.python):
+        return there
     raise UsageError(f"{contender.name}: {missing_python(contender)}")
-
-
-def _found(python: str) -> tuple[str, str] | None:
-    name = f"python{python}"
-    candidates = [shutil.which(name), *map(str, sorted(_pyenv().glob(f"versions/{python}*/bin/{name}")))]
-    for candidate in filter(None, candidates):
-        # A shim of pyenv is on PATH, but runs only if that version is switched on.
-        done = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return candidate, done.stdout.split()[-1]
-    return None
-
-
-def _pyenv() -> Path:
-    return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 
 
 @contextmanager
@@ -145,9 +159,8 @@ def _build(folder: Path, python: str, lock: Lock) -> None:
     draft.rename(folder)
 
 
-def _install(folder: Path, python: str, wanted: Installation) -> None:
+def _install(folder: Path, python: str, wanted: Installation, known_versions: Path) -> None:
     draft = _draft(folder, python, wanted.folder, wanted.named)
-    known_versions = folder.with_name(f"{folder.name.rpartition('-')[0]}.versions")
     made = Environment(folder=draft, python=wanted.python)
     facts = install(wanted, draft, made.libraries, known_versions)
     (draft / FACTS).write_bytes(to_json(facts))

@@ -140,7 +140,7 @@ class ProcessRuntime:
                 made.folder.name: {"python": made.python, "packages": made.packages()}
                 for made in self._environments.values()
             },
-            "unlocked": {name: made.unlocked for name, made in self._environments.items() if made.unlocked},
+            "unlocked": environments.unlocked(self._environments),
         }
 
     def _carry_out(self, contender: Contender) -> None:

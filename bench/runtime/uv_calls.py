@@ -37,8 +37,11 @@ def _reason(errors: str, names: Mapping[str, str]) -> str:
     reasons = [line for line in lines if not line.startswith("hint:")] or ["no message"]
     why = reasons[-1].removeprefix("error: ")
     causes = [line for line in reasons if line.startswith(EXPLAINED)]
+    called = any("--- stderr" in line for line in reasons)  # the words of git, or of a build, end the message
     if not why.startswith(EXPLAINED) and causes and reasons[0].startswith("error: "):
-        why = causes[-1]  # lines that point at a character follow it
+        # Else lines that point at a character follow the cause.
+        more = [line for line in reasons if line.startswith("And because ")]  # of a resolution
+        why = f"{EXPLAINED}{why}" if called else " ".join((causes[-1], *more))
     if why.startswith(EXPLAINED):  # the error is at the top of a chain of causes
         top = next((line for line in reasons if line.startswith("error: ")), "error: ")
         why = f"{top.removeprefix('error: ')}: {why.removeprefix(EXPLAINED)}"

@@ -4,6 +4,7 @@ import pytest
 
 from bench.compare.checkouts import commit_of, lay_out, lay_out_worktree, where_it_left
 from bench.errors import UsageError
+from bench.project.sources import sources
 from tests.support.repositories import commit, git, make_repository
 
 
@@ -26,6 +27,21 @@ def test_a_revision_is_laid_out_as_it_was(root, tmp_path):
     assert app(tree.folder).read_text() == "old = 1\n"
     assert (tree.folder / "plans").exists()
     assert not (tree.folder / ".git").exists()
+
+
+def test_what_packages_are_installed_from_is_laid_out_though_source_does_not_name_it(tmp_path):
+    root = tmp_path / "shop"
+    for name in ("src/shop.py", "uv.lock", "pyproject.toml", "locks/base.txt", "locks/prod.txt", "notes.txt"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    table = '[contenders.shop]\ncommand = "serve"\ninstall = ["uv.lock", "locks/prod.txt"]\n'
+    (root / "bench.toml").write_text(f'source = ["src"]\n{table}')
+    git(root, "init", "-q")
+    commit(root)
+    tree = lay_out(root, commit_of(root, "HEAD"), tmp_path / "tree", where=sources(root)).folder
+    laid = {str(file.relative_to(tree)) for file in tree.rglob("*") if file.is_file()}
+    installed = {"uv.lock", "pyproject.toml", "locks/base.txt", "locks/prod.txt"}
+    assert laid == {"src/shop.py", "bench.toml", *installed}
 
 
 def test_the_working_tree_is_what_its_files_are_without_what_git_ignores(root, tmp_path):

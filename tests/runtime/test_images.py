@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.errors import UsageError
 from bench.runtime.docker.images import tag_of
 from tests.runtime.test_environments import contender
 
@@ -91,3 +92,10 @@ def test_an_app_that_is_a_link_counts_by_what_is_there(app):
     app.rename(root / "services" / "tiny")
     app.symlink_to("../services/tiny")
     assert changes(app, OURS, "services/tiny/base.txt")
+
+
+@pytest.mark.parametrize("key", [{"folder": ""}, {"install": ("uv.lock",)}, {"groups": ("prod",)}])
+def test_a_service_that_is_no_app_with_a_lock_names_the_runtime_that_it_needs(app, key):
+    (app.parents[1] / "apps" / "Dockerfile").write_text(OURS)
+    with pytest.raises(UsageError, match=r"^tiny: containers are built .*: use --runtime process$"):
+        tag_of(contender(app, **key))

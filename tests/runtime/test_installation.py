@@ -12,7 +12,8 @@ from uv import find_uv_bin
 
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.model import Contender
-from bench.runtime.environments import environment
+from bench.runtime.environments import environment, unlocked
+from tests.runtime.test_environments import write_python
 from tests.support.wheels import write_wheel
 
 PROJECT = """
@@ -101,7 +102,7 @@ def test_requirements_without_hashes_are_resolved_and_the_rows_say_so(shop):
     env = made(shop)
     assert env.packages() == {"leaf": "2.0", "tiny": "1.5"}
     assert env.unlocked.startswith(
-        "its packages are not locked: requirements.txt states no version of leaf, tiny"
+        "its packages are not locked: requirements.txt has no version of leaf, tiny"
     )
 
 
@@ -109,6 +110,24 @@ def test_requirements_that_state_every_version_cannot_differ(shop):
     write(shop, requirements_dot_txt="Tiny==1.5\nleaf==1.0 ; python_version > '3'\n")
     env = made(shop)
     assert env.packages() == {"leaf": "1.0", "tiny": "1.5"}
+    assert env.unlocked == ""
+
+
+def test_a_project_may_state_every_version_too(shop):
+    stated = PROJECT.replace('["tiny"]', '["tiny==1.5", "leaf==1.0"]')
+    write(shop, pyproject_dot_toml=stated)
+    assert made(shop).unlocked == ""
+
+
+@pytest.mark.parametrize(
+    "lines", ["./own/leaf-1.0-py3-none-any.whl\n", "--no-index\n--find-links ./own\nleaf==1.0\n"]
+)
+def test_wheels_that_lie_in_the_project_are_installed(shop, lines, monkeypatch):
+    monkeypatch.delenv("UV_FIND_LINKS")
+    write_wheel(shop / "own", "leaf", "1.0")
+    write(shop, requirements_dot_txt=lines)
+    env = made(shop)
+    assert env.packages() == {"leaf": "1.0"}
     assert env.unlocked == ""
 
 
@@ -161,6 +180,39 @@ def test_a_console_script_and_the_version_of_the_project_are_there(shop):
     assert done.stdout == "shop 1.2\n"
 
 
+BACKEND = """
+import os
+
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    os.mkdir("shop.egg-info")  # as setuptools does
+    os.mkdir(f"{folder}/shop-1.2.dist-info")
+    with open(f"{folder}/shop-1.2.dist-info/METADATA", "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: shop\\nVersion: 1.2\\nRequires-Dist: leaf<2\\n")
+    return "shop-1.2.dist-info"
+
+prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
+"""
+COMPUTED = """
+[project]
+name = "shop"
+dynamic = ["version", "dependencies"]
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+@pytest.mark.parametrize("line", ["-e .", None])
+def test_a_list_of_packages_that_is_computed_leaves_nothing_in_the_checkout(shop, line):
+    write(shop, pyproject_dot_toml=COMPUTED, backend_dot_py=BACKEND)
+    if line:
+        write(shop, requirements_dot_txt=line)
+    env = made(shop)
+    assert env.packages() == {"leaf": "1.0", "shop": "0"}
+    assert not (shop / "shop.egg-info").exists()
+
+
 def test_code_that_moves_is_found_without_another_environment(shop):
     write(shop, pyproject_dot_toml=PROJECT, shop_dot_py="")
     before = made(shop)
@@ -188,6 +240,29 @@ def test_a_revision_keeps_the_versions_that_it_does_not_change(shop, tmp_path):
     assert made(shop).packages() == {"extra": "3.0", "leaf": "1.0", "tiny": "1.5"}
 
 
+def test_revisions_with_other_versions_that_no_file_states_say_so(shop, tmp_path):
+    write(shop, requirements_dot_txt="tiny\n")
+    base = made(shop)
+    (tmp_path / "venvs" / "app-py{}.versions".format(MINOR.replace(".", ""))).write_text("leaf==1.0\n")
+    write(shop, requirements_dot_txt="tiny\nextra\n")
+    head = made(shop)
+    assert unlocked({"shop@main": base}) == {"shop@main": base.unlocked}
+    words = unlocked({"shop@main": base, "shop@worktree": head, "other@main": base})
+    assert words["shop@worktree"] == f"{head.unlocked}. shop@main has others: leaf 1.0 here, 2.0 there"
+    assert words["shop@main"] == f"{base.unlocked}. shop@worktree has others: leaf 2.0 here, 1.0 there"
+    assert words["other@main"] == base.unlocked
+
+
+def test_the_second_revision_prefers_the_versions_of_the_first(shop, tmp_path):
+    """Both may have been made on other days. What is used together is as equal as its files allow."""
+    write(shop, requirements_dot_txt="leaf<2\n")
+    made(shop)
+    write(shop, requirements_dot_txt="leaf\nextra\n")
+    write(shop, api__requirements_dot_txt="leaf\n")
+    assert made(shop, "api").packages()["leaf"] == "1.0"  # of one app here
+    assert made(shop).packages()["leaf"] == "1.0"
+
+
 def uv_lock(root):
     subprocess.run([find_uv_bin(), "--quiet", "lock", "--python", sys.executable], cwd=root, check=True)
 
@@ -203,7 +278,9 @@ def test_a_lock_of_uv_is_installed_without_the_tools_of_development(shop):
     assert env.unlocked == ""
     assert "extra" in made(shop, extras=("prod",)).packages()
     assert "extra" in made(shop, groups=("deploy",)).packages()
-    assert refused(shop, CannotMeasure, groups=("nope",)).startswith("uv.lock of shop cannot be read: ")
+    assert refused(shop, CannotMeasure, groups=("nope",)).startswith(
+        "uv.lock of shop cannot be exported by uv: "
+    )
 
 
 def test_a_head_that_changes_the_lock_has_its_own_environment(shop):
@@ -383,6 +460,14 @@ def test_a_lock_for_another_python_names_the_key(shop, name, text):
     message = refused(shop, UsageError)
     assert f"{name.replace('_dot_', '.')} of shop is for Python " in message
     assert message.endswith(': write `python = "3.8"` in its table')
+
+
+def test_a_python_that_is_installed_is_named_before_a_newer_one(shop, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    write_python(tmp_path / "path", "3.9")
+    write(shop, pyproject_dot_toml='[project]\nname = "shop"\nrequires-python = ">=3.8,<3.11"\n')
+    assert refused(shop, UsageError).endswith(': write `python = "3.9"` in its table')
 
 
 def test_no_packages_is_an_answer_too(shop):

@@ -78,7 +78,7 @@ def make_runtime(project, tmp_path):
             "scratch": tmp_path / "run",
             "logs": tmp_path / "logs",
         }
-        return ProcessRuntime(project=project, **(facts | changes))
+        return ProcessRuntime(**({"project": project} | facts | changes))
 
     return make
 
@@ -116,6 +116,28 @@ def eventually(condition, timeout_s=5.0):
     while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return met
+
+
+def test_a_service_is_started_by_its_own_script_and_imports_from_its_copy(
+    make_runtime, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    shop = tmp_path / "shop"
+    (shop / "src" / "shop").mkdir(parents=True)
+    (shop / "pyproject.toml").write_text(
+        '[project]\nname = "shop"\nversion = "1.2"\n[project.scripts]\nserve-shop = "shop:main"\n'
+    )
+    body = 'json.dumps({"file": __file__, "version": importlib.metadata.version("shop")})'
+    code = SERVER.replace("json.dumps(seen)", body).replace("\nhttp.server.", "\ndef main(): http.server.")
+    (shop / "src" / "shop" / "__init__.py").write_text(f"import importlib.metadata\n{code}")
+    service = tiny(shop, app="app", folder="", command="serve-shop")
+    with make_runtime(project=shop) as runtime:
+        runtime.prepare([service])
+        with runtime.serve([service], hash_seed=1) as servers:
+            found = answer(servers["tiny"])
+        assert runtime.facts()["unlocked"] == {}
+    assert found["version"] == "1.2"
+    assert Path(found["file"]).is_relative_to(tmp_path / "run")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of other processes")

@@ -31,15 +31,18 @@ class Wanted:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
-    def holds(self, marker: str | None) -> bool:
-        """Return whether *marker* is true for this Python and any of the extras."""
+    def holds(self, marker: str | None, extras: Iterable[str] | None = None) -> bool:
+        """Return whether *marker* is true for this Python and any of the extras, its own if not given."""
         if not marker:
             return True
         minor = ".".join(self.python.split(".")[:2])
         facts = {"python_full_version": self.python, "python_version": minor}
         try:
             read = Marker(marker)
-            return any(read.evaluate({**facts, "extra": extra}) for extra in ("", *self.extras))
+            return any(
+                read.evaluate({**facts, "extra": extra})
+                for extra in ("", *(self.extras if extras is None else extras))
+            )
         except (InvalidMarker, ValueError) as error:
             raise UsageError(f"{self.where}: its marker {marker!r} cannot be read: lock it again") from error
 
@@ -52,8 +55,10 @@ class Wanted:
 def pinned_lines(file: InstallFile, wanted: Wanted) -> list[str]:
     """Return one requirement with its hashes for each package of a lock; raises UsageError."""
     readers = {"poetry": _of_poetry, "pdm": _of_pdm, "pipenv": _of_pipenv}
+    always = "default" if file.kind == "pipenv" else "metadata"
     content = _content(file, wanted)
     try:
+        content[always]  # an empty file is no lock of nothing
         return list(dict.fromkeys(readers[file.kind](content, file.file.parent, wanted)))
     except (KeyError, TypeError, AttributeError, InvalidRequirement) as error:
         raise UsageError(
@@ -71,8 +76,9 @@ def wanted_python(file: InstallFile, wanted: Wanted) -> str | None:
             return f"=={full}"
         return f"=={minor}.*" if (minor := requires.get("python_version")) else None
     metadata = content.get("metadata", {})
-    versions: str | None = metadata.get("python-versions") or metadata.get("requires_python")
-    return versions
+    targets = [one.get("requires_python") or "*" for one in metadata.get("targets", [])]
+    versions: str | None = metadata.get("python-versions")
+    return versions or "||".join(targets) or None
 
 
 def specifiers(versions: str | None) -> list[SpecifierSet] | None:
@@ -178,11 +184,12 @@ def _reached(packages: Sequence[Table], roots: Iterable[tuple[str, Table]], want
     by_name: dict[str, list[Table]] = {}
     for package in packages:
         by_name.setdefault(str(canonicalize_name(package["name"])), []).append(package)
-    waiting, done, found = list(roots), set(), []
+    waiting = [(name, edge, frozenset(wanted.extras)) for name, edge in roots]
+    done, found = set(), []
     while waiting:
-        name, edge = waiting.pop()
+        name, edge, of_parent = waiting.pop()
         extras = frozenset(edge.get("extras", []))
-        if not wanted.holds(edge.get("markers")) or not wanted.allows(edge.get("python")):
+        if not wanted.holds(edge.get("markers"), of_parent) or not wanted.allows(edge.get("python")):
             continue
         if (name, extras) in done:
             continue
@@ -195,7 +202,8 @@ def _reached(packages: Sequence[Table], roots: Iterable[tuple[str, Table]], want
                 if extra in extras
                 for one in names
             }
-            waiting += _edges(package.get("dependencies", {}), more)
+            below = _edges(package.get("dependencies", {}), more)
+            waiting += [(inner, needed, extras) for inner, needed in below]
     return found
 
 
@@ -217,6 +225,11 @@ def _poetry_line(package: Table, folder: Path) -> Iterator[str]:
 
 def _of_pdm(content: Table, folder: Path, wanted: Wanted) -> Iterator[str]:
     packages = content.get("package", [])
+    if packages and not any("groups" in one for one in packages):
+        raise UsageError(
+            f"{wanted.where} does not say which packages are for development: write it again "
+            "(`pdm lock --strategy inherit_metadata`)"
+        )
     groups = (*wanted.groups, *wanted.extras)  # PDM's optional dependencies are groups
     wanted = Wanted(where=wanted.where, python=wanted.python, groups=groups)
     _check_groups(packages, "groups", wanted)

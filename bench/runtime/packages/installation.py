@@ -11,6 +11,7 @@ from bench.errors import UsageError
 from bench.files import MARKS, text_of, toml_of
 from bench.model import Contender
 from bench.project.installs import InstallFile, install_files
+from bench.runtime.interpreters import found
 from bench.runtime.packages.foreign_locks import Wanted, specifiers, wanted_python
 from bench.runtime.packages.own_code import linked_folders, metadata_of, pyproject
 from bench.runtime.packages.own_lines import applies, is_own, own_folder
@@ -30,6 +31,7 @@ class Installation:
     texts: Mapping[Path, str] = field(
         default_factory=dict
     )  # of every requirements.txt, with what it includes
+    own: tuple[Path, ...] = ()  # folders of the user's own projects that are known before a resolution
     content: bytes = b""  # all that the environment depends on
 
     @property
@@ -82,6 +84,7 @@ def installation(contender: Contender, python: str) -> Installation:
         if file.kind == "requirements":
             texts |= made.texts_of(file)
     made = replace(made, texts=texts)
+    made = replace(made, own=tuple(_all_linked(_own(made))))
     of_uv = settings(folder, Path(contender.root))
     parts = [*_content(made), *of_uv, repr((contender.extras, contender.groups))]
     return replace(made, content="\0".join(parts).encode(errors="surrogateescape"))
@@ -116,7 +119,8 @@ def _check_python(made: Installation, file: InstallFile) -> None:
     if allowed is None or any(one.contains(made.python, prereleases=True) for one in allowed):
         return
     fit = [one for one in TRIED if any(two.contains(f"{one}.99", prereleases=True) for two in allowed)]
-    remedy = f': write `python = "{fit[0]}"` in its table' if fit else ""
+    best = next(filter(found, fit), *fit[:1]) if fit else ""
+    remedy = f': write `python = "{best}"` in its table' if best else ""
     raise UsageError(f"{made.name(file)} is for Python {versions}, and this one is {made.python}{remedy}")
 
 
@@ -131,27 +135,29 @@ def _versions(made: Installation, file: InstallFile) -> str | None:
 
 def _content(made: Installation) -> Iterator[str]:
     root = Path(made.contender.root)
-    folders: list[Path] = []
     for file in made.files:
         yield file.at
-        if file.kind == "requirements":
-            continue
-        if file.kind != "project":
-            yield text_of(file.file)
-        elif file.file.suffix == ".toml":
+        if file.kind == "project" and file.file.suffix == ".toml":
             made.toml(file)  # raises UsageError if it is damaged
-        folders += [file.file.parent, made.contender.place]
-        if file.kind == "uv":
-            folders += _members(made, file)
+        elif file.kind not in ("project", "requirements"):
+            yield text_of(file.file)
     for one, text in made.texts.items():
         yield f"{os.path.relpath(one, root)}\0{text}"
-        lines = list(lines_of(text))
-        folders += made.own_folders(filter(is_own, lines), made.folder, made.place(one))
-        for line in lines:
+        for line in lines_of(text):
             if ARCHIVE.search(line) and "--hash" not in line and "://" not in line:
                 yield from _archive(made.folder / line.rpartition("@")[2].strip().removeprefix("file:"))
-    for folder in _all_linked(folders):
+    for folder in made.own:
         yield f"{os.path.relpath(folder, root)}\0{metadata_of(folder)}"
+
+
+def _own(made: Installation) -> Iterator[Path]:
+    for file in made.files:
+        if file.kind != "requirements":
+            yield from (file.file.parent, made.contender.place)
+        if file.kind == "uv":
+            yield from _members(made, file)
+    for one, text in made.texts.items():
+        yield from made.own_folders(filter(is_own, lines_of(text)), made.folder, made.place(one))
 
 
 def _archive(file: Path) -> Iterator[str]:

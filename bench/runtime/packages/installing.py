@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +19,16 @@ from bench.project.installs import InstallFile
 from bench.project.sources import listed
 from bench.runtime.packages.foreign_locks import pinned_lines
 from bench.runtime.packages.installation import Installation
-from bench.runtime.packages.own_code import PATH_FILE, PATH_LINE, own_project, pyproject, write_stand_in
-from bench.runtime.packages.own_lines import for_uv, is_own, pinned_name
-from bench.runtime.requirements import OPTION, lines_of
+from bench.runtime.packages.own_code import (
+    PATH_FILE,
+    PATH_LINE,
+    own_project,
+    pyproject,
+    requirements_of,
+    write_stand_in,
+)
+from bench.runtime.packages.own_lines import for_uv, is_own, pinned_name, with_places
+from bench.runtime.requirements import OPTION, PLACE, lines_of
 from bench.runtime.uv_calls import call_uv
 
 COMPILE = (
@@ -35,6 +44,7 @@ class Installed:
 
     folders: tuple[str, ...] = ()  # projects of the user's own, below the project
     unlocked: str = ""  # why two installations may differ; "" if they do not
+    loose: tuple[str, ...] = ()  # packages whose versions no file states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +62,15 @@ class _Part:
 def install(made: Installation, environment: Path, libraries: Path, known_versions: Path) -> Installed:
     """Install the packages into *environment*. Raises CannotMeasure if uv fails, UsageError.
 
-    *known_versions* keeps the versions that were chosen last. A resolution prefers them, so what a revision
-    does not change stays as it was.
+    *known_versions* has those of the environment that was used last. A resolution prefers them, so what a
+    revision does not change stays as it was.
     """
     with TemporaryDirectory(prefix="bench-install-") as folder:
         scratch = Path(folder)
-        parts = [_part(made, file, scratch / str(number)) for number, file in enumerate(made.files)]
+        python = environment / "bin/python"
+        parts = [_part(made, file, scratch / str(place), python) for place, file in enumerate(made.files)]
         own = [one for part in parts for one in part.own]
-        unlocked = ""
+        loose: tuple[str, ...] = ()
         if all(part.locked for part in parts):
             if arguments := [one for part in parts if not part.empty for one in part.arguments]:
                 hashed = ("--require-hashes",) if all(part.hashed for part in parts) else ()
@@ -71,14 +82,14 @@ def install(made: Installation, environment: Path, libraries: Path, known_versio
             rest.write_text("".join(f"{one}\n" for one in resolved if not is_own(one)))
             if any(not OPTION.match(one) for one in lines_of(rest.read_text())):
                 _sync(made, environment, (str(rest),), scratch)
-            unlocked = _unlocked(made, resolved)
+            loose = _loose(made, resolved)
         _stand_in(made, own, environment, libraries, scratch)
     root = os.path.realpath(made.contender.root)
     below = dict.fromkeys(os.path.relpath(one, root) for one in own)
-    return Installed(folders=tuple(below), unlocked=unlocked)
+    return Installed(folders=tuple(below), loose=loose, unlocked=_unlocked(made, loose))
 
 
-def _part(made: Installation, file: InstallFile, scratch: Path) -> _Part:
+def _part(made: Installation, file: InstallFile, scratch: Path, python: Path) -> _Part:
     if file.kind == "requirements":
         return _requirements(made, file, scratch)
     if file.kind == "project":
@@ -88,7 +99,7 @@ def _part(made: Installation, file: InstallFile, scratch: Path) -> _Part:
         return _Part(file=file, arguments=(*extras, *groups, str(file.file)), locked=False, own=tuple(here))
     if file.kind == "pylock":
         return _pylock(made, file, scratch)
-    lines = _exported(made, file) if file.kind == "uv" else pinned_lines(file, made.wanted(file))
+    lines = _exported(made, file, python) if file.kind == "uv" else pinned_lines(file, made.wanted(file))
     scratch.mkdir()
     written = scratch / f"{file.file.name}.txt"
     rest = [one for one in lines if not is_own(one)]
@@ -106,19 +117,19 @@ def _is_installed(file: InstallFile) -> bool:
     )
 
 
-def _exported(made: Installation, file: InstallFile) -> list[str]:
+def _exported(made: Installation, file: InstallFile, python: Path) -> list[str]:
     """Return the lines of a uv.lock: of the contender's own member of a workspace, if it is one."""
     contender = made.contender
     member = pyproject(contender.place).get("project", {}).get("name")
     members = {package.get("name") for package in made.toml(file).get("package", [])}
     chosen = [f"--package={member}"] if member and canonicalize_name(member) in members else []
     text = call_uv(
-        *("export", "--frozen", "--no-dev", "--no-header", "--no-annotate"),
+        *("export", "--frozen", "--no-dev", "--no-header", "--no-annotate", "--python", str(python)),
         *chosen,
         *(f"--extra={one}" for one in contender.extras),
         *(f"--group={one}" for one in contender.groups),
         folder=file.file.parent,
-        failed=f"{made.name(file)} cannot be read",
+        failed=f"{made.name(file)} cannot be exported by uv",
     )
     return list(lines_of(text))
 
@@ -161,7 +172,8 @@ def _requirements(made: Installation, file: InstallFile, scratch: Path) -> _Part
         for one, text in texts.items():
             copy = scratch / one.relative_to(above)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            kept = [line for line in for_uv(lines_of(text)) if not (hashed and is_own(line))]
+            lines = [with_places(line, made.folder) for line in for_uv(lines_of(text))]
+            kept = [line for line in lines if not (hashed and is_own(line))]
             copy.write_text("".join(f"{line}\n" for line in kept))
         written = scratch / file.file.relative_to(above)
     # What only names the user's own code has no versions of what that code needs.
@@ -182,18 +194,29 @@ def _resolve(
     output = scratch / "resolved.txt"
     output.write_text(known_versions.read_text() if known_versions.is_file() else "")
     arguments = [one for part in parts for one in part.arguments]
-    call_uv(
-        *COMPILE,
-        *("--python", str(environment / "bin/python"), "--output-file", str(output)),
-        *arguments,
-        folder=made.folder,
-        failed=f"the environment of {made.named} cannot be made",
-        names=_names(made, scratch),
-    )
-    lines = list(lines_of(output.read_text()))
-    chosen = [line.partition(" ")[0] for line in lines if re.match(r"[A-Za-z0-9][^\s@]*==", line)]
-    known_versions.write_text("".join(f"{one}\n" for one in chosen))
-    return lines
+    with _left_as_they_are(made.own):
+        call_uv(
+            *COMPILE,
+            *("--python", str(environment / "bin/python"), "--output-file", str(output)),
+            *arguments,
+            folder=made.folder,
+            failed=f"the environment of {made.named} cannot be made",
+            names=_names(made, scratch),
+        )
+    return [with_places(line, made.folder) for line in lines_of(output.read_text())]
+
+
+@contextmanager
+def _left_as_they_are(folders: Iterable[Path]) -> Iterator[None]:
+    """Remove what setuptools writes into *folders* when uv looks for a project's list of packages."""
+    patterns = ("*.egg-info", "*/*.egg-info")
+    before = {one for folder in folders for pattern in patterns for one in folder.glob(pattern)}
+    try:
+        yield
+    finally:
+        for one in {one for folder in folders for pattern in patterns for one in folder.glob(pattern)}:
+            if one not in before:
+                shutil.rmtree(one, ignore_errors=True)
 
 
 def _sync(made: Installation, environment: Path, arguments: Iterable[str], scratch: Path) -> None:
@@ -224,18 +247,23 @@ def _stand_in(
     (libraries / PATH_FILE).write_text(PATH_LINE)
 
 
-def _unlocked(made: Installation, resolved: Iterable[str]) -> str:
-    """Return why the versions of two installations may differ."""
+def _loose(made: Installation, resolved: Iterable[str]) -> tuple[str, ...]:
+    """Return the packages whose versions no file states."""
     stated = [line for text in made.texts.values() for line in lines_of(text)]
+    for folder in {file.file.parent for file in made.files} | set(made.own):
+        stated += requirements_of(folder)
     pinned = {str(canonicalize_name(name)) for line in for_uv(stated) if (name := pinned_name(line))}
-    lines = [line for line in resolved if not (OPTION.match(line) or is_own(line))]
+    lines = [line for line in resolved if not (OPTION.match(line) or PLACE.match(line) or is_own(line))]
     names = [str(canonicalize_name(re.split(r"[\s@=\[;]", line, maxsplit=1)[0])) for line in lines]
-    loose = sorted(set(names) - pinned)
+    return tuple(sorted(set(names) - pinned))
+
+
+def _unlocked(made: Installation, loose: Collection[str]) -> str:
     if not loose:
         return ""
     of = " and ".join(file.at for file in made.files)
     return (
-        f"its packages are not locked: {of} states no version of {listed(loose)}: "
+        f"its packages are not locked: {of} has no version of {listed(loose)}: "
         "installed another day, they may differ"
     )
 

@@ -72,6 +72,18 @@ def metadata_of(folder: Path) -> str:
     return "\0".join((repr(tables), repr(tools), *(_text(folder / name) for name in METADATA[1:])))
 
 
+def requirements_of(folder: Path) -> list[str]:
+    """Return the requirements that its pyproject.toml lists, with all extras and groups."""
+    content = pyproject(folder)
+    project = _table(content, "project")
+    lists = [
+        project.get("dependencies", []),
+        *_table(project, "optional-dependencies").values(),
+        *_table(content, "dependency-groups").values(),
+    ]
+    return [line for one in lists if isinstance(one, list) for line in one if isinstance(line, str)]
+
+
 def import_folders(folder: Path) -> list[str]:
     """Return the folders that an editable installation would put on sys.path, below *folder*."""
     content = pyproject(folder)

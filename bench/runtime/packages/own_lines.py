@@ -64,6 +64,14 @@ def for_uv(lines: Iterable[str]) -> Iterator[str]:
             yield line
 
 
+def with_places(line: str, base: Path) -> str:
+    """Return *line* with the folder of `--find-links` as uv needs it in a file that lies elsewhere."""
+    option, _, place = line.partition(" ")
+    if option in ("--find-links", "-f") and "://" not in place and (base / place.strip()).exists():
+        return f"{option} {(base / place.strip()).resolve()}"
+    return line
+
+
 def pinned_name(line: str) -> str | None:
     """Return the package whose exact version *line* states."""
     found = PINNED.match(line) or COMMIT.match(line)

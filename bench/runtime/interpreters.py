@@ -1,0 +1,22 @@
+"""Interpreters that are installed: on PATH, or by pyenv."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def found(python: str) -> tuple[str, str] | None:
+    """Return the path and full version of an installed interpreter, named by its version: "3.12"."""
+    name = f"python{python}"
+    candidates = [shutil.which(name), *map(str, sorted(pyenv().glob(f"versions/{python}*/bin/{name}")))]
+    for candidate in filter(None, candidates):
+        # A shim of pyenv is on PATH, but runs only if that version is switched on.
+        asked = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)
+        if asked.returncode == 0:
+            return candidate, asked.stdout.split()[-1]
+    return None
+
+
+def pyenv() -> Path:
+    return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
