@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from bench import wiring
 from bench.analysis import Analysis, analyse
+from bench.cli import wiring
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import diff as revisions
 from bench.compare import verdict_report

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import wiring
+from bench.cli import wiring
 from bench.cli.options import machines_turn, wait_option
 from bench.doctor import examine, noise
 from bench.doctor.diagnosis import Diagnosis, check, print_diagnosis

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench import wiring
+from bench.cli import wiring
 from bench.runtime.machine_lock import turn
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import wiring
+from bench.cli import wiring
 from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.errors import UsageError
 from bench.files import near_miss, to_json

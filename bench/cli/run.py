@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import wiring
 from bench.analysis import analyse
 from bench.analysis.rows import Row
 from bench.analysis.wrong import wrong_answers
+from bench.cli import wiring
 from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.errors import CannotMeasure, UsageError
 from bench.project import contenders, plans

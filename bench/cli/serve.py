@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bench import wiring
+from bench.cli import wiring
 from bench.project import contenders
 from bench.run import serving
 

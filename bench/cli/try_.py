@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from bench import wiring
 from bench.analysis.faults import answered
+from bench.cli import wiring
 from bench.cli.options import RUNTIMES, say_runtime
 from bench.errors import CannotMeasure, UsageError
 from bench.files import near_miss, to_json

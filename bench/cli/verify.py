@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from bench import wiring
 from bench.analysis.faults import sentence
+from bench.cli import wiring
 from bench.cli.options import RUNTIMES, say_runtime
 from bench.errors import CannotMeasure
 from bench.files import to_json

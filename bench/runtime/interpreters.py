@@ -12,9 +12,9 @@ def found(python: str) -> tuple[str, str] | None:
     candidates = [shutil.which(name), *map(str, sorted(pyenv().glob(f"versions/{python}*/bin/{name}")))]
     for candidate in filter(None, candidates):
         # A shim of pyenv is on PATH, but runs only if that version is switched on.
-        asked = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)
-        if asked.returncode == 0:
-            return candidate, asked.stdout.split()[-1]
+        done = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return candidate, done.stdout.split()[-1]
     return None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import wiring
+from bench.cli import wiring
 from bench.errors import CannotMeasure
 from bench.loads import Closed
 from bench.model import Block, Contender, Plan

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench import wiring
+from bench.cli import wiring
 from bench.errors import CannotMeasure
 from bench.runtime.docker import engine
 from bench.runtime.docker.containers import memory_kills
