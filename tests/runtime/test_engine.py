@@ -86,7 +86,13 @@ def test_auto_is_compose_where_an_engine_answers_else_process_and_says_why(tmp_p
         "process",
         "the project has no docker-compose.yml",
     )
-    (tmp_path / "docker-compose.yml").touch()
+    (tmp_path / "docker-compose.yml").touch()  # of a stranger's project: it starts none of our containers
+    assert wiring.chosen("auto", tmp_path, FakeEngine(tmp_path)) == (
+        "process",
+        "the project has no apps/Dockerfile",
+    )
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "Dockerfile").touch()
     assert wiring.chosen("auto", tmp_path, FakeEngine(tmp_path)) == ("compose", "Docker 99.1 answers")
     name, why = wiring.chosen("auto", tmp_path, FakeEngine(tmp_path, refused("permission denied")))
     assert name == "process"
