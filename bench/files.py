@@ -128,6 +128,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
+def working_folder(folder: Path) -> Path:
+    """Make *folder* if it is not there, with what keeps it out of git; raises UsageError if that fails."""
+    if not folder.is_dir():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / ".gitignore").write_text("*\n")
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
 def near_miss(name: str, known: list[str]) -> str:
     """Return " (did you mean …?)" or the known names, to end a message about an unknown *name*."""
     close = get_close_matches(name, known, n=2)

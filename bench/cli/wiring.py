@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.doctor import Instruments, machine, supplies
 from bench.doctor.ceilings import Peers
+from bench.files import working_folder
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null.server import null_server
 from bench.load.peers import stock_users, wrk, wrk_is_installed
@@ -119,7 +120,8 @@ def instruments(root: Path) -> Instruments:
 def _trial(
     start: Callable[[ProcessPlace], AbstractContextManager[object]], root: Path, on: tuple[int, ...] | None
 ) -> Iterator[None]:
-    scratch, logs = root / ".bench", root / ".bench" / "logs"
+    scratch = working_folder(root / ".bench")
+    logs = scratch / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(scratch)
     try:

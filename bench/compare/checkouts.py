@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.errors import BenchError, UsageError
+from bench.files import working_folder
 from bench.project import bench_file, contenders, scenarios
 from bench.project.bench_file import declares
 from bench.project.changed import Changed, changed, is_database
@@ -243,7 +244,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
     *head* None: the working tree. Raises UsageError for a revision that is unknown or cannot be laid out, or
     for a head without contenders. Errors raised meanwhile name files of the trees as git does.
     """
-    trees = root / ".bench" / "trees"
+    trees = working_folder(root / ".bench") / "trees"
     shutil.rmtree(trees, ignore_errors=True)  # left by a killed process: there is one measurement at a time
     names: dict[Path, str] = {}
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.errors import BenchError, CannotMeasure, UsageError
+from bench.files import working_folder
 from bench.load.driver import Workers
 from bench.model import Contender, Plan, Scenario
 from bench.observe import hyperthreads, system
@@ -116,7 +117,7 @@ def open_journal(begun: Run, results: Path, out: Path | None = None) -> Journal:
         begun.fingerprint["project"]["commit"],
         begun.fingerprint["project"]["dirty"],
     )
-    return Journal(begun, make_folder(out or results / name))
+    return Journal(begun, make_folder(out or working_folder(results) / name))
 
 
 def take_up(root: Path, folder: Path) -> Journal:

@@ -18,7 +18,7 @@ import psutil
 from bench.runtime.launch import launched
 from bench.runtime.leftovers import Ledger
 
-RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
+RAISED = re.compile(r"^\W*Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
 GRAVE = re.compile(r"\b(?:FATAL|PANIC|CRITICAL|ERROR)\b.*$", re.MULTILINE)
 WRITTEN = re.compile(r"^.*\S.*$", re.MULTILINE)
 NOT_LEGIBLE = re.compile(r"[^\w.@~=-]")  # in a file's name

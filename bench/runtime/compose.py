@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.errors import UsageError
+from bench.files import working_folder
 from bench.model import Contender
 from bench.runtime import leftovers, servers
 from bench.runtime.children import interrupts_held, log_name
@@ -65,6 +66,7 @@ class ComposeRuntime:
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
+        working_folder(self._scratch)
         self._logs.mkdir(parents=True, exist_ok=True)
         leftovers.clear(self._scratch)
         containers.cleared(self._engine)

@@ -15,7 +15,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from bench.errors import CannotMeasure, UsageError
-from bench.files import read_json, to_json
+from bench.files import read_json, to_json, working_folder
 from bench.model import Contender
 from bench.project.installs import keeps_a_lock_of_apps
 from bench.runtime.interpreters import found, pyenv
@@ -139,7 +139,7 @@ def _interpreter(contender: Contender) -> tuple[str, str]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Prevent two runs from making the same environment at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    working_folder(folder.parent)
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # unlocked when the file closes, or its process dies
         yield

@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 
+from bench.files import working_folder
+
 FOLDER_PREFIX = "bench-"  # only folders with this prefix are ever removed
 SAME_START_S = 1.0  # the system rounds a start time; a process id is reused far later than this
 
@@ -51,7 +53,7 @@ class Ledger:
             "processes": list(self._processes.values()),
             "folders": sorted(self._folders),
         }
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        working_folder(self._file.parent)
         draft = self._file.with_suffix(".draft")
         draft.write_text(json.dumps(content))
         draft.replace(self._file)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.errors import CannotMeasure
+from bench.files import working_folder
 from bench.model import Contender
 from bench.runtime import environments, leftovers, preparing, servers
 from bench.runtime.children import Children, interrupts_held, log_name
@@ -59,7 +60,7 @@ class ProcessRuntime:
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        working_folder(self._scratch)
         self._logs.mkdir(parents=True, exist_ok=True)
         leftovers.clear(self._scratch)
         self._running.callback(self._ledger.close)

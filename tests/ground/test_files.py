@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.files import read_toml
+from bench.files import read_toml, working_folder
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfx = 1\n", b"x = 1\r\n", b"\xef\xbb\xbfx = 1\r\n"])
@@ -26,3 +26,13 @@ def test_another_encoding_is_named_with_the_remedy(tmp_path, encoding, said):
     (tmp_path / "x.toml").write_bytes('x = 1\ny = "é"\n'.encode(encoding))
     with pytest.raises(UsageError, match=rf"x\.toml.*{said}: write it as UTF-8$"):
         read_toml(tmp_path / "x.toml", dict[str, int])
+
+
+def test_a_working_folder_stays_out_of_git_and_an_old_one_as_it_is(tmp_path):
+    assert working_folder(tmp_path / "shop" / "results") == tmp_path / "shop" / "results"
+    assert (tmp_path / "shop" / "results" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "old").mkdir()
+    assert not list(working_folder(tmp_path / "old").iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"results cannot be made: Not a directory"):
+        working_folder(tmp_path / "file" / "results")
