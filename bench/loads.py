@@ -27,6 +27,8 @@ class Kind(ABC):
     keeps_busy: ClassVar[bool]
     # Requests are due at times of their own. Then they can be late, queued, or never answered.
     has_due_times: ClassVar[bool]
+    # The rate is given, and the same during a window. Then it can be the capacity under an objective.
+    has_one_rate: ClassVar[bool]
 
     @property
     def compares_throughput(self) -> bool:
@@ -97,6 +99,7 @@ class Closed(Kind):
     metrics = ("throughput_rps", "service_demand_us")
     keeps_busy = True
     has_due_times = False
+    has_one_rate = False
 
     @property
     def title(self) -> str:
@@ -149,6 +152,7 @@ class Open(Kind):
     metrics = ("service_demand_us",)  # throughput is given
     keeps_busy = False
     has_due_times = True
+    has_one_rate = True
 
     @property
     def title(self) -> str:

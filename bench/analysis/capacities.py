@@ -31,7 +31,7 @@ def capacities(run: Run, rows: Iterable[Row]) -> tuple[Capacity, ...]:
     tried: dict[tuple[str, str], dict[Cell, list[Record]]] = {}
     for cell, records in by_cell(run).items():
         counted = [record for record in records if record.void is None]
-        if cell.load.has_due_times and counted:
+        if cell.load.has_one_rate and counted:
             tried.setdefault((cell.contender, cell.scenario), {})[cell] = counted
     found = (
         _capacity(contender, scenario, run.plan.slo_ms, cells, {cell for cell in cells if cell in limited})

@@ -39,6 +39,10 @@ LIMITS: Mapping[str, Limit] = {
 }
 
 
+LOST = "a load worker was lost"
+REASONS = (LOST, *(limit.why for limit in LIMITS.values()))
+
+
 def void_of(sample: Sample, usage: Usage, cores: Cores) -> str | None:
     """Return the first reason why a slice is void; None if it counts.
 
@@ -48,7 +52,7 @@ def void_of(sample: Sample, usage: Usage, cores: Cores) -> str | None:
     its *cores* were not ours alone.
     """
     if sample.lost_workers:
-        return "a load worker was lost"
+        return LOST
     if sample.broken:
         return sample.broken
     shares = evidence(sample, usage, cores)

@@ -29,6 +29,7 @@ NAME = re.compile(
 _NUMBERS = ("workers", "threads")
 
 
+SERVICES = {"mariadb": "mysql", "postgresql": "postgres", "redis": "valkey"}  # other names, and the one used
 INTERFACE = "http"  # of a service whose interface is not declared
 
 # Characters that would end a line of a request, or begin another header.
@@ -238,6 +239,7 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
         "server": overlay.get("server", Path(server[0]).name),
         "ready": _ready(f"{table.where}.ready", overlay.get("ready", {})),
         "folder": table.folder,
+        "services": tuple(dict.fromkeys(SERVICES.get(one, one) for one in overlay.get("services", ()))),
     }
     if table.folder is not None:
         own["schema"] = overlay.get("schema", ())

@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.analysis import Analysis
 from bench.analysis.steadiness import first_answers
+from bench.analysis.voids import REASONS
 from bench.model import Exchange, name_of
 from bench.records import CountedBy, Queries, Run
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
@@ -67,9 +68,8 @@ def method(run: Run, panels: Sequence[Panel]) -> Iterator[str]:
     yield from _chosen_windows(run)
     yield f"Warm-up of {plan.warm_up_s:g} s per contender, scenario and round: not counted."
     yield (
-        "A slice is void where others used our cores, the client had to wait for its own, the hypervisor or "
-        "a CPU limit took time: on nothing that looks at its result. Up to "
-        f"{plural(plan.spare_sweeps, 'spare sweep')} a round make up for it."
+        f"A slice is void for one of these reasons, which do not look at its result: {'; '.join(REASONS)}. "
+        f"Up to {plural(plan.spare_sweeps, 'spare sweep')} a round make up for it."
     )
     there = {type(panel.load) for panel in panels}
     yield from (shown.method for kind, shown in SHOWN.items() if kind in there)

@@ -148,7 +148,7 @@ def take_up(root: Path, folder: Path) -> Journal:
 
 
 class Opening(Protocol):
-    """Opens the laboratory of a project: `bench.wiring.opened`."""
+    """Opens the laboratory of a project: `bench.cli.wiring.opened`."""
 
     def __call__(
         self, root: Path, logs: Path, progress: Progress, *, workers: Workers, runtime: str

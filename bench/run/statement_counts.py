@@ -30,7 +30,7 @@ WINDOW_S = 0.06
 WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
 ATTEMPTS = 3
 SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long a server must be quiet, and how long to wait for that
-OURS = frozenset({"postgres", "postgresql", "mysql", "mariadb"})  # services that count by themselves
+OURS = frozenset({"postgres", "mysql"})  # services that count by themselves
 RARELY = 10**9  # to one: a request that needs nothing is drawn only when it is needed
 
 

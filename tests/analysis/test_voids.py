@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis.limits import Cores
-from bench.analysis.voids import void_of
+from bench.analysis.voids import LIMITS, evidence, void_of
 from bench.histogram import Histogram
 from bench.records import Sample, Usage
 
@@ -89,3 +89,8 @@ def test_on_one_core_what_client_and_server_use_is_nobody_elses():
     busy = {"server_cpu_s": 0.25, "database_cpu_s": 0.1, "client_wait_s": 0.36}
     assert void(only, **busy, busy_s={"0": 0.46}) is None
     assert void(only, **busy, busy_s={"0": 0.53}) == "others used the server's cores"
+
+
+def test_every_limit_has_its_evidence_and_no_other_is_looked_at():
+    sent = replace(SAMPLE, lag=Histogram())
+    assert evidence(sent, QUIET, SHARED).keys() == LIMITS.keys()

@@ -99,3 +99,11 @@ def test_the_project_is_found_from_any_folder_inside_it(tmp_path):
     assert contenders.find_project(root / "apps" / "one_app") == root
     with pytest.raises(UsageError, match="run bench inside a project"):
         contenders.find_project(tmp_path)
+
+
+def test_other_names_of_a_service_are_read_as_the_one_that_is_used(tmp_path):
+    text = CONTENDERS.replace(
+        'stack = "One, faster"', 'stack = "One, faster"\nservices = ["redis", "valkey", "mariadb"]'
+    )
+    tables = contenders.declared(make_project(tmp_path, contenders=text))
+    assert contenders.resolve("one-fast", tables).services == ("valkey", "mysql")

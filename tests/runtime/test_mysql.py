@@ -511,7 +511,7 @@ def test_a_runtime_gives_each_contender_its_own_database_and_says_when_mysql_die
     facts = {"base": "tiny", "app": "tiny_app", "root": str(tmp_path), "stack": "Tiny", "interface": "wsgi"}
     one, two = (
         Contender(**facts, name=name, server="tiny", command="python server.py", services=(service,), sql=sql)
-        for name, service, sql in (("one", "mysql", ()), ("two", "mariadb", ("DELETE FROM users",)))
+        for name, service, sql in (("one", "mysql", ()), ("two", "mysql", ("DELETE FROM users",)))
     )
 
     with ProcessRuntime(

@@ -207,7 +207,7 @@ def _installed(folder, there):
 
 
 def test_a_service_that_runs_in_no_container_says_what_to_use():
-    assert uncontained(contender("one", "valkey", "mariadb")) == (
+    assert uncontained(contender("one", "valkey", "mysql")) == (
         "MySQL runs in no container here: use --runtime process"
     )
     assert uncontained(contender("one", "postgres", "valkey")) is None
@@ -226,7 +226,7 @@ def test_two_databases_of_one_variable_are_refused():
     with pytest.raises(
         UsageError, match="one wants postgres and mysql: both give it a DATABASE_URL: keep one"
     ):
-        known_services(contender("one", "postgres", "mariadb"))
+        known_services(contender("one", "postgres", "mysql"))
 
 
 def test_a_dump_of_mysql_loses_what_binds_it_to_its_place_and_keeps_its_lines():

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.runtime.services.databases import patience
+from bench.runtime.services.postgresql_databases import patience
 
 
 def test_what_does_not_answer_is_told_by_name():

@@ -8,8 +8,8 @@ from bench.errors import UsageError
 from bench.model import Contender
 from bench.runtime import servers
 from bench.runtime.services.caches import MEMCACHED, VALKEY
-from bench.runtime.services.databases import Database, Databases
-from bench.runtime.services.own import OwnServices, known_services, services_of
+from bench.runtime.services.own import OwnServices, known_services
+from bench.runtime.services.postgresql_databases import Database, Databases
 from bench.runtime.services.service import OwnPart
 
 URL = "postgresql://bench:secret@127.0.0.1:5001/shop-1"
@@ -103,12 +103,6 @@ def test_every_placeholder_that_a_service_promises_is_filled():
         known_services(
             contender(services=(name,), command=" ".join(f"{{{one}}}" for one in part.placeholders()))
         )
-
-
-def test_services_have_the_names_that_people_know():
-    one = contender(services=("redis", "postgresql", "valkey"), env={"CACHE": "{redis_url}"})
-    known_services(one)
-    assert services_of(one) == ["valkey", "postgres"]
 
 
 def test_redis_and_valkey_find_the_same_cache():

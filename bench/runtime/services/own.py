@@ -14,19 +14,13 @@ from bench.runtime.services.service import OwnPart, Service, ServiceFacts, Servi
 
 INSTEAD = "or use --runtime compose"
 KINDS = {kind.name: kind for kind in (POSTGRESQL, MYSQL, cache(VALKEY), cache(MEMCACHED))}
-ALIASES = {"mariadb": "mysql", "postgresql": "postgres", "redis": "valkey"}
 PLACEHOLDERS = {name: kind.placeholders for name, kind in KINDS.items()}
 UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"
 
 
-def services_of(contender: Contender) -> list[str]:
-    """Return the services that it needs, each once, by the names in `KINDS`."""
-    return list(dict.fromkeys(ALIASES.get(name, name) for name in contender.services))
-
-
 def known_services(contender: Contender) -> None:
     """Raise UsageError if it needs an unknown service, or has a placeholder that nothing fills."""
-    needed = services_of(contender)
+    needed = contender.services
     if unknown := [name for name in needed if name not in KINDS]:
         raise UsageError(f"{contender.name} wants {unknown[0]}: the services are {', '.join(KINDS)}")
     own = tuple(name for service in needed for name in KINDS[service].placeholders)
@@ -42,7 +36,7 @@ def known_services(contender: Contender) -> None:
 
 def lack(contender: Contender) -> str | None:
     """Return why a service that it needs cannot be a process here, with the remedy."""
-    found = [lacking(KINDS[name]) for name in services_of(contender) if name in KINDS]
+    found = [lacking(KINDS[name]) for name in contender.services if name in KINDS]
     return next((f"{why}: {remedy}" for why, remedy in filter(None, found)), None)
 
 
@@ -56,7 +50,7 @@ def lacking(kind: ServiceKind) -> tuple[str, str] | None:
 
 def uncontained(contender: Contender) -> str | None:
     """Return why a service that it needs cannot be a container, with the remedy."""
-    for kind in [KINDS[name] for name in services_of(contender) if name in KINDS]:
+    for kind in [KINDS[name] for name in contender.services if name in KINDS]:
         if not kind.containers:
             return f"{kind.title} runs in no container here: use --runtime process"
     return None
@@ -103,7 +97,7 @@ class Services:
     def prepare(self, contender: Contender) -> None:
         """Make ready what its services are made from. Raises CannotMeasure."""
         for name, service in self._services.items():
-            if name in services_of(contender):
+            if name in contender.services:
                 service.prepare(contender)
 
     @contextmanager
@@ -113,12 +107,10 @@ class Services:
             parts = {
                 name: stack.enter_context(service.given(users))
                 for name, service in self._services.items()
-                if (users := [one for one in contenders if name in services_of(one)])
+                if (users := [one for one in contenders if name in one.services])
             }
             yield (
-                OwnServices(
-                    parts={name: next(ones) for name, ones in parts.items() if name in services_of(one)}
-                )
+                OwnServices(parts={name: next(ones) for name, ones in parts.items() if name in one.services})
                 for one in contenders
             )
 

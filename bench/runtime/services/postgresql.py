@@ -24,7 +24,7 @@ from bench.runtime.launch import launched
 from bench.runtime.leftovers import FOLDER_PREFIX
 from bench.runtime.ports import free_ports
 from bench.runtime.services.copies import copies
-from bench.runtime.services.databases import MAINTENANCE, USER, Databases
+from bench.runtime.services.postgresql_databases import MAINTENANCE, USER, Databases
 from bench.runtime.services.service import (
     DATABASE_PLACEHOLDERS,
     ContainerPlace,
