@@ -34,7 +34,7 @@ def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ..
         *_of_row(row, lives=not any(_ends(run, contender))),
         *_of_times(run, row),
         *_of_servers(run, row, contender),
-        *_of_processes(row, processes),
+        *_of_processes(row, None if run.runtime == "external" else processes),  # it declares none
         *_of_contender(run, contender),
         *_of_run(run),
     )

@@ -1,42 +1,35 @@
 """The command `bench diff`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from bench.analysis import Analysis, analyse
-from bench.cli import wiring
+from bench.cli import diff_servers, wiring
+from bench.cli.judge import INCONCLUSIVE, Judge, carried_out, finish
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import diff as revisions
 from bench.compare import verdict_report
 from bench.compare.checkouts import Sides, laid_out
-from bench.compare.explain import explain, regressions
-from bench.compare.verdict import Conclusion, concluded, is_empty
-from bench.compare.verdict_report import MARKDOWN, Why, document, write_verdict
-from bench.errors import BenchError, Broken, CannotMeasure
 from bench.files import to_json
-from bench.load.driver import Workers
 from bench.model import Plan
-from bench.profile.layers import Explained
-from bench.profile.pyspy import PySpy
 from bench.project import contenders
-from bench.project.waivers import Waiver, read_waivers
-from bench.records import Event
-from bench.report.page import write_report
-from bench.run import execution, progress
-from bench.run.store import Journal
-
-INCONCLUSIVE, INTERRUPTED = 4, 130
-RATE_HZ = 200  # of --explain: nine seconds each of base and head must suffice
+from bench.project.waivers import read_waivers
+from bench.run import execution
 
 
 @click.command()
-@click.argument("base")
+@click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, changed or not")
+@click.option("--base-url", metavar="URL", help="a server that runs already, in place of BASE")
+@click.option("--head-url", metavar="URL", help="the server to compare with it, in place of HEAD")
+@click.option(
+    "--scenarios",
+    "scenarios_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="what to request of these two, instead of the project's scenarios",
+)
 @click.option("--scenario", "only_scenarios", multiple=True, metavar="NAME", help="only this scenario")
 @click.option(
     "--budget",
@@ -62,8 +55,11 @@ RATE_HZ = 200  # of --explain: nine seconds each of base and head must suffice
 @click.pass_context
 def diff(
     ctx: click.Context,
-    base: str,
+    base: str | None,
     head: str | None,
+    base_url: str | None,
+    head_url: str | None,
+    scenarios_file: Path | None,
     only: tuple[str, ...],
     only_scenarios: tuple[str, ...],
     budget: float,
@@ -80,7 +76,34 @@ def diff(
 
     Exit code 1 where something regressed (got slower by more than its margin, or does more for a request), or
     broke: the head answers wrongly, or does not start, where the base does.
+
+    With --base-url and --head-url it compares two servers that run already.
     """
+    unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
+    if any(one is not None for one in (base_url, head_url, scenarios_file)):
+        diff_servers.check_alone(
+            {
+                "BASE": base,
+                "--contender": only,
+                "--runtime": runtime != wiring.AUTO,
+                "--all": unchanged,
+                "--explain": explains,
+            }
+        )
+        asked = diff_servers.Asked(
+            base_url=base_url,
+            head_url=head_url,
+            scenarios=scenarios_file,
+            wanted=revisions.Selection(scenarios=only_scenarios, twins=aa, budget_s=budget),
+            out=out,
+            as_json=as_json,
+            unsettled_code=unsettled,
+        )
+        with machines_turn(wait):
+            judge, conclusion, code = diff_servers.carried_out(asked)
+        finish(ctx, judge, conclusion, code)
+    if base is None:
+        raise click.UsageError("Missing argument 'BASE', or --base-url and --head-url", ctx)
     root = contenders.find_project(Path.cwd())
     wanted = revisions.Selection(
         contenders=only, scenarios=only_scenarios, unchanged=unchanged, twins=aa, budget_s=budget
@@ -99,8 +122,7 @@ def diff(
             root, made, where, revisions.served(sides, made), revisions.requested_scenarios(sides, made)
         )
         journal = execution.open_journal(run, root / "results", out)
-        unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
-        judge = _Judge(
+        judge = Judge(
             journal=journal,
             waivers=waivers,
             notes=notes,
@@ -108,90 +130,8 @@ def diff(
             unsettled_code=unsettled,
             plain=sides.plain,
         )
-        conclusion, code = _carried_out(root, judge, explains=explains)
-    if conclusion.overall == "BROKEN":
-        raise Broken(f"{'; '.join(one.in_contrast for one in conclusion.broken)}: see {journal.folder}")
-    if conclusion.overall == "INVALID":
-        raise CannotMeasure(f"not valid: {'; '.join(conclusion.invalid)}: see {journal.folder}")
-    ctx.exit(code)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judge:
-    """Draws conclusions from a journal, finished or not, and prints them."""
-
-    journal: Journal
-    waivers: tuple[Waiver, ...]
-    notes: tuple[str, ...]
-    as_json: bool
-    unsettled_code: int  # the exit code if not all is settled
-    plain: Callable[[str], str]  # names files of the trees as git does
-
-    def conclude(self) -> tuple[Analysis, Conclusion]:
-        analysis = analyse(self.journal.run)
-        known = analysis.invalid or ""
-        happened = (format_event(event) for event in self.journal.run.events if event.what not in known)
-        events = tuple(map(self.plain, happened))
-        today = datetime.now(UTC).date()
-        return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
-
-    def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
-        """Write the verdict. Return it with the exit code, which is *stopped* if that is given."""
-        analysis, conclusion = self.conclude()
-        unsettled = conclusion.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
-        settled = self.unsettled_code if unsettled else conclusion.exit_code
-        code = settled if stopped is None else stopped
-        write_verdict(analysis, conclusion, self.journal.folder, code, explained)
-        return analysis, conclusion, code
-
-    def say(self, stopped: int | None = None, explained: Why = None) -> tuple[Conclusion, int]:
-        analysis, conclusion, code = self.write(stopped, explained)
-        if self.journal.run.records:
-            click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
-        text = (self.journal.folder / MARKDOWN).read_bytes()
-        click.echo(to_json(document(analysis, conclusion, code, explained)) if self.as_json else text)
-        return conclusion, code
-
-
-def format_event(event: Event) -> str:
-    return f"{event.contender}: {event.what}" if event.contender else event.what
-
-
-def _carried_out(root: Path, judge: _Judge, *, explains: bool) -> tuple[Conclusion, int]:
-    """Measure, and conclude from the records even if the run fails or is interrupted.
-
-    A verdict is written at the beginning. If the process is killed, the file shows that nothing is settled.
-    """
-    analysis, conclusion = judge.conclude()
-    begun = replace(conclusion, overall="INCONCLUSIVE", invalid=())
-    write_verdict(analysis, begun, judge.journal.folder, judge.unsettled_code)
-    try:
-        execution.measure(root, judge.journal, wiring.opened, plain=judge.plain)
-    except BenchError as error:
-        judge.say(error.exit_code)
-        raise
-    except KeyboardInterrupt:
-        judge.say(INTERRUPTED)
-        raise
-    return judge.say(explained=_explained(root, judge)) if explains else judge.say()
-
-
-def _explained(root: Path, judge: _Judge) -> tuple[Explained, ...]:
-    """Profile what got slower. A failure of the profiler is reported, and the verdict stays."""
-    _, conclusion, _ = judge.write()  # it is there even if what follows is killed
-    slower = regressions(conclusion)
-    run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
-    found: list[Explained] = []
-    try:
-        if slower:
-            with (
-                progress.shown() as shown,
-                wiring.opened(root, logs, shown, workers=Workers(), runtime=run.runtime) as opened,
-            ):
-                found.extend(explain(run, slower, opened, PySpy(rate_hz=RATE_HZ)))
-    except CannotMeasure as error:
-        click.echo(f"not explained: {error}", err=True)
-    return tuple(found)
+        conclusion, code = carried_out(root, judge, execution.Elsewhere(), explains=explains)
+    finish(ctx, judge, conclusion, code)
 
 
 def _nothing(sides: Sides, made: Plan, notes: tuple[str, ...], out: Path | None, as_json: bool) -> None:

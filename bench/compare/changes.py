@@ -71,7 +71,11 @@ def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
     alarm of 5 % at most. The same holds for faster. Equivalent: the cell's own interval lies within its
     margin.
     """
-    compared = [one for one in comparisons(run, unfit) if not name_of(one.cell.contender).is_twin]
+    compared = [
+        one
+        for one in comparisons(run, unfit)
+        if not name_of(one.cell.contender).is_twin and not _has_no_clock(run, one)
+    ]
     floors = noise_floors(run, unfit)
     measured = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
     families = {side: [_member(run, one, side) for one in measured] for side in SIDES if measured}
@@ -81,6 +85,14 @@ def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
         for place, one in enumerate(measured)
     }
     return tuple(judged.get((one.cell, one.metric)) or _unjudged(run, one) for one in compared)
+
+
+def _has_no_clock(run: Run, one: Comparison) -> bool:
+    """Return whether CPU is compared of servers that we did not start, and whose processes are not known."""
+    if run.runtime != "external" or one.metric != "service_demand_us":
+        return False
+    cells = (one.cell, replace(one.cell, contender=one.reference))
+    return all(record.usage.server_cpu_s is None for cell in cells for record in by_cell(run).get(cell, ()))
 
 
 def _side(one: Comparison) -> Side:
@@ -134,7 +146,8 @@ def count_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[CountChange, ...
     return (
         *_statements(run),
         *_per_cell(run, "response_bytes", _bytes, wrong),
-        *_per_cell(run, "memory_bytes", _memory, wrong),
+        # A server that we did not start has a life before the run, and the base gets more requests in it.
+        *(() if run.runtime == "external" else _per_cell(run, "memory_bytes", _memory, wrong)),
     )
 
 

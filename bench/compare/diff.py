@@ -113,16 +113,16 @@ def _twins(sides: Sides, blocks: Sequence[Block], wanted: Selection) -> Iterator
             original = block.contenders[0]
             yield replace(block, contenders=(original, name_of(original).twin))
     elif blocks:
-        block = min(blocks, key=lambda one: not _closed_first(one.loads)[0].compares_throughput)
+        block = min(blocks, key=lambda one: not closed_first(one.loads)[0].compares_throughput)
         original = block.contenders[0]
         yield Block(
             contenders=(original, name_of(original).twin),
             scenarios=_served(sides, name_of(original).unrevised, block.scenarios)[:1],
-            loads=_closed_first(block.loads)[:1],
+            loads=closed_first(block.loads)[:1],
         )
 
 
-def _closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
+def closed_first(loads: Sequence[Load]) -> tuple[Load, ...]:
     """Return *loads* with those first whose noise shows in both metrics."""
     return tuple(sorted(loads, key=lambda load: not load.compares_throughput))
 

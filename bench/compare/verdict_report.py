@@ -12,9 +12,10 @@ from bench.compare.changes import CountChange, TimeChange
 from bench.compare.two_runs_report import METRICS, WORDS
 from bench.compare.verdict import Conclusion, is_empty, place
 from bench.files import to_json, write_atomically
+from bench.model import name_of
 from bench.profile.layers import LAYERS, Explained
 from bench.project.sources import listed, shown
-from bench.records import Try
+from bench.records import Run, Try
 from bench.report.markdown import cell
 from bench.report.wording import both, change, figure, mebibytes, plain_estimate, plural, rounded
 
@@ -104,6 +105,7 @@ def document(
         "verdict": conclusion.overall,
         "exit_code": exit_code,
         "base": run.plan.baseline,
+        **({"urls": _urls(run)} if run.runtime == "external" else {}),
         "rounds": run.rounds,
         "partial": analysis.partial,
         "machine": run.fingerprint.get("machine", {}).get("class"),
@@ -142,6 +144,10 @@ def document(
         "notes": list(conclusion.notes),
         **({} if explained is None else {"explained": list(map(plain, explained))}),
     }
+
+
+def _urls(run: Run) -> dict[str, str]:
+    return {name_of(one.name).revision: one.stack for one in run.contenders}
 
 
 def _fault(one: Fault) -> dict[str, Any]:

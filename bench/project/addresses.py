@@ -15,21 +15,21 @@ def address_of(text: str, *, option: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def address_of_url(url: str) -> tuple[str, int]:
-    """Return host and port of http://HOST[:PORT]; raises UsageError."""
+def address_of_url(url: str, *, option: str = "--target") -> tuple[str, int]:
+    """Return host and port of http://HOST[:PORT]; raises UsageError that begins with *option*."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, 80 if parts.port is None else parts.port
     except ValueError as error:
-        raise UsageError(f"--target {url}: {error}: write it as http://HOST:PORT") from error
+        raise UsageError(f"{option} {url}: {error}: write it as http://HOST:PORT") from error
     if parts.scheme == "https":
         raise UsageError(
-            f"--target {url}: TLS is not supported: name the server behind it, as http://HOST:PORT"
+            f"{option} {url}: TLS is not supported: name the server behind it, as http://HOST:PORT"
         )
     if parts.scheme != "http" or not host or not port or parts.username is not None:
-        raise UsageError(f"--target {url}: write it as http://HOST:PORT")
+        raise UsageError(f"{option} {url}: write it as http://HOST:PORT")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise UsageError(f"--target {url}: only http://HOST:PORT; paths come from the scenarios")
+        raise UsageError(f"{option} {url}: only http://HOST:PORT; paths come from the scenarios")
     return host, port
 
 

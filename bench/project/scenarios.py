@@ -21,6 +21,7 @@ from bench.project.saves import MISSING, PAGE, at_path, is_source, place_of
 from bench.project.uploads import are_parts, texts, with_files
 
 FILE = "apps/scenarios.toml"
+KEYS = ("exchanges", "scenarios", "scenarios_file")  # of a bench.toml
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?\}")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
@@ -248,6 +249,14 @@ class _ScenariosInBenchFile(TypedDict, total=False):
 def declared(root: Path) -> dict[str, Scenario]:
     """Return the scenarios of the project at *root* by name; raises UsageError."""
     return _scenarios(root, *_written(root))
+
+
+def find(start: Path) -> Path | None:
+    """Return the nearest folder from *start* upwards with scenarios of a project; raises UsageError."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file() or any(key in bench_file(folder).content for key in KEYS):
+            return folder
+    return None
 
 
 def read(root: Path, file: Path) -> dict[str, Scenario]:

@@ -7,22 +7,27 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model import Contender, name_of
 from bench.project.addresses import address_of_url, format_address
+from bench.runtime.listeners import Listener, listener
 from bench.runtime.placement import Placement
 from bench.runtime.statements import StatementSource
 
-NAME = "target"
+NAME, SERVICE = "target", "service"  # one that is measured alone; one that is there as base and as head
 CAVEAT = "a server we did not start: no checks, no CPU, no reset"
+CAVEATS = (
+    "servers we did not start: no checks, no reset",
+    "its servers were not started anew: rounds are minutes of one life",
+)
 TIMEOUT_S = 5.0
 
 
-def target(url: str) -> Contender:
+def target(url: str, *, name: str = NAME, option: str = "--target") -> Contender:
     """Return the contender of the server at *url*. Raises UsageError if it is no http://HOST:PORT."""
-    host_and_port = format_address(address_of_url(url))
+    host_and_port = format_address(address_of_url(url, option=option))
     return Contender(
-        name=NAME,
-        base=NAME,
+        name=name,
+        base=name_of(name).base,
         app="",
         root=os.devnull,  # no checks are found there
         stack=f"http://{host_and_port}",
@@ -30,6 +35,17 @@ def target(url: str) -> Contender:
         server="unknown",
         command="",
     )
+
+
+def check_listens(contender: Contender, option: str = "--target") -> None:
+    """Raise CannotMeasure if nothing listens at the address of *contender*."""
+    try:
+        socket.create_connection(address_of_url(contender.stack), timeout=TIMEOUT_S).close()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CannotMeasure(
+            f"nothing listens at {contender.stack} ({why}): start it, or correct {option}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +56,10 @@ class ExternalServer:
     address: tuple[str, int]
     ready_s: float = 0.0
     packages: None = None
+    processes: tuple[int, ...] = ()  # whose CPU is watched; none if they are not known
 
     def pids(self) -> tuple[int, ...]:
-        return ()
+        return self.processes
 
     def reset_data(self) -> str:
         return "bench did not start its server"
@@ -70,20 +87,16 @@ class ExternalRuntime:
 
     def __init__(self, *, placement: Placement) -> None:
         self._placement = placement  # of the client, and of the null server
+        self._listeners: Mapping[str, Listener] = {}  # of a diff, by address
 
     def lacks(self, contender: Contender) -> str | None:
         return None
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
-        """Raise CannotMeasure if nothing listens at its address."""
+        """Raise CannotMeasure if nothing listens at its address. Find the processes of a diff's servers."""
         for contender in contenders:
-            try:
-                socket.create_connection(address_of_url(contender.stack), timeout=TIMEOUT_S).close()
-            except OSError as error:
-                why = error.strerror or str(error)
-                raise CannotMeasure(
-                    f"nothing listens at {contender.stack} ({why}): start it, or correct --target"
-                ) from error
+            check_listens(contender)
+        self._listeners = listeners([one for one in contenders if one.base == SERVICE])
 
     @contextmanager
     def serve(
@@ -96,7 +109,10 @@ class ExternalRuntime:
     ) -> Iterator[Mapping[str, ExternalServer]]:
         """Yield the servers that are there already, with whatever *hash_seed* they have."""
         yield {
-            one.name: ExternalServer(contender=one, address=address_of_url(one.stack)) for one in contenders
+            one.name: ExternalServer(
+                contender=one, address=address_of_url(one.stack), processes=self._pids(one)
+            )
+            for one in contenders
         }
 
     def check(self) -> None: ...
@@ -105,4 +121,23 @@ class ExternalRuntime:
         return ()
 
     def facts(self) -> Mapping[str, object]:
-        return {"placement": asdict(replace(self._placement, database=None, caveats=(CAVEAT,)))}
+        caveats = (*CAVEATS, *unseen(self._listeners)) if self._listeners else (CAVEAT,)
+        return {"placement": asdict(replace(self._placement, database=None, caveats=caveats))}
+
+    def _pids(self, contender: Contender) -> tuple[int, ...]:
+        """Return whose CPU is watched: none, unless those of base and head are both known."""
+        if not self._listeners or any(unseen(self._listeners)):
+            return ()
+        return self._listeners[contender.stack].pids
+
+
+def listeners(contenders: Sequence[Contender]) -> Mapping[str, Listener]:
+    urls = dict.fromkeys(one.stack for one in contenders)
+    return {url: listener(address_of_url(url)) for url in urls}
+
+
+def unseen(found: Mapping[str, Listener]) -> Iterator[str]:
+    """Yield why the CPU of a server is not known; nothing if all are."""
+    for url, one in found.items():
+        if not one.pids:
+            yield f"CPU of {url} is not known: {one.why}"

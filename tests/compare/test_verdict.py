@@ -462,3 +462,22 @@ def test_a_verdict_that_nothing_changed_is_short():
         "**EQUIVALENT**: nothing changed by more than its margin."
     )
     assert document(analyse(run), conclude(run), 4)["exit_code"] == 4
+
+
+def of_servers(head, **usage):
+    """The same, of servers that bench did not start."""
+    run = with_records(measured(head), lambda record: replace(record, usage=replace(record.usage, **usage)))
+    return replace(run, runtime="external")
+
+
+@pytest.mark.parametrize(("head", "overall"), [(5_000.0, "EQUIVALENT"), (4_300.0, "REGRESSED")])
+def test_where_cpu_of_servers_is_not_known_throughput_decides(head, overall):
+    told = conclude(of_servers(head, server_cpu_s=None))
+    assert told.overall == overall
+    assert [one.comparison.metric for one in told.times] == ["throughput_rps"]
+
+
+def test_memory_of_servers_that_lived_before_is_not_compared():
+    told = conclude(of_servers(5_000.0, memory_bytes=50_000_000))
+    assert "memory_bytes" not in {one.counted for one in told.counts}
+    assert [one.comparison.metric for one in told.times] == ["throughput_rps", "service_demand_us"]

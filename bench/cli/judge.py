@@ -1,0 +1,117 @@
+"""The verdict of a diff while it is measured: written at its beginning, printed at its end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bench.analysis import Analysis, analyse
+from bench.cli import wiring
+from bench.compare.explain import explain, regressions
+from bench.compare.verdict import Conclusion, concluded, is_empty
+from bench.compare.verdict_report import MARKDOWN, Why, document, write_verdict
+from bench.errors import BenchError, Broken, CannotMeasure
+from bench.files import to_json
+from bench.load.driver import Workers
+from bench.profile.layers import Explained
+from bench.profile.pyspy import PySpy
+from bench.project.waivers import Waiver
+from bench.records import Event
+from bench.report.page import write_report
+from bench.run import execution, progress
+from bench.run.execution import Elsewhere
+from bench.run.store import Journal
+
+INCONCLUSIVE, INTERRUPTED = 4, 130
+RATE_HZ = 200  # of --explain: nine seconds each of base and head must suffice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Draws conclusions from a journal, finished or not, and prints them."""
+
+    journal: Journal
+    waivers: tuple[Waiver, ...]
+    notes: tuple[str, ...]
+    as_json: bool
+    unsettled_code: int  # the exit code if not all is settled
+    plain: Callable[[str], str]  # names files of the trees as git does
+
+    def conclude(self) -> tuple[Analysis, Conclusion]:
+        analysis = analyse(self.journal.run)
+        known = analysis.invalid or ""
+        happened = (format_event(event) for event in self.journal.run.events if event.what not in known)
+        events = tuple(map(self.plain, happened))
+        today = datetime.now(UTC).date()
+        return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
+
+    def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
+        """Write the verdict. Return it with the exit code, which is *stopped* if that is given."""
+        analysis, conclusion = self.conclude()
+        unsettled = conclusion.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
+        settled = self.unsettled_code if unsettled else conclusion.exit_code
+        code = settled if stopped is None else stopped
+        write_verdict(analysis, conclusion, self.journal.folder, code, explained)
+        return analysis, conclusion, code
+
+    def say(self, stopped: int | None = None, explained: Why = None) -> tuple[Conclusion, int]:
+        analysis, conclusion, code = self.write(stopped, explained)
+        if self.journal.run.records:
+            click.echo(f"report: {write_report(self.journal.run, self.journal.folder)}", err=True)
+        text = (self.journal.folder / MARKDOWN).read_bytes()
+        click.echo(to_json(document(analysis, conclusion, code, explained)) if self.as_json else text)
+        return conclusion, code
+
+
+def format_event(event: Event) -> str:
+    return f"{event.contender}: {event.what}" if event.contender else event.what
+
+
+def carried_out(
+    root: Path, judge: Judge, away: Elsewhere, *, explains: bool = False
+) -> tuple[Conclusion, int]:
+    """Measure, and conclude from the records even if the run fails or is interrupted.
+
+    A verdict is written at the beginning. If the process is killed, the file shows that nothing is settled.
+    """
+    analysis, conclusion = judge.conclude()
+    begun = replace(conclusion, overall="INCONCLUSIVE", invalid=())
+    write_verdict(analysis, begun, judge.journal.folder, judge.unsettled_code)
+    try:
+        execution.measure(root, judge.journal, wiring.opened, away, plain=judge.plain)
+    except BenchError as error:
+        judge.say(error.exit_code)
+        raise
+    except KeyboardInterrupt:
+        judge.say(INTERRUPTED)
+        raise
+    return judge.say(explained=_explained(root, judge)) if explains else judge.say()
+
+
+def _explained(root: Path, judge: Judge) -> tuple[Explained, ...]:
+    """Profile what got slower. A failure of the profiler is reported, and the verdict stays."""
+    _, conclusion, _ = judge.write()  # it is there even if what follows is killed
+    slower = regressions(conclusion)
+    run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
+    found: list[Explained] = []
+    try:
+        if slower:
+            with (
+                progress.shown() as shown,
+                wiring.opened(root, logs, shown, workers=Workers(), runtime=run.runtime) as opened,
+            ):
+                found.extend(explain(run, slower, opened, PySpy(rate_hz=RATE_HZ)))
+    except CannotMeasure as error:
+        click.echo(f"not explained: {error}", err=True)
+    return tuple(found)
+
+
+def finish(ctx: click.Context, judge: Judge, conclusion: Conclusion, code: int) -> None:
+    """End the command with *code*. Raises Broken or CannotMeasure, with the reason, where that is it."""
+    if conclusion.overall == "BROKEN":
+        raise Broken(f"{'; '.join(one.in_contrast for one in conclusion.broken)}: see {judge.journal.folder}")
+    if conclusion.overall == "INVALID":
+        raise CannotMeasure(f"not valid: {'; '.join(conclusion.invalid)}: see {judge.journal.folder}")
+    ctx.exit(code)
