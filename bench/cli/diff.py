@@ -90,7 +90,7 @@ def diff(
                 "--explain": explains,
             }
         )
-        asked = diff_servers.Asked(
+        options = diff_servers.Options(
             base_url=base_url,
             head_url=head_url,
             scenarios=scenarios_file,
@@ -100,7 +100,7 @@ def diff(
             unsettled_code=unsettled,
         )
         with machines_turn(wait):
-            judge, conclusion, code = diff_servers.carried_out(asked)
+            judge, conclusion, code = diff_servers.carried_out(options)
         finish(ctx, judge, conclusion, code)
     if base is None:
         raise click.UsageError("Missing argument 'BASE', or --base-url and --head-url", ctx)

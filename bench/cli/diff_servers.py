@@ -25,7 +25,7 @@ from bench.runtime.external import ExternalRuntime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Options:
     """What the command line requested."""
 
     base_url: str | None
@@ -46,17 +46,17 @@ def check_alone(others: Mapping[str, object]) -> None:
         )
 
 
-def carried_out(asked: Asked) -> tuple[Judge, Conclusion, int]:
+def carried_out(options: Options) -> tuple[Judge, Conclusion, int]:
     """Compare the two servers, and print the verdict.
 
     Raises UsageError, or CannotMeasure if one of them is not there.
     """
-    if not (asked.base_url and asked.head_url):
+    if not (options.base_url and options.head_url):
         raise UsageError("--base-url and --head-url go together: two servers are compared")
-    compared = servers.servers(asked.base_url, asked.head_url)
+    compared = servers.servers(options.base_url, options.head_url)
     root = scenarios.find(Path.cwd())
-    requested = servers.requests(root, asked.scenarios)
-    made = servers.planned(requested, compared, asked.wanted)
+    requested = servers.requests(root, options.scenarios)
+    made = servers.planned(requested, compared, options.wanted)
     served = tuple(plans.scenarios(made, requested.scenarios).values())
     waivers = read_waivers(root or Path.cwd())
     external.check_listens(compared.base, "--base-url")
@@ -70,11 +70,11 @@ def carried_out(asked: Asked) -> tuple[Judge, Conclusion, int]:
     notes = tuple(servers.notes(compared, served, external.listeners(compared.all)))
     for note in notes:
         click.echo(note, err=True)
-    return _measured(asked, root or Path.cwd(), begun, away, notes, waivers=waivers)
+    return _measured(options, root or Path.cwd(), begun, away, notes, waivers=waivers)
 
 
 def _measured(
-    asked: Asked,
+    options: Options,
     root: Path,
     begun: Run,
     away: Elsewhere,
@@ -83,11 +83,11 @@ def _measured(
     waivers: tuple[Waiver, ...],
 ) -> tuple[Judge, Conclusion, int]:
     made = Judge(
-        journal=execution.open_journal(begun, root / "results", asked.out),
+        journal=execution.open_journal(begun, root / "results", options.out),
         waivers=waivers,
         notes=notes,
-        as_json=asked.as_json,
-        unsettled_code=asked.unsettled_code,
+        as_json=options.as_json,
+        unsettled_code=options.unsettled_code,
         plain=str,
     )
     return made, *judge.carried_out(root, made, away)

@@ -1,7 +1,8 @@
 """The command `bench try`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,7 +48,7 @@ def try_(
     else:
         tables = contenders.declared(root)
         everyone = [contenders.resolve(name, tables) for name in only or tables]
-        found = _of_contenders(root, everyone, chosen, runtime, as_json)
+        found = of_contenders(root, everyone, chosen, runtime, partial(_show, as_json=as_json))
     if as_json:
         click.echo(to_json([asdict(one) for one in found]))
     if not any(one.sent for one in found):
@@ -57,9 +58,14 @@ def try_(
         raise CannotMeasure(f"{len(wrong)} of {len(found)} answers are not what is expected: {where}")
 
 
-def _of_contenders(
-    root: Path, everyone: Sequence[Contender], chosen: Sequence[Scenario], runtime: str, as_json: bool
+def of_contenders(
+    root: Path,
+    everyone: Sequence[Contender],
+    chosen: Sequence[Scenario],
+    runtime: str,
+    show: Callable[[Try], None],
 ) -> list[Try]:
+    """Request each exchange of *chosen* once of each contender that can be served; *show* each result."""
     name, why = wiring.chosen(runtime, root)
     say_runtime(name, why)
     found = []
@@ -73,7 +79,7 @@ def _of_contenders(
         served = [(one, [each for each in chosen if _serves(one, each)]) for one in able]
         for tried in tries.tries(served, opened, requested, apart=True):
             found.append(tried)
-            _show(tried, as_json)
+            show(tried)
     return found
 
 
@@ -86,7 +92,7 @@ def _of_target(url: str, chosen: Sequence[Scenario], as_json: bool) -> list[Try]
     found = []
     for tried in tries.tries([(contender, chosen)], runtime, requested):
         found.append(tried)
-        _show(tried, as_json)
+        _show(tried, as_json=as_json)
     return found
 
 
@@ -98,7 +104,7 @@ def _serves(contender: Contender, scenario: Scenario) -> bool:
     return contender.scenarios is None or scenario.name in contender.scenarios
 
 
-def _show(one: Try, as_json: bool) -> None:
+def _show(one: Try, *, as_json: bool) -> None:
     if as_json:
         return
     for line in _lines(one):

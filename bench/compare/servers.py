@@ -73,9 +73,9 @@ def _plain(found: Mapping[str, Scenario]) -> Requests:
     return Requests(scenarios=found, pattern=replace(PLAIN, blocks=(block,)))
 
 
-def planned(asked: Requests, compared: Servers, wanted: Selection) -> Plan:
+def planned(requests: Requests, compared: Servers, wanted: Selection) -> Plan:
     """Return the plan that compares the two servers. Raises UsageError if a requested scenario is unknown."""
-    pattern = asked.pattern
+    pattern = requests.pattern
     known = list(dict.fromkeys(name for block in pattern.blocks for name in block.scenarios))
     for name in wanted.scenarios:
         check_known(name, known, f"unknown scenario {name}")
@@ -90,7 +90,7 @@ def planned(asked: Requests, compared: Servers, wanted: Selection) -> Plan:
         pattern,
         name="diff",
         about=f"{compared.head.stack} against {compared.base.stack}: is it slower?",
-        blocks=(*blocks, *_twins(asked, tuple(blocks), compared, wanted)),
+        blocks=(*blocks, *_twins(requests, tuple(blocks), compared, wanted)),
         reference=compared.base.name,
         rounds=plans.AUTO_PILOT,
         budget_s=wanted.budget_s,
@@ -102,14 +102,16 @@ def planned(asked: Requests, compared: Servers, wanted: Selection) -> Plan:
     )
 
 
-def _twins(asked: Requests, blocks: Sequence[Block], compared: Servers, wanted: Selection) -> Iterator[Block]:
+def _twins(
+    requests: Requests, blocks: Sequence[Block], compared: Servers, wanted: Selection
+) -> Iterator[Block]:
     """Yield the base beside itself: in every cell, or in one, which writes nothing if there is such a one."""
     beside = (compared.base.name, compared.again.name)
     if wanted.twins == "all":
         yield from (replace(block, contenders=beside) for block in blocks)
     elif blocks:
         block = min(blocks, key=lambda one: not closed_first(one.loads)[0].compares_throughput)
-        quiet = sorted(block.scenarios, key=lambda name: asked.scenarios[name].writes)
+        quiet = sorted(block.scenarios, key=lambda name: requests.scenarios[name].writes)
         yield Block(contenders=beside, scenarios=tuple(quiet[:1]), loads=closed_first(block.loads)[:1])
 
 

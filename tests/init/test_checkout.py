@@ -1,0 +1,233 @@
+"""`bench init` on small checkouts: what it finds, what it guesses, what it leaves open."""
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from bench.errors import UsageError
+from bench.init import bench_toml, service
+from bench.init.checkout import checkout
+from bench.project import contenders, scenarios
+from tests.init.kinds import KINDS, NO_WEB, WSGI_PLAIN, laid_out
+
+WORKERS = "--workers {workers}"
+AT = "--host {host} --port {port}"
+# kind → the keys of its contender
+FOUND = {
+    "flask-single": {
+        "command": f"flask --app app:app run {AT}",
+        "keep_alive": False,
+        "prepare": ["flask --app app init-db"],
+        "ready": {"path": "/"},
+    },
+    "flask-factory": {
+        "services": ["postgres"],
+        "command": "waitress-serve --listen={host}:{port} --call shop:create_app",
+        "prepare": ["flask --app shop db upgrade"],
+        "ready": {"path": "/auth/login"},
+    },
+    "flask-procfile": {
+        "install": "requirements/prod.txt",
+        "command": f"gunicorn wsgi:app --threads 4 --bind {{host}}:{{port}} {WORKERS}",
+        "prepare": ["flask db upgrade"],
+        "ready": {"path": "/healthz"},
+    },
+    "django-start": {
+        "command": "python manage.py runserver {host}:{port} --noreload",
+        "prepare": ["python manage.py migrate --noinput"],
+        "ready": {"path": "/admin/login/"},
+    },
+    "django-env": {
+        "build": ["python manage.py collectstatic --noinput"],
+        "services": ["postgres"],
+        "command": f"gunicorn mysite.wsgi:application --bind {{host}}:{{port}} {WORKERS}",
+        "keep_alive": False,
+        "prepare": ["python manage.py migrate --noinput"],
+        "env_file": ".env.example",
+        "ready": {"path": "/", "host": "shop.example"},
+    },
+    "django-drf-compose": {
+        "folder": "backend",
+        "services": ["postgres", "redis"],
+        "command": f"gunicorn mysite.wsgi --bind {{host}}:{{port}} {WORKERS}",
+        "keep_alive": False,
+        "prepare": ["python manage.py migrate"],
+        "ready": {"path": "/api/users/"},
+    },
+    "fastapi-single": {"command": f"uvicorn main:app {AT} {WORKERS}", "ready": {"path": "/"}},
+    "fastapi-src": {
+        "extras": ["prod"],
+        "python": "3.9",
+        "services": ["postgres"],
+        "command": f"uvicorn shop.main:app {AT} {WORKERS} --app-dir src",
+        "prepare": ["alembic upgrade head"],
+        "ready": {"path": "/api/v1/health"},
+    },
+    "starlette-docker": {
+        "command": f"uvicorn service.app:app --log-level warning {AT} {WORKERS}",
+        "ready": {"path": "/"},
+    },
+}
+ENV = {
+    "flask-factory": {"SECRET_KEY": "no-secret", "DATABASE_URL": "{database_url}"},
+    "django-env": {"SECRET_KEY": "no-secret", "DEBUG": "False", "DATABASE_URL": "{database_url:postgres}"},
+    "django-drf-compose": {
+        "DJANGO_ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "POSTGRES_DB": "{database_name}",
+        "POSTGRES_USER": "{database_user}",
+        "POSTGRES_PASSWORD": "{database_password}",
+        "DB_HOST": "{database_host}",
+        "REDIS_URL": "{redis_url}",
+    },
+    "fastapi-src": {"DATABASE_URL": "{database_url:postgresql+asyncpg}", "JWT_SECRET": "no-secret"},
+}
+SENT = {
+    "flask-single": ["/", "/old"],
+    "flask-factory": ["/auth/login", "/blog/posts"],
+    "flask-procfile": ["/healthz"],
+    "django-start": ["/admin/login/"],
+    "django-env": ["/", "/shop/list/"],
+    "django-drf-compose": ["/api/users/"],
+    "fastapi-single": ["/"],
+    "fastapi-src": ["/api/v1/health", "/api/v1/users"],
+    "starlette-docker": ["/", "/v1/things"],
+    "wsgi-plain": ["/"],
+}
+# What a person must still do: a part of the line that says so, none where nothing is left.
+LEFT_OPEN = {
+    "flask-single": ["no production server is installed: add gunicorn to requirements.txt"],
+    "flask-factory": [],
+    "flask-procfile": [],
+    "django-start": ["no production server is installed: add gunicorn"],
+    "django-env": ["env.STRIPE_KEY"],
+    "django-drf-compose": ["the host of its database, and not the port"],
+    "fastapi-single": [],
+    "fastapi-src": ["env.MAIL_SERVER"],
+    "starlette-docker": [],
+    "monorepo": [],
+    "wsgi-plain": ["no route without parameters"],
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def root(kind, tmp_path):
+    folder = tmp_path / kind
+    folder.mkdir()
+    return laid_out(KINDS[kind], folder)
+
+
+def table(root):
+    content = tomllib.loads(bench_toml.written(service.found(checkout(root))))["contenders"]
+    (own,) = content.values()
+    return own
+
+
+@pytest.mark.parametrize("kind", FOUND)
+def test_the_keys_of_a_contender_are_those_that_its_files_show(kind, root):
+    own = table(root)
+    own.pop("env", None)
+    assert own == FOUND[kind]
+
+
+@pytest.mark.parametrize("kind", ENV)
+def test_variables_name_the_database_of_the_server_itself(kind, root):
+    env = {name: value.partition("-bench-")[0] for name, value in table(root)["env"].items()}
+    assert env == ENV[kind]
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_routes_without_parameters_are_sent(kind, root):
+    (own,) = service.found(checkout(root))
+    assert [one.request for one in own.drafts if not one.lacks] == [f"GET {path}" for path in SENT[kind]]
+
+
+def test_what_is_left_open_is_listed_and_nothing_else(kind, root):
+    missing = [line for one in service.found(checkout(root)) for line in one.missing]
+    assert len(missing) == len(LEFT_OPEN[kind])
+    for line, part in zip(missing, LEFT_OPEN[kind], strict=True):
+        assert part in line
+
+
+def test_what_is_written_is_a_project(kind, root):
+    (root / "bench.toml").write_text(bench_toml.written(service.found(checkout(root))))
+    tables = contenders.declared(root)
+    known = scenarios.declared(root)
+    for name in tables:
+        one = contenders.resolve(name, tables)
+        assert "{port}" in one.command
+        assert set(one.scenarios or known) <= set(known)
+
+
+def test_routes_with_parameters_are_comments_with_what_they_lack(tmp_path):
+    written = bench_toml.written(service.found(checkout(laid_out(KINDS["fastapi-single"], tmp_path))))
+    assert "# Not sent: give item_id values that exist, then add it to the mix\n# [exchanges.items" in written
+    assert '# Not sent: it needs q in its query\n# [exchanges.search]\n# request = "GET /search"' in written
+
+
+def test_two_services_are_two_contenders_with_scenarios_of_their_own(tmp_path):
+    found = service.found(checkout(laid_out(KINDS["monorepo"], tmp_path)))
+    content = tomllib.loads(bench_toml.written(found))
+    assert {name: one["folder"] for name, one in content["contenders"].items()} == {
+        "orders": "services/orders",
+        "users": "services/users",
+    }
+    assert content["contenders"]["orders"]["command"].startswith("hypercorn main:app --bind {host}:{port}")
+    assert content["contenders"]["users"]["command"].startswith("gunicorn users.app:app")
+    assert content["scenarios"]["users"]["mix"] == {"users-users": 1}
+
+
+def test_what_is_no_web_service_is_refused_in_one_line(tmp_path):
+    with pytest.raises(UsageError, match=r"no web application in Python was found .* by hand") as failed:
+        service.found(checkout(laid_out(NO_WEB, tmp_path)))
+    assert "\n" not in str(failed.value)
+
+
+def test_nothing_of_the_project_is_executed(tmp_path):
+    marker = tmp_path / "executed"
+    text = f"open({str(marker)!r}, 'w')\nfrom flask import Flask\napp = Flask(__name__)\n"
+    laid_out({"app.py": text, "setup.py": text, "gunicorn.conf.py": text, "old.py": "print 'x'"}, tmp_path)
+    assert service.found(checkout(tmp_path))
+    assert not marker.exists()
+
+
+def bench(root, *words):
+    command = [sys.executable, "-m", "bench", *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_file_that_is_there_is_never_written(tmp_path):
+    laid_out({**WSGI_PLAIN, "bench.toml": "# mine\n"}, tmp_path)
+    code, _, err = bench(tmp_path, "init")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "it is there already and stays as it is" in err
+    assert (tmp_path / "bench.toml").read_text() == "# mine\n"
+    code, _, err = bench(tmp_path, "init", "--out", "other.toml")
+    assert code == 0, err
+    assert "found: wsgi: shop.py (shop:application)" in err
+    assert "[contenders." in (tmp_path / "other.toml").read_text()
+
+
+@pytest.mark.slow
+def test_init_then_check_of_a_service_without_packages(tmp_path):
+    laid_out(WSGI_PLAIN, tmp_path)
+    code, out, err = bench(tmp_path, "init", "--check")
+    assert code == 0, err
+    assert out.split() == ["ok", tmp_path.name.replace("_", "-"), "home", "GET", "/"]
+    assert "all 1 answers are as expected" in err
+    written = (tmp_path / "bench.toml").read_text()
+    gone = "[exchanges.gone]\nrequest = 'GET /gone'\nexpect = { status = 404 }\n\n[scenarios.mix]"
+    changed = written.replace("home = 1", "home = 1\ngone = 1").replace("[scenarios.mix]", gone, 1)
+    (tmp_path / "bench.toml").write_text(changed)
+    code, out, err = bench(tmp_path, "init", "--check")
+    assert code == 3
+    assert "FAILS" in out
+    assert "expected status 404, got 200" in out
