@@ -62,9 +62,17 @@ def variables(files: Checkout, folder: str) -> dict[str, Variable]:
     return found
 
 
+def _environs(tree: ast.Module) -> set[str]:
+    """Return the names of the process's environment. Another `environ` is a request's, of WSGI."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "os")
+    bare = any(one.name == "environ" for node in imports for one in node.names)
+    return {"os.environ", "environ"} if bare else {"os.environ"}
+
+
 def _of_tree(tree: ast.Module, path: str) -> Iterator[Variable]:
+    environs = _environs(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and dotted(node.value) in ("os.environ", "environ"):
+        if isinstance(node, ast.Subscript) and dotted(node.value) in environs:
             name = constant(node.slice)
             if isinstance(name, str) and isinstance(node.ctx, ast.Load):
                 yield Variable(name=name, file=path)
@@ -72,7 +80,7 @@ def _of_tree(tree: ast.Module, path: str) -> Iterator[Variable]:
             yield from _of_settings(node, path)
     for call in calls(tree):
         name = constant(argument(call, "key", 0))
-        of_environ = dotted(call.func) in ("os.environ.get", "environ.get") or last(call.func) in _READERS
+        of_environ = dotted(call.func) in {f"{one}.get" for one in environs} or last(call.func) in _READERS
         of_env = isinstance(call.func, ast.Attribute) and dotted(call.func.value) == "env"
         if isinstance(name, str) and re.fullmatch(r"[A-Z][A-Z0-9_]*", name) and (of_environ or of_env):
             default = argument(call, "default", 1)
