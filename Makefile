@@ -47,7 +47,8 @@ check: $(VENV)/.dev ## Style, types, direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@$(BIN)/zizmor --offline --quiet .github/workflows
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	@$(BIN)/zizmor --offline --quiet .github/workflows action.yml
 	@if command -v actionlint > /dev/null; then actionlint; \
 	else echo "actionlint is not installed: its look at the workflows is left out"; fi
 

@@ -1,7 +1,10 @@
 """The command `bench doctor`."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
@@ -10,11 +13,12 @@ from bench.cli import wiring
 from bench.cli.options import machines_turn, wait_option
 from bench.doctor import examine, noise
 from bench.doctor.diagnosis import Diagnosis, check, print_diagnosis
-from bench.errors import CannotMeasure
+from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
-from bench.model import Plan
+from bench.model import Plan, Scenario
 from bench.project import contenders, scenarios
 from bench.run import execution, progress
+from bench.runtime.leftovers import FOLDER_PREFIX
 
 
 @click.command()
@@ -23,14 +27,13 @@ from bench.run import execution, progress
 @wait_option
 def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
     """Say whether this machine is fit to measure, and what load generators reach on it: half a minute."""
-    root = contenders.find_project(Path.cwd())
-    known = scenarios.declared(root).values()
-    experiment = noise.planned(root) if with_noise else None
-    with machines_turn(wait):
-        with progress.shown() as shown:
-            diagnosis = examine(wiring.instruments(root), known, shown)
-        if experiment:
-            diagnosis = _listened(root, experiment, diagnosis)
+    with _place(with_noise) as (root, known):
+        experiment = noise.planned(root) if with_noise else None
+        with machines_turn(wait):
+            with progress.shown() as shown:
+                diagnosis = examine(wiring.instruments(root), known, shown)
+            if experiment:
+                diagnosis = _listened(root, experiment, diagnosis)
     if as_json:
         click.echo(to_json(diagnosis.document()))
     else:
@@ -40,6 +43,22 @@ def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
         raise CannotMeasure(
             f"this machine is not fit to measure ({', '.join(unfit)}): the remedies are above"
         )
+
+
+@contextmanager
+def _place(with_noise: bool) -> Iterator[tuple[Path, Collection[Scenario]]]:
+    """Yield the project with its scenarios; without one, an empty folder that is removed afterwards."""
+    try:
+        root = contenders.find_project(Path.cwd())
+    except UsageError:
+        if with_noise:
+            raise
+        root = None
+    if root is not None:
+        yield root, scenarios.declared(root).values()
+        return
+    with TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True) as away:
+        yield Path(away), ()
 
 
 def _listened(root: Path, experiment: Plan, diagnosis: Diagnosis) -> Diagnosis:

@@ -501,13 +501,16 @@ def test_wrk_asks_too():
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_the_command_has_a_form_for_machines_and_an_exit_code_that_agrees(tmp_path, monkeypatch):
-    monkeypatch.chdir(make_project(tmp_path))
+@pytest.mark.parametrize("place", [make_project, Path])
+def test_the_command_has_a_form_for_machines_and_an_exit_code_that_agrees(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(place(tmp_path))
+    before = set(tmp_path.rglob("*"))
     told = CliRunner().invoke(commands, ["doctor", "--json"])
     document = json.loads(told.stdout)
     assert told.exit_code == (0 if document["fit"] else 3)
     assert document["ceiling_rps"]["engine"] > document["ceiling_rps"]["fast"]
     assert "Traceback" not in told.stderr
+    assert place is make_project or set(tmp_path.rglob("*")) == before
 
 
 DYING = """
