@@ -59,10 +59,11 @@ class Deployment:
             self.unused.append(f"{place}: `{server}`")
 
 
-def deployment(files: Checkout, folder: str) -> Deployment:
+def deployment(files: Checkout, folder: str, *, alone: bool = True) -> Deployment:
+    """Return what the files say. *alone*: the service of *folder* is the only one of the checkout."""
     found = Deployment()
     _read_procfile(files, joined(folder, "Procfile"), found)
-    _read_compose(files, folder, found)
+    _read_compose(files, folder, found, alone=alone)
     _read_dockerfile(files, joined(folder, "Dockerfile"), found)
     return found
 
@@ -113,22 +114,24 @@ def _assigned(text: str) -> Iterator[tuple[str, str]]:
     yield from ((name, value) for name, equal, value in (one.partition("=") for one in words) if equal)
 
 
-def _read_compose(files: Checkout, folder: str, found: Deployment) -> None:
+def _read_compose(files: Checkout, folder: str, found: Deployment, *, alone: bool) -> None:
     for path in dict.fromkeys(joined(place, name) for place in (folder, "") for name in COMPOSE):
         services = files.yaml(path).get("services")
         for name, one in services.items() if isinstance(services, dict) else ():
             if isinstance(one, dict):
-                _read_service(str(name), one, path, folder, found)
+                _read_service(str(name), one, path, folder, found, alone=alone)
 
 
-def _read_service(name: str, one: Mapping[str, Any], path: str, folder: str, found: Deployment) -> None:
+def _read_service(
+    name: str, one: Mapping[str, Any], path: str, folder: str, found: Deployment, *, alone: bool
+) -> None:
     image = str(one.get("image", "")).rpartition("/")[2].partition(":")[0].lower()
     for service, known in _IMAGES.items():
         if any(image.startswith(word) for word in known):
             found.services.setdefault(service, f"{path}, service {name}")
             return
     build = one.get("build")
-    if not _is_of(build, path, folder):
+    if not _is_of(build, path, folder, alone=alone):
         return
     place = f"{path}, service {name}"
     written = one.get("command")
@@ -143,13 +146,14 @@ def _read_service(name: str, one: Mapping[str, Any], path: str, folder: str, fou
             found.env.setdefault(str(key), (str(value[0]), place))
 
 
-def _is_of(build: Any, path: str, folder: str) -> bool:
+def _is_of(build: Any, path: str, folder: str, *, alone: bool) -> bool:
     context = build.get("context", ".") if isinstance(build, dict) else build
     if not isinstance(context, str):
         return False
     parts = [*path.split("/")[:-1], *context.split("/")]
     at = "/".join(one for one in parts if one not in ("", "."))
-    return at == folder or (not at and bool(folder))
+    file = str(build.get("dockerfile", "")) if isinstance(build, dict) else ""
+    return at == folder or (not at and bool(folder) and (alone or file.startswith(f"{folder}/")))
 
 
 def _parts(written: str | Sequence[str]) -> Iterator[str]:

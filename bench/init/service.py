@@ -63,7 +63,7 @@ def found(files: Checkout) -> list[Service]:
     taken: set[str] = set()
     result = []
     for folder, several in apps.items():
-        service = _service(files, several[0], _name(files, folder, taken))
+        service = _service(files, several[0], _name(files, folder, taken), alone=len(apps) == 1)
         taken.add(service.name)
         service.guessed += [f"{one.file} is not the service, {several[0].file} is" for one in several[1:]]
         result.append(service)
@@ -77,10 +77,10 @@ def _name(files: Checkout, folder: str, taken: set[str]) -> str:
     return plain if plain not in taken else re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")
 
 
-def _service(files: Checkout, app: WebApp, name: str) -> Service:
+def _service(files: Checkout, app: WebApp, name: str, *, alone: bool) -> Service:
     own = Service(name=name, folder=app.folder, framework=app.framework)
     own.found.append(f"{app.framework}: {app.file}{f' ({app.target})' if app.module and app.name else ''}")
-    packages, start = needs(files, app.folder), deployment(files, app.folder)
+    packages, start = needs(files, app.folder), deployment(files, app.folder, alone=alone)
     settings = _settings(files, app)
     if app.folder:
         own.add("folder", app.folder, f"found: {app.file}")
@@ -141,7 +141,7 @@ def _add_packages(own: Service, packages: Needs) -> None:
 
 
 def _add_build(own: Service, files: Checkout, app: WebApp, settings: Mapping[str, ast.expr]) -> None:
-    if "STATIC_ROOT" in settings:
+    if "STATIC_ROOT" in settings and app.has_manage:
         own.add("build", ["python manage.py collectstatic --noinput"], "found: STATIC_ROOT in its settings")
     elif re.search(r'"build"\s*:\s*"', files.text(joined(app.folder, "package.json"))):
         own.lines.append(
@@ -214,8 +214,10 @@ def _proposed(app: WebApp, packages: Needs, *, with_gunicorn: bool) -> str:
             return f"granian --interface {kind} {app.target} --host {{host}} --port {{port}} {workers}"
         case "daphne" if asynchronous:
             return f"daphne -b {{host}} -p {{port}} {app.target}"
-    if app.framework == "django":
+    if app.has_manage:
         return "python manage.py runserver {host}:{port} --noreload"
+    if app.framework == "django":
+        return f"gunicorn {called} --bind {{host}}:{{port}} {workers}"
     if app.framework == "flask":
         return f"flask --app {called if app.is_factory else app.target} run --host {{host}} --port {{port}}"
     return uvicorn
@@ -237,7 +239,7 @@ def _add_prepare(own: Service, files: Checkout, app: WebApp, packages: Needs, st
     written = " ".join(commands)
     where = "; ".join(dict.fromkeys(f"found in {place}" for place in commands.values()))
     reasons = [where] if where else []
-    if app.framework == "django" and "migrate" not in written:
+    if app.has_manage and "migrate" not in written:
         commands["python manage.py migrate --noinput"] = ""
         reasons.append(f"found: {app.file}")
     if files.has(joined(app.folder, "alembic.ini")) and "alembic" not in written:

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.init.checkout import Checkout, argument, assignments, calls, constant, joined, last
 
@@ -29,6 +29,10 @@ class WebApp:
     how: str = ""  # of a plain server: where host and port come from ("env", "argv")
 
     @property
+    def has_manage(self) -> bool:
+        return self.file.rpartition("/")[2] == "manage.py"
+
+    @property
     def target(self) -> str:
         return f"{self.module}:{self.name}"
 
@@ -49,10 +53,16 @@ def _within(path: str, folder: str) -> bool:
     return not folder or path.startswith(f"{folder}/")
 
 
-def _rank(one: WebApp) -> tuple[str, int, bool, int, str]:
+def _rank(one: WebApp) -> tuple[str, bool, bool, int, str]:
     stem = one.file.rpartition("/")[2].removesuffix(".py")
     usual = _USUAL.index(stem) if stem in _USUAL else len(_USUAL)
-    return one.folder, one.framework == "python", one.is_factory, usual + one.file.count("/"), one.file
+    return (
+        one.folder,
+        one.framework == "python" or (one.framework == "django" and one.is_async),
+        one.is_factory,
+        usual + one.file.count("/"),
+        one.file,
+    )
 
 
 def place_of(files: Checkout, path: str) -> str:
@@ -109,6 +119,9 @@ def _in_module(files: Checkout, path: str) -> Iterator[WebApp]:
         made = last(value.func) if isinstance(value, ast.Call) else ""
         if made in CLASSES and _imports(tree, made):
             yield _app(path, folder, module, name, CLASSES[made], src)
+        elif made in ("get_wsgi_application", "get_asgi_application"):
+            app = _app(path, folder, module, name, "django", src)
+            yield replace(app, is_async=made == "get_asgi_application")
         elif made in FACTORIES and (kind := framework or _of_project(files, folder)):
             yield _app(path, folder, module, name, kind, src)
     for node in tree.body:

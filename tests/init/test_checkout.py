@@ -6,7 +6,8 @@ import tomllib
 
 import pytest
 
-from bench.errors import UsageError
+from bench.cli.init import write_bench_file
+from bench.errors import CannotMeasure, UsageError
 from bench.init import bench_toml, service
 from bench.init.checkout import checkout
 from bench.project import contenders, scenarios
@@ -183,10 +184,40 @@ def test_two_services_are_two_contenders_with_scenarios_of_their_own(tmp_path):
     assert content["scenarios"]["users"]["mix"] == {"users-users": 1}
 
 
+def test_a_compose_service_of_the_root_is_no_command_of_each_service(tmp_path):
+    compose = "services: {web: {build: ., command: gunicorn other:app}}"
+    found = service.found(checkout(laid_out({**KINDS["monorepo"], "compose.yaml": compose}, tmp_path)))
+    assert not [one.name for one in found if "other:app" in one.value("command")]
+
+
+def test_django_without_a_manage_py_has_no_command_of_it(tmp_path):
+    text = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
+    laid_out({"shop/wsgi.py": text, "requirements.txt": "django\ngunicorn\n"}, tmp_path)
+    (own,) = service.found(checkout(tmp_path))
+    assert own.value("command").startswith("gunicorn shop.wsgi:application --bind {host}:{port}")
+    assert own.value("prepare") is None
+
+
 def test_what_is_no_web_service_is_refused_in_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"no web application in Python was found .* by hand") as failed:
         service.found(checkout(laid_out(NO_WEB, tmp_path)))
     assert "\n" not in str(failed.value)
+
+
+def test_the_document_of_a_running_app_takes_the_place_of_its_routes(tmp_path, serving):
+    paths = b'{"/live": {"get": {"responses": {"200": {}}}}}'
+    serving.answer("/openapi.json", b'{"openapi": "3.1.0", "info": {"title": "T"}, "paths": %b}' % paths)
+    root = laid_out(KINDS["fastapi-single"], tmp_path)
+    write_bench_file(root, serving.url, root / "bench.toml")
+    sent = [each.path for one in scenarios.declared(root).values() for each in one.exchanges]
+    assert set(sent) == {"/live"}
+
+
+def test_a_file_that_bench_would_refuse_is_our_fault_and_is_not_written(tmp_path):
+    (own,) = service.found(checkout(laid_out(WSGI_PLAIN, tmp_path)))
+    own.add("workers", "many", "guessed")
+    with pytest.raises(CannotMeasure, match=r"workers: .* nothing is written; please report it"):
+        bench_toml.written([own])
 
 
 def test_nothing_of_the_project_is_executed(tmp_path):
