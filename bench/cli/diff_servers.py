@@ -9,9 +9,9 @@ import click
 
 from bench.cli import judge
 from bench.cli.judge import Judge
-from bench.compare import servers
+from bench.compare import running_servers
 from bench.compare.diff import Selection
-from bench.compare.servers import Servers
+from bench.compare.running_servers import Servers
 from bench.compare.verdict import Conclusion
 from bench.errors import UsageError
 from bench.project import plans, scenarios
@@ -53,10 +53,10 @@ def carried_out(options: Options) -> tuple[Judge, Conclusion, int]:
     """
     if not (options.base_url and options.head_url):
         raise UsageError("--base-url and --head-url go together: two servers are compared")
-    compared = servers.servers(options.base_url, options.head_url)
+    compared = running_servers.servers(options.base_url, options.head_url)
     root = scenarios.find(Path.cwd())
-    requested = servers.requests(root, options.scenarios)
-    made = servers.planned(requested, compared, options.wanted)
+    requested = running_servers.requests(root, options.scenarios)
+    made = running_servers.planned(requested, compared, options.wanted)
     served = tuple(plans.scenarios(made, requested.scenarios).values())
     waivers = read_waivers(root or Path.cwd())
     external.check_listens(compared.base, "--base-url")
@@ -67,7 +67,7 @@ def carried_out(options: Options) -> tuple[Judge, Conclusion, int]:
         begun = execution.begin_with(
             root or Path(nowhere), made, ExternalRuntime.name, compared.all, served, away=away
         )
-    notes = tuple(servers.notes(compared, served, external.listeners(compared.all)))
+    notes = tuple(running_servers.notes(compared, served, external.listeners(compared.all)))
     for note in notes:
         click.echo(note, err=True)
     return _measured(options, root or Path.cwd(), begun, away, notes, waivers=waivers)

@@ -7,7 +7,7 @@ import click
 from bench.cli import try_
 from bench.cli.wiring import AUTO
 from bench.errors import CannotMeasure, UsageError
-from bench.init import bench_toml, remedies, service, source
+from bench.init import bench_toml, found_service, remedies, source
 from bench.init.checkout import checkout
 from bench.init.scenarios_file import table, written
 from bench.project import contenders, scenarios
@@ -62,11 +62,11 @@ def write_bench_file(root: Path, url: str | None, out: Path) -> None:
         )
     if out.name == NAME and declares(root):
         raise UsageError(f"{root / 'pyproject.toml'} has [tool.bench] with contenders: use --out FILE")
-    services = service.found(checkout(root))
+    services = found_service.found(checkout(root))
     proposal = source.proposal(f"{url.rstrip('/')}/openapi.json") if url else None
     text = bench_toml.written(services, proposal)
     for one in services:
-        for line in service.summary(one):
+        for line in found_service.summary(one):
             click.echo(line, err=True)
     try:
         with out.open("x", encoding="utf-8") as file:

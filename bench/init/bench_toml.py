@@ -8,16 +8,16 @@ from tempfile import TemporaryDirectory
 from bench.errors import BenchError, CannotMeasure
 from bench.files import printable
 from bench.init.draft import Proposal, unique
+from bench.init.found_service import FoundService
 from bench.init.scenarios_file import readable, toml
 from bench.init.scenarios_file import written as scenarios_written
-from bench.init.service import Service
 from bench.project import contenders, scenarios
 from bench.project.bench_file import NAME
 
 HEAD = "# Made by `bench init` from the files here. `bench init --check` requests each exchange once."
 
 
-def written(services: Sequence[Service], given: Proposal | None = None) -> str:
+def written(services: Sequence[FoundService], given: Proposal | None = None) -> str:
     """Return the file. *given*: exchanges in place of those of the routes. Raises CannotMeasure."""
     lines = [HEAD]
     names: set[str] = set()
@@ -37,7 +37,7 @@ def written(services: Sequence[Service], given: Proposal | None = None) -> str:
     return text
 
 
-def _proposal(service: Service, taken: set[str], prefix: str) -> tuple[Proposal, set[str]]:
+def _proposal(service: FoundService, taken: set[str], prefix: str) -> tuple[Proposal, set[str]]:
     names: set[str] = set(taken)
     drafts = []
     for one in service.drafts:
@@ -48,7 +48,7 @@ def _proposal(service: Service, taken: set[str], prefix: str) -> tuple[Proposal,
     return Proposal(source=source, drafts=tuple(drafts), counts=False), names
 
 
-def _contender(service: Service, scenario: str) -> Iterator[str]:
+def _contender(service: FoundService, scenario: str) -> Iterator[str]:
     yield f"[contenders.{service.name}]"
     yield from (f"# not found: {printable(one, 400)}" for one in service.missing)
     for one in service.lines:
@@ -69,7 +69,7 @@ def _contender(service: Service, scenario: str) -> Iterator[str]:
         yield from (toml({name: value})[2:-2] for name, value in env.items())
 
 
-def _read_back(text: str, services: Sequence[Service]) -> None:
+def _read_back(text: str, services: Sequence[FoundService]) -> None:
     """Read the file as bench does. Raises CannotMeasure if that is refused: it is our fault then."""
     with TemporaryDirectory() as folder:
         root = Path(folder)

@@ -18,8 +18,8 @@ from bench.errors import UsageError
 from bench.files import near_miss
 from bench.init.draft import CHANGE_ME, Proposal, unique
 from bench.init.masks import masked, masked_json, masked_text, names_secret
-from bench.init.mix import Sample, is_static, proposed
-from bench.init.paths import Place, Shapes, shape_of
+from bench.init.mix import Details, is_static, proposed
+from bench.init.paths import Outline, Shapes, shape_of
 from bench.project.scenarios import FORM, JSON, METHODS, media_type
 
 BLOCK = 1 << 20  # characters
@@ -148,8 +148,8 @@ class _Recording:
     cookies: int = 0
     no_requests: int = 0
     elsewhere: Counter[str] = field(default_factory=Counter)
-    tokens: dict[str, tuple[Place, str]] = field(default_factory=dict)  # where an answer had a token
-    saves: dict[Place, dict[str, str]] = field(default_factory=dict)
+    tokens: dict[str, tuple[Outline, str]] = field(default_factory=dict)  # where an answer had a token
+    saves: dict[Outline, dict[str, str]] = field(default_factory=dict)
 
     def add(self, request: _Request) -> None:
         if request.origin != self.origin:
@@ -167,7 +167,7 @@ class _Recording:
         self.kept.add(request.method, request.target, status, kind=kind, sample=sample)
         self._remember_tokens(shape_of(request.method, request.target, kind)[0], request)
 
-    def _remember_tokens(self, place: Place, request: _Request) -> None:
+    def _remember_tokens(self, place: Outline, request: _Request) -> None:
         if request.method == "GET" or not request.answer.startswith("{"):
             return
         try:
@@ -178,7 +178,7 @@ class _Recording:
             if len(self.tokens) < MOST_TOKENS:
                 self.tokens[token] = (place, where)
 
-    def _with_credentials(self, sample: Sample, authorization: str) -> Sample:
+    def _with_credentials(self, sample: Details, authorization: str) -> Details:
         """Return *sample* with the token that an answer before had, or with a placeholder for it."""
         if not authorization:
             return sample
@@ -229,7 +229,7 @@ def _left_out(request: _Request) -> str:
     return ""
 
 
-def _sample(request: _Request) -> tuple[str, Sample]:
+def _sample(request: _Request) -> tuple[str, Details]:
     """Return the kind of its body, which tells requests of one path apart, and the sample."""
     headers = {
         name.title(): CHANGE_ME if names_secret(name) else masked_text(value)
@@ -238,19 +238,19 @@ def _sample(request: _Request) -> tuple[str, Sample]:
     }
     text, media = request.text, request.media
     if not text or request.method == "GET":
-        return "", Sample(headers=headers)
+        return "", Details(headers=headers)
     if len(text) > LONGEST_BODY:
-        return "", Sample(headers=headers, lacks=f"its body has {len(text):,} characters: write one")
+        return "", Details(headers=headers, lacks=f"its body has {len(text):,} characters: write one")
     if media.startswith("multipart/"):
-        return "", Sample(headers=headers, lacks="its body is multipart: write it (docs/scenarios.md)")
+        return "", Details(headers=headers, lacks="its body is multipart: write it (docs/scenarios.md)")
     if media == FORM:
         return _form(text, headers)
     if media == JSON or media.endswith("+json"):
         return _json(text, media, headers)
-    return "", Sample(headers={**headers, "Content-Type": media or "text/plain"}, text=masked_text(text))
+    return "", Details(headers={**headers, "Content-Type": media or "text/plain"}, text=masked_text(text))
 
 
-def _form(text: str, headers: Mapping[str, str]) -> tuple[str, Sample]:
+def _form(text: str, headers: Mapping[str, str]) -> tuple[str, Details]:
     form: dict[str, Any] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         one = masked(name, value)
@@ -258,21 +258,21 @@ def _form(text: str, headers: Mapping[str, str]) -> tuple[str, Sample]:
             form[name] = one
         else:
             form[name] = [*form[name], one] if isinstance(form[name], list) else [form[name], one]
-    return ",".join(sorted(form))[:200], Sample(headers=headers, form=form)
+    return ",".join(sorted(form))[:200], Details(headers=headers, form=form)
 
 
-def _json(text: str, media: str, headers: Mapping[str, str]) -> tuple[str, Sample]:
+def _json(text: str, media: str, headers: Mapping[str, str]) -> tuple[str, Details]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        return "", Sample(headers=headers, lacks=f"its body is no {media}: write one")
+        return "", Details(headers=headers, lacks=f"its body is no {media}: write one")
     operation, kind = "", ""
     if isinstance(content, dict):
         named = _OPERATION.search(content["query"]) if isinstance(content.get("query"), str) else None
         operation = str(content.get("operationName") or (named[1] if named else ""))
         kind = operation or ",".join(sorted(content))[:200]
     typed = headers if media == JSON else {**headers, "Content-Type": media}
-    return kind, Sample(headers=typed, body=masked_json(content), operation=operation)
+    return kind, Details(headers=typed, body=masked_json(content), operation=operation)
 
 
 def _texts(node: Any, where: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from bench.init.draft import unique
 from bench.init.python_values import (
-    Answer,
+    AnswerPart,
     Drawn,
     Fields,
     Json,
@@ -176,8 +176,8 @@ class _Reader:
             scope.pop(key, None)
         elif isinstance(value, Drawn) and not value.name:
             scope[key] = Drawn(value.generator, name)
-        elif isinstance(value, Answer) and value.path:
-            scope[key] = Answer(value.save, value.path, name)
+        elif isinstance(value, AnswerPart) and value.path:
+            scope[key] = AnswerPart(value.save, value.path, name)
         else:
             scope[key] = value
 
@@ -238,7 +238,7 @@ class _Reader:
         except Unknown:
             self._remark(node, f"`{source_of(node)}`: headers of all requests: write them into each exchange")
 
-    def _request(self, call: ast.Call, often: float) -> Answer | None:
+    def _request(self, call: ast.Call, often: float) -> AnswerPart | None:
         try:
             sent = self._translated(call, often)
         except Unknown as error:
@@ -255,7 +255,7 @@ class _Reader:
             sent.save[variable] = place
             return variable
 
-        answer = Answer(save)
+        answer = AnswerPart(save)
         self._answered[id(answer)] = sent
         return answer
 

@@ -9,7 +9,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.init.draft import CHANGE_ME, MOST_EXCHANGES, Draft, Proposal, name_of
 from bench.init.masks import is_masked
-from bench.init.paths import Place, Shape, Shapes, written
+from bench.init.paths import Outline, Shape, Shapes, written
 from bench.project.scenarios import PLACEHOLDER
 
 _STATIC = re.compile(
@@ -20,7 +20,7 @@ _STATIC = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Details:
     """What a request had beside its method and target."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def proposed(
     *,
     name: str,
     notes: Sequence[str] = (),
-    saves: Mapping[Place, Mapping[str, str]] | None = None,
+    saves: Mapping[Outline, Mapping[str, str]] | None = None,
 ) -> Proposal:
     """Return the most frequent of *shapes*, and all that *saves* names, with the weights of *source*.
 
@@ -67,7 +67,7 @@ def proposed(
 
 
 def _draft(shape: Shape, save: Mapping[str, str], taken: set[str]) -> Draft:
-    sample = shape.sample or Sample()
+    sample = shape.sample or Details()
     sent = json.dumps([sample.body, sample.form, sample.text, *sample.headers.values()])
     request = written(shape, {found[1] for found in PLACEHOLDER.finditer(sent)} | {*save})
     remarks = list(request.remarks)

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from bench.errors import UsageError
 from bench.init.draft import CHANGE_ME, Draft, Proposal, field_name, name_of
 from bench.init.openapi_document import MEND, Document, Operation
-from bench.init.parameters import Value, value_of
+from bench.init.parameters import ParameterValue, value_of
 
 MOST_OPERATIONS = 1_000
 _BRACED = re.compile(r"\{([^{}]*)\}")
@@ -45,7 +45,7 @@ def proposal(content: Any, name: str) -> Proposal:
 
 
 @dataclass(slots=True, eq=False)
-class _Request:
+class _FilledRequest:
     """A request while its parameters are filled in."""
 
     in_path: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class _Request:
     remarks: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
 
-    def add(self, place: str, name: str, value: Value) -> None:
+    def add(self, place: str, name: str, value: ParameterValue) -> None:
         if value.guess:
             self.remarks.append(f"{name}: {value.guess}")
         if value.lacks:
@@ -79,7 +79,7 @@ class _Request:
 
 
 def _draft(document: Document, operation: Operation, taken: set[str]) -> Draft:
-    request = _Request()
+    request = _FilledRequest()
     _add_credentials(document, operation, request)
     for one in document.parameters(operation):
         place, name = one["in"], one["name"]
@@ -134,7 +134,7 @@ def _status(document: Document, operation: Operation) -> int:
     return int(declared[0]) if declared else 200
 
 
-def _add_credentials(document: Document, operation: Operation, request: _Request) -> None:
+def _add_credentials(document: Document, operation: Operation, request: _FilledRequest) -> None:
     """Put a placeholder for each credential into *request*, which then lacks it."""
     where = f"{operation.where}.security"
     security = operation.content.get("security", document.content.get("security", []))
@@ -150,10 +150,10 @@ def _add_credentials(document: Document, operation: Operation, request: _Request
     request.lacks.append(f"it needs {' and '.join(choices[0])}: put a credential in place of {CHANGE_ME}")
 
 
-def _add_credential(scheme: Mapping[str, Any], request: _Request) -> None:
+def _add_credential(scheme: Mapping[str, Any], request: _FilledRequest) -> None:
     if scheme.get("type") != "apiKey":
         basic = str(scheme.get("scheme", "")).lower() == "basic"
         request.headers["Authorization"] = f"{'Basic' if basic else 'Bearer'} {CHANGE_ME}"
         return
     place = str(scheme.get("in", "header"))
-    request.add(place, str(scheme.get("name", "X-API-Key")), Value(text=CHANGE_ME))
+    request.add(place, str(scheme.get("name", "X-API-Key")), ParameterValue(text=CHANGE_ME))

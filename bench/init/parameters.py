@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.init.draft import CHANGE_ME
 from bench.init.openapi_document import MEND, Document
-from bench.init.patterns import matching
+from bench.init.pattern_texts import matching
 
 GUESSED = (1, 100)  # of a number without bounds, or with bounds that are wider than this:
 WIDEST = 100_000
@@ -26,7 +26,7 @@ _TEXTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class ParameterValue:
     """*drawn*: the field that draws it; None: the text. *lacks*: why it cannot be sent as it is."""
 
     text: str = ""
@@ -35,7 +35,7 @@ class Value:
     lacks: str = ""
 
 
-def value_of(parameter: Mapping[str, Any], document: Document, where: str) -> Value:
+def value_of(parameter: Mapping[str, Any], document: Document, where: str) -> ParameterValue:
     """Return what stands for *parameter*: its examples before what its schema admits."""
     try:
         schema = document.schema(parameter.get("schema", {}), where)
@@ -46,7 +46,7 @@ def value_of(parameter: Mapping[str, Any], document: Document, where: str) -> Va
             raise LookupError("it has neither a schema nor an example")
         return _generated(schema, document, where)
     except LookupError as error:
-        return Value(text=CHANGE_ME, lacks=f"{parameter['name']}: {error.args[0]}: write a value")
+        return ParameterValue(text=CHANGE_ME, lacks=f"{parameter['name']}: {error.args[0]}: write a value")
 
 
 def _examples(node: Mapping[str, Any], document: Document) -> list[Any]:
@@ -60,9 +60,9 @@ def _examples(node: Mapping[str, Any], document: Document) -> list[Any]:
     return [one for one in found if one is not None]
 
 
-def _one_of(values: Sequence[Any]) -> Value:
+def _one_of(values: Sequence[Any]) -> ParameterValue:
     plain = [_plain(one) for one in values]
-    return Value(text=str(plain[0])) if len(plain) == 1 else Value(drawn={"values": plain})
+    return ParameterValue(text=str(plain[0])) if len(plain) == 1 else ParameterValue(drawn={"values": plain})
 
 
 def _plain(value: Any) -> str | int | float:
@@ -75,7 +75,7 @@ def _plain(value: Any) -> str | int | float:
     return value
 
 
-def _generated(schema: Mapping[str, Any], document: Document, where: str) -> Value:
+def _generated(schema: Mapping[str, Any], document: Document, where: str) -> ParameterValue:
     if isinstance(schema.get("enum"), list) and (known := [one for one in schema["enum"] if one is not None]):
         return _one_of(known)
     for key in ("const", "default"):
@@ -87,7 +87,7 @@ def _generated(schema: Mapping[str, Any], document: Document, where: str) -> Val
         case "integer" | "number":
             return _number(schema, document, where)
         case "boolean":
-            return Value(text="true")
+            return ParameterValue(text="true")
         case "array":
             return _generated(document.schema(schema.get("items", {}), where), document, where)
         case "string" | None:
@@ -95,7 +95,7 @@ def _generated(schema: Mapping[str, Any], document: Document, where: str) -> Val
     raise LookupError(f"a parameter of type {kind} without an example")
 
 
-def _number(schema: Mapping[str, Any], document: Document, where: str) -> Value:
+def _number(schema: Mapping[str, Any], document: Document, where: str) -> ParameterValue:
     low = _bounds(schema, "minimum", "exclusiveMinimum", document, where)
     high = _bounds(schema, "maximum", "exclusiveMaximum", document, where)
     lowest = max((floor(one) + 1 if outside else ceil(one) for one, outside in low), default=None)
@@ -112,8 +112,8 @@ def _number(schema: Mapping[str, Any], document: Document, where: str) -> Value:
     elif highest < lowest:
         raise LookupError(f"no whole number from {lowest} to {highest}")
     if lowest == highest:
-        return Value(text=str(lowest), guess=guess)
-    return Value(drawn={"integer": [lowest, highest]}, guess=guess)
+        return ParameterValue(text=str(lowest), guess=guess)
+    return ParameterValue(drawn={"integer": [lowest, highest]}, guess=guess)
 
 
 def _bounds(
@@ -128,19 +128,19 @@ def _bounds(
     return [(bound, outside) for bound, outside in found if bound is not None]
 
 
-def _text(schema: Mapping[str, Any]) -> Value:
+def _text(schema: Mapping[str, Any]) -> ParameterValue:
     pattern, shape = schema.get("pattern"), schema.get("format")
     least, most = _length(schema, "minLength", 0), _length(schema, "maxLength", 10_000)
     if shape == "uuid":
-        return Value(drawn={"uuid": True}, guess="guessed: random UUIDs, which name nothing that exists")
+        return ParameterValue(drawn={"uuid": True}, guess="guessed: random UUIDs, of nothing that exists")
     if isinstance(pattern, str):
         found = matching(pattern, least, most)
         if found is None:
             raise LookupError(f"nothing was found for its pattern {pattern}")
-        return Value(text=found, guess=f"guessed from its pattern {pattern}")
+        return ParameterValue(text=found, guess=f"guessed from its pattern {pattern}")
     if shape in _TEXTS:
-        return Value(text=_TEXTS[str(shape)], guess=f"guessed from its format {shape}")
-    return Value(drawn={"letters": max(min(8, most), least, 1)}, guess="guessed: random letters")
+        return ParameterValue(text=_TEXTS[str(shape)], guess=f"guessed from its format {shape}")
+    return ParameterValue(drawn={"letters": max(min(8, most), least, 1)}, guess="guessed: random letters")
 
 
 def _length(schema: Mapping[str, Any], key: str, unless: int) -> int:

@@ -35,7 +35,7 @@ Row = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Outline:
     """The shape of a request: its method, the parts of its path, the names in its query, its kind of body."""
 
     method: str
@@ -48,7 +48,7 @@ class Place:
 class Shape:
     """All requests of one place. *sample*: what else the first of them had."""
 
-    place: Place
+    place: Outline
     sample: Any = None
     requests: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -90,7 +90,7 @@ class Shapes:
     """Counts requests by their shape. *beyond*: requests of shapes that found no room."""
 
     beyond: int = 0
-    _known: dict[Place, Shape] = field(default_factory=dict)
+    _known: dict[Outline, Shape] = field(default_factory=dict)
 
     def add(self, method: str, target: str, status: int, *, kind: str = "", sample: Any = None) -> None:
         """Count a request of *target*: path and query as they were sent."""
@@ -110,11 +110,11 @@ class Shapes:
         return sorted(folded, key=lambda one: (-one.requests, str(one.place)))
 
 
-def _empty(place: Place, sample: Any) -> Shape:
+def _empty(place: Outline, sample: Any) -> Shape:
     return Shape(place, sample, query=tuple(Counter() for _ in place.query))
 
 
-def shape_of(method: str, target: str, kind: str = "") -> tuple[Place, Row, Row]:
+def shape_of(method: str, target: str, kind: str = "") -> tuple[Outline, Row, Row]:
     """Return the place of a request, and the values of its path and query. Secrets are masked."""
     path, _, query = target.partition("#")[0].partition("?")
     given = path.removeprefix("/").split("/")
@@ -131,7 +131,7 @@ def shape_of(method: str, target: str, kind: str = "") -> tuple[Place, Row, Row]
             parts.append(part)
     pairs = [one.partition("=") for one in query.split("&") if one]
     query_values = tuple(masked(unquote_plus(one), unquote_plus(value)) for one, _, value in pairs)
-    return Place(method, tuple(parts), tuple(one for one, _, _ in pairs), kind), tuple(values), query_values
+    return Outline(method, tuple(parts), tuple(one for one, _, _ in pairs), kind), tuple(values), query_values
 
 
 def _siblings_folded(shapes: Sequence[Shape], at: int) -> Iterator[Shape]:
@@ -153,7 +153,7 @@ def _siblings_folded(shapes: Sequence[Shape], at: int) -> Iterator[Shape]:
 def _as_one(group: Sequence[Shape], at: int) -> Shape:
     first = max(group, key=lambda one: one.requests)
     parts = first.place.parts
-    place = Place(
+    place = Outline(
         first.place.method, (*parts[:at], None, *parts[at + 1 :]), first.place.query, first.place.kind
     )
     whole = _empty(place, first.sample)
@@ -164,7 +164,7 @@ def _as_one(group: Sequence[Shape], at: int) -> Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Target:
     """A shape as the target of a request, with its fields and what was guessed."""
 
     target: str
@@ -172,7 +172,7 @@ class Written:
     remarks: tuple[str, ...]
 
 
-def written(shape: Shape, avoid: Collection[str] = ()) -> Written:
+def written(shape: Shape, avoid: Collection[str] = ()) -> Target:
     """Return *shape* as a request, with no field named as one of *avoid*.
 
     Values in a path that came together only stay together.
@@ -193,7 +193,7 @@ def written(shape: Shape, avoid: Collection[str] = ()) -> Written:
     values = iter(texts)
     path = "/".join(next(values) if part is None else _escaped(part) for part in shape.place.parts)
     query = "&".join(f"{_escaped(name)}={next(values)}" for name in shape.place.query)
-    return Written(f"/{path}{'?' if query else ''}{query}", fields, tuple(remarks))
+    return Target(f"/{path}{'?' if query else ''}{query}", fields, tuple(remarks))
 
 
 def _columns(rows: Mapping[Row, int]) -> list[Counter[str]]:
@@ -254,7 +254,7 @@ def _uneven(counts: Counter[str], values: int) -> str:
     return f"drawn evenly, but in the source {first} has {most / counts.total():.0%}"
 
 
-def _names(place: Place) -> Iterable[str]:
+def _names(place: Outline) -> Iterable[str]:
     values = place.parts.count(None)
     for at, part in enumerate(place.parts):
         if part is None:

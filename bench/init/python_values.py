@@ -29,7 +29,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class AnswerPart:
     """An answer, or a part of it. *save*: makes a variable of a place in it, and returns its name."""
 
     save: Callable[[str, str], str]  # place, suggested name
@@ -57,7 +57,7 @@ class Fields:
         match value:
             case Drawn():
                 return self._placeholder(value)
-            case Answer():
+            case AnswerPart():
                 return self._saved(value)
             case Text():
                 return "".join(self.text(part) for part in value.parts)
@@ -81,7 +81,7 @@ class Fields:
             self.generators[name] = drawn.generator
         return f"{{{name}}}"
 
-    def _saved(self, answer: Answer) -> str:
+    def _saved(self, answer: AnswerPart) -> str:
         if not answer.path or answer.path.endswith(":"):
             raise Unknown("a whole answer as a value")
         name = answer.save(answer.path.removeprefix("json:"), answer.name)
@@ -132,8 +132,8 @@ def value_of(node: ast.expr, scope: Scope) -> Any:
             return _item(value_of(inner, scope), value_of(key, scope), node)
         case ast.Attribute(value=inner, attr=("headers" | "cookies") as what):
             answer = value_of(inner, scope)
-            if isinstance(answer, Answer) and not answer.path:
-                return Answer(answer.save, f"{what.removesuffix('s')}:")
+            if isinstance(answer, AnswerPart) and not answer.path:
+                return AnswerPart(answer.save, f"{what.removesuffix('s')}:")
         case ast.Call():
             return _call(node, scope)
     raise Unknown(source_of(node))
@@ -190,10 +190,10 @@ def _woven(template: str, holes: "re.Pattern[str]", fill: Callable[["re.Match[st
 
 
 def _item(owner: Any, key: Any, node: ast.expr) -> Any:
-    if isinstance(owner, Answer) and owner.path and isinstance(key, str | int):
+    if isinstance(owner, AnswerPart) and owner.path and isinstance(key, str | int):
         joined = "" if owner.path.endswith(":") else "."
         name = key if isinstance(key, str) else owner.name
-        return Answer(owner.save, f"{owner.path}{joined}{key}", name)
+        return AnswerPart(owner.save, f"{owner.path}{joined}{key}", name)
     try:
         return owner[key]
     except (TypeError, KeyError, IndexError):
@@ -206,8 +206,8 @@ def _call(node: ast.Call, scope: Scope) -> Any:
     match node.func, node.args:
         case ast.Attribute(attr="json"), []:
             answer = value_of(node.func.value, scope)
-            if isinstance(answer, Answer) and not answer.path:
-                return Answer(answer.save, "json:")
+            if isinstance(answer, AnswerPart) and not answer.path:
+                return AnswerPart(answer.save, "json:")
         case ast.Attribute(attr="get"), [key] | [key, _]:
             return _item(value_of(node.func.value, scope), value_of(key, scope), node)
         case ast.Attribute(attr="format"), _:

@@ -11,7 +11,7 @@ import yaml
 
 from bench.errors import CannotMeasure, UsageError
 from bench.files import text_of
-from bench.init import access_log, har, locustfile, openapi
+from bench.init import access_log, har, locust_users, openapi
 from bench.init.draft import Proposal
 from bench.init.scenarios_file import readable
 from bench.project.addresses import is_loopback
@@ -53,7 +53,7 @@ def _of_file(path: Path, host: str | None) -> Proposal:
     if host is not None:
         raise UsageError(f"--host {host}: {path} is no HAR, only there are several hosts: leave it out")
     if path.suffix == ".py":
-        return locustfile.proposal(text_of(path), str(path))
+        return locust_users.proposal(text_of(path), str(path))
     if head.lstrip().startswith("{") or path.suffix in (".yaml", ".yml", ".json") or _YAML.search(head):
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{path}: no OpenAPI document has more than {LARGEST >> 20} MB: give {KNOWN}")

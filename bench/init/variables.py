@@ -43,7 +43,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class Setting:
     """A value of `env`; without a text it must be filled in."""
 
     name: str
@@ -158,35 +158,35 @@ def services(
     return found
 
 
-def value_of(one: Variable, given: str | None, needs: Needs, there: Mapping[str, str]) -> Value | None:
+def value_of(one: Variable, given: str | None, needs: Needs, there: Mapping[str, str]) -> Setting | None:
     """Return the value of a variable, None where its own default or the env file is right."""
     name, before = one.name, given if given is not None else one.default or ""
     database = "postgres" in there or "mysql" in there
     if _URL.match(name) and database:
         scheme = _scheme(before, needs, "postgres" if "postgres" in there else "mysql")
-        return Value(name=name, text=f"{{database_url{':' if scheme else ''}{scheme}}}")
+        return Setting(name=name, text=f"{{database_url{':' if scheme else ''}{scheme}}}")
     if database and (part := _PART.match(name)):
-        return Value(name=name, text=f"{{database_{_PARTS[part['part']]}}}")
+        return Setting(name=name, text=f"{{database_{_PARTS[part['part']]}}}")
     if "redis" in there and (found := _REDIS.search(name)):
         part_name = {"HOST": "host", "PORT": "port"}.get(found["part"] or "", "url")
         if found["part"] or before.startswith("redis"):
-            return Value(name=name, text=f"{{redis_{part_name}}}")
+            return Setting(name=name, text=f"{{redis_{part_name}}}")
     if "memcached" in there and (found := _MEMCACHED.search(name)):
         kind = {"HOST": "host", "PORT": "port"}.get(found["part"], "address")
-        return Value(name=name, text=f"{{memcached_{kind}}}")
+        return Setting(name=name, text=f"{{memcached_{kind}}}")
     if _HOSTS.search(name):
-        return Value(name=name, text="127.0.0.1,localhost", remark="guessed: separated by commas")
+        return Setting(name=name, text="127.0.0.1,localhost", remark="guessed: separated by commas")
     if _DEBUG.search(name) and before.lower() in ("1", "true", "yes", "on"):
         off = {"1": "0", "yes": "no", "on": "off"}.get(
             before.lower(), "False" if before[0] == "T" else "false"
         )
-        return Value(name=name, text=off, remark="it was on")
+        return Setting(name=name, text=off, remark="it was on")
     if given:
         return None
     if _SECRET.search(name) and (one.required or given is not None):
-        return Value(name=name, text=NOT_SECRET, remark="guessed: it has no value, and any will do here")
+        return Setting(name=name, text=NOT_SECRET, remark="guessed: it has no value, and any will do here")
     if one.required and not one.default and name not in ("HOST", "PORT", "HOME", "PATH", "TZ"):
-        return Value(name=name)
+        return Setting(name=name)
     return None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.cli.init import write_bench_file
 from bench.errors import CannotMeasure, UsageError
-from bench.init import bench_toml, service
+from bench.init import bench_toml, found_service
 from bench.init.checkout import checkout
 from bench.project import contenders, scenarios
 from tests.init.kinds import KINDS, NO_WEB, WSGI_PLAIN, laid_out
@@ -125,7 +125,7 @@ def root(kind, tmp_path):
 
 
 def table(root):
-    content = tomllib.loads(bench_toml.written(service.found(checkout(root))))["contenders"]
+    content = tomllib.loads(bench_toml.written(found_service.found(checkout(root))))["contenders"]
     (own,) = content.values()
     return own
 
@@ -145,19 +145,19 @@ def test_variables_name_the_database_of_the_server_itself(kind, root):
 
 @pytest.mark.parametrize("kind", SENT)
 def test_routes_without_parameters_are_sent(kind, root):
-    (own,) = service.found(checkout(root))
+    (own,) = found_service.found(checkout(root))
     assert [one.request for one in own.drafts if not one.lacks] == [f"GET {path}" for path in SENT[kind]]
 
 
 def test_what_is_left_open_is_listed_and_nothing_else(kind, root):
-    missing = [line for one in service.found(checkout(root)) for line in one.missing]
+    missing = [line for one in found_service.found(checkout(root)) for line in one.missing]
     assert len(missing) == len(LEFT_OPEN[kind])
     for line, part in zip(missing, LEFT_OPEN[kind], strict=True):
         assert part in line
 
 
 def test_what_is_written_is_a_project(kind, root):
-    (root / "bench.toml").write_text(bench_toml.written(service.found(checkout(root))))
+    (root / "bench.toml").write_text(bench_toml.written(found_service.found(checkout(root))))
     tables = contenders.declared(root)
     known = scenarios.declared(root)
     for name in tables:
@@ -167,13 +167,13 @@ def test_what_is_written_is_a_project(kind, root):
 
 
 def test_routes_with_parameters_are_comments_with_what_they_lack(tmp_path):
-    written = bench_toml.written(service.found(checkout(laid_out(KINDS["fastapi-single"], tmp_path))))
+    written = bench_toml.written(found_service.found(checkout(laid_out(KINDS["fastapi-single"], tmp_path))))
     assert "# Not sent: give item_id values that exist, then add it to the mix\n# [exchanges.items" in written
     assert '# Not sent: it needs q in its query\n# [exchanges.search]\n# request = "GET /search"' in written
 
 
 def test_two_services_are_two_contenders_with_scenarios_of_their_own(tmp_path):
-    found = service.found(checkout(laid_out(KINDS["monorepo"], tmp_path)))
+    found = found_service.found(checkout(laid_out(KINDS["monorepo"], tmp_path)))
     content = tomllib.loads(bench_toml.written(found))
     assert {name: one["folder"] for name, one in content["contenders"].items()} == {
         "orders": "services/orders",
@@ -186,21 +186,21 @@ def test_two_services_are_two_contenders_with_scenarios_of_their_own(tmp_path):
 
 def test_a_compose_service_of_the_root_is_no_command_of_each_service(tmp_path):
     compose = "services: {web: {build: ., command: gunicorn other:app}}"
-    found = service.found(checkout(laid_out({**KINDS["monorepo"], "compose.yaml": compose}, tmp_path)))
+    found = found_service.found(checkout(laid_out({**KINDS["monorepo"], "compose.yaml": compose}, tmp_path)))
     assert not [one.name for one in found if "other:app" in one.value("command")]
 
 
 def test_django_without_a_manage_py_has_no_command_of_it(tmp_path):
     text = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
     laid_out({"shop/wsgi.py": text, "requirements.txt": "django\ngunicorn\n"}, tmp_path)
-    (own,) = service.found(checkout(tmp_path))
+    (own,) = found_service.found(checkout(tmp_path))
     assert own.value("command").startswith("gunicorn shop.wsgi:application --bind {host}:{port}")
     assert own.value("prepare") is None
 
 
 def test_what_is_no_web_service_is_refused_in_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"no web application in Python was found .* by hand") as failed:
-        service.found(checkout(laid_out(NO_WEB, tmp_path)))
+        found_service.found(checkout(laid_out(NO_WEB, tmp_path)))
     assert "\n" not in str(failed.value)
 
 
@@ -214,7 +214,7 @@ def test_the_document_of_a_running_app_takes_the_place_of_its_routes(tmp_path, s
 
 
 def test_a_file_that_bench_would_refuse_is_our_fault_and_is_not_written(tmp_path):
-    (own,) = service.found(checkout(laid_out(WSGI_PLAIN, tmp_path)))
+    (own,) = found_service.found(checkout(laid_out(WSGI_PLAIN, tmp_path)))
     own.add("workers", "many", "guessed")
     with pytest.raises(CannotMeasure, match=r"workers: .* nothing is written; please report it"):
         bench_toml.written([own])
@@ -224,7 +224,7 @@ def test_nothing_of_the_project_is_executed(tmp_path):
     marker = tmp_path / "executed"
     text = f"open({str(marker)!r}, 'w')\nfrom flask import Flask\napp = Flask(__name__)\n"
     laid_out({"app.py": text, "setup.py": text, "gunicorn.conf.py": text, "old.py": "print 'x'"}, tmp_path)
-    assert service.found(checkout(tmp_path))
+    assert found_service.found(checkout(tmp_path))
     assert not marker.exists()
 
 

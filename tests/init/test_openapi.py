@@ -5,7 +5,7 @@ import pytest
 
 from bench.errors import CannotMeasure, UsageError
 from bench.init import openapi, source
-from bench.init.patterns import matching
+from bench.init.pattern_texts import matching
 
 
 def document(parameters=(), *, schemas=None, **get):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.runtime.services.psql_text import Part, is_dump, parts
+from bench.runtime.services.psql_text import SqlPart, is_dump, parts
 
 DUMP = Path(__file__).parents[1].joinpath("support", "shop_dump.sql").read_text()
 HEAD = "-- PostgreSQL database dump\n"
@@ -18,19 +18,19 @@ def split(text):
 
 def test_what_needs_no_psql_is_one_part():
     text = "CREATE TABLE t (a text);\n\nINSERT INTO t VALUES ('COPY t FROM stdin;');\n"
-    assert split(text) == [Part(sql=text, line=1)]
+    assert split(text) == [SqlPart(sql=text, line=1)]
     assert split("\n \n") == []
 
 
 def test_a_copy_takes_the_rows_after_it_whatever_they_hold():
     text = "SELECT 1;\ncopy t (a) from stdin;\nit's\n\\restrict\n\\\\.\n;\n\\.\nSELECT 2;"
     assert split(text) == [
-        Part(sql="SELECT 1;\n", line=1),
-        Part(sql="copy t (a) from stdin;", line=2, rows="it's\n\\restrict\n\\\\.\n;\n"),
-        Part(sql="\nSELECT 2;", line=7),
+        SqlPart(sql="SELECT 1;\n", line=1),
+        SqlPart(sql="copy t (a) from stdin;", line=2, rows="it's\n\\restrict\n\\\\.\n;\n"),
+        SqlPart(sql="\nSELECT 2;", line=7),
     ]
     assert split("COPY t FROM STDIN WITH (FORMAT csv);\n\\.\n") == [
-        Part(sql="COPY t FROM STDIN WITH (FORMAT csv);", line=1, rows="")
+        SqlPart(sql="COPY t FROM STDIN WITH (FORMAT csv);", line=1, rows="")
     ]
 
 
@@ -50,7 +50,7 @@ def test_what_only_looks_like_psql_inside_of_a_text_stays(quoted):
     text = (
         f"SELECT {quoted.format(chr(10) + chr(92) + 'restrict' + chr(10) + 'COPY t FROM stdin;' + chr(10))};"
     )
-    assert split(text) == [Part(sql=text, line=1)]
+    assert split(text) == [SqlPart(sql=text, line=1)]
 
 
 def test_commands_that_change_nothing_here_are_left_out():

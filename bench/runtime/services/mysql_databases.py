@@ -16,7 +16,7 @@ from bench.records import CountedBy
 from bench.runtime.placeholders import Url
 from bench.runtime.ports import HOST
 from bench.runtime.services import mysql_objects
-from bench.runtime.services.mysql_objects import COPYING, Objects, Session, Table, quoted, rows, run
+from bench.runtime.services.mysql_objects import COPYING, Objects, Session, SqlTable, quoted, rows, run
 from bench.runtime.services.service import DATABASE_PLACEHOLDERS, OwnPart
 
 USER = "bench"  # the harness; each copy has a user of its own name
@@ -211,7 +211,7 @@ class MySQLDatabase(OwnPart):
         self.name = name
         self._databases = databases
         self._session = session  # its own one, kept: a reset does not wait for a connection
-        self._tables: dict[str, tuple[Table, str]] = {one.name: (one, source) for one in objects.tables}
+        self._tables: dict[str, tuple[SqlTable, str]] = {one.name: (one, source) for one in objects.tables}
         self._sequences = {one.name: one.next_value for one in objects.sequences}
         self._kept = self._state()  # at the time of the last keeping or resetting
         self._left: str | None = None  # why its data after the start are not kept
@@ -283,7 +283,7 @@ class MySQLDatabase(OwnPart):
         self._sequences = {one.name: one.next_value for one in present.sequences}
         self._kept = state
 
-    def _kept_in(self, table: Table, same: Mapping[str, tuple[Table, str]], changed: set[str]) -> str:
+    def _kept_in(self, table: SqlTable, same: Mapping[str, tuple[SqlTable, str]], changed: set[str]) -> str:
         """Keep the rows of a table, and return the database that has them.
 
         An unchanged table is kept already.

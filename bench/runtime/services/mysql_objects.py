@@ -43,7 +43,7 @@ NOT_YET = frozenset({ER.NO_SUCH_TABLE, ER.VIEW_INVALID})  # a view of a view tha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class SqlTable:
     """A table: the statement that makes it, and the columns that a row is inserted with."""
 
     name: str
@@ -69,7 +69,7 @@ class Objects:
 
     charset: str
     collation: str
-    tables: tuple[Table, ...]
+    tables: tuple[SqlTable, ...]
     others: tuple[Other, ...]
 
     @property
@@ -113,10 +113,10 @@ def columns(session: Session, database: str) -> dict[str, tuple[str, ...]]:
     return {table: tuple(names) for table, names in found.items()}
 
 
-def tables(session: Session, database: str) -> Iterator[Table]:
+def tables(session: Session, database: str) -> Iterator[SqlTable]:
     of_each = columns(session, database)
     for name, number in sorted(rows(session, TABLES, [database]), key=str):
-        yield Table(
+        yield SqlTable(
             name=str(name),
             create=_create(session, "TABLE", database, str(name))["Create Table"],
             columns=of_each[str(name)],
@@ -187,13 +187,13 @@ def _make_other(session: Session, one: Other) -> None:
         run(session, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
 
 
-def fill(session: Session, table: Table, source: str, target: str) -> None:
+def fill(session: Session, table: SqlTable, source: str, target: str) -> None:
     listed = ", ".join(map(quoted, table.columns))
     insert = f"INSERT INTO {quoted(target, table.name)} ({listed})"
     run(session, f"{insert} SELECT {listed} FROM {quoted(source, table.name)}")
 
 
-def refill(session: Session, name: str, database: str, table: Table | None, source: str) -> None:
+def refill(session: Session, name: str, database: str, table: SqlTable | None, source: str) -> None:
     """Empty the table *name*, and give it its rows of *source* if it is a *table* there.
 
     Its triggers are absent meanwhile.

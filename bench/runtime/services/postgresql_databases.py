@@ -18,7 +18,7 @@ from bench.errors import CannotMeasure
 from bench.records import CountedBy
 from bench.runtime.placeholders import Url
 from bench.runtime.ports import HOST
-from bench.runtime.services.psql_text import Part, is_dump, parts
+from bench.runtime.services.psql_text import SqlPart, is_dump, parts
 from bench.runtime.services.service import DATABASE_PLACEHOLDERS, OwnPart
 
 
@@ -148,7 +148,7 @@ class Databases:
             _keep(session)
 
 
-def _run(session: psycopg.Connection, source: str, part: Part, *, may_make_roles: bool) -> None:
+def _run(session: psycopg.Connection, source: str, part: SqlPart, *, may_make_roles: bool) -> None:
     """Run a part of a text. Roles that a dump names and this server lacks are made, as owners."""
     made: set[str] = set()
     while True:
@@ -266,7 +266,7 @@ def _remedy(error: psycopg.Error) -> str:
     return ""
 
 
-def _place(source: str, part: Part, error: psycopg.Error) -> str:
+def _place(source: str, part: SqlPart, error: psycopg.Error) -> str:
     if row := COPY_LINE.search(error.diag.context or ""):
         return f"{source} line {part.line + int(row[1])}"
     if position := error.diag.statement_position:

@@ -36,7 +36,7 @@ INSTEAD = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SqlPart:
     """SQL to be run at once; if it has *rows*, it is a COPY that takes them."""
 
     sql: str
@@ -48,7 +48,7 @@ def is_dump(text: str) -> bool:
     return DUMP.search(text) is not None
 
 
-def parts(source: str, text: str) -> Iterator[Part]:
+def parts(source: str, text: str) -> Iterator[SqlPart]:
     """Yield what a server can run, in order. Raises CannotMeasure for what only psql could do."""
     if CLUSTER.search(text):
         raise CannotMeasure(
@@ -68,7 +68,7 @@ def parts(source: str, text: str) -> Iterator[Part]:
                 raise CannotMeasure(
                     f"{source} line {line}: the rows of this COPY have no end, a line with \\."
                 )
-            yield Part(sql=found["copy"], line=line, rows=text[place + 1 : end.start()])
+            yield SqlPart(sql=found["copy"], line=line, rows=text[place + 1 : end.start()])
             place = end.end()
         elif found["name"] not in LEFT_OUT:
             raise CannotMeasure(
@@ -78,14 +78,14 @@ def parts(source: str, text: str) -> Iterator[Part]:
     yield from _sql(text, begin, len(text), dumped)
 
 
-def _sql(text: str, begin: int, end: int, dumped: bool) -> Iterator[Part]:
+def _sql(text: str, begin: int, end: int, dumped: bool) -> Iterator[SqlPart]:
     sql = text[begin:end]
     if dumped:
         sql = OF_THE_DATABASE.sub(lambda found: "\n" * found[0].count("\n"), sql)
         for pattern, instead in INSTEAD.items():
             sql = pattern.sub(instead, sql)
     if sql.strip():
-        yield Part(sql=sql, line=_line(text, begin))
+        yield SqlPart(sql=sql, line=_line(text, begin))
 
 
 def _line(text: str, place: int) -> int:

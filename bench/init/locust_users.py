@@ -25,12 +25,12 @@ def proposal(text: str, name: str) -> Proposal:
         where = f"{name}, line {line}" if line else name
         raise UsageError(f"{where}: it is no Python: {getattr(error, 'msg', error)}: mend it") from error
     try:
-        return _proposal(_File.of(module), name)
+        return _proposal(_Locustfile.of(module), name)
     except RecursionError as error:
         raise UsageError(f"{name}: an expression in it is nested too deeply: write it plainly") from error
 
 
-def _proposal(file: "_File", name: str) -> Proposal:
+def _proposal(file: "_Locustfile", name: str) -> Proposal:
     users = file.users()
     if not users:
         raise UsageError(f"{name}: it has no class of HttpUser or FastHttpUser: give the file that has them")
@@ -66,7 +66,7 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _Locustfile:
     """The classes, functions and constants of a locustfile."""
 
     classes: Mapping[str, ast.ClassDef]
@@ -74,7 +74,7 @@ class _File:
     constants: Mapping[str, object]
 
     @classmethod
-    def of(cls, module: ast.Module) -> "_File":
+    def of(cls, module: ast.Module) -> "_Locustfile":
         constants: dict[str, object] = {}
         for node in module.body:
             constants |= _constants([node], constants)
@@ -171,7 +171,7 @@ def _listed(node: ast.expr) -> Iterator[tuple[str, int]]:
                     yield source_of(key), value.value
 
 
-def _add_user(file: _File, user: ast.ClassDef, share: float, found: _Found) -> None:
+def _add_user(file: _Locustfile, user: ast.ClassDef, share: float, found: _Found) -> None:
     for one in file.lineage(user):
         for node in one.body:
             if isinstance(node, ast.Assign) and source_of(node.targets[0]) in _WAITS:
@@ -182,7 +182,7 @@ def _add_user(file: _File, user: ast.ClassDef, share: float, found: _Found) -> N
     _add_tasks(file, user, share, found, _shared(file, user, found))
 
 
-def _shared(file: _File, owner: ast.ClassDef, found: _Found, of_user: Shared | None = None) -> Shared:
+def _shared(file: _Locustfile, owner: ast.ClassDef, found: _Found, of_user: Shared | None = None) -> Shared:
     scope: dict[str, object] = dict(of_user.scope if of_user else file.constants)
     for one in reversed(file.lineage(owner)):
         scope |= {f"self.{name}": value for name, value in _constants(one.body, file.constants).items()}
@@ -195,7 +195,7 @@ def _shared(file: _File, owner: ast.ClassDef, found: _Found, of_user: Shared | N
     return shared
 
 
-def _add_tasks(file: _File, owner: ast.ClassDef, share: float, found: _Found, shared: Shared) -> None:
+def _add_tasks(file: _Locustfile, owner: ast.ClassDef, share: float, found: _Found, shared: Shared) -> None:
     tasks = file.tasks(owner)
     total = sum(weight for _, weight in tasks)
     if file.is_a(owner, _IN_ORDER):

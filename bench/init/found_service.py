@@ -20,7 +20,7 @@ _LOCAL = ("*", "localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class TomlLine:
     """A key of a contender. *is_open*: it is written as a comment, for someone to fill in."""
 
     key: str
@@ -30,11 +30,11 @@ class Line:
 
 
 @dataclass(slots=True, eq=False)
-class Service:
+class FoundService:
     name: str
     folder: str
     framework: str
-    lines: list[Line] = field(default_factory=list)
+    lines: list[TomlLine] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
     guessed: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Service:
 
     def add(self, key: str, value: Any, remark: str) -> None:
         """Add a key. A remark that begins with "guessed" is listed so."""
-        self.lines.append(Line(key=key, value=value, remark=remark))
+        self.lines.append(TomlLine(key=key, value=value, remark=remark))
         shown = f"{key} = {value}: {remark.removeprefix('guessed: ')}"
         (self.guessed if remark.startswith("guessed") else self.found).append(shown)
 
@@ -50,7 +50,7 @@ class Service:
         return next((one.value for one in self.lines if one.key == key and not one.is_open), None)
 
 
-def found(files: Checkout) -> list[Service]:
+def found(files: Checkout) -> list[FoundService]:
     """Return the services of a checkout. Raises UsageError if there is none."""
     apps: dict[str, list[WebApp]] = {}
     for one in web_apps(files):
@@ -77,8 +77,8 @@ def _name(files: Checkout, folder: str, taken: set[str]) -> str:
     return plain if plain not in taken else re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")
 
 
-def _service(files: Checkout, app: WebApp, name: str, *, alone: bool) -> Service:
-    own = Service(name=name, folder=app.folder, framework=app.framework)
+def _service(files: Checkout, app: WebApp, name: str, *, alone: bool) -> FoundService:
+    own = FoundService(name=name, folder=app.folder, framework=app.framework)
     own.found.append(f"{app.framework}: {app.file}{f' ({app.target})' if app.module and app.name else ''}")
     packages, start = needs(files, app.folder), deployment(files, app.folder, alone=alone)
     settings = _settings(files, app)
@@ -124,7 +124,7 @@ def _settings(files: Checkout, app: WebApp) -> dict[str, ast.expr]:
     return result
 
 
-def _add_packages(own: Service, packages: Needs) -> None:
+def _add_packages(own: FoundService, packages: Needs) -> None:
     if packages.install is not None and packages.install:
         own.add("install", packages.install[0], "guessed: the likeliest of its files of packages")
     elif packages.install is not None:
@@ -140,17 +140,19 @@ def _add_packages(own: Service, packages: Needs) -> None:
         own.add("python", packages.python, f"found: it requires Python {packages.requires_python}")
 
 
-def _add_build(own: Service, files: Checkout, app: WebApp, settings: Mapping[str, ast.expr]) -> None:
+def _add_build(own: FoundService, files: Checkout, app: WebApp, settings: Mapping[str, ast.expr]) -> None:
     if "STATIC_ROOT" in settings and app.has_manage:
         own.add("build", ["python manage.py collectstatic --noinput"], "found: STATIC_ROOT in its settings")
     elif re.search(r'"build"\s*:\s*"', files.text(joined(app.folder, "package.json"))):
         own.lines.append(
-            Line(key="build", value=["npm ci && npm run build"], remark="guessed: package.json", is_open=True)
+            TomlLine(
+                key="build", value=["npm ci && npm run build"], remark="guessed: package.json", is_open=True
+            )
         )
         own.guessed.append("build, as a comment: package.json has a build script; is it needed for answers?")
 
 
-def _add_command(own: Service, app: WebApp, packages: Needs, start: Deployment, files: Checkout) -> str:
+def _add_command(own: FoundService, app: WebApp, packages: Needs, start: Deployment, files: Checkout) -> str:
     if start.command and (not packages.names or _is_installed(start.command, packages)):
         own.add("command", start.command, f"found in {start.command_from}")
         return start.command
@@ -234,7 +236,7 @@ def _plain(app: WebApp) -> str:
     return f'python -c "{way}from wsgiref.simple_server import make_server; {served}"'
 
 
-def _add_prepare(own: Service, files: Checkout, app: WebApp, packages: Needs, start: Deployment) -> None:
+def _add_prepare(own: FoundService, files: Checkout, app: WebApp, packages: Needs, start: Deployment) -> None:
     commands = dict(start.prepare)
     written = " ".join(commands)
     where = "; ".join(dict.fromkeys(f"found in {place}" for place in commands.values()))
@@ -277,7 +279,7 @@ def _click_command(files: Checkout, folder: str) -> tuple[str, str] | None:
 
 
 def _add_env(
-    own: Service,
+    own: FoundService,
     read: Mapping[str, Variable],
     example: str,
     values: Mapping[str, str],
@@ -306,7 +308,7 @@ def _add_env(
         elif found is not None:
             own.missing.append(f"env.{name}: {one.file} reads it, and no file has a value")
     if env:
-        own.lines.append(Line(key="env", value=env, remark="; ".join(remarks)))
+        own.lines.append(TomlLine(key="env", value=env, remark="; ".join(remarks)))
         own.found.append(f"env: {', '.join(env)}")
         own.guessed += [f"env.{one.replace('guessed: ', '')}" for one in remarks if "guessed" in one]
     own.missing += _without_a_port(env)
@@ -320,7 +322,7 @@ def _without_a_port(env: Mapping[str, str]) -> Iterator[str]:
             yield f"env: its source reads the host of its {service}, and not the port: let it read both"
 
 
-def _add_ready(own: Service, settings: Mapping[str, ast.expr]) -> None:
+def _add_ready(own: FoundService, settings: Mapping[str, ast.expr]) -> None:
     sent = [one for one in own.drafts if not one.lacks]
     ready: dict[str, Any] = {"path": "/"}
     remark = "guessed: no route was found"
@@ -345,7 +347,7 @@ def _with_host(one: Draft, host: str) -> Draft:
     return replace(one, headers={**one.headers, "Host": host})
 
 
-def summary(service: Service) -> Iterator[str]:
+def summary(service: FoundService) -> Iterator[str]:
     yield f"{service.name} ({service.framework}, in {service.folder or 'this folder'})"
     for title, lines in (
         ("found", service.found),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.compare import servers
+from bench.compare import running_servers
 from bench.compare.diff import Selection
 from bench.errors import UsageError
 from bench.runtime.listeners import Listener
@@ -21,15 +21,15 @@ scenarios.front = { mix = { front = 1 } }
 @pytest.fixture
 def requested(tmp_path):
     (tmp_path / "load.toml").write_text(FILE)
-    return servers.requests(None, tmp_path / "load.toml")
+    return running_servers.requests(None, tmp_path / "load.toml")
 
 
 def notes(compared, requested, **found):
-    return " | ".join(servers.notes(compared, tuple(requested.scenarios.values()), found))
+    return " | ".join(running_servers.notes(compared, tuple(requested.scenarios.values()), found))
 
 
 def test_base_and_head_stand_side_by_side_and_the_twin_where_nothing_is_written(requested):
-    made = servers.planned(requested, servers.servers(BASE, HEAD), Selection())
+    made = running_servers.planned(requested, running_servers.servers(BASE, HEAD), Selection())
     assert [(one.contenders, one.scenarios) for one in made.blocks] == [
         (("service@base", "service@head"), ("add", "front")),
         (("service@base", "service@base~aa"), ("front",)),
@@ -39,11 +39,11 @@ def test_base_and_head_stand_side_by_side_and_the_twin_where_nothing_is_written(
 
 
 def test_only_requested_scenarios_are_measured_and_an_unknown_one_is_refused(requested):
-    compared = servers.servers(BASE, HEAD)
-    made = servers.planned(requested, compared, Selection(scenarios=("add",)))
+    compared = running_servers.servers(BASE, HEAD)
+    made = running_servers.planned(requested, compared, Selection(scenarios=("add",)))
     assert {name for one in made.blocks for name in one.scenarios} == {"add"}
     with pytest.raises(UsageError, match="unknown scenario frnt; did you mean front"):
-        servers.planned(requested, compared, Selection(scenarios=("frnt",)))
+        running_servers.planned(requested, compared, Selection(scenarios=("frnt",)))
 
 
 def test_the_plan_ci_of_the_project_has_its_scenarios_and_loads(tmp_path):
@@ -53,20 +53,20 @@ def test_the_plan_ci_of_the_project_has_its_scenarios_and_loads(tmp_path):
     block += 'loads = [{ kind = "closed", connections = 7 }]\n'
     settings = 'reference = "shop"\nrounds = 6\nsweeps = 2\nwindow_s = 0.2\nwarm_up_s = 0.5\n'
     (tmp_path / "plans" / "ci.toml").write_text(settings + block)
-    found = servers.requests(tmp_path, None)
-    made = servers.planned(found, servers.servers(BASE, HEAD), Selection())
+    found = running_servers.requests(tmp_path, None)
+    made = running_servers.planned(found, running_servers.servers(BASE, HEAD), Selection())
     assert {name for one in made.blocks for name in one.scenarios} == {"front"}
     assert {load.connections for one in made.blocks for load in one.loads} == {7}
 
 
 def test_the_twin_has_the_address_of_the_base():
-    compared = servers.servers(BASE, HEAD)
+    compared = running_servers.servers(BASE, HEAD)
     assert [one.stack for one in compared.all] == [BASE, HEAD, BASE]
 
 
 def test_notes_name_the_urls_what_is_written_and_whose_cpu_it_is(requested):
     watched = {BASE: Listener(pids=(7,), program="gunicorn"), HEAD: Listener(pids=(8,), program="nginx")}
-    said = notes(servers.servers(BASE, HEAD), requested, **watched)
+    said = notes(running_servers.servers(BASE, HEAD), requested, **watched)
     assert f"compared: base {BASE}, head {HEAD}" in said
     assert "rounds are minutes of one life" in said
     assert "nothing puts the data back: add;" in said
@@ -75,11 +75,11 @@ def test_notes_name_the_urls_what_is_written_and_whose_cpu_it_is(requested):
 
 def test_the_same_server_twice_is_said_and_an_unknown_cpu_too(requested):
     found = {BASE: Listener(why="docker-proxy listens there")}
-    said = notes(servers.servers(BASE, BASE), requested, **found)
+    said = notes(running_servers.servers(BASE, BASE), requested, **found)
     assert "base and head are the same server: every difference is noise" in said
     assert f"CPU of {BASE} is not known: docker-proxy listens there | CPU is not compared" in said
 
 
 def test_reading_alone_is_not_called_writing(requested):
     only = replace(requested, scenarios={"front": requested.scenarios["front"]})
-    assert "written" not in notes(servers.servers(BASE, HEAD), only)
+    assert "written" not in notes(running_servers.servers(BASE, HEAD), only)
