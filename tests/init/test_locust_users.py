@@ -22,7 +22,7 @@ class Someone(HttpUser):
 
 def proposal(body, template=USER):
     lines = "\n".join(f"        {line}" for line in body.splitlines())
-    return locust_users.proposal(template.format(lines), "locust_users.py")
+    return locust_users.proposal(template.format(lines), "locustfile.py")
 
 
 AB = {"n": {"values": ["a", "b"]}}
@@ -95,7 +95,7 @@ class Base(HttpUser):
 def c(l):
     l.client.get("/c")
 """
-    found = locust_users.proposal(text, "locust_users.py")
+    found = locust_users.proposal(text, "locustfile.py")
     assert {one.name: one.requests for one in found.drafts} == pytest.approx({"a": 600, "b": 150, "c": 250})
 
 
@@ -175,14 +175,14 @@ def test_a_method_that_a_task_calls_is_followed():
 def test_nothing_is_executed(tmp_path):
     trace = tmp_path / "trace"
     text = f"open({str(trace)!r}, 'w')\n" + USER.format("        self.client.get('/a')")
-    locust_users.proposal(text, "locust_users.py")
+    locust_users.proposal(text, "locustfile.py")
     assert not trace.exists()
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("def f(:", "locust_users.py, line 1: it is no Python: invalid syntax: mend it"),
+        ("def f(:", "locustfile.py, line 1: it is no Python: invalid syntax: mend it"),
         ("x = 1", "it has no class of HttpUser or FastHttpUser: give the file"),
         (USER.format("        pass"), "none of its tasks has a request that can be translated"),
         (USER.format("        self.client.get(x)"), "translated: line 9: `self.client.get.x.` is left out"),
@@ -194,7 +194,7 @@ def test_nothing_is_executed(tmp_path):
 )
 def test_a_file_without_a_request_is_refused_in_one_line(text, words):
     with pytest.raises(UsageError, match=words) as refused:
-        locust_users.proposal(text, "locust_users.py")
+        locust_users.proposal(text, "locustfile.py")
     assert "\n" not in str(refused.value)
 
 
