@@ -11,7 +11,7 @@ FORKS = """
 import os, socket, sys
 one = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 child = os.fork()
-print("up", flush=True)
+os.write(1, b"up\\n")  # at once, as both processes write
 sys.stdin.read()
 """
 
