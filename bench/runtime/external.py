@@ -2,15 +2,17 @@
 
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from bench.errors import CannotMeasure
 from bench.model import Contender, name_of
 from bench.project.addresses import address_of_url, format_address
+from bench.runtime.children import descendants
 from bench.runtime.listeners import Listener, listener
-from bench.runtime.placement import Placement
+from bench.runtime.placement import Placement, moved
 from bench.runtime.statements import StatementSource
 
 NAME, SERVICE = "target", "service"  # one that is measured alone; one that is there as base and as head
@@ -107,13 +109,21 @@ class ExternalRuntime:
         timed: bool = True,
         counting: bool = False,
     ) -> Iterator[Mapping[str, ExternalServer]]:
-        """Yield the servers that are there already, with whatever *hash_seed* they have."""
-        yield {
-            one.name: ExternalServer(
-                contender=one, address=address_of_url(one.stack), processes=self._pids(one)
-            )
-            for one in contenders
-        }
+        """Yield the servers that are there already, with whatever *hash_seed* they have.
+
+        Servers whose processes are known stay off the client's cores meanwhile: otherwise both wait for one
+        another, and the slice is void.
+        """
+        with ExitStack() as held:
+            tops = {pid for one in contenders for pid in self._pids(one)}
+            if timed and tops and self._placement.server:
+                held.enter_context(moved(partial(_trees, tops), self._placement.server))
+            yield {
+                one.name: ExternalServer(
+                    contender=one, address=address_of_url(one.stack), processes=self._pids(one)
+                )
+                for one in contenders
+            }
 
     def check(self) -> None: ...
 
@@ -129,6 +139,11 @@ class ExternalRuntime:
         if not self._listeners or any(unseen(self._listeners)):
             return ()
         return self._listeners[contender.stack].pids
+
+
+def _trees(tops: Iterable[int]) -> Iterator[int]:
+    for top in tops:
+        yield from (top, *descendants(top))
 
 
 def listeners(contenders: Sequence[Contender]) -> Mapping[str, Listener]:

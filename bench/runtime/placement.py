@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 LOOKS = 500  # at a tree that keeps moving; one takes about a millisecond
@@ -68,6 +68,24 @@ def pinned(pids: Callable[[], Iterable[int]], cores: Iterable[int]) -> bool:
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(thread, wanted)
     return False
+
+
+@contextmanager
+def moved(pids: Callable[[], Iterable[int]], cores: Iterable[int]) -> Iterator[bool]:
+    """Pin a tree of processes that is not ours to *cores*, and put it back. Yield whether it stays there."""
+    before = {thread: _cores_of(thread) for thread in _threads(pids())}
+    try:
+        try:
+            stay = pinned(pids, cores)
+        except PermissionError:
+            stay = False
+        yield stay
+    finally:
+        usual = next(filter(None, before.values()), None)
+        for thread in _threads(pids()):
+            if places := before.get(thread) or usual:
+                with suppress(OSError):
+                    os.sched_setaffinity(thread, places)
 
 
 def _threads(pids: Iterable[int]) -> Iterator[int]:

@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-from bench.runtime.placement import available_cores, pinned, placed
+from bench.runtime.placement import available_cores, moved, pinned, placed
 
 # Three processes, each of which goes on starting threads until there are 128.
 SPROUTING = """
@@ -101,3 +101,15 @@ def test_a_tree_is_pinned_with_what_it_is_just_starting_and_will_start():
         finally:
             for pid in reversed(pids()):
                 psutil.Process(pid).kill()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no processes")
+def test_a_process_that_is_not_ours_is_put_back_where_it_was():
+    usual = os.sched_getaffinity(0)
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            with moved(lambda: [process.pid], {min(usual)}) as stays:
+                assert (stays, os.sched_getaffinity(process.pid)) == (True, {min(usual)})
+            assert os.sched_getaffinity(process.pid) == usual
+        finally:
+            process.kill()
