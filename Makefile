@@ -39,7 +39,7 @@ test: $(VENV)/.dev ## Run the tests that need neither a browser nor long runs
 
 test-all: test ## Run every test
 	@$(BIN)/pytest -m "slow and not alone" -n 2 --dist loadfile
-	@$(BIN)/pytest -m "slow and alone"
+	@$(BIN)/pytest -m "slow and alone and not long"
 
 check: $(VENV)/.dev ## Style, types, direction of imports
 	@$(BIN)/ruff check
