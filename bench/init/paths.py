@@ -164,7 +164,7 @@ def _as_one(group: Sequence[Shape], at: int) -> Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FilledTarget:
     """A shape as the target of a request, with its fields and what was guessed."""
 
     target: str
@@ -172,7 +172,7 @@ class Target:
     remarks: tuple[str, ...]
 
 
-def written(shape: Shape, avoid: Collection[str] = ()) -> Target:
+def written(shape: Shape, avoid: Collection[str] = ()) -> FilledTarget:
     """Return *shape* as a request, with no field named as one of *avoid*.
 
     Values in a path that came together only stay together.
@@ -193,7 +193,7 @@ def written(shape: Shape, avoid: Collection[str] = ()) -> Target:
     values = iter(texts)
     path = "/".join(next(values) if part is None else _escaped(part) for part in shape.place.parts)
     query = "&".join(f"{_escaped(name)}={next(values)}" for name in shape.place.query)
-    return Target(f"/{path}{'?' if query else ''}{query}", fields, tuple(remarks))
+    return FilledTarget(f"/{path}{'?' if query else ''}{query}", fields, tuple(remarks))
 
 
 def _columns(rows: Mapping[Row, int]) -> list[Counter[str]]:
