@@ -272,6 +272,7 @@ def test_what_a_killed_harness_left_is_removed_by_the_next_run(tmp_path, docker)
     assert ours(docker) == []
 
 
+@pytest.mark.alone
 def test_every_contender_keeps_the_contract_in_containers():
     """It requests each exchange of each first, as `bench try` does."""
     code, out, err = finished(bench("verify", "--json", "--runtime", "compose"), timeout=900)

@@ -231,6 +231,7 @@ def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_every_contender_keeps_the_contract():
     code, out, err = finished(bench("verify", *PROCESS, "--json"), timeout=900)  # others run beside it
     assert code == 0, out + err
