@@ -34,9 +34,9 @@ SLOWER = {
     ),
     "notes": (
         "notes.py",
-        "    return",
+        "    return jsonify",
         '    [database().execute("SELECT text FROM note WHERE id = ?", (n,)).fetchone() for n in range(20)]\n'
-        "    return",
+        "    return jsonify",
     ),
     "orders": ("shop/main.py", "    query =", "    sum(n * n for n in range(4_000))\n    query ="),
 }
