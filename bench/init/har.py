@@ -20,7 +20,7 @@ from bench.init.draft import CHANGE_ME, Proposal, unique
 from bench.init.masks import masked, masked_json, masked_text, names_secret
 from bench.init.mix import Details, is_static, proposed
 from bench.init.paths import Outline, Shapes, shape_of
-from bench.project.scenarios import FORM, JSON, METHODS, media_type
+from bench.project.exchanges import FORM, JSON, METHODS, media_type
 
 BLOCK = 1 << 20  # characters
 LONGEST_ENTRY = 256 << 20  # characters

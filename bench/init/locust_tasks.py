@@ -19,7 +19,7 @@ from bench.init.python_values import (
     source_of,
     value_of,
 )
-from bench.project.scenarios import METHODS
+from bench.project.exchanges import METHODS
 
 _WITHIN = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 DEEPEST = 5  # methods that call methods

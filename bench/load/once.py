@@ -13,7 +13,8 @@ from time import monotonic
 
 from bench.files import printable
 from bench.load.answers import check
-from bench.load.requests import Mix, Request, Saved, Template, compile_exchange
+from bench.load.mix import Mix
+from bench.load.requests import Request, Saved, Template, compile_exchange
 from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
 from bench.model import Exchange, Scenario
 from bench.records import Try

@@ -6,11 +6,8 @@ Placeholders stand for drawn fields, or for variables saved from earlier respons
 import json
 import re
 import string
-from bisect import bisect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import accumulate, repeat
 from random import Random
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -20,10 +17,11 @@ from bench.errors import UsageError
 from bench.load.cookies import Jar
 from bench.load.multipart import border, pieces
 from bench.load.placeholders import Values, as_text, filled, filled_text
-from bench.model import Exchange, Scenario
+from bench.model import Exchange
+from bench.project.exchanges import FORM, JSON, MULTIPART, media_type
 from bench.project.fields import HOW_TO_DRAW
 from bench.project.saves import place_of
-from bench.project.scenarios import FORM, JSON, MULTIPART, PLACEHOLDER, media_type
+from bench.project.scenarios import PLACEHOLDER
 from bench.project.uploads import texts
 
 Saved = dict[str, list[Any]]  # variable → values a connection has saved, the latest last
@@ -181,99 +179,6 @@ def jar_of(saved: Saved) -> Jar:
         saved[JAR] = [Jar()]
     jar: Jar = saved[JAR][-1]
     return jar
-
-
-class Mix:
-    """The templates of a scenario, drawn by weight."""
-
-    def __init__(self, scenario: Scenario, host: str) -> None:
-        """Compile *scenario* for *host*, the value of the Host header. Raises UsageError."""
-        saved = [name for exchange in scenario.exchanges for name in exchange.save]
-        consumed = {exchange.consumes for exchange in scenario.exchanges}
-        self._templates = tuple(
-            compile_exchange(exchange, host, saved, cookies=scenario.cookies)
-            for exchange in scenario.exchanges
-        )
-        self._bounds = tuple(accumulate(scenario.weights))
-        self._savers = {name: saver for saver in self._templates for name in saver.exchange.save}
-        for template in self._templates:
-            self._sendable(template, {})
-        needed = {name for template in self._templates for name in template.needs}
-        self._prepared = tuple(sorted(needed - consumed))
-        self.kept = frozenset(name for name in needed - consumed if saved.count(name) == 1)
-
-    @property
-    def is_set_up(self) -> bool:
-        """Whether some of its requests need values that others save, and do not use them up."""
-        return bool(self._prepared)
-
-    @property
-    def can_be_shared(self) -> bool:
-        """Whether connections may use each other's saved values: none of these changes later."""
-        return self.kept.issuperset(self._prepared)
-
-    def keep(self, saved: Saved) -> None:
-        """Leave in *saved* what outlives a slice: values that are not used up and that one exchange saves."""
-        for name in list(saved):
-            if name in self.kept or name == JAR:
-                del saved[name][:-1]
-            else:
-                del saved[name]
-
-    def due_first(self, saved: Saved) -> Template | None:
-        """Return what must be sent before *saved* has all lasting values. None if it has."""
-        for name in self._prepared:
-            if not saved.get(name):
-                return self._sendable(self._savers[name], saved)
-        return None
-
-    def requests(self, seed: int, connection: int, saved: Saved) -> Iterator[Request]:
-        """Yield the endless requests of *connection*.
-
-        They depend on *seed*, *connection* and *saved* only.
-        """
-        draw = self.drawing(seed, connection)
-        if self._never_varies:
-            return repeat(draw(saved))
-        return (draw(saved) for _ in repeat(None))
-
-    def drawing(self, seed: int, stream: int) -> Callable[[Saved], Request]:
-        """Return a function that draws the next request of *stream*.
-
-        Its argument: a connection's saved values.
-        """
-        random = Random(f"{seed}/{stream}")
-        if self._never_varies:
-            only = self._templates[0].request(random, {})
-            return lambda saved: only
-        return partial(self._draw, random)
-
-    @property
-    def _never_varies(self) -> bool:
-        only = self._templates[0]
-        return len(self._templates) == 1 and not (only.needs or only.exchange.fields or only.keeps_cookies)
-
-    def _draw(self, random: Random, saved: Saved) -> Request:
-        template = self._templates[bisect(self._bounds, random.random() * self._bounds[-1])]
-        return self._sendable(template, saved).request(random, saved)
-
-    def _sendable(self, template: Template, saved: Saved) -> Template:
-        """Return *template*, or the template that must first save what it needs."""
-        tried = [template.exchange.name]
-        while (name := template.missing(saved)) is not None:
-            saver = self._savers.get(name)
-            if saver is None:
-                raise UsageError(
-                    f"exchange {tried[-1]}: {{{name}}} is neither one of its fields nor saved by an "
-                    "exchange of the same mix: add the one that saves it"
-                )
-            if saver.exchange.name in tried:
-                raise UsageError(
-                    f"exchanges {', '.join(tried)} wait for each other: {{{name}}} is never saved"
-                )
-            tried.append(saver.exchange.name)
-            template = saver
-        return template
 
 
 def compile_exchange(

@@ -6,7 +6,8 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.project.contenders import Overlay
-from bench.project.scenarios import WrittenExchange, WrittenScenario
+from bench.project.exchanges import WrittenExchange
+from bench.project.scenarios import WrittenScenario
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -25,11 +25,10 @@ def carry_out(
     log: Path,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """Run *commands* one after another, each by a shell in *folder*. They share *log*.
+    """Run *commands* one after another, each by a shell in *folder*, with a log beside *log*.
 
     Raises CannotMeasure that names the command and the telling line, if one fails or takes too long.
     """
-    log.write_bytes(b"")
     for number, command in enumerate(commands, 1):
         own = log.with_suffix(f".{number}{log.suffix}") if len(commands) > 1 else log
         child = children.start([SHELL, "-c", command], folder=folder, log=own, env=env, cores=None)

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from bench.load import cookies
 from bench.load.answers import check
 from bench.load.cookies import Jar
-from bench.load.null.right_answers import answers, responder
+from bench.load.mix import Mix
+from bench.load.null.responder import responder
+from bench.load.null.right_answers import answers
 from bench.load.once import requested
-from bench.load.requests import JAR, Mix, compile_exchange
+from bench.load.requests import JAR, compile_exchange
 from bench.load.responses import Heads, read_response
 from bench.loads import Closed, Load, Open
 from bench.model import Cell, Exchange, Expect, Scenario, Slice

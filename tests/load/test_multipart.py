@@ -9,11 +9,13 @@ import pytest
 
 from bench.load.answers import check
 from bench.load.driver import LocustLoad
+from bench.load.mix import Mix
 from bench.load.multipart import border
-from bench.load.null.right_answers import answers, responder
+from bench.load.null.responder import responder
+from bench.load.null.right_answers import answers
 from bench.load.null.server import null_server
 from bench.load.once import requested
-from bench.load.requests import Mix, compile_exchange
+from bench.load.requests import compile_exchange
 from bench.load.responses import Heads, read_response
 from bench.loads import Closed
 from bench.model import Cell, Exchange, Expect, Scenario, Slice

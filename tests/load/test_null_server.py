@@ -17,9 +17,10 @@ import pytest
 from bench.errors import CannotMeasure
 from bench.load.answers import check
 from bench.load.driver import LocustLoad
-from bench.load.null.right_answers import answers, responder
+from bench.load.mix import Mix
+from bench.load.null.responder import responder
+from bench.load.null.right_answers import answers
 from bench.load.null.server import HELLO, null_server
-from bench.load.requests import Mix
 from bench.load.responses import Heads, read_response
 from bench.loads import Closed
 from bench.model import Cell, Exchange, Expect, Scenario, Slice

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.load.answers import check
-from bench.load.null.right_answers import answers, responder
+from bench.load.mix import Mix
+from bench.load.null.responder import responder
+from bench.load.null.right_answers import answers
 from bench.load.pages import LONGEST, found_in
-from bench.load.requests import Mix
 from bench.load.responses import Heads, read_response
 from bench.model import Exchange, Expect, Scenario
 from bench.project.saves import MISSING

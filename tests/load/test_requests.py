@@ -7,8 +7,9 @@ import pytest
 
 from bench.errors import UsageError
 from bench.load.answers import KnownBodies, agrees, check
+from bench.load.mix import Mix
 from bench.load.placeholders import Values, filled
-from bench.load.requests import Mix, Request, compile_exchange
+from bench.load.requests import Request, compile_exchange
 from bench.load.responses import Head
 from bench.model import Exchange, Expect, Scenario
 from bench.project.saves import MISSING, at_path

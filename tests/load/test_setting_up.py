@@ -211,7 +211,7 @@ sys.path.insert(0, sys.argv[1])
 from bench.load.child.connections import Connection
 from bench.load.child.setting_up import SettingUp
 from bench.load.child.connections import Target
-from bench.load.requests import Mix
+from bench.load.mix import Mix
 from tests.support.servers import server
 from tests.load.test_setting_up import RARELY, Shop
 

@@ -22,7 +22,7 @@ from bench.load.child.connections import Connection, Target
 from bench.load.child.loop import Loop
 from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
-from bench.load.requests import Mix
+from bench.load.mix import Mix
 from bench.loads import Closed, Open
 from bench.model import Scenario, Slice
 from bench.project.addresses import format_address

@@ -13,8 +13,9 @@ from time import perf_counter_ns
 from bench.load.child.connections import Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Traffic
 from bench.load.child.recorder import Books, Outcomes
+from bench.load.mix import Mix
 from bench.load.polling import IN, RDHUP
-from bench.load.requests import JAR, Mix, Saved, jar_of
+from bench.load.requests import JAR, Saved, jar_of
 
 LIMIT_S = 30.0  # for all connections together
 SHARED = 32  # connections of an open loop that fetch for all, if the values can be shared

@@ -24,7 +24,8 @@ from locust.runners import LocalRunner
 from pydantic import TypeAdapter
 
 from bench.load.answers import check
-from bench.load.requests import Mix, Request, Saved
+from bench.load.mix import Mix
+from bench.load.requests import Request, Saved
 from bench.load.responses import Head
 from bench.model import Scenario
 

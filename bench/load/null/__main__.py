@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
-from bench.load.null.right_answers import GREETING, Answer, Respond, missing_bytes, only_response, responder
+from bench.load.null.responder import GREETING, Answer, Respond, missing_bytes, only_response, responder
 from bench.load.polling import IN, RDHUP, new_poller
 
 _READ_BYTES = 65_536
