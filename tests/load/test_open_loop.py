@@ -106,8 +106,8 @@ def test_lag_is_the_clients_own_lateness_and_not_the_servers(load):
     with stalling_server(wait_ms=50) as target:
         sample = carried_out(load, target.address, open_step(100, connections=1, window_s=1.0))
     assert sample.lag.count == sample.due
-    assert sample.lag.percentile_ms(50) < 1
     assert sample.latency.percentile_ms(50) > 100
+    assert sample.lag.percentile_ms(50) < sample.latency.percentile_ms(50) / 20
 
 
 def test_what_still_waits_when_the_drain_ends_is_unfinished(impatient):
