@@ -296,6 +296,8 @@ class Plan:
     spare_sweeps: int = 2  # at most, in a round, in place of sweeps in which a slice was void
     # If answers take long, the probe chooses windows up to this length; None: always window_s.
     longest_window_s: float | None = None
+    # If answers take long, the probe lowers closed loads to so many connections; None: they stay as written.
+    fewer_connections: int | None = None
     load_workers: int = 1  # processes that send requests
     margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
     slo_ms: float | None = None  # p99 that capacity under an objective must keep

@@ -26,8 +26,9 @@ PLAIN = Plan(
     window_s=0.12,
     warm_up_s=0.7,
     seed=1,
+    fewer_connections=plans.FEWER_CONNECTIONS,
 )
-CONNECTIONS = 32
+CONNECTIONS = plans.CONNECTIONS
 BUDGET_S = 600.0
 Twins = Literal["one", "all"]
 

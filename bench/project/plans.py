@@ -43,6 +43,9 @@ AUTO_WINDOW_S, AUTO_LEAD_IN_S = 0.12, 0.03  # where answers take a few ms
 LONGEST_WINDOW_S = 30.0
 WARM_UP_S = 0.7
 BUILT_IN, BUILT_IN_BUDGET_S, BUILT_IN_SWEEPS, CONNECTIONS = "quick", 180.0, 6, 32
+# Of a built-in plan, where answers on those take long: the most of which each has four answers in a window of
+# forty, the fewest in it (docs/adr/0013).
+FEWER_CONNECTIONS = 10
 Count = Annotated[int, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 
@@ -198,6 +201,7 @@ def _built_in(root: Path) -> Plan:
         lead_in_s=AUTO_LEAD_IN_S,
         window_s=AUTO_WINDOW_S,
         longest_window_s=LONGEST_WINDOW_S,
+        fewer_connections=FEWER_CONNECTIONS,
         warm_up_s=WARM_UP_S,
         seed=1,
     )

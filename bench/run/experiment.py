@@ -11,7 +11,7 @@ from bench.errors import Broken, CannotMeasure, UsageError
 from bench.model import Contender, Slice, name_of
 from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
-from bench.run import schedule, windows
+from bench.run import connections, schedule, windows
 from bench.run.lab import Lab
 from bench.run.probes import gather
 from bench.run.resets import Resets
@@ -50,6 +50,9 @@ def carry_out(journal: Journal, lab: Lab) -> None:
         if step.round == windows.PROBE_ROUND:
             lab.progress.phase("probing how long answers take")
         elif step.round == 1 and windows.is_probed(plan):
+            if _has_fewer_connections(journal, lab, swept):
+                plan, swept = journal.run.plan, groups(journal.run.plan, equal)
+                continue  # the probe of those comes next
             _settle(journal, lab, swept)
         else:
             _stop_where_all_is_wrong(journal.run, swept, step.round)
@@ -199,6 +202,16 @@ def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender
         skipped = {one.contender for one in journal.run.verifications if one.outcome == "skipped"}
         for evidence in gather(journal.run.plan.inquiries, equal, lab.runtime, skipped=skipped):
             journal.saw(evidence)
+
+
+def _has_fewer_connections(journal: Journal, lab: Lab, swept: Sequence[Group]) -> bool:
+    """Lower the connections of the plan where the probe shows that answers take long: whether it did."""
+    run = journal.run
+    plan = connections.lowered(run.plan, swept, run.records)
+    for remark in connections.remarks(run.plan, swept, run.records):
+        _remark(journal, lab, remark)
+    journal.narrowed(plan, run.scenarios)
+    return plan is not run.plan
 
 
 def _settle(journal: Journal, lab: Lab, swept: Sequence[Group]) -> None:

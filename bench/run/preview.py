@@ -48,7 +48,10 @@ def _after_the_probe(plan: Plan) -> str:
     chosen = f"windows of {plan.window_s:g} s" + (
         f", up to {longest_s:g} s where answers take long" if longest_s is not None else ", as the plan says"
     )
-    return f"a probe before the first round settles how long that takes: {chosen}"
+    fewer = f", on {plan.fewer_connections} connections where they take very long"
+    return f"a probe before the first round settles how long that takes: {chosen}" + (
+        fewer if plan.fewer_connections is not None else ""
+    )
 
 
 def _slow_to_start(begun: Run, known: Mapping[str, float]) -> Iterator[str]:

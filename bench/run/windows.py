@@ -14,6 +14,7 @@ from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.model import Cell, Plan, name_of
 from bench.project.heats import Group
 from bench.records import Record
+from bench.run import connections
 
 PROBE_ROUND = 0
 # The next one is used if the one before does not show how long a cell's answers take.
@@ -69,11 +70,12 @@ def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[
     """Yield the number of each probe (1, 2, …) that *group* needs by *records*, with its contenders."""
     if not group.load.keeps_busy:
         return
-    taken = _probes(records)
+    kept = list(records)
+    taken = _probes(kept)
     due = tuple(name for name in group.contenders if not _is_twin(name, group))
     for number in range(1, len(PROBE_WINDOWS_S) + 1):
-        if not due:
-            return
+        if not due or connections.takes_long(plan, group, kept):
+            return  # what takes long is probed on fewer connections
         yield number, due
         found = {name: taken.get((group.cell(name), number)) for name in due}
         due = tuple(
@@ -175,7 +177,7 @@ def _course(
     timings = {group: _timing(plan, group, paces, ample, sweeps) for group in groups}
     round_s = sum(timing.round_s(len(group.contenders)) for group, timing in timings.items())
     answer_s = max((timing.answer_s for timing in timings.values()), default=0.0)
-    beside_s = _starts_s(groups, probes, answer_s)
+    beside_s = _starts_s(plan, groups, probes, answer_s)
     return Course(timings=timings, rounds=rounds, round_s=round_s + beside_s, probe_s=probe_s)
 
 
@@ -285,22 +287,25 @@ def _paces(records: Iterable[Record]) -> dict[Cell, Pace]:
     return {cell: pace for cell, record in last.items() if (pace := pace_of([record]))}
 
 
-def _starts_s(groups: Sequence[Group], probes: Sequence[Record], answer_s: float) -> float:
+def _starts_s(plan: Plan, groups: Sequence[Group], probes: Sequence[Record], answer_s: float) -> float:
     """Return the seconds of a round besides its slices: the probe's waits, or an estimate without a probe.
 
     These are the starts of servers and the set-up of scenarios. Waiting for the answers that the slice before
-    left, *answer_s* at most, is a part of that slice.
+    left, *answer_s* at most, is a part of that slice. Servers start again where the probe goes on with fewer
+    connections.
     """
     heats = dict.fromkeys(group.heat for group in groups)
-    first: dict[tuple[str, ...], Record] = {}
+    swept = {group.cell(name) for group in groups for name in group.contenders}
+    first: dict[tuple[tuple[str, ...], bool], Record] = {}
     set_up_s = 0.0
     for record in probes:
-        heat = next((known for known in heats if record.slice.cell.contender in known), None)
-        if heat and first.setdefault(heat, record) is not record and record.slice.sweep == 1:
-            set_up_s += max(0.0, record.waited_s - PER_SLICE_S - answer_s)
-    return set_up_s + sum(
-        first[heat].waited_s if heat in first else len(heat) * PER_SERVER_S for heat in heats
-    )
+        cell = record.slice.cell
+        heat = next((known for known in heats if cell.contender in known), None)
+        began = (heat or (), cell.load.connections == plan.fewer_connections)
+        if heat and first.setdefault(began, record) is not record and record.slice.sweep == 1:
+            set_up_s += max(0.0, record.waited_s - PER_SLICE_S - answer_s) if cell in swept else 0.0
+    starts = {heat: record.waited_s for (heat, _), record in reversed(first.items())}
+    return set_up_s + sum(starts.get(heat, len(heat) * PER_SERVER_S) for heat in heats)
 
 
 def _end_s(record: Record) -> float:

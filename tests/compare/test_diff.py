@@ -157,6 +157,13 @@ def test_without_a_plan_ci_everything_is_compared(root):
     assert made.blocks[0].scenarios == ("hello", "churn")
     assert made.blocks[-1].contenders[1].endswith("~aa")
     assert made.blocks[-1].scenarios == ("hello",)
+    assert made.fewer_connections == 10
+
+
+def test_connections_that_plan_ci_names_are_not_lowered(root):
+    change(root)
+    made, _, _, _ = plan_of(root)
+    assert made.fewer_connections is None
 
 
 def test_scenarios_that_differ_are_those_of_the_head_and_that_is_said(root):

@@ -115,6 +115,7 @@ def test_without_plans_there_is_one_of_everything(tmp_path):
     root = service(tmp_path)
     assert plans.names(root) == ["quick"]
     plan = plans.read(root, "quick")
+    assert plan.fewer_connections == 10
     assert (plan.reference, plan.blocks[0].contenders, plan.blocks[0].scenarios) == (
         "shop",
         ("shop",),

@@ -99,6 +99,9 @@ def test_a_pilot_says_that_it_is_one(tmp_path):
     run = synthetic_run()
     auto = replace(run, plan=replace(run.plan, budget_s=600.0))
     assert "as a pilot; then as many as it requires, 10.0 min in all at most" in preview(auto, tmp_path)
+    assert "very long" not in preview(auto, tmp_path)
+    built_in = replace(run, plan=replace(auto.plan, fewer_connections=10))
+    assert ", on 10 connections where they take very long" in preview(built_in, tmp_path)
 
 
 def test_a_start_that_took_long_counts_in_the_time_that_is_said(tmp_path):

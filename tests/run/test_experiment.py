@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.analysis import analyse
 from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.project import plans
@@ -234,9 +235,12 @@ def test_a_slice_that_others_disturbed_is_made_up_for_by_a_spare_sweep(journal, 
 class Slow(FakeLoad):
     """Every connection gets an answer in 300 ms, where that is within the window."""
 
+    answer_s = 0.3
+
     def finish(self):
-        each = int((self.step.lead_in_s + self.step.window_s) / 0.3) - int(self.step.lead_in_s / 0.3)
-        answers = Histogram.of([300_000_000] * each * self.step.cell.load.connections)
+        closes_s = self.step.lead_in_s + self.step.window_s
+        each = int(closes_s / self.answer_s) - int(self.step.lead_in_s / self.answer_s)
+        answers = Histogram.of([round(self.answer_s * 1e9)] * each * self.step.cell.load.connections)
         return replace(super().finish(), latency=answers, unfinished=self.step.cell.load.connections)
 
 
@@ -264,6 +268,39 @@ def test_answers_are_probed_on_servers_of_their_own_before_the_first_round(journ
     assert len(events) == len(set(events)) == 2
     assert set(events) <= set(lab.progress.lines)
     assert any(what.startswith("set-up took ") for what in lab.progress.lines)
+
+
+class VerySlow(Slow):
+    """Answers after 0.7 s, however many connections there are."""
+
+    answer_s = 0.7
+
+
+@pytest.mark.parametrize("stopped_at", [None, 3, 13, 18, 27, 40])
+def test_a_built_in_plan_has_fewer_connections_where_answers_take_very_long(
+    journal, root, tmp_path, stopped_at
+):
+    probing(journal, fewer_connections=2)
+    if stopped_at:
+        at = COUNTING + stopped_at
+        lab, _ = lab_with(tmp_path, load=lambda diary: VerySlow(diary, interrupt_at=at))
+        with pytest.raises(KeyboardInterrupt):
+            experiment.carry_out(journal, lab)
+        journal.save()
+        journal = execution.take_up(root, journal.folder)
+    lab, _ = lab_with(tmp_path, load=VerySlow)
+    experiment.carry_out(journal, lab)
+    loads = {one.slice.cell.load.connections for one in journal.run.records if one.slice.role != "probe"}
+    assert loads == {2}
+    assert {load.connections for block in journal.run.plan.blocks for load in block.loads} == {2}
+    assert journal.run.rounds == 2
+    probed = [one.slice for one in journal.run.records if one.slice.role == "probe"]
+    assert len(probed) == len(set(map(str, probed)))
+    assert {step.sweep for step in probed if step.cell.load.connections == 4} == {1, 2}
+    notes = [event.what for event in journal.run.events if "with 2 connections instead" in event.what]
+    assert len(notes) == 2  # one for each scenario
+    assert notes[0].startswith("hello, 4 connections: an answer takes 1 s or longer")
+    assert {row.cell.load.connections for row in analyse(journal.run).rows} == {2}
 
 
 def test_what_does_not_fit_the_budget_is_refused_before_the_first_round(journal, tmp_path):
