@@ -7,7 +7,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Literal
 
-from bench.analysis.measures import METRICS, by_cell, by_sweep
+from bench.analysis.measures import METRICS, by_cell, by_sweep, with_last_windows
 from bench.analysis.statistics import Estimate, paired_log_ratios, ratio_of
 from bench.loads import Metric
 from bench.model import Cell, name_of
@@ -117,7 +117,7 @@ def noise_floors(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison
 
 
 def log_ratios(records: Iterable[Record], cell: Cell, reference: Cell, metric: Metric) -> Mapping[int, float]:
-    counted = [record for record in records if record.slice.role in ("measure", "control")]
+    counted = with_last_windows(records)
     own = [record for record in counted if record.slice.cell == cell]
     others = [record for record in counted if record.slice.cell == reference]
     measure = METRICS[metric]

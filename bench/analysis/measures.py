@@ -51,14 +51,23 @@ METRICS: Mapping[Metric, Measure] = {
 
 
 def by_cell(run: Run) -> dict[Cell, list[Record]]:
-    """Group the records by cell in the plan's order, without warm-up, with voids."""
+    """Group the records by cell in the plan's order, without warm-up, with voids.
+
+    Rounds whose windows turned out to be too short do not count: later ones of the cell have other windows.
+    """
     contenders = {contender.name: contender for contender in run.contenders}
     planned = [group.cell(name) for group in groups(run.plan, contenders) for name in group.contenders]
     grouped: dict[Cell, list[Record]] = {cell: [] for cell in planned}
-    for record in run.records:
-        if record.slice.role in ("measure", "control"):
-            grouped.setdefault(record.slice.cell, []).append(record)
+    for record in with_last_windows(run.records):
+        grouped.setdefault(record.slice.cell, []).append(record)
     return {cell: records for cell, records in grouped.items() if records}
+
+
+def with_last_windows(records: Iterable[Record]) -> list[Record]:
+    """Return the counted records whose windows are as long as the last ones of their cells."""
+    counted = [record for record in records if record.slice.role in ("measure", "control")]
+    windows_s = {record.slice.cell: record.slice.window_s for record in counted}
+    return [record for record in counted if record.slice.window_s == windows_s[record.slice.cell]]
 
 
 def by_sweep(records: Iterable[Record], measure: Measure) -> dict[Sweep, float]:

@@ -54,7 +54,7 @@ def carry_out(journal: Journal, lab: Lab) -> None:
                 plan, swept = journal.run.plan, groups(journal.run.plan, equal)
                 continue  # the probe of those comes next
             _settle(journal, lab, swept)
-        else:
+        elif step.round != 2 or not _look_again(journal, lab, swept):
             _stop_where_all_is_wrong(journal.run, swept, step.round)
         heat = schedule.heat_of(step, swept)
         starting = [equal[name] for name in schedule.start_order(plan, heat, step.round)]
@@ -231,6 +231,16 @@ def _settle(journal: Journal, lab: Lab, swept: Sequence[Group]) -> None:
             f"set-up took {set_up_s:.0f} s, the probe {course.probe_s:.0f} s; to come: "
             f"{course.rounds} rounds or more of about {course.round_s:.0f} s, within {plan.budget_s:.0f} s"
         )
+
+
+def _look_again(journal: Journal, lab: Lab, swept: Sequence[Group]) -> bool:
+    """Record which windows are longer from round 2 on, because round 1 requires it: whether any are."""
+    known = {event.what for event in journal.run.events}
+    remarks = [*windows.second_look(journal.run.plan, swept, journal.run.records)]
+    for remark in remarks:
+        if remark not in known:
+            _remark(journal, lab, remark)
+    return bool(remarks)
 
 
 def _heat(

@@ -50,13 +50,14 @@ def rounds(plan: Plan, groups: Sequence[Group], records: Iterable[Record], settl
     margin, and no more than fit the budget. This is a pilot in Stein's sense, so the level of the intervals
     holds. Looking at effects and going on until one is proven would break it.
     """
-    pilot = [record for record in records if 0 < record.slice.round <= settled.rounds]
+    before = settled.uncounted
+    pilot = [record for record in records if before < record.slice.round <= settled.rounds]
     begun = {record.slice.round for record in pilot}
-    if plan.budget_s is None or len(begun) < max(settled.rounds, 2):
+    if plan.budget_s is None or len(begun) < max(settled.rounds - before, 2):
         return settled.rounds
     took_s = round_s(pilot)
     room = int((plan.budget_s - settled.probe_s) / took_s) if took_s else settled.rounds
-    return max(settled.rounds, min(room, _needed(plan, groups, pilot)))
+    return max(settled.rounds, before + min(room, _needed(plan, groups, pilot)))
 
 
 def round_s(records: Iterable[Record]) -> float | None:

@@ -51,12 +51,12 @@ def schedule(
     kept = list(records)
     capacities = pilots.capacities(kept)
     first = {_ceiling_cell(group): group for group in reversed(groups)}
-    course = windows.course(plan, groups, kept)
     if first_round is None:
         first_round = _first_round(plan)
     if first_round == PROBE_ROUND:
         yield from _probes(plan, groups, kept)
     for number in count(max(1, first_round)):
+        course = windows.course(plan, groups, kept, number)
         for heat in by_heat(groups, number):
             if number == 1:
                 yield from _pilots(plan, heat)
@@ -86,7 +86,7 @@ def warm_up_again(plan: Plan, groups: Sequence[Group], records: Iterable[Record]
     rest = (step for step in remaining(plan, groups, kept) if step.role in ("warm-up", "measure", "control"))
     if step := next(rest, None):
         (group,) = [known for known in groups if step.cell in map(known.cell, known.contenders)]
-        timing = windows.course(plan, groups, kept).of(group)
+        timing = windows.course(plan, groups, kept, step.round).of(group)
         again = _sweep(plan, group, step.round, WARM_UP_SWEEP, pilots.capacities(kept), timing)
         yield from (step for step in again if _identity(step) in done)
 

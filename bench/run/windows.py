@@ -19,7 +19,7 @@ from bench.run import connections
 PROBE_ROUND = 0
 # The next one is used if the one before does not show how long a cell's answers take.
 PROBE_WINDOWS_S = (0.5, 1.0, 3.0, 8.0)
-BARELY = 1.25  # times the fewest answers, in windows that are shortened to fit a budget
+BARELY = 1.25  # times the fewest answers, in windows that are kept, or shortened to fit a budget
 MEAN_LEAD_IN = 1.5  # times the shortest: lead-ins are drawn between once and twice as long
 LATE = 1.1  # of a budget: nothing begins that would end later
 # Time besides the load, measured on plan quick (2 cores): the Locust users, readings and resets of a slice;
@@ -51,15 +51,16 @@ class Course:
     timings: Mapping[Group, Timing]
     rounds: int  # with a budget: the fewest
     round_s: float
-    probe_s: float  # taken by the probe
+    probe_s: float  # taken by the probe, and by rounds that do not count
     refusal: str | None = None  # why the plan is not measured
+    uncounted: int = 0  # rounds at the beginning whose windows turned out to be too short
 
     def of(self, group: Group) -> Timing:
         return self.timings[group]
 
     @property
     def total_s(self) -> float:
-        return self.probe_s + self.rounds * self.round_s
+        return self.probe_s + (self.rounds - self.uncounted) * self.round_s
 
 
 def is_probed(plan: Plan) -> bool:
@@ -83,25 +84,67 @@ def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[
         )
 
 
-def course(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> Course:
-    """Return how *plan* is carried out by the probes among *records*; as written if there are none.
+def course(plan: Plan, groups: Sequence[Group], records: Iterable[Record], number: int = 1) -> Course:
+    """Return how *plan* is carried out from round *number* on, by the probes among *records*.
+
+    It is as written if there are none. A probe is one moment, and the machine may have more to do later. So
+    where round 1 shows that a window holds too few answers, it was a probe as well: later rounds follow it.
+    """
+    kept = list(records)
+    probes = [record for record in kept if record.slice.role == "probe"]
+    paces = _paces(probes)
+    first = _fitted(plan, groups, paces, probes, elapsed_s(probes))
+    shown = _shown_to_be_short(plan, groups, first, kept) if number > 1 and probes else {}
+    if not shown:
+        return first
+    begun = [record for record in kept if record.slice.round <= 1]
+    again = _fitted(plan, groups, {**paces, **shown}, probes, elapsed_s(begun))
+    are_longer = any(again.of(group).window_s > first.of(group).window_s for group in groups)
+    if again.refusal or not are_longer:
+        return first
+    return replace(again, rounds=again.rounds + 1, uncounted=1)
+
+
+def _shown_to_be_short(
+    plan: Plan, groups: Sequence[Group], first: Course, records: Sequence[Record]
+) -> Mapping[Cell, Pace]:
+    """Return the paces in round 1 of the groups in which some contender's windows were too short."""
+    counted: dict[Cell, list[Record]] = {}
+    for record in records:
+        if record.slice.round == 1 and record.slice.role in ("measure", "control") and record.void is None:
+            counted.setdefault(record.slice.cell, []).append(record)
+    found: dict[Cell, Pace] = {}
+    for group in groups if plan.longest_window_s is not None else ():
+        timing = first.of(group)
+        cells = map(group.cell, group.contenders)
+        paces = {cell: pace for cell in cells if (pace := pace_of(counted.get(cell, ())))}
+        if not all(_suffices(pace, timing.window_s, timing.lead_in_s) for pace in paces.values()):
+            found |= paces
+    return found
+
+
+def _fitted(
+    plan: Plan,
+    groups: Sequence[Group],
+    paces: Mapping[Cell, Pace],
+    probes: Sequence[Record],
+    passed_s: float,
+) -> Course:
+    """Return the course that fits the budget of *plan*, of which *passed_s* are over.
 
     With a budget: first as many sweeps as fit with all rounds of the pilot. Then fewer rounds, down to six of
     one sweep. Then windows that barely hold enough answers.
     """
-    kept = [record for record in records if record.slice.role == "probe"]
-    paces = _paces(kept)
-    probe_s = elapsed_s(kept)
     fewest = min(plan.rounds, FEWEST_FOR_INTERVAL)
     options = [(AMPLE, sweeps, plan.rounds) for sweeps in range(plan.sweeps, 0, -1)]
-    if kept and plan.budget_s is not None:
+    if probes and plan.budget_s is not None:
         options += [(AMPLE, 1, rounds) for rounds in range(plan.rounds - 1, fewest - 1, -1)]
         options += [(BARELY, 1, rounds) for rounds in range(plan.rounds, fewest - 1, -1)]
-    found = _course(plan, groups, paces, kept, probe_s, options[0])
-    if not kept or plan.budget_s is None:
+    found = _course(plan, groups, paces, probes, passed_s, options[0])
+    if not probes or plan.budget_s is None:
         return _refused(plan, groups, paces, found)
     for option in options:
-        found = _course(plan, groups, paces, kept, probe_s, option)
+        found = _course(plan, groups, paces, probes, passed_s, option)
         if found.total_s <= plan.budget_s:
             break
     return _refused(plan, groups, paces, found)
@@ -128,6 +171,19 @@ def remarks(plan: Plan, groups: Sequence[Group], records: Iterable[Record]) -> I
         )
 
 
+def second_look(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> Iterator[str]:
+    """Yield what round 1 changed: windows that are longer from round 2 on, each with its reason."""
+    first, again = course(plan, groups, records), course(plan, groups, records, 2)
+    for group in groups if again.uncounted else ():
+        before, now = first.of(group), again.of(group)
+        if before.window_s < now.window_s:
+            yield (
+                f"{_title(group)}: in round 1 an answer took up to {duration(now.answer_s)}, longer than in "
+                f"the probe: windows of {duration(now.window_s)} instead of {duration(before.window_s)} from "
+                "round 2 on, and round 1 does not count"
+            )
+
+
 def too_short(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[str]:
     kept = list(records)
     warm_ups = [one for one in kept if one.slice.role == "warm-up" and one.slice.round == 1]
@@ -140,10 +196,10 @@ def is_last_round(plan: Plan, settled: Course, records: Sequence[Record], number
     It depends only on recorded times and on rounds up to *number*, so a resumed run gives the same result.
     """
     if plan.budget_s is None:
-        return number >= plan.rounds
+        return number >= plan.rounds + settled.uncounted
     until = [record for record in records if record.slice.round <= number]
-    if number >= min(settled.rounds, FEWEST_FOR_INTERVAL):
-        begun = len({record.slice.round for record in until if record.slice.round > PROBE_ROUND})
+    if number >= min(settled.rounds, FEWEST_FOR_INTERVAL + settled.uncounted):
+        begun = len({one.slice.round for one in until if one.slice.round > PROBE_ROUND + settled.uncounted})
         passed_s = elapsed_s(until)
         a_round_s = (passed_s - settled.probe_s) / begun if begun else settled.round_s
         if passed_s + a_round_s > LATE * plan.budget_s:
@@ -193,7 +249,7 @@ def _timing(plan: Plan, group: Group, paces: Mapping[Cell, Pace], ample: float, 
     if longest_s is not None:
         found = [pace for pace in found if pace.window_s(ample=1.0) <= longest_s] or found
     answer_s = max((pace.answer_s for pace in found), default=0.0)
-    if longest_s is not None and not all(_suffices(pace, window_s, lead_in_s) for pace in found):
+    if longest_s is not None and not all(_suffices(pace, window_s / BARELY, lead_in_s) for pace in found):
         chosen_s = max(pace.window_s(ample) for pace in found)
         window_s = max(window_s, min(longest_s, chosen_s))
         lead_in_s = max(lead_in_s, hundredths(answer_s))
@@ -268,7 +324,7 @@ def _needs_more(plan: Plan, pace: Pace | None, number: int) -> bool:
     if pace is None:
         return False
     doubtful = plan.longest_window_s is not None and number == 1
-    return not pace.is_known or (doubtful and not _suffices(pace, plan.window_s, plan.lead_in_s))
+    return not pace.is_known or (doubtful and not _suffices(pace, plan.window_s / BARELY, plan.lead_in_s))
 
 
 def _is_twin(name: str, group: Group) -> bool:

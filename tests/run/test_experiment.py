@@ -303,6 +303,32 @@ def test_a_built_in_plan_has_fewer_connections_where_answers_take_very_long(
     assert {row.cell.load.connections for row in analyse(journal.run).rows} == {2}
 
 
+class SlowerLater(Slow):
+    """Answers at once in the probe, and after 0.3 s in the rounds."""
+
+    def finish(self):
+        if self.step.role == "probe":
+            return replace(FakeLoad.finish(self), latency=Histogram.of([1_000_000] * 4000))
+        return super().finish()
+
+
+def test_windows_that_round_1_shows_to_be_too_short_are_longer_and_that_is_noted(journal, tmp_path):
+    probing(journal)
+    lab, _ = lab_with(tmp_path, load=SlowerLater)
+    experiment.carry_out(journal, lab)
+    counted = [one.slice for one in timed(journal) if one.slice.role in ("measure", "control")]
+    assert {step.window_s for step in counted if step.round == 1} == {0.2}
+    assert min(step.window_s for step in counted if step.round > 1) > 1
+    assert {step.round for step in counted} == {1, 2, 3}
+    events = [event.what for event in journal.run.events]
+    notes = [what for what in events if "and round 1 does not count" in what]
+    assert len(notes) == len(set(notes)) == 2
+    assert notes[0].startswith("hello, 4 connections: in round 1 an answer took up to ")
+    rows = analyse(journal.run).rows
+    assert {row.rounds for row in rows} == {2}
+    assert {row.silent for row in rows} == {None}
+
+
 def test_what_does_not_fit_the_budget_is_refused_before_the_first_round(journal, tmp_path):
     probing(journal, rounds=9, budget_s=60.0)
     lab, _ = lab_with(tmp_path, load=Slow)

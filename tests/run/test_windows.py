@@ -405,3 +405,77 @@ def test_what_is_compared_apart_has_windows_of_its_own():
         counted = [one.slice for one in world.counted]
         windows_s = {(step.cell.contender.partition("@")[0], round(step.window_s, 1)) for step in counted}
         assert windows_s == {(fast, 0.1), (slow, 0.8)}
+
+
+class Busier(World):
+    """A machine that has more to do once the probe is over: answers then take *later*."""
+
+    def __init__(self, plan, before, later, **options):
+        super().__init__(plan, before, **options)
+        self.before, self.later = before, later
+
+    def record(self, step):
+        self.answers = self.before if step.role == "probe" else self.later
+        return super().record(step)
+
+
+@pytest.mark.parametrize("serve", [waiting, computing])
+@pytest.mark.parametrize("later_s", [0.194, 0.7])
+@pytest.mark.parametrize("budget_s", [None, 600.0])
+def test_windows_that_round_1_shows_to_be_too_short_are_longer_afterwards(serve, later_s, budget_s):
+    plan = replace(PLAN, budget_s=budget_s)
+    world = Busier(plan, both(0.02), both(later_s, 1.4), serve=serve, noise=0.02).go()
+    assert {one.slice.window_s for one in world.counted if one.slice.round == 1} == {0.12}
+    (window_s,) = {one.slice.window_s for one in world.counted if one.slice.round > 1}
+    assert window_s > 2 * later_s
+    rounds = len({one.slice.round for one in world.counted})
+    assert rounds == 10 if budget_s is None else rounds >= 10
+    analysis = analyse(world.run)
+    assert {row.coarse for row in analysis.rows} == {None}
+    assert {row.rounds for row in analysis.rows} == {rounds - 1}
+    (ratio,) = [
+        one.ratio
+        for one in analysis.comparisons
+        if one.metric == "throughput_rps" and one.cell.contender == "shop@head"
+    ]
+    assert verdict_of("throughput_rps", ratio, 0.05) == "slower"
+    (remark,) = windows.second_look(plan, GROUPS, world.records)
+    assert remark.startswith("report, 32 connections: in round 1 an answer took up to ")
+    assert " instead of 120 ms from round 2 on, and round 1 does not count" in remark
+
+
+def test_windows_that_hold_enough_in_round_1_stay_whatever_comes_later():
+    world = World(PLAN, both(0.02), serve=computing)
+    while schedule.upcoming(PLAN, GROUPS, world.records).round < 2:
+        world.go(steps=len(world.records) + 1)
+    world.answers = both(0.194)
+    world.go()
+    assert {one.slice.window_s for one in world.counted} == {0.12}
+    assert not [*windows.second_look(PLAN, GROUPS, world.records)]
+
+
+def test_round_1_counts_where_longer_windows_do_not_fit_the_budget():
+    plan = replace(PLAN, budget_s=60.0)
+    world = Busier(plan, both(0.02), both(3.0), serve=computing).go()
+    assert {one.slice.window_s for one in world.counted} == {0.12}
+    assert not [*windows.second_look(plan, GROUPS, world.records)]
+    assert not any(one.ratio for one in analyse(world.run).comparisons)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(min_value=0, max_value=90))
+def test_a_run_with_longer_windows_later_goes_on_as_if_it_had_not_stopped(stopped_after):
+    whole = Busier(PLAN, both(0.02), both(0.194)).go()
+    again = Busier(PLAN, both(0.02), both(0.194))
+    again.records, again.now_s = whole.records[:stopped_after], 20.0
+    if again.records:
+        last = again.records[-1]
+        again.now_s = last.started_s + last.slice.lead_in_s + last.slice.window_s
+    again.go()
+    assert [one.slice for one in again.records] == [one.slice for one in whole.records]
+
+
+def test_a_window_is_kept_only_with_a_quarter_more_than_the_fewest_answers():
+    world = World(PLAN, both(0.085), serve=computing)  # forty-five in a window, fifty are required
+    assert world.probed().of(GROUPS[0]).window_s > 0.12
+    assert World(PLAN, both(0.07), serve=computing).probed().of(GROUPS[0]).window_s == 0.12
