@@ -32,6 +32,7 @@ Counted = Literal["statements", "response_bytes", "memory_bytes"]
 # than one more of any number. Lengths and memory grow by little.
 COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
 FEWEST_FAIR = 3  # sweeps in which the longer side wrote no more
+ROUNDING = 1 + 1e-6
 HALF = 0.5  # of a statement: a thousand may not grow by ten
 
 
@@ -162,15 +163,20 @@ def _statements(run: Run) -> Iterator[CountChange]:
         if base.per_request is None or head.per_request is None or not counting & {name, reference}:
             continue
         if base.counted_by == head.counted_by:
+            verdict = _count_verdict("statements", base.per_request, head.per_request)
+            appeared, gone = _more(head, base), _more(base, head)
+            clear = _beyond_one_call(appeared, base, head), _beyond_one_call(gone, base, head)
+            if verdict == "equivalent" or any(clear):  # else they explain the change only together
+                appeared, gone = clear
             yield CountChange(
                 contender=name_of(name).unrevised,
                 counted="statements",
                 of=exchange,
                 base=base.per_request,
                 head=head.per_request,
-                verdict=_count_verdict("statements", base.per_request, head.per_request),
-                appeared=_more(head, base),
-                gone=_more(base, head),
+                verdict=verdict,
+                appeared=appeared,
+                gone=gone,
             )
 
 
@@ -206,6 +212,12 @@ def uncounted(run: Run) -> Iterator[str]:
 def _more(one: Queries, other: Queries) -> Mapping[str, float]:
     more = {text: calls - other.statements.get(text, 0.0) for text, calls in one.statements.items()}
     return {text: calls for text, calls in more.items() if calls > 0}
+
+
+def _beyond_one_call(more: Mapping[str, float], base: Queries, head: Queries) -> Mapping[str, float]:
+    """Return those of *more* that are more than one call in a whole count: a connection that was set up."""
+    one_call = 1 / max(1, min(base.requests, head.requests))
+    return {text: calls for text, calls in more.items() if calls >= 1 or calls > one_call * ROUNDING}
 
 
 def _per_cell(

@@ -24,7 +24,7 @@ from bench.records import Queries, Sample
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
 
-METHOD = 2  # part of the cache key of counts: add one when the way of counting changes
+METHOD = 3  # part of the cache key of counts: add one when the way of counting changes
 WINDOW_S = 0.06
 # Every thread of a server sends a query before counting starts. Otherwise it opens its connection later.
 WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
@@ -32,6 +32,19 @@ ATTEMPTS = 3
 SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long a server must be quiet, and how long to wait for that
 OURS = frozenset({"postgres", "mysql"})  # services that count by themselves
 RARELY = 10**9  # to one: a request that needs nothing is drawn only when it is needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The statements of one window, without what savers usually cost."""
+
+    requests: int  # of the exchange itself
+    failed: int
+    calls: Mapping[str, float]  # text → calls; below zero if a saver ran it less often than usual
+
+    @property
+    def is_whole(self) -> bool:
+        return self.requests > 0 and all(_each(calls, self).is_integer() for calls in self.calls.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,16 +191,18 @@ def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Ite
     seed = 0
     before = _settled(server)
     for probe in probes:
+        taken: list[Taken] = []
         for attempt in range(ATTEMPTS):
             seed += 1  # never the same request twice: an e-mail address would be taken
             window_s = WINDOW_S * 2**attempt
             sample = _ask(server, load, probe.exchange.name, seed=seed, connections=1, window_s=window_s)
             after = _settled(server)
-            queries = _cost(server, probe, sample, Counter(after) - Counter(before), costs)
+            taken.append(_taken(probe, sample, Counter(after) - Counter(before), costs))
             before = after
             # A connection that is set up during the window shows as a fraction. The next attempt has none.
-            if queries.requests and all(calls.is_integer() for calls in queries.statements.values()):
+            if taken[-1].is_whole:
                 break
+        queries = _cost(server, probe, taken)
         costs[probe.exchange.name] = queries
         yield queries
 
@@ -219,25 +234,52 @@ def _settled(server: Server) -> Mapping[str, int]:
     return before
 
 
-def _cost(
-    server: Server, probe: Probe, sample: Sample, ran: Counter[str], costs: Mapping[str, Queries]
-) -> Queries:
+def _taken(probe: Probe, sample: Sample, ran: Counter[str], costs: Mapping[str, Queries]) -> Taken:
     requested = probe.requested(sample.setup_requests + sample.slice_requests + sample.unfinished)
-    own = requested[probe.exchange.name]
-    statements = {}
-    for text, calls in ran.items():
-        of_savers = sum(
-            requested[one.name] * costs[one.name].statements.get(text, 0.0) for one in probe.savers
-        )
-        if calls > of_savers and own:
-            statements[text] = (calls - of_savers) / own
+    calls: dict[str, float] = {text: float(number) for text, number in ran.items()}
+    for one in probe.savers:
+        for text, each in costs[one.name].statements.items():
+            calls[text] = calls.get(text, 0.0) - requested[one.name] * each
+    return Taken(
+        requests=requested[probe.exchange.name],
+        failed=sample.failed,
+        calls={text: round(number, 6) for text, number in calls.items()},
+    )
+
+
+def _cost(server: Server, probe: Probe, taken: Sequence[Taken]) -> Queries:
+    """Return the statements of each request, by the last window, or by what all windows have in common."""
+    last = taken[-1]
+    each = {text: _per_request(text, taken) for text in last.calls} if last.requests else {}
     return Queries(
         contender=server.contender.name,
         exchange=probe.exchange.name,
-        requests=own,
-        failed=sample.failed,
-        statements=statements,
+        requests=last.requests,
+        failed=last.failed,
+        statements={text: calls for text, calls in each.items() if calls > 0},
     )
+
+
+def _per_request(text: str, taken: Sequence[Taken]) -> float:
+    """Return the calls of *text* for each request.
+
+    Each window begins without anything saved. The first log-in of a connection may cost more or less than one
+    that is repeated, which is its usual cost. Divided by the requests of the window, this would be a fraction
+    that depends on how many there were. It is the same in each window, so it is no part of what windows of
+    different lengths differ in.
+    """
+    last = taken[-1]
+    each = _each(last.calls[text], last)
+    if each.is_integer() or len(taken) < ATTEMPTS or last.requests < 2 * taken[0].requests:
+        return each
+    points = [(one.requests, one.calls.get(text, 0.0)) for one in taken]
+    more = round((points[-1][1] - points[0][1]) / (points[-1][0] - points[0][0]))
+    once = {round(calls - more * requests, 6) for requests, calls in points}
+    return float(more) if len(once) == 1 else each
+
+
+def _each(calls: float, taken: Taken) -> float:
+    return max(0.0, calls / taken.requests)
 
 
 def _savers(exchange: Exchange, by_variable: Mapping[str, Exchange]) -> tuple[Exchange, ...]:

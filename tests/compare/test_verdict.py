@@ -75,6 +75,18 @@ def test_one_more_statement_per_request_is_a_regression_by_itself():
     assert dict(count.appeared) == {READ: 1.0, "SELECT 1": 1.0}
 
 
+def test_one_call_in_a_whole_count_is_not_listed_beside_what_changed():
+    once, more = {"SET": 0.01}, {"SELECT 1": 1.0, "SELECT 2": 0.02}
+    (count,) = conclude(asking(measured(), {READ: 1.0, "SHOW": 0.01}, {READ: 1.0, **once, **more})).regressed
+    assert (dict(count.appeared), dict(count.gone)) == (more, {})
+    told = conclude(asking(measured(), {READ: 2.0, "SHOW": 0.01}, {READ: 2.0, **once}))
+    (count,) = [one for one in told.counts if one.counted == "statements"]
+    assert (count.verdict, dict(count.appeared), dict(count.gone)) == ("equivalent", {}, {})
+    each_once = {f"SELECT {number}": 0.01 for number in range(100)}  # numbers in the text: one more of each
+    (count,) = conclude(asking(measured(), {READ: 1.0}, {READ: 1.0, **each_once})).regressed
+    assert len(count.appeared) == 100
+
+
 def counted_by(run, base, head, statements=(1.0, 1.0), exchange="users-read"):
     """Counts of a base and a head, each a way to count and its drivers."""
     known = [

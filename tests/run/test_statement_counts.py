@@ -197,3 +197,68 @@ def test_requests_that_fail_give_no_count_and_nothing_to_remember(root):
     again = CountingLab()
     counted(root, again, "one")
     assert again.served == ["one"]
+
+
+LOG_IN = """
+[exchanges.login]
+request = "POST /login"
+body = { name = "ann" }
+save = { session = "cookie:session" }
+
+[exchanges.page]
+request = "GET /page"
+needs = ["session"]
+
+[exchanges.hello]
+request = "GET /"
+
+[scenarios.hello]
+mix = { hello = 1 }
+
+[scenarios.pages]
+cookies = true
+mix = { page = 1, login = 0 }
+"""
+
+
+@dataclass
+class LoggingIn(CountingLab):
+    """The first log-in of a window ends no session before it, and makes a row that others only change."""
+
+    rate_rps: float = 200.0  # of pages and log-ins
+    now_and_then: int = 0  # one page in so many has a statement more
+
+    def finish(self):
+        name, step = self.step.cell.scenario, self.step
+        ran = self.servers[step.cell.contender].ran
+        requests = round(self.rate_rps * step.window_s)
+        log_ins = {"page": 1, "login": requests}.get(name, 0)
+        pages = requests - 1 if name == "page" else 0
+        for number in range(log_ins):
+            first = {"INSERT session": 1, "INSERT seen": 1}
+            ran.update(first if number == 0 else {"DELETE session": 1, "INSERT session": 1})
+        ran.update({"SELECT session": pages, "SELECT page": 2 * pages})
+        if self.now_and_then:
+            ran["SELECT rare"] += pages // self.now_and_then
+        return Sample(window_s=step.window_s, latency=Histogram(), slice_requests=requests)
+
+
+def counted_pages(tmp_path, lab):
+    root = make_project(tmp_path / "site", scenarios=LOG_IN)
+    tables, known = contenders.declared(root), scenarios.declared(root)
+    asked = [(contenders.resolve("one", tables), [known["pages"]])]
+    return costs(statement_counts.count(asked, lab, lab, root / ".bench"))
+
+
+@pytest.mark.parametrize("rate_rps", [130.0, 200.0, 370.0, 1000.0])
+def test_a_first_log_in_that_costs_something_else_is_no_part_of_what_needs_it(tmp_path, rate_rps):
+    assert counted_pages(tmp_path, LoggingIn(rate_rps=rate_rps)) == {
+        "login": {"DELETE session": 1.0, "INSERT session": 1.0},
+        "page": {"SELECT session": 1.0, "SELECT page": 2.0},
+    }
+
+
+def test_what_runs_for_some_requests_only_stays_a_fraction(tmp_path):
+    found = counted_pages(tmp_path, LoggingIn(rate_rps=1000.0, now_and_then=4))["page"]
+    assert found["SELECT rare"] == pytest.approx(0.25, abs=0.01)
+    assert found["SELECT page"] == 2.0
