@@ -193,7 +193,10 @@ class Contender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What a verified response must show, beyond being well framed."""
+    """What a verified response must show, beyond being well framed.
+
+    `{name}` in it has the type of its value. `{name:text}` is its text.
+    """
 
     status: int = 200
     json: Any = None  # a subset: objects by key, arrays by position; None: not checked
@@ -211,7 +214,10 @@ class Expect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request template and what its response must be. `{name}` and `{name+1}` are filled in."""
+    """One request template and what its response must be.
+
+    `{name}`, `{name+1}` and `{name:text}` are filled in.
+    """
 
     name: str
     method: str

@@ -1,7 +1,7 @@
-"""Fills placeholders: `{name}` and `{name+1}` stand for values.
+"""Fills placeholders: `{name}` and `{name+1}` stand for values, `{name:text}` for the text of one.
 
-A string that is only one placeholder takes the value with its type. In a longer text, braces around anything
-else stay as they are: GraphQL and JSON have their own.
+A string that is only one placeholder takes the value with its type, or as a text. In a longer text, braces
+around anything else stay as they are: GraphQL and JSON have their own.
 """
 
 import json
@@ -12,13 +12,16 @@ from typing import Any
 from bench.errors import UsageError
 from bench.project.scenarios import PLACEHOLDER
 
+AS_TEXT = ":text"
 _WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
 class Values(dict[str, Any]):
-    """Values by placeholder. `name+1` is calculated from `name`."""
+    """Values by placeholder. `name+1` and `name:text` are made from `name`."""
 
     def __missing__(self, placeholder: str) -> Any:
+        if placeholder.endswith(AS_TEXT):
+            return as_text(self[placeholder.removesuffix(AS_TEXT)])
         name, plus, step = placeholder.partition("+")
         if not plus:
             raise KeyError(placeholder)

@@ -21,10 +21,11 @@ from bench.project.uploads import texts, with_files
 
 FILE = "apps/scenarios.toml"
 KEYS = ("exchanges", "scenarios", "scenarios_file")  # of a bench.toml
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?\}")
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:\+(\d+))?(?::text)?\}")
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_LIKE_A_NAME = re.compile(r"[\w.+$-]+")
+_LIKE_A_NAME = re.compile(r"[\w.+$-]+(?::text)?")
+_OF_A_TYPE = re.compile(r"\{([A-Za-z_]\w*)(?:\+\d+)?:(?!text\})\w+\}")
 _LIKE_NAMES = re.compile(r"[\w.+$ -]+")
 _HOW_TO_KEEP = 'braces stay as they are in a longer text, as in "query {viewer}"'
 
@@ -136,6 +137,8 @@ def _check_names(where: str, exchange: Exchange, saved: Collection[str]) -> None
                     _check_placeholder(f"{where}.{place}", found, exchange, known)
     for place, node in (("body", exchange.body), ("text", exchange.text), ("expect.json", expect.json)):
         for text in _texts(node):
+            if (typed := _OF_A_TYPE.fullmatch(text)) and typed[1] in known:
+                raise UsageError(f"{where}.{place}: {text}: write {{{typed[1]}:text}} for its text")
             for found in _BRACES.finditer(text):
                 alone = found[0] == text and _LIKE_A_NAME.fullmatch(found[1].strip())
                 if alone or (place == "expect.json" and _LIKE_A_NAME.fullmatch(found[1])):

@@ -223,6 +223,28 @@ READ = Exchange(
             ],
             id="a body with braces of its own",
         ),
+        pytest.param(
+            [
+                Exchange(
+                    name="echo",
+                    method="POST",
+                    path="/{id}",
+                    body={"n": "{id:text}"},
+                    fields={"id": {"integer": [1, 99]}},
+                    expect=Expect(json={"id": "{id:text}", "next": "{id+1:text}", "plain": "{id}"}),
+                    save={"kept": "id"},
+                ),
+                Exchange(
+                    name="use",
+                    method="PUT",
+                    path="/kept/{kept}",
+                    body={"n": "{kept}"},
+                    consumes="kept",
+                    expect=Expect(json=["{kept}", "{kept:text}"]),
+                ),
+            ],
+            id="numbers as texts",
+        ),
     ],
 )
 def test_what_an_exchange_expects_is_made_from_its_request(exchanges):
@@ -382,7 +404,14 @@ AWKWARD = ["a@x.com", "b c", 'say "hi" \\', "ü/é?&=%+", "", "7", 7, 2.5, True,
     ],
     ids=["path", "header", "JSON value", "part of a JSON text", "form", "text", "JSON text"],
 )
-@pytest.mark.parametrize("expect", [Expect(json={"a": "is {v}.", "b": [1, "{v}"]}), Expect(contains="<{v}>")])
+@pytest.mark.parametrize(
+    "expect",
+    [
+        Expect(json={"a": "is {v}.", "b": [1, "{v}"]}),
+        Expect(json={"a": ["{v:text}"]}),
+        Expect(contains="<{v}>"),
+    ],
+)
 def test_values_of_all_kinds_come_back_as_each_place_needs_them(sent, expect):
     exchange = Exchange(
         name="x",

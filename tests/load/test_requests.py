@@ -81,6 +81,32 @@ def test_placeholders_are_filled_with_type_and_arithmetic():
     assert filled(node, values) == {"id": 7, "next": [8], "text": "ann-17", "kept": [True, None]}
 
 
+def test_the_text_of_a_value_is_filled_in_where_that_is_wanted():
+    values = Values(id=7, on=True, share=2.5, name="ann")
+    node = [
+        "{id:text}",
+        "{id+1:text}",
+        "{on:text}",
+        "{share:text}",
+        "{name:text}",
+        "no {id:text}",
+        "{x:text}",
+    ]
+    assert filled(node, values) == ["7", "8", "true", "2.5", "ann", "no 7", "{x:text}"]
+    exchange = Exchange(
+        name="echo",
+        method="GET",
+        path="/get?n={n:text}&m={n+1}",
+        fields={"n": {"integer": [4, 4]}},
+        expect=Expect(json={"args": {"n": "{n:text}", "m": "{n+1:text}"}}),
+    )
+    asked = first(exchange)
+    assert asked.line == "GET /get?n=4&m=5"
+    answered = head(200)
+    assert check(asked, answered, b'{"args": {"n": "4", "m": "5"}}', {}) is None
+    assert "expected" in check(asked, answered, b'{"args": {"n": 4, "m": 5}}', {}).text
+
+
 def test_arithmetic_and_percent_signs_survive_in_a_path():
     exchange = Exchange(
         name="p", method="GET", path="/%C3%A9?a={n}&b={n+1}", fields={"n": {"integer": [4, 4]}}

@@ -13,7 +13,7 @@ from bench.load.answers import check
 from bench.load.mix import Mix
 from bench.load.multipart import pieces
 from bench.load.null.responder import Answer, responder
-from bench.load.placeholders import Values, as_text, filled
+from bench.load.placeholders import AS_TEXT, Values, as_text, filled
 from bench.load.requests import RESERVED, Saved, content_type, in_header, in_path, text_of
 from bench.load.responses import LARGEST_BYTES, Heads, read_response
 from bench.model import Exchange, Scenario
@@ -159,7 +159,8 @@ def _saved(exchange: Exchange) -> dict[str, Value]:
 
 def _held(content: Any, drawn: Known) -> Value:
     if isinstance(content, str) and (whole := PLACEHOLDER.fullmatch(content)):
-        return drawn.get(whole[1], Value())
+        value = drawn.get(whole[1], Value())
+        return replace(value, integer=False, choices=()) if _is_text(content) else value
     if isinstance(content, str) and PLACEHOLDER.search(content):
         return Value()
     text = as_text(content)
@@ -314,12 +315,18 @@ def _with(path: Sequence[str], content: Any, value: Any) -> Any:
 
 def _unquoted(text: str, known: Known) -> str:
     def unquoted(found: "re.Match[str]") -> str:
+        if _is_text(found[1]):
+            return found[0]
         value = known.get(found[2])
         if value and value.choices:
             return _WHOLE + found[1]
         return found[1] if value and (found[3] or value.integer) else found[0]
 
     return _IN_QUOTES.sub(unquoted, text)
+
+
+def _is_text(placeholder: str) -> bool:
+    return placeholder.endswith(f"{AS_TEXT}}}")
 
 
 def _woven(
