@@ -218,7 +218,7 @@ def compile_exchange(
         keeps_cookies=cookies,
         _sends_cookies=cookies and "cookie" not in {name.lower() for name in exchange.headers},
         _valued=tuple(name for name in needs if name in shown),
-        _quotes=needs != () or any("values" in one for one in exchange.fields.values()),
+        _quotes=needs != () or any({"values", "query"} & one.keys() for one in exchange.fields.values()),
     )
 
 
@@ -314,4 +314,12 @@ def _generator(exchange: Exchange, name: str) -> Draw:
             return lambda random: str(UUID(int=random.getrandbits(128), version=4))
         case {"values": [_, *_] as values}:
             return lambda random: values[int(random.random() * len(values))]
+        case {"query": str()}:
+            return lambda random: _not_queried(exchange, name)
     raise UsageError(f"exchange {exchange.name}, field {name}: no such field can be drawn: {HOW_TO_DRAW}")
+
+
+def _not_queried(exchange: Exchange, name: str) -> Any:
+    raise UsageError(
+        f"exchange {exchange.name}, field {name}: its values are those of a query, which was not carried out"
+    )

@@ -12,6 +12,7 @@ from bench.model import Cell, Contender, Scenario, Slice
 from bench.profile import layers
 from bench.profile.profiler import Profiler
 from bench.profile.record import Profile, Sampled, Window, all_samples, one_window
+from bench.run.field_queries import queried_on
 from bench.run.lab import Lab
 from bench.run.slices import ask
 from bench.run.verification import reason, verify
@@ -70,8 +71,9 @@ def in_turns(
     with lab.runtime.serve(starting, hash_seed=0) as servers:
         for server in servers.values():
             confine(server)
-        lab.load.prepare({name: server.address for name, server in servers.items()}, plan.scenarios)
-        for scenario in plan.scenarios:
+        known = queried_on(servers.values(), plan.scenarios)
+        lab.load.prepare({name: server.address for name, server in servers.items()}, known)
+        for scenario in known:
             sides = [
                 (servers[one.name], servers[dressed[one.name].name])
                 for one in plan.contenders

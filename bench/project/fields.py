@@ -1,4 +1,4 @@
-"""Fields of an exchange: how the values are drawn, some of them from rows of a CSV file of the project."""
+"""Fields of an exchange: how the values are drawn, some from a CSV file of the project or from a database."""
 
 import csv
 import io
@@ -20,11 +20,12 @@ MOST_NUMBERS = 100_000  # of a list that is written out
 MOST_ROWS = 10_000  # of a CSV file: run.json holds the values that are drawn
 LARGEST_CSV_BYTES = 4 << 20
 
-_KINDS = ("integer", "hex", "letters", "uuid", "values", "csv")
+_KINDS = ("integer", "hex", "letters", "uuid", "values", "csv", "query")
 _WHOLE_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
+_READS = re.compile(r"\s*(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE)
 HOW_TO_DRAW = (
     "integer = [low, high], hex = N, letters = N, uuid = true, "
-    'values = ["a", "b"], or csv = "file.csv" with column = "name"'
+    'values = ["a", "b"], csv = "file.csv" with column = "name", or query = "SELECT …"'
 )
 
 
@@ -51,6 +52,12 @@ def is_inside(path: str, *, such_as: str) -> str:
     return path
 
 
+def _is_read(query: str) -> str:
+    if not _READS.match(query):
+        raise ValueError("it only reads: write SELECT …, of one column")
+    return query
+
+
 class RandomField(TypedDict, total=False):
     """A random field: exactly one of these; *column* and *type* belong to *csv*."""
 
@@ -60,6 +67,7 @@ class RandomField(TypedDict, total=False):
     uuid: Literal[True]  # version 4
     values: Annotated[list[Any], Len(1, MOST_ROWS), AfterValidator(_are_scalars)]
     csv: Annotated[str, AfterValidator(lambda path: is_inside(path, such_as="data/users.csv"))]
+    query: Annotated[str, AfterValidator(_is_read)]  # one column of the contender's own database
     column: str
     type: Literal["text", "number"]
 
@@ -77,11 +85,15 @@ def is_one(generator: RandomField) -> RandomField:
 
 def can_be_added_to(field: Mapping[str, Any]) -> bool:
     """Return whether all values of *field* are whole numbers, or texts of their digits."""
-    return "integer" in field or all(
-        isinstance(value, int) and not isinstance(value, bool)
-        if not isinstance(value, str)
-        else _WHOLE_NUMBER.fullmatch(value)
-        for value in field.get("values") or [""]
+    return (
+        "integer" in field
+        or ("query" in field and "values" not in field)
+        or all(
+            isinstance(value, int) and not isinstance(value, bool)
+            if not isinstance(value, str)
+            else _WHOLE_NUMBER.fullmatch(value)
+            for value in field.get("values") or [""]
+        )
     )
 
 

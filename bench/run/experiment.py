@@ -12,6 +12,7 @@ from bench.model import Contender, Slice, name_of
 from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
 from bench.run import connections, schedule, windows
+from bench.run.field_queries import are_queried, queried
 from bench.run.lab import Lab
 from bench.run.probes import gather
 from bench.run.resets import Resets
@@ -38,6 +39,7 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     lab.progress.phase("preparing environments and services")
     unserved = _prepare(journal, lab)
     journal.learned(lab.runtime.facts())
+    _query_fields(journal, lab, unserved)
     _try(journal, lab, unserved)
     equal = _verified(journal, lab) if journal.run.plan.blocks else {}
     plan = journal.run.plan
@@ -73,6 +75,16 @@ def _prepare(journal: Journal, lab: Lab) -> set[str]:
     for name, why in unserved.items():
         journal.tried(not_served(name, why))
     return set(unserved)
+
+
+def _query_fields(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:
+    """Take values of fields from the databases. Raises CannotMeasure if contenders have other ones."""
+    run = journal.run
+    if are_queried(run.scenarios):
+        lab.progress.phase("querying values of fields")
+        able = [one for one in servable(run.timed, lab.runtime) if one.name not in unserved]
+        wanted = requests_of(run.plan, able, run.scenarios)
+        journal.narrowed(run.plan, queried(wanted, run.scenarios, lab.runtime))
 
 
 def _try(journal: Journal, lab: Lab, unserved: Collection[str]) -> None:

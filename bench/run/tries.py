@@ -8,6 +8,7 @@ from bench.errors import BenchError, CannotMeasure
 from bench.model import Contender, Plan, Scenario
 from bench.project.heats import groups
 from bench.records import Try
+from bench.run.field_queries import queried_on
 from bench.run.lab import Once
 from bench.runtime import Runtime
 
@@ -90,7 +91,7 @@ def _together(wanted: Asking, runtime: Runtime, once: Once) -> Iterator[Try]:
             raise _NotUp(error) from error
         for contender, scenarios in wanted:
             server = up[contender.name]
-            for one in once(contender.name, server.address, scenarios):
+            for one in once(contender.name, server.address, queried_on([server], scenarios)):
                 how = server.ended() if one.wrong and one.status is None else None
                 yield _ended(one, how, server.log_tail()) if how else one
         runtime.check()

@@ -36,6 +36,9 @@ class Server(Protocol):
     def data_version(self) -> object:
         """Return the state of its data: unequal if something was written meanwhile, as far as is known."""
 
+    def query(self, sql: str, most: int) -> Sequence[Sequence[object]]:
+        """Return the first *most* rows of *sql* in its own database. Raises CannotMeasure."""
+
     def statements(self) -> Mapping[str, int]:
         """Return how often it has run each SQL statement so far; empty if nothing counts them."""
 

@@ -68,6 +68,9 @@ class ExternalServer:
 
     def data_version(self) -> None: ...
 
+    def query(self, sql: str, most: int) -> Sequence[Sequence[object]]:
+        raise CannotMeasure("bench did not start its server: write values = […] instead of a query")
+
     def statements(self) -> Mapping[str, int]:
         return {}
 

@@ -2,13 +2,14 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.errors import UsageError
+from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
-from bench.runtime import env_file
+from bench.runtime import env_file, sqlite_files
 from bench.runtime.children import Running
 from bench.runtime.folders import OwnFolder
 from bench.runtime.packages.own_code import SOURCES
@@ -58,6 +59,23 @@ class ProcessServer:
 
     def data_version(self) -> object:
         return self.services.data_version(), self.files.version() if self.files else None
+
+    def query(self, sql: str, most: int) -> Sequence[Sequence[object]]:
+        if database := self.services.counter:
+            return database.query(sql, most)
+        found = [] if self.files is None else self.files.databases()
+        if len(found) != 1:
+            names = ", ".join(file.name for file in found)
+            raise CannotMeasure(
+                f"which database is queried is not clear: its server has {names}, keep one below {{data_dir}}"
+                if found
+                else "it has no database that can be queried: no postgres, no mysql, and no SQLite file that "
+                "bench knows"
+            )
+        try:
+            return sqlite_files.query(found[0], sql, most)
+        except (sqlite3.Error, OSError) as error:
+            raise CannotMeasure(f"{found[0].name}: {error}") from error
 
     def statements(self) -> Mapping[str, int]:
         if counter := self.services.counter:

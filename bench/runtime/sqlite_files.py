@@ -54,6 +54,13 @@ def put_back(live: Path, kept: Path) -> None:
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def query(file: Path, sql: str, most: int) -> list[tuple[object, ...]]:
+    """Return the first *most* rows of *sql*, which can only read. Raises sqlite3.Error."""
+    with _opened(file) as session:
+        session.execute("PRAGMA query_only = ON")
+        return session.execute(sql).fetchmany(most)
+
+
 def _objects_of(kept: Path) -> dict[str, str]:
     if not kept.exists():
         return {}

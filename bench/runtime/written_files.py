@@ -56,6 +56,11 @@ class OwnFiles:
         self._stamps.update(stamps)
         self._restamp(self._databases)
 
+    def databases(self) -> list[Path]:
+        """Return its SQLite databases: those below {data_dir}, if there are any."""
+        known = [self._file(path) for path in sorted(self._databases)]
+        return [file for file in known if file.is_relative_to(self.folder.data)] or known
+
     def version(self) -> object:
         """Return the state of the data, to compare with another one.
 

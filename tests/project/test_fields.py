@@ -37,6 +37,12 @@ def test_a_column_is_read_as_texts_and_as_numbers_where_that_is_written(tmp_path
     assert marked["values"] == [1, 2.5]
 
 
+def test_a_query_is_kept_until_there_is_a_database(tmp_path):
+    assert read(tmp_path, 'query = " select id from notes"') == {"query": " select id from notes"}
+    assert fields.can_be_added_to({"query": "SELECT 1"})
+    assert not fields.can_be_added_to({"query": "SELECT 1", "values": ["a"]})
+
+
 @pytest.mark.parametrize(
     ("how", "content", "words"),
     [
@@ -46,6 +52,9 @@ def test_a_column_is_read_as_texts_and_as_numbers_where_that_is_written(tmp_path
         ("uuid = false", None, "exchanges.x.fields.a.uuid: "),
         ("uuid = true, hex = 3", None, "exchanges.x.fields.a: one of integer ="),
         ('column = "id", hex = 3', None, "exchanges.x.fields.a.column: it belongs to csv"),
+        ('query = "DELETE FROM notes"', None, "exchanges.x.fields.a.query: it only reads: write SELECT"),
+        ('query = "SELECT 1", column = "id"', None, "exchanges.x.fields.a.column: it belongs to csv"),
+        ('query = "SELECT 1", hex = 3', None, "exchanges.x.fields.a: one of integer ="),
         ('csv = "data/users.csv"', None, "exchanges.x.fields.a.csv: it needs column ="),
         ('csv = "../users.csv", column = "id"', None, 'a.csv: "../users.csv" is no path below the project'),
         ('csv = "/etc/passwd", column = "id"', None, 'a.csv: "/etc/passwd" is no path below the project'),

@@ -303,6 +303,40 @@ def test_a_built_in_plan_has_fewer_connections_where_answers_take_very_long(
     assert {row.cell.load.connections for row in analyse(journal.run).rows} == {2}
 
 
+QUERIED = """
+[exchanges.note]
+request = "GET /notes/{id}"
+fields = { id = { query = "SELECT id FROM notes" } }
+expect = { json = { id = "{id}" } }
+
+[exchanges.hello]
+request = "GET /"
+
+[scenarios.hello]
+mix = { hello = 1 }
+
+[scenarios.churn]
+mix = { note = 1, hello = 1 }
+"""
+
+
+def test_values_that_are_queried_are_those_of_the_whole_run_and_of_a_resumed_one(tmp_path):
+    root = make_project(tmp_path / "notes", scenarios=QUERIED)
+    journal = begun_journal(root, plans.read(root, "tiny"), tmp_path / "run")
+    rows = dict.fromkeys(("one", "one-fast", "one~aa"), ((3,), (5,)))
+    lab, diary = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, rows=rows))
+    experiment.carry_out(journal, lab)
+    assert [entry for entry in diary if entry.startswith("query ")] == [f"query {name}" for name in rows]
+    (churn,) = [one for one in store.load(journal.folder).scenarios if one.name == "churn"]
+    assert churn.exchanges[0].fields == {"id": {"query": "SELECT id FROM notes", "values": [3, 5]}}
+    journal.ended("interrupted")
+    again = execution.take_up(root, journal.folder)
+    others = dict.fromkeys(rows, ((3,), (6,)))
+    lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, rows=others))
+    with pytest.raises(CannotMeasure, match="than in that of this run so far"):
+        experiment.carry_out(again, lab)
+
+
 class SlowerLater(Slow):
     """Answers at once in the probe, and after 0.3 s in the rounds."""
 

@@ -119,6 +119,17 @@ def made(database):
     return run(database, "SELECT id FROM users WHERE email = 'new'")[0]
 
 
+def test_a_copy_is_queried_and_not_written_to(database):
+    query = "SELECT name FROM users WHERE name LIKE 'User 1%' ORDER BY id"
+    assert [*database.query(query, 2)] == [("User 1",), ("User 10",)]
+    for wrong, words in (
+        ("SELECT no FROM users", "Unknown column 'no'"),
+        ("DELETE FROM users", "READ ONLY transaction"),
+    ):
+        with pytest.raises(CannotMeasure, match=words):
+            database.query(wrong, 2)
+
+
 def test_a_copy_holds_what_the_texts_made(database):
     assert run(database, "SELECT count(*), max(id) FROM users") == (1000, 1000)
     assert run(database, "SELECT name FROM a_view WHERE id = 7") == ("USER 7!",)

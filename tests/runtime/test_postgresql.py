@@ -70,6 +70,18 @@ def run(database, statement):
         return found.fetchone() if found.description else None
 
 
+def test_a_copy_is_queried_and_not_written_to(database):
+    query = "SELECT name FROM users WHERE name LIKE 'User 1%' ORDER BY id"
+    assert [*database.query(query, 2)] == [("User 1",), ("User 10",)]
+    for wrong, words in (
+        ("SELECT no FROM users", 'column "no" does not exist'),
+        ("WITH d AS (DELETE FROM users RETURNING id) SELECT id FROM d", "read-only transaction"),
+    ):
+        with pytest.raises(CannotMeasure, match=words):
+            database.query(wrong, 2)
+    assert run(database, "SELECT count(*) FROM users") == (10000,)
+
+
 def test_a_copy_holds_what_the_texts_made(database):
     assert run(database, "SELECT count(*), max(id) FROM users") == (10000, 10000)
 

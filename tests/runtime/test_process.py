@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -344,6 +346,45 @@ def test_a_database_in_the_data_folder_is_kept_as_the_app_made_it_and_put_back(
             assert answer(servers["other"]) == [1, 0]
             assert first.reset_data() is None
             assert answer(first) == [1, 0]
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_the_database_in_the_data_folder_is_queried_and_not_written_to(runtime, contender, notes, journal):
+    env = {"FILE": "{data_dir}/notes.sqlite", "JOURNAL": journal}
+    one = contender("one", command="python notes.py", env=env)
+    runtime.prepare([one])
+    with runtime.serve([one], hash_seed=1) as servers:
+        answer(servers["one"], "add")
+        query = "SELECT text FROM notes ORDER BY rowid"
+        assert [*servers["one"].query(query, 10)] == [("made at start",), ("x",)]
+        assert [*servers["one"].query(query, 1)] == [("made at start",)]
+        for wrong, words in (
+            ("SELECT no FROM notes", "notes.sqlite: no such column: no"),
+            ("WITH n AS (SELECT 1) DELETE FROM notes", "notes.sqlite: attempt to write a readonly"),
+        ):
+            with pytest.raises(CannotMeasure, match=words):
+                servers["one"].query(wrong, 10)
+
+
+def refusal(server):
+    with pytest.raises(CannotMeasure) as refused:
+        server.query("SELECT 1", 1)
+    return str(refused.value)
+
+
+def test_without_a_database_nothing_is_queried(runtime, contender):
+    runtime.prepare([contender()])
+    with runtime.serve([contender()], hash_seed=1) as servers:
+        assert refusal(servers["tiny"]).startswith("it has no database that can be queried")
+
+
+def test_of_several_databases_none_is_guessed(runtime, contender, project):
+    for name in ("a.sqlite", "b.sqlite"):
+        with closing(sqlite3.connect(project / "apps" / "tiny_app" / name)) as session, session:
+            session.execute("CREATE TABLE notes (text)")
+    runtime.prepare([contender("several")])
+    with runtime.serve([contender("several")], hash_seed=1) as servers:
+        assert refusal(servers["several"]).endswith("has a.sqlite, b.sqlite, keep one below {data_dir}")
 
 
 def test_files_in_the_data_folder_are_put_back_too(runtime, contender, project):

@@ -22,6 +22,7 @@ class FakeServer:
     ready_s: float = 0.5
     packages: None = None
     left: str | None = None  # why its data are not put back
+    rows: tuple[tuple[object, ...], ...] = ()  # of any query
     writing: frozenset[str] = frozenset()  # scenarios that write to its data, whatever they declare
 
     def pids(self):
@@ -34,6 +35,10 @@ class FakeServer:
     def data_version(self):
         own = [entry.split() for entry in self.diary if entry.endswith(f" {self.contender.name}")]
         return sum(words[0] == "reset" or words[1] in self.writing for words in own)
+
+    def query(self, sql, most):
+        self.diary.append(f"query {self.contender.name}")
+        return self.rows[:most]
 
     def statements(self):
         return {}
@@ -59,6 +64,8 @@ class FakeRuntime:
     lacking: Mapping[str, str] = field(default_factory=dict)  # contender → what it lacks for it
     left: Mapping[str, str] = field(default_factory=dict)  # contender → why its data are not put back
     writing: frozenset[str] = frozenset()  # scenarios that write, whatever they declare
+    rows: Mapping[str, tuple[tuple[object, ...], ...]] = field(default_factory=dict)  # contender → of queries
+    down: frozenset[str] = frozenset()  # contenders whose servers do not start
     servings: int = 0
     only_timed: bool = False  # what is served for tries and checks is not written down
 
@@ -77,8 +84,11 @@ class FakeRuntime:
         timed: bool = True,
         counting: bool = False,
     ) -> Iterator[dict[str, FakeServer]]:
+        if down := self.down.intersection(one.name for one in contenders):
+            raise CannotMeasure(f"{min(down)} ended before it was ready")
         if self.only_timed and not timed:
-            yield {one.name: FakeServer(one, self.diary) for one in contenders}
+            rows = self.rows
+            yield {one.name: FakeServer(one, self.diary, rows=rows.get(one.name, ())) for one in contenders}
             return
         self.servings += 1
         self.diary.append(f"serve {' '.join(one.name for one in contenders)}")
@@ -89,8 +99,8 @@ class FakeRuntime:
 
     def _server(self, contender: Contender) -> FakeServer:
         name = contender.name
-        left, died = self.left.get(name), self._ending(name)
-        return FakeServer(contender, self.diary, died=died, left=left, writing=self.writing)
+        left, died, rows = self.left.get(name), self._ending(name), self.rows.get(name, ())
+        return FakeServer(contender, self.diary, died=died, left=left, writing=self.writing, rows=rows)
 
     def _ending(self, name: str) -> str | None:
         return "killed by signal 9" if self.dying.get(name) == self.servings else None

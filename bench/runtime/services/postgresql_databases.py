@@ -4,7 +4,7 @@ import hashlib
 import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -226,6 +226,11 @@ class Database(OwnPart):
         if self.kept.closed:
             raise CannotMeasure(f"PostgreSQL, database {self.name}: {_message(error)}") from error
         return f"its database: {_message(error)}"
+
+    def query(self, sql: str, most: int) -> Sequence[Sequence[object]]:
+        with self.databases.session(self.name) as session:
+            session.execute("SET default_transaction_read_only = on")
+            return session.execute(sql.encode()).fetchmany(most)
 
     def statements(self) -> dict[str, int]:
         """Return how often it has run each statement since it was created, without the constants.

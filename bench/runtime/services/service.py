@@ -47,6 +47,10 @@ class OwnPart(Protocol):
         """Return the state of its data: unequal if something was written meanwhile, as far as is known."""
         return None
 
+    def query(self, sql: str, most: int) -> Sequence[Sequence[object]]:
+        """Return the first *most* rows of *sql*, which can only read. Raises CannotMeasure."""
+        raise CannotMeasure("it answers no query")
+
     @property
     def counted_by(self) -> CountedBy | None:
         """Its name if it counts the statements of its server."""
