@@ -238,14 +238,28 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Locustfile:
+    """A file with Locust's own users, who request what they want."""
+
+    root: str  # the checkout that holds it; "" in run.json
+    path: str  # below the root
+    users: tuple[str, ...] = ()  # names of classes; empty: all of the file
+
+    @property
+    def file(self) -> Path:
+        return Path(self.root) / self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A set of exchanges, and how often each is drawn."""
+    """Exchanges, and how often each is drawn; or a locustfile, whose one exchange names its content."""
 
     name: str
     exchanges: tuple[Exchange, ...]
     weights: tuple[int, ...]  # 0: only sent where another one needs what it saves
     cookies: bool = False  # each connection keeps cookies as a browser does
     about: str = ""  # its name in a sentence: "reading a user from PostgreSQL"
+    locustfile: Locustfile | None = None  # its users send the requests, by Locust's own client
 
     @property
     def writes(self) -> bool:

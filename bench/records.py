@@ -45,6 +45,7 @@ class Sample:
     setup_requests: int = 0  # before the slice: log-ins and the like, so that connections have what is needed
     setup_failed: int = 0  # of those, with a wrong answer or none
     setup_s: float = 0.0  # duration of that
+    client: str = ""  # of a locustfile's users: "HttpUser"; "": our loop, which accounts for all their time
 
     @property
     def requests(self) -> int:

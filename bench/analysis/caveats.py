@@ -31,6 +31,7 @@ def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ..
     contender = next(one for one in run.contenders if one.name == row.cell.contender)
     return (
         *_of_ends(run, contender),
+        *_of_client(row),
         *_of_row(row, lives=not any(_ends(run, contender))),
         *_of_times(run, row),
         *_of_servers(run, row, contender),
@@ -47,6 +48,21 @@ def _of_ends(run: Run, contender: Contender) -> Iterator[str]:
 
 def _ends(run: Run, contender: Contender) -> Iterator[Event]:
     return (event for event in run.events if event.contender == contender.name and ENDS.match(event.what))
+
+
+def _of_client(row: Row) -> Iterator[str]:
+    """Yield what the client is where users of a locustfile send the requests."""
+    if not row.client:
+        return
+    cost = f"{row.client_us.estimate:,.0f} µs of its CPU a request are" if row.client_us else "its cost is"
+    yield f"client: Locust's own {row.client}: {cost} in the figures, and wait_time is left out"
+    if row.in_flight is not None and row.requests:
+        share = min(1.0, row.in_flight / row.cell.load.connections)
+        if share < ACCOUNTED and not row.failed:
+            yield (
+                f"its users waited for answers {share * 100:.0f} % of the time: what their tasks do besides, "
+                "such as sleep, caps the throughput"
+            )
 
 
 def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
@@ -110,7 +126,7 @@ def _cut_short(row: Row) -> bool:
 
     Only right answers show that: a refused or reset connection does not wait.
     """
-    if not row.cell.load.keeps_busy or not row.requests or row.in_flight is None:
+    if not row.cell.load.keeps_busy or not row.requests or row.in_flight is None or row.client:
         return False
     if row.failed > WRONG * row.answers:
         return False

@@ -84,6 +84,7 @@ class Row:
     steadiness: Steadiness | None  # None: nothing was counted
     imbalance: float | None  # CPU of its busiest worker over the least busy one's; None: one, or unknown
     in_flight: float | None  # by Little's law: throughput × mean latency
+    client: str  # of a locustfile's users: "HttpUser"; "": our loop
     rank: int | None = None  # 1 + how many were proven faster; None: unranked
     caveats: tuple[str, ...] = ()
 
@@ -178,6 +179,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         steadiness=steadiness(counted),
         imbalance=imbalance(counted, contender.workers),
         in_flight=merged.total_ns / 1e9 / window_s if window_s else None,
+        client=next((sample.client for sample in judged if sample.client), ""),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from bench.files import to_json
+from bench.model import Scenario
 from bench.project import contenders, plans, scenarios, schema
 
 
@@ -41,6 +42,12 @@ def list_(as_json: bool, as_schema: bool) -> None:
     for one in everyone:
         click.echo(f"contender  {one.name:14} {one.stack}")
     for name, scenario in known.items():
-        click.echo(f"scenario   {name:14} {', '.join(exchange.name for exchange in scenario.exchanges)}")
+        click.echo(f"scenario   {name:14} {_requests(scenario)}")
     for name in plans.names(root):
         click.echo(f"plan       {name:14} {plans.read(root, name).about}")
+
+
+def _requests(scenario: Scenario) -> str:
+    if file := scenario.locustfile:
+        return f"{file.path}{': ' if file.users else ''}{', '.join(file.users)}"
+    return ", ".join(exchange.name for exchange in scenario.exchanges)

@@ -303,7 +303,8 @@ def _lent(head: Tree, base: Tree) -> str:
         return ""
     if any(base.folder.glob(f"{APPS}/*/contenders.toml")) or (base.folder / FILE).exists():
         return ""
-    for name in {FILE, scenarios.file_of(head.folder)}:
+    users = {one.locustfile.path for one in scenarios.declared(head.folder).values() if one.locustfile}
+    for name in {FILE, scenarios.file_of(head.folder), *users}:
         if not (base.folder / name).exists():
             copy(head.folder / name, base.folder / name, program=False)
     same_times(base.folder)

@@ -16,6 +16,7 @@ from bench.load.answers import check
 from bench.load.mix import Mix
 from bench.load.requests import Request, Saved, Template, compile_exchange
 from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
+from bench.load.users_once import users_once
 from bench.model import Exchange, Scenario
 from bench.records import Try
 
@@ -40,12 +41,16 @@ def requested(
 ) -> Iterator[Try]:
     """Yield the outcome of each exchange of *scenarios*: those that save values come first.
 
-    An exchange whose value was never saved is not sent. Raises UsageError if one can never be sent.
+    An exchange whose value was never saved is not sent. A locustfile is one exchange. Raises UsageError if
+    one can never be sent.
     """
     known: set[str] = set()
     random = Random(0)  # shared by all exchanges, so that no two create the same object
     with _Client(address, limit_s) as client:
         for scenario in scenarios:
+            if scenario.locustfile:
+                yield users_once(contender, address, scenario, scenario.locustfile)
+                continue
             for one in _of_scenario(contender, client, scenario, random, known):
                 known.add(one.exchange)
                 yield one

@@ -25,6 +25,8 @@ def imbalance(step: Slice, sample: Sample) -> str | None:
         if found != sample.due:
             return f"{sample.due:,} requests were due, {found:,} are accounted for"
         return None
+    if sample.client:
+        return None  # what users do between two requests is their own affair
     available_s = step.cell.load.connections * sample.window_s
     if abs(sample.occupied_s / available_s - 1) > TOLERANCE:
         return (
@@ -60,6 +62,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         setup_requests=sum(sample.setup_requests for sample in samples),
         setup_failed=sum(sample.setup_failed for sample in samples),
         setup_s=max((sample.setup_s for sample in samples), default=0.0),
+        client=next((sample.client for sample in samples if sample.client), ""),
     )
 
 

@@ -219,7 +219,18 @@ def scenarios(plan: Plan, known: Mapping[str, Scenario]) -> dict[str, Scenario]:
     named = dict.fromkeys(name for block in plan.blocks for name in block.scenarios)
     for name in named:
         check_known(name, known, f"plan {plan.name}: unknown scenario {name}")
+    _check_loads(plan, known)
     return {name: known[name] for name in named}
+
+
+def _check_loads(plan: Plan, known: Mapping[str, Scenario]) -> None:
+    for block in plan.blocks:
+        due = [load.title for load in block.loads if load.has_due_times]
+        if due and (own := [name for name in block.scenarios if known[name].locustfile]):
+            raise UsageError(
+                f"plan {plan.name}: {own[0]} under {due[0]}: users of a locustfile request when they want: "
+                "measure it under closed loads, in a block of its own"
+            )
 
 
 def narrowed(

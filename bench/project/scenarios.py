@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from bench.model import AtLeastOne, Exchange, Scenario
 from bench.project.bench_file import bench_file, path_below
 from bench.project.exchanges import HOW_TO_NAME, WrittenExchange
 from bench.project.fields import can_be_added_to, with_rows
+from bench.project.locustfiles import declared_users
 from bench.project.uploads import texts, with_files
 
 FILE = "apps/scenarios.toml"
@@ -38,17 +39,19 @@ def _has_weight(mix: dict[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenScenario:
-    """One table below [scenarios]: exchange → weight, and its name in a sentence."""
+    """One table below [scenarios]: exchange → weight, or a locustfile; and its name in a sentence."""
 
-    mix: Annotated[dict[str, Annotated[int, Ge(0)]], AtLeastOne, AfterValidator(_has_weight)]
+    mix: Annotated[dict[str, Annotated[int, Ge(0)]], AtLeastOne, AfterValidator(_has_weight)] | None = None
+    locustfile: str | None = None  # below the folder of the project
+    users: tuple[str, ...] = ()  # classes of the locustfile; empty: all
     about: str = ""
     cookies: bool = False  # each connection keeps them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ScenariosFile:
-    exchanges: dict[str, WrittenExchange]
     scenarios: dict[str, WrittenScenario]
+    exchanges: dict[str, WrittenExchange] = field(default_factory=dict)
 
 
 class _ScenariosInBenchFile(TypedDict, total=False):
@@ -80,7 +83,7 @@ def _scenarios(root: Path, file: str, written: _ScenariosFile) -> dict[str, Scen
     saved = {variable for exchange in exchanges.values() for variable in exchange.save}
     for exchange in exchanges.values():
         _check_names(f"{file}: exchanges.{exchange.name}", exchange, saved)
-    return {name: _scenario(file, name, one, exchanges) for name, one in written.scenarios.items()}
+    return {name: _scenario(root, file, name, one, exchanges) for name, one in written.scenarios.items()}
 
 
 def file_of(root: Path) -> str:
@@ -213,8 +216,16 @@ def _keys(node: Any) -> Iterator[str]:
             yield from _keys(part)
 
 
-def _scenario(file: str, name: str, written: WrittenScenario, exchanges: Mapping[str, Exchange]) -> Scenario:
+def _scenario(
+    root: Path, file: str, name: str, written: WrittenScenario, exchanges: Mapping[str, Exchange]
+) -> Scenario:
     where, mix = f"{file}: scenarios.{name}.mix", written.mix
+    if written.locustfile is not None:
+        return _of_users(root, f"{file}: scenarios.{name}", name, written, exchanges)
+    if mix is None:
+        raise UsageError(f"{file}: scenarios.{name}: it requests nothing: write a mix, or name a locustfile")
+    if written.users:
+        raise UsageError(f"{file}: scenarios.{name}.users: only a locustfile has users: leave them out")
     if unknown := sorted(mix.keys() - exchanges.keys()):
         raise UsageError(f"{where}: there is no exchange {', '.join(unknown)}")
     members = tuple(exchanges[member] for member in mix)
@@ -236,6 +247,20 @@ def _scenario(file: str, name: str, written: WrittenScenario, exchanges: Mapping
         weights=tuple(mix.values()),
         about=written.about,
         cookies=written.cookies,
+    )
+
+
+def _of_users(
+    root: Path, where: str, name: str, written: WrittenScenario, exchanges: Collection[str]
+) -> Scenario:
+    for key in ("mix", "cookies"):
+        if getattr(written, key):
+            raise UsageError(f"{where}.{key}: a locustfile settles that itself: leave out one of the two")
+    if name in exchanges:
+        raise UsageError(f"{where}: an exchange has the same name: rename one of the two")
+    locustfile, exchange = declared_users(root, where, name, written.locustfile or "", written.users)
+    return Scenario(
+        name=name, exchanges=(exchange,), weights=(1,), about=written.about, locustfile=locustfile
     )
 
 

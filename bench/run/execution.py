@@ -142,9 +142,20 @@ def take_up(root: Path, folder: Path) -> Journal:
     # Repeat these, or take them from the cache: old results must not stand for today's code.
     again = replace(kept, ended=None, tries=(), verifications=(), queries=(), evidence=())
     served = tuple(replace(one, root=str(root)) for one in kept.contenders)
-    journal = Journal(replace(again, contenders=served), folder)
+    journal = Journal(replace(again, contenders=served, scenarios=_again(root, folder, kept)), folder)
     journal.happened(Event(at_s=journal.elapsed_s(), what="taken up again"))
     return journal
+
+
+def _again(root: Path, folder: Path, kept: Run) -> tuple[Scenario, ...]:
+    """Return the scenarios of *kept* with their locustfiles. Raises UsageError if one has changed."""
+    now = scenarios.declared(root) if any(one.locustfile for one in kept.scenarios) else {}
+    found = tuple(store.placed(one, str(root)) for one in kept.scenarios)
+    for one in found:
+        if one.locustfile and now.get(one.name) != one:
+            what = f"{one.locustfile.path} has changed"
+            raise UsageError(f"{folder} cannot be resumed, start a new run: {what}")
+    return found
 
 
 class Opening(Protocol):

@@ -39,6 +39,8 @@ def ask(lab: Lab, server: SliceTarget, step: Slice) -> tuple[Sample, Usage]:
 def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step: Slice) -> Record:
     """Load the null server as contenders are loaded. They idle meanwhile, as they do beside each other."""
     (scenario,) = [known for known in journal.run.scenarios if known.name == step.cell.scenario]
+    if scenario.locustfile:
+        return _unknown_ceiling(journal, step, "the null server cannot know what a locustfile requests")
     response_bytes = _response_bytes(journal.run.records, scenario.name)
     with ExitStack() as stack:
         try:
@@ -53,6 +55,10 @@ def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step
 
 def _without_a_ceiling(journal: Journal, step: Slice, why: str) -> Record:
     _note_once(journal, f"{step.cell.scenario}, {step.cell.load.title}: no ceiling: {why}")
+    return _unknown_ceiling(journal, step, why)
+
+
+def _unknown_ceiling(journal: Journal, step: Slice, why: str) -> Record:
     sample = Sample(window_s=step.window_s, latency=Histogram(), broken=why)
     usage = Usage(elapsed_s=step.window_s)
     return Record(slice=step, sample=sample, usage=usage, started_s=journal.elapsed_s(), void=why)

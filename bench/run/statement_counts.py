@@ -31,6 +31,7 @@ WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
 ATTEMPTS = 3
 SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long a server must be quiet, and how long to wait for that
 OURS = frozenset({"postgres", "mysql"})  # services that count by themselves
+OF_USERS = "users of a locustfile choose their requests themselves, so no request can be counted alone"
 RARELY = 10**9  # to one: a request that needs nothing is drawn only when it is needed
 
 
@@ -91,6 +92,19 @@ def count(
     *memory* is the folder of cached counts. Raises CannotMeasure if a server with our own database does not
     start.
     """
+    for contender, scenarios in served:
+        yield from _uncounted(contender, probes([one for one in scenarios if one.locustfile]), OF_USERS)
+    known = ((one, [each for each in scenarios if not each.locustfile]) for one, scenarios in served)
+    served = [(one, scenarios) for one, scenarios in known if scenarios]
+    yield from _of_exchanges(served, runtime, load, memory)
+
+
+def _of_exchanges(
+    served: Sequence[tuple[Contender, Sequence[Scenario]]],
+    runtime: Runtime,
+    load: LoadGenerator,
+    memory: Path,
+) -> Iterator[Queries]:
     keys = content_keys([one for one, _ in served])
     files = {one.name: memory / f"{_key(keys[one.name], scenarios)}.json" for one, scenarios in served}
     unknown: dict[Path, tuple[Contender, Sequence[Scenario]]] = {}

@@ -97,8 +97,19 @@ class Journal:
 
 
 def _portable(run: Run) -> Run:
-    """Return *run* without the paths of its apps: run.json is shared and read on other machines."""
-    return replace(run, contenders=tuple(replace(one, root="") for one in run.contenders))
+    """Return *run* without the paths of its checkout: run.json is shared and read on other machines."""
+    return replace(
+        run,
+        contenders=tuple(replace(one, root="") for one in run.contenders),
+        scenarios=tuple(placed(one, "") for one in run.scenarios),
+    )
+
+
+def placed(scenario: Scenario, root: str) -> Scenario:
+    """Return *scenario* with its locustfile, if it has one, in the checkout at *root*."""
+    if scenario.locustfile is None:
+        return scenario
+    return replace(scenario, locustfile=replace(scenario.locustfile, root=root))
 
 
 def _reached_s(run: Run) -> float:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -236,3 +237,25 @@ def test_a_run_whose_slices_are_void_says_of_what(clean, reason, said):
 def test_a_run_that_failed_says_of_what(clean):
     failed = replace(clean, ended="failed", events=(Event(at_s=0.0, what="there is one core"),))
     assert analyse(failed).invalid == "the run failed: there is one core"
+
+
+def sent_by_users(record):
+    return replace(record, sample=replace(record.sample, client="HttpUser"))
+
+
+def test_locusts_own_client_is_told_with_its_cost_and_with_what_its_users_do_besides(clean):
+    (line,) = caveats_of(with_records(clean, sent_by_users))
+    assert re.fullmatch(
+        r"client: Locust's own HttpUser: [\d,]+ µs of its CPU a request are in the figures, "
+        "and wait_time is left out",
+        line,
+    )
+
+    def sleepy(record):
+        latency = record.sample.latency
+        short = Histogram.of([10_000_000] * latency.count)  # of 80 ms
+        return sent_by_users(replace(record, sample=replace(record.sample, latency=short)))
+
+    line = caveats_of(with_records(clean, sleepy))[1]
+    assert re.match(r"its users waited for answers 1\d % of the time: what their tasks do besides", line)
+    assert len(caveats_of(with_records(clean, sleepy))) == 2  # nothing of windows that are too short

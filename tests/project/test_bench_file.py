@@ -129,6 +129,9 @@ def test_a_new_bench_file_serves_both_sides_of_its_first_pull_request(tmp_path):
     git(root, "init", "--quiet", "--initial-branch", "main")
     commit(root)
     service(root)
+    users = '[scenarios.users]\nlocustfile = "locustfile.py"\n'
+    (root / "bench.toml").write_text((root / "bench.toml").read_text() + users)
+    (root / "locustfile.py").write_text("import locust\n")
     (root / "shop.py").write_text("app = 2\n")
     with laid_out(root, "HEAD", None) as sides:
         made, notes = planned(sides, Selection())

@@ -11,7 +11,7 @@ from bench.project import plans
 from bench.records import Event, Start
 from bench.run import execution, store
 from bench.run.preview import preview
-from tests.support.projects import make_project
+from tests.support.projects import SCENARIOS, make_project
 from tests.support.synthetic import synthetic_run
 
 
@@ -48,6 +48,23 @@ def test_a_run_of_other_code_is_refused_by_what_changed(root, tmp_path):
     with pytest.raises(
         UsageError, match=r"cannot be resumed, start a new run: content\.scenarios was \w+, is \w+"
     ):
+        execution.take_up(root, folder)
+
+
+def test_a_run_goes_on_with_its_locustfile_unless_that_changed(root, tmp_path):
+    (root / "locustfile.py").write_text("import locust\n")
+    shop = '\n[scenarios.hello]\nlocustfile = "locustfile.py"\n'
+    (root / "apps" / "scenarios.toml").write_text(
+        SCENARIOS.replace("[exchanges.hello]", "[exchanges.hi]").replace(
+            "[scenarios.hello]\nmix = { hello = 1 }\n", shop
+        )
+    )
+    folder = kept(root, tmp_path / "run")
+    assert str(tmp_path) not in (folder / "run.json").read_text()
+    hello = execution.take_up(root, folder).run.scenarios[0]
+    assert hello.locustfile.file == root / "locustfile.py"
+    (root / "locustfile.py").write_text("from locust import *\n")
+    with pytest.raises(UsageError, match="cannot be resumed, start a new run: "):
         execution.take_up(root, folder)
 
 

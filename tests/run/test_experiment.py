@@ -11,7 +11,7 @@ from bench.records import Usage
 from bench.run import execution, experiment, store
 from bench.run.lab import Lab
 from tests.support.fakes import FakeLoad, FakeNullServers, FakeObserver, FakeOnce, FakeProgress, FakeRuntime
-from tests.support.projects import begun_journal, make_project
+from tests.support.projects import PLAN, SCENARIOS, begun_journal, make_project
 
 # Before the rounds: one warm-up and three exchanges of each contender that has a database.
 COUNTING = 2 * (1 + 3)
@@ -80,6 +80,24 @@ def test_where_no_null_server_starts_only_the_ceiling_is_not_known(journal, tmp_
     events = [event.what for event in journal.run.events]
     assert events.count("hello, 4 connections: no ceiling: no port is left") == 1
     assert any(record.slice.role == "measure" for record in journal.run.records)
+
+
+def test_the_ceiling_and_the_statements_of_a_locustfile_are_unknown_and_nothing_is_tried(root, tmp_path):
+    (root / "locustfile.py").write_text("import locust\n")
+    shop = '\n[scenarios.shop]\nlocustfile = "locustfile.py"\n'
+    (root / "apps" / "scenarios.toml").write_text(SCENARIOS + shop)
+    (root / "plans" / "tiny.toml").write_text(PLAN.replace('"hello", "churn"', '"shop"'))
+    journal = begun_journal(root, plans.read(root, "tiny"), tmp_path / "run")
+    lab, diary = lab_with(tmp_path)
+    experiment.carry_out(journal, lab)
+    ceilings = [record for record in journal.run.records if record.slice.role == "ceiling"]
+    why = "the null server cannot know what a locustfile requests"
+    assert [record.void for record in ceilings] == [why] * 2
+    assert not any("null" in entry for entry in diary)
+    assert journal.run.events == ()
+    assert {one.contender for one in journal.run.queries} == {"one", "one-fast", "one~aa"}
+    assert {(one.exchange, one.per_request) for one in journal.run.queries} == {("shop", None)}
+    assert all("locustfile" in one.why for one in journal.run.queries)
 
 
 def test_the_ceiling_is_measured_beside_the_servers_with_responses_as_long_as_theirs(journal, tmp_path):

@@ -22,9 +22,10 @@ from bench.load.child.connections import Connection, Target
 from bench.load.child.loop import Loop
 from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
+from bench.load.child.user_load import UserLoad
 from bench.load.mix import Mix
 from bench.loads import Closed, Open
-from bench.model import Scenario, Slice
+from bench.model import Locustfile, Scenario, Slice
 from bench.project.addresses import format_address
 
 ENOUGH_FILES = 1 << 20  # if there is no hard limit: macOS accepts no infinite soft limit
@@ -117,6 +118,8 @@ class Generator:
         self._runner = runner
         self._targets: dict[str, Target] = {}
         self._mixes: dict[tuple[str, str], Mix] = {}
+        self._locustfiles: dict[str, Locustfile] = {}  # by scenario
+        self._users: dict[Locustfile, UserLoad] = {}  # those that were executed
 
     def prepare(self, addresses: Mapping[str, tuple[str, int]], scenarios: Sequence[Scenario]) -> None:
         """Register targets and scenarios. Known targets keep their connections. Raises UsageError."""
@@ -132,7 +135,9 @@ class Generator:
             (name, scenario.name): Mix(scenario, host=format_address(address))
             for name, address in addresses.items()
             for scenario in scenarios
+            if not scenario.locustfile
         }
+        self._locustfiles = {one.name: one.locustfile for one in scenarios if one.locustfile}
         gc.unfreeze()
         gc.collect()
         gc.freeze()  # existing objects stay: collections between slices skip them
@@ -142,17 +147,25 @@ class Generator:
             self._targets[target].forget()
 
     @contextmanager
-    def armed(self, step: Slice, share: Share, *, timeout_s: float) -> Iterator[Loop]:
-        """Do all slow work of a slice, then yield the loop that is ready to run. Raises CannotMeasure."""
+    def armed(self, step: Slice, share: Share, *, timeout_s: float) -> Iterator[Loop | UserLoad]:
+        """Do all slow work of a slice, then yield the loop that is ready to run. Raises BenchError."""
         target = self._targets[step.cell.contender]
-        mix = self._mixes[step.cell.contender, step.cell.scenario]
         load = step.cell.load
+        numbers = share.part(range(load.connections))
+        if locustfile := self._locustfiles.get(step.cell.scenario):
+            if locustfile not in self._users:
+                self._users[locustfile] = UserLoad(locustfile)
+            self._runner.stats.clear_all()
+            with self._users[locustfile].armed(step, target.address, numbers) as users:
+                yield users
+            return
+        mix = self._mixes[step.cell.contender, step.cell.scenario]
         # One user represents all requests that are due: connections are opened as needed.
-        with self._users(1 if load.has_due_times else len(share.part(range(load.connections)))):
+        with self._waiting(1 if load.has_due_times else len(numbers)):
             yield loop_of(step, target, mix, share=share, timeout_s=timeout_s)
 
     @contextmanager
-    def _users(self, count: int) -> Iterator[None]:
+    def _waiting(self, count: int) -> Iterator[None]:
         self._runner.stats.clear_all()
         self._runner.spawn_users({ConnectionUser.__name__: count})
         try:

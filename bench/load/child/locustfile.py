@@ -6,7 +6,7 @@ To start it by hand, in a project:
 
 Each response is verified as in a run, but Locust's client sends the requests. Use it to look at a server, not
 to compare. BENCH_PROJECT is the project's folder. BENCH_SCENARIOS names the scenarios, separated by commas
-(all if unset).
+(all if unset); those of a locustfile are left out.
 """
 
 import itertools
@@ -65,7 +65,8 @@ def user_classes(scenarios: Iterable[Scenario]) -> dict[str, type[ScenarioUser]]
 def _scenarios() -> list[Scenario]:
     known = declared(find_project(Path(os.environ.get("BENCH_PROJECT", Path.cwd()))))
     names = os.environ.get("BENCH_SCENARIOS")
-    return list(known.values()) if names is None else [known[name] for name in names.split(",")]
+    chosen = known.values() if names is None else [known[name] for name in names.split(",")]
+    return [one for one in chosen if one.locustfile is None]  # those run by themselves: `locust -f FILE`
 
 
 if __name__ == "locustfile":  # Locust finds user classes among the module's names

@@ -4,24 +4,32 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from time import process_time_ns, time
-from typing import Any
+from typing import Any, Protocol
 
 from locust.stats import RequestStats, StatsEntry
 
 from bench.histogram import Histogram, midpoint_ns
 from bench.load.answers import printable
-from bench.load.requests import Request, Template
+from bench.load.requests import Request
+from bench.model import Exchange
 from bench.records import Sample
 
 _EXAMPLES = 5
+
+
+class Kind(Protocol):
+    """What requests are recorded by: a template, or all of a locustfile's of one method."""
+
+    @property
+    def exchange(self) -> Exchange: ...
 
 
 @dataclass(slots=True)
 class Outcomes:
     """Outcomes of the requests of the lead-in, or of those that count."""
 
-    latencies: defaultdict[Template, list[int]] = field(default_factory=lambda: defaultdict(list))  # ns
-    failures: Counter[tuple[Template | None, str]] = field(default_factory=Counter)  # None: connecting
+    latencies: defaultdict[Kind, list[int]] = field(default_factory=lambda: defaultdict(list))  # ns
+    failures: Counter[tuple[Kind | None, str]] = field(default_factory=Counter)  # None: connecting
     examples: list[str] = field(default_factory=list)
     received_bytes: int = 0
 
@@ -37,9 +45,13 @@ class Outcomes:
 
     def failed(self, request: Request | None, kind: str, text: str) -> None:
         """Count a failure and keep an example of it. No *request*: a connect has failed."""
-        self.failures[request.template if request else None, kind] += 1
+        line = request.line if request else "connect"
+        self.fault(request.template if request else None, kind, f"{line}: {text}")
+
+    def fault(self, of: Kind | None, kind: str, example: str) -> None:
+        self.failures[of, kind] += 1
         if len(self.examples) < _EXAMPLES:
-            self.examples.append(printable(f"{request.line if request else 'connect'}: {text}"))
+            self.examples.append(printable(example))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,7 +181,7 @@ def _tell_locust(stats: Any, ledger: Outcomes) -> Histogram:
     return Histogram.merged(by_template.values())
 
 
-def _tell_of_responses(stats: Any, template: Template, latencies: Histogram, *, min_ns: int) -> None:
+def _tell_of_responses(stats: Any, template: Kind, latencies: Histogram, *, min_ns: int) -> None:
     """Add verified responses at once. Calling Locust for each response costs half a request."""
     name, method = template.exchange.name, template.exchange.method
     now = time()
@@ -186,7 +198,7 @@ def _tell_of_responses(stats: Any, template: Template, latencies: Histogram, *, 
     stats.total.extend(entry)
 
 
-def _tell_of_failures(stats: Any, template: Template | None, kind: str, count: int) -> None:
+def _tell_of_failures(stats: Any, template: Kind | None, kind: str, count: int) -> None:
     method, name = (template.exchange.method, template.exchange.name) if template else ("CONNECT", "")
     for _ in range(count):
         stats.log_request(method, name, None, 0)
