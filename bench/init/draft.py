@@ -43,6 +43,12 @@ class Proposal:
     notes: tuple[str, ...] = ()
     counts: bool = True  # False: the source does not show how often each is requested
     apart: bool = False  # a scenario for each exchange, too
+    locustfile: str = ""  # that it is from, below the folder of the project: its users can run as they are
+
+    @property
+    def runs_users(self) -> bool:
+        """Whether a scenario names the locustfile: some of what it sends is not translated."""
+        return bool(self.locustfile) and (bool(self.left_out) or any(one.lacks for one in self.drafts))
 
     @property
     def mixed(self) -> tuple[Draft, ...]:

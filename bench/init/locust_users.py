@@ -1,6 +1,7 @@
 """A locustfile → its requests, in a mix by the weights of users and tasks. It is parsed, never executed."""
 
 import ast
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -38,7 +39,7 @@ def _proposal(file: "_Locustfile", name: str) -> Proposal:
     everyone = sum(file.number(one, "weight") for one in users)
     for user in users:
         _add_user(file, user, file.number(user, "weight") / everyone, found)
-    if not found.sent:
+    if not found.sent and not found.lost:
         why = found.first_reason()
         raise UsageError(f"{name}: none of its tasks has a request that can be translated{why}")
     drafts = _drafts(found)
@@ -48,7 +49,14 @@ def _proposal(file: "_Locustfile", name: str) -> Proposal:
         drafts=tuple(drafts),
         left_out={f"line {line}": share * WEIGHTS for line, share in found.lost.items()},
         notes=tuple(_notes(found)),
+        locustfile=_below_here(name),
     )
+
+
+def _below_here(path: str) -> str:
+    """Return *path* from the present folder on, "" where it is not below that."""
+    found = os.path.relpath(path)
+    return "" if found.startswith(os.pardir) else found.replace(os.sep, "/")
 
 
 @dataclass(slots=True, eq=False)

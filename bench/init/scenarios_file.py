@@ -14,6 +14,7 @@ from bench.init.draft import Draft, Proposal, weights
 from bench.project import scenarios
 
 MIX = "mix"
+USERS = "locustfile"  # the scenario of a locustfile's own users
 SHOWN = 20  # notes on the terminal
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _EXCHANGE = re.compile(r"exchanges\.([A-Za-z0-9_-]+)[.:]|mix: ([A-Za-z0-9_-]+) needs")
@@ -22,12 +23,12 @@ _EXCHANGE = re.compile(r"exchanges\.([A-Za-z0-9_-]+)[.:]|mix: ([A-Za-z0-9_-]+) n
 def readable(proposal: Proposal) -> Proposal:
     """Return *proposal* with each exchange that the format cannot hold as a comment, with the reason.
 
-    What is written is read back by the reader of scenarios itself.
+    What is written is read back by the reader of scenarios itself, but for a locustfile: that was parsed.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "scenarios.toml"
         while proposal.mixed:
-            file.write_text(written(proposal), encoding="utf-8", errors="replace")
+            file.write_text(written(replace(proposal, locustfile="")), encoding="utf-8", errors="replace")
             try:
                 scenarios.read(file.parent, file)
                 break
@@ -61,6 +62,12 @@ def written(proposal: Proposal) -> str:
         about = f"the requests of {printable(proposal.source.partition(',')[0])}"
         lines += ["", f"[scenarios.{name}]", f"about = {toml(about)}", "", f"[scenarios.{name}.mix]"]
         lines += [f"{one.name} = {number}" for one, number in zip(mixed, numbers, strict=True)]
+    if proposal.runs_users:
+        lines += [
+            "",
+            "# All of it, translated or not: its own users send it by Locust's client, which costs more.",
+        ]
+        lines += [f"[scenarios.{USERS}]", f"locustfile = {toml(proposal.locustfile)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -134,6 +141,8 @@ def table(proposal: Proposal) -> Iterator[str]:
     for draft in mixed:
         yield from (f"{draft.name}: {printable(remark)}" for remark in draft.remarks)
     yield from (f"left out: {printable(what)}: {_number(count)}" for what, count in proposal.left_out.items())
+    if proposal.runs_users:
+        yield f"scenario {USERS}: its own users send all of it, by Locust's client"
     yield from (printable(note, 400) for note in proposal.notes[:SHOWN])
     if more := proposal.notes[SHOWN:]:
         yield f"and {len(more)} more, which are in the file"

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from bench.errors import UsageError
 from bench.init import locust_users
-from bench.init.scenarios_file import readable
+from bench.init.scenarios_file import readable, table, written
+from bench.project import scenarios
 
 USER = """
 import random, uuid
@@ -166,6 +167,20 @@ def test_what_is_left_out_has_its_share():
     assert found.left_out == {"line 11": 1000}
 
 
+def test_what_is_not_translated_runs_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole, part = proposal('self.client.get("/a")'), proposal('self.client.get("/a")\nself.client.get(x)')
+    assert "locustfile =" not in written(whole)
+    assert written(part).endswith('[scenarios.locustfile]\nlocustfile = "locustfile.py"\n')
+    assert "scenario locustfile: its own users send all of it, by Locust's client" in table(part)
+    nothing = readable(proposal("self.client.get(x)"))
+    (tmp_path / "scenarios.toml").write_text(written(nothing))
+    (tmp_path / "locustfile.py").write_text("import locust\n")
+    assert list(scenarios.read(tmp_path, tmp_path / "scenarios.toml")) == ["locustfile"]
+    elsewhere = locust_users.proposal(USER.format('        self.client.get("/a")'), "../locustfile.py")
+    assert elsewhere.locustfile == ""
+
+
 def test_a_method_that_a_task_calls_is_followed():
     text = USER + "    def helper(self, n):\n        self.client.get(f'/h/{{n}}')\n"
     found = proposal("self.helper(7)\nself.helper(n=8)", text)
@@ -185,7 +200,6 @@ def test_nothing_is_executed(tmp_path):
         ("def f(:", "locustfile.py, line 1: it is no Python: invalid syntax: mend it"),
         ("x = 1", "it has no class of HttpUser or FastHttpUser: give the file"),
         (USER.format("        pass"), "none of its tasks has a request that can be translated"),
-        (USER.format("        self.client.get(x)"), "translated: line 9: `self.client.get.x.` is left out"),
         (
             USER.format("        self.client.get('/' + " + "'a' + " * 3000 + "'b')"),
             "recursion depth|nested too deeply",
