@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from html import unescape
 
 import pytest
 
@@ -55,8 +56,9 @@ ready = { path = "/" }
 locustfile = "locustfile.py"
 users = ["Shopper"]
 """
-CI = """
-rounds = 6
+PLAN = """
+reference = "shop"
+rounds = 2
 sweeps = 2
 window_s = 0.4
 
@@ -79,7 +81,8 @@ def shop(tmp_path):
     (root / "plans").mkdir(parents=True)
     for name, text in (("server.py", SERVER), ("locustfile.py", LOCUSTFILE), ("bench.toml", BENCH)):
         (root / name).write_text(text)
-    (root / "plans" / "tiny.toml").write_text(f'reference = "shop"\n{CI.replace("rounds = 6", "rounds = 2")}')
+    (root / "plans" / "tiny.toml").write_text(PLAN)
+    (root / "plans" / "ci.toml").write_text(PLAN)
     git(root, "init", "--quiet", "--initial-branch", "main")
     commit(root)
     return root
@@ -91,25 +94,31 @@ def test_a_locustfile_is_tried_and_measured_with_its_client_in_every_form(shop, 
     code, out, err = bench(shop, "try")
     assert code == 0, err
     assert "> GET /items/1: 200" in out
-    folder, code, out, err = undisturbed(lambda folder: bench(shop, "run", "tiny", "--out", folder), tmp_path)
-    assert code == 0, err
+    folder = tmp_path / "run"
+    code, out, err = bench(shop, "run", "tiny", "--out", folder)
+    disturbed = "slices are void" in err  # then there are no figures, and all else is the same
+    assert code == 3 if disturbed else code == 0, err
     (row,) = json.loads((folder / "summary.json").read_text())["rows"]
     assert row["failures"] == 0
-    assert 100 < row["throughput_rps"]["estimate"] < 250  # 4 ms each; with its think time it would be 2
     told = next(line for line in row["caveats"] if line.startswith("client: Locust's own FastHttpUser: "))
+    assert "no ceiling: the null server cannot know what a locustfile requests" in row["caveats"]
     for text in (" ".join(out.split()), (folder / "report.md").read_text()):
         assert told in text
-    assert "client: Locust" in (folder / "report.html").read_text()
-    assert "no ceiling: the null server cannot know what a locustfile requests" in row["caveats"]
+    assert "client: Locust's own FastHttpUser" in unescape((folder / "report.html").read_text())
+    samples = [one["sample"] for one in json.loads((folder / "run.json").read_text())["records"]]
+    assert sum(one["slice_requests"] for one in samples) > 50  # with its think time there were a few
+    if not disturbed:
+        assert 100 < row["throughput_rps"]["estimate"] < 260  # 4 ms of CPU each
 
 
 @pytest.mark.slow
 @pytest.mark.alone
+@pytest.mark.long
 def test_a_slower_commit_is_found(shop, tmp_path):
     (shop / "server.py").write_text(SERVER.replace("0.004", "0.005"))
     commit(shop, "slower")
     folder, code, out, err = undisturbed(
-        lambda folder: bench(shop, "diff", "HEAD~1", "--budget", "1m", "--out", folder), tmp_path
+        lambda folder: bench(shop, "diff", "HEAD~1", "--budget", "90s", "--out", folder), tmp_path
     )
     assert code == 1, out + err
     assert "REGRESSED" in (folder / "verdict.md").read_text()
