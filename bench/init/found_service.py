@@ -18,6 +18,8 @@ from bench.init.web_app import WebApp, web_apps
 _READ_BY_OTHERS = ("DJANGO_SETTINGS_MODULE", "FLASK_APP")  # by the frameworks themselves
 _LOCAL = ("*", "localhost", "127.0.0.1")
 
+_FOR_WSGI = ("gunicorn", "waitress", "granian")  # servers that call any WSGI function
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TomlLine:
@@ -134,10 +136,15 @@ def _add_packages(own: FoundService, packages: Needs) -> None:
     else:
         own.found.append(f"packages: {packages.file}")
     for key in ("extras", "groups"):
-        if value := getattr(packages, key):
+        if (value := getattr(packages, key)) and _is_for(own.framework, packages):
             own.add(key, list(value), "guessed: a server is in it")
     if packages.python:
         own.add("python", packages.python, f"found: it requires Python {packages.requires_python}")
+
+
+def _is_for(framework: str, packages: Needs) -> bool:
+    """Whether a server among *packages* can be that of the service."""
+    return framework != "python" and (framework != "wsgi" or packages.has(*_FOR_WSGI))
 
 
 def _add_build(own: FoundService, files: Checkout, app: WebApp, settings: Mapping[str, ast.expr]) -> None:
@@ -196,7 +203,7 @@ def _proposed(app: WebApp, packages: Needs, *, with_gunicorn: bool) -> str:
     workers = "--workers {workers}"
     if app.framework == "django" and not app.module:
         return "python manage.py runserver {host}:{port} --noreload"
-    if app.framework in ("python", "wsgi"):
+    if app.framework in ("python", "wsgi") and not _is_for(app.framework, packages):
         return _plain(app)
     asynchronous = app.is_async
     uvicorn = f"uvicorn {app.target} --host {{host}} --port {{port}} {workers}"

@@ -17,7 +17,9 @@ SERVERS = ("gunicorn", "uvicorn", "granian", "hypercorn", "daphne", "waitress")
 PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9")
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?")
 _INCLUDED = re.compile(r"\s*(?:-r|--requirement)[ =]*(\S+)")
-_LOCKED = re.compile(r'^name = "([^"]+)"', re.MULTILINE)
+_OF_MAIN = ("main", "default")  # groups of poetry.lock and pdm.lock that are installed
+# Extras and groups of those who work on the project: a server in them is for its tests.
+_FOR_WORK = re.compile(r"(?:.*[-_.])?(?:dev|devel|development|tests?|testing|docs?|lint|typing|ci|bench)")
 _PRODUCTION = ("prod", "production", "deploy", "server", "web", "all", "base", "common", "main", "app")
 
 
@@ -107,7 +109,7 @@ def _of_file(files: Checkout, path: str) -> Iterator[str]:
     if name.endswith((".txt", ".in")):
         yield from _of_requirements(files, path, set())
     elif (name.endswith(".lock") and not name.startswith("Pip")) or name.startswith("pylock"):
-        yield from map(normal, _LOCKED.findall(files.text(path)))
+        yield from _of_lock(files.toml(path))
     elif name == "Pipfile.lock":
         yield from map(normal, re.findall(r'^ {8}"([A-Za-z0-9._-]+)": \{', files.text(path), re.MULTILINE))
     elif name == "setup.py":
@@ -119,6 +121,34 @@ def _of_file(files: Checkout, path: str) -> Iterator[str]:
         except ConfigError:
             return
         yield from _names(parser.get("options", "install_requires", fallback="").splitlines())
+
+
+def _of_lock(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is installed of a lock: of uv.lock what own code needs, without extras."""
+    packages = [one for one in content.get("package", content.get("packages", [])) if "name" in one]
+    own = [one for one in packages if _is_own(one)]
+    if not own:
+        for one in packages:
+            of = one.get("groups", _OF_MAIN)
+            if not one.get("optional") and not {*_OF_MAIN}.isdisjoint(of):
+                yield normal(one["name"])
+        return
+    needed = {one["name"]: _needed(one) for one in packages}
+    found = [one["name"] for one in own]
+    for name in found:
+        found += [one for one in needed.get(name, ()) if one not in found]
+    yield from map(normal, found)
+
+
+def _is_own(package: Mapping[str, Any]) -> bool:
+    source = package.get("source")
+    return isinstance(source, dict) and not {"virtual", "editable", "directory"}.isdisjoint(source)
+
+
+def _needed(package: Mapping[str, Any]) -> list[str]:
+    """Return what *package* of a uv.lock needs, with all that its extras bring if they are named."""
+    groups = [package.get("dependencies", []), *package.get("optional-dependencies", {}).values()]
+    return [one["name"] for group in (groups[:1] if _is_own(package) else groups) for one in group]
 
 
 def _of_requirements(files: Checkout, path: str, visited: set[str]) -> Iterator[str]:
@@ -164,7 +194,7 @@ def _with_a_server(content: Mapping[str, Any], names: set[str]) -> tuple[tuple[s
         return (), ()
     for place, sections in (("extras", extras), ("groups", groups)):
         for name, lines in sections.items():
-            if name not in ("dev", "test", "tests") and not set(_names(lines)).isdisjoint(SERVERS):
+            if not _FOR_WORK.fullmatch(name.lower()) and not set(_names(lines)).isdisjoint(SERVERS):
                 return ((name,), ()) if place == "extras" else ((), (name,))
     return (), ()
 

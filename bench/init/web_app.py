@@ -9,6 +9,9 @@ from bench.init.checkout import Checkout, argument, assignments, calls, constant
 CLASSES = {"Flask": "flask", "FastAPI": "fastapi", "Starlette": "starlette", "Quart": "quart"}
 FACTORIES = ("create_app", "make_app", "build_app", "get_app", "create_application", "get_application")
 _USUAL = ("wsgi", "asgi", "app", "main", "server", "application", "api", "run", "__init__")
+# Copies of others' code: what serves there is not the service, unless nothing else does.
+_VENDORED = ("vendor", "_vendor", "vendored", "_vendored", "external", "extern", "third_party", "thirdparty")
+_SINGLE_FILES = ("bottle.py",)  # frameworks that are copied as a file
 _PLACES = (
     "pyproject.toml", "requirements.txt", "Pipfile", "setup.py", "setup.cfg", "manage.py",
 )  # fmt: skip
@@ -41,8 +44,19 @@ def web_apps(files: Checkout) -> list[WebApp]:
     """Return the applications of *files*, of each folder with a service the likeliest first."""
     found = [*_of_django(files)]
     taken = [one.folder for one in found]
-    for path in files.below(""):
-        if path.endswith(".py") and not any(_within(path, folder) for folder in taken):
+    own = [
+        path
+        for path in files.below("")
+        if path.endswith(".py")
+        and path.rpartition("/")[2] not in _SINGLE_FILES
+        and not any(_within(path, folder) for folder in taken)
+    ]
+    vendored = [path for path in own if not {*_VENDORED}.isdisjoint(path.split("/")[:-1])]
+    for path in own:
+        if path not in vendored:
+            found += _in_module(files, path)
+    if not found:
+        for path in vendored:
             found += _in_module(files, path)
     if not any(one.framework in ("django", *CLASSES.values()) for one in found):
         return sorted(found, key=_rank)

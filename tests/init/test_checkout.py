@@ -262,3 +262,85 @@ def test_init_then_check_of_a_service_without_packages(tmp_path):
     assert code == 3
     assert "FAILS" in out
     assert "expected status 404, got 200" in out
+
+
+def checked_out(root, files):
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return table(root)
+
+
+WSGI = "def application(environ, start_response):\n    return [b'']\n"
+FLASK = 'from flask import Flask\napp = Flask(__name__)\n\n@app.get("/")\ndef home():\n    return ""\n'
+PROJECT = """
+[project]
+name = "shop"
+dependencies = ["flask"]
+[project.optional-dependencies]
+test = ["waitress"]
+docs-dev = ["hypercorn"]
+"""
+
+
+def test_a_server_of_the_tests_is_not_that_of_the_service(tmp_path):
+    found = checked_out(tmp_path, {"app.py": FLASK, "pyproject.toml": PROJECT})
+    assert "extras" not in found
+    assert found["command"].startswith("flask ")
+
+
+def test_a_server_of_another_extra_is(tmp_path):
+    project = PROJECT + 'web = ["waitress"]\n'
+    found = checked_out(tmp_path, {"app.py": FLASK, "pyproject.toml": project})
+    assert (found["extras"], found["command"].partition(" ")[0]) == (["web"], "waitress-serve")
+
+
+def test_a_lock_counts_with_what_is_installed_of_it(tmp_path):
+    lock = """
+[[package]]
+name = "shop"
+source = { editable = "." }
+dependencies = [{ name = "flask" }, { name = "stack" }]
+[package.optional-dependencies]
+test = [{ name = "gunicorn" }]
+[[package]]
+name = "flask"
+[[package]]
+name = "stack"
+dependencies = [{ name = "waitress" }]
+[[package]]
+name = "gunicorn"
+[[package]]
+name = "waitress"
+"""
+    files = {"app.py": FLASK, "pyproject.toml": PROJECT.replace("waitress", "gunicorn"), "uv.lock": lock}
+    found = checked_out(tmp_path, files)
+    assert found["command"].startswith("waitress-serve ")
+    assert "extras" not in found
+
+
+def test_a_group_of_a_lock_that_is_not_installed_has_no_server(tmp_path):
+    lock = (
+        '[[package]]\nname = "flask"\ngroups = ["main"]\n[[package]]\nname = "gunicorn"\ngroups = ["dev"]\n'
+    )
+    found = checked_out(tmp_path, {"app.py": FLASK, "pyproject.toml": PROJECT, "poetry.lock": lock})
+    assert found["command"].startswith("flask ")
+
+
+def test_a_wsgi_function_has_a_server_that_can_call_it(tmp_path):
+    project = PROJECT.replace('["flask"]', "[]") + 'h2 = ["hypercorn"]\n'
+    found = checked_out(tmp_path / "one", {"radical/__init__.py": WSGI, "pyproject.toml": project})
+    assert "extras" not in found
+    assert "wsgiref" in found["command"]
+    project = project.replace("= []", '= ["waitress"]')
+    found = checked_out(tmp_path / "two", {"radical/__init__.py": WSGI, "pyproject.toml": project})
+    assert found["command"] == "waitress-serve --listen={host}:{port} radical:application"
+
+
+@pytest.mark.parametrize(
+    "where", ["shop/vendor/bottling.py", "shop/_vendor/x/serve.py", "shop/wrapper/bottle.py"]
+)
+def test_a_copy_of_the_code_of_others_is_not_the_service(tmp_path, where):
+    serves = "from http.server import HTTPServer\nHTTPServer(('', 8000), None)\n"
+    found = checked_out(tmp_path, {where: serves, "shop/web.py": WSGI})
+    assert "shop.web" in found["command"]
