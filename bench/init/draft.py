@@ -23,10 +23,12 @@ class Draft:
     body: Any = None
     form: Mapping[str, Any] | None = None
     text: str | None = None
+    multipart: Mapping[str, Any] | None = None
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     status: int = 200
     save: Mapping[str, str] = field(default_factory=dict)
     consumes: str | None = None
+    needs: tuple[str, ...] = ()
     requests: float = 1.0  # how often the source has it
     origin: str = ""  # "line 12" of the source
     remarks: tuple[str, ...] = ()  # what was guessed or left out

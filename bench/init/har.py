@@ -8,7 +8,7 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from bench.files import near_miss
 from bench.init.draft import CHANGE_ME, Proposal, unique
 from bench.init.masks import masked, masked_json, masked_text, names_secret
 from bench.init.mix import Details, is_static, proposed
+from bench.init.multipart_body import multipart_of
 from bench.init.paths import Outline, Shapes, shape_of
 from bench.project.exchanges import FORM, JSON, METHODS, media_type
 
@@ -35,6 +36,7 @@ _SENT = ("accept", "x-requested-with", "hx-request", "hx-target")  # headers tha
 _APART = ("authorization", "cookie")
 _STATIC_KINDS = ("image", "stylesheet", "script", "font", "media", "texttrack", "manifest")
 _STATIC_MEDIA = re.compile(r"image/|font/|video/|audio/|text/css|(?:text|application)/(?:x-)?javascript")
+_PASSWORD = re.compile(r"pass(?:word|wd|code|phrase)?\b|pwd|passwort|kennwort", re.IGNORECASE)
 _OPERATION = re.compile(r"\b(?:query|mutation|subscription)\s+(\w+)")
 
 
@@ -102,6 +104,10 @@ class _Request:
     headers: Mapping[str, str]
     media: str  # of its body
     text: str  # its body
+    multipart: Mapping[str, Any]  # its parts, if it is multipart
+    files: tuple[str, ...]  # of these: where they are expected
+    sends: frozenset[str]  # names of cookies
+    sets: tuple[str, ...]  # names of cookies that the answer sets
     answer: str  # text of the answer
     is_static: bool
 
@@ -123,7 +129,13 @@ def proposal(path: Path, host: str | None = None) -> Proposal:
             found.add(request)
     source = f"{path.name}, a HAR: {found.requests:,} requests to {origin}"
     return proposed(
-        source, found.kept, found.left_out, name=str(path), notes=found.notes(origins), saves=found.saves
+        source,
+        found.kept,
+        found.left_out,
+        name=str(path),
+        notes=found.notes(origins),
+        saves=found.saves,
+        needs=found.needs,
     )
 
 
@@ -150,6 +162,8 @@ class _Recording:
     elsewhere: Counter[str] = field(default_factory=Counter)
     tokens: dict[str, tuple[Outline, str]] = field(default_factory=dict)  # where an answer had a token
     saves: dict[Outline, dict[str, str]] = field(default_factory=dict)
+    sessions: dict[str, Outline] = field(default_factory=dict)  # cookie → the log-in that sets it
+    needs: dict[Outline, dict[str, None]] = field(default_factory=dict)  # variables that it must have
 
     def add(self, request: _Request) -> None:
         if request.origin != self.origin:
@@ -165,7 +179,19 @@ class _Recording:
         sample = self._with_credentials(sample, request.headers.get("authorization", ""))
         status = 200 if request.status == 304 else request.status
         self.kept.add(request.method, request.target, status, kind=kind, sample=sample)
-        self._remember_tokens(shape_of(request.method, request.target, kind)[0], request)
+        place = shape_of(request.method, request.target, kind)[0]
+        self._follow_sessions(place, request)
+        self._remember_tokens(place, request)
+
+    def _follow_sessions(self, place: Outline, request: _Request) -> None:
+        """Have a log-in save its cookie, where a later request sends it. Only its name is written."""
+        for name in sorted(request.sends & self.sessions.keys()):
+            if self.sessions[name] != place:
+                variable = self._variable(self.sessions[name], f"cookie:{name}", "session")
+                self.needs.setdefault(place, {})[variable] = None
+        if request.method != "GET" and _logs_in(request):
+            for name in request.sets:
+                self.sessions.setdefault(name, place)
 
     def _remember_tokens(self, place: Outline, request: _Request) -> None:
         if request.method == "GET" or not request.answer.startswith("{"):
@@ -189,12 +215,14 @@ class _Recording:
 
     def _saved(self, token: str) -> str:
         """Return the variable that the answer with *token* saves it in."""
-        place, where = self.tokens[token]
+        return self._variable(*self.tokens[token], "saved_token")
+
+    def _variable(self, place: Outline, where: str, called: str) -> str:
         names = self.saves.setdefault(place, {})
         for name, one in names.items():
             if one == where:
                 return name
-        name = unique("saved_token", [one for each in self.saves.values() for one in each], "_")
+        name = unique(called, [one for each in self.saves.values() for one in each], "_")
         names[name] = where
         return name
 
@@ -207,7 +235,12 @@ class _Recording:
             notes.append(f"and {rest:,} more origins")
         if notes:
             notes.append("--host takes another origin")
-        if self.cookies:
+        if self.needs:
+            notes.append(
+                "requests that sent the cookie of a log-in need it: each connection logs in first and keeps "
+                "its cookies; save a token that a hidden field of the form has, too (docs/scenarios.md)"
+            )
+        elif self.cookies:
             notes.append(
                 f"{self.cookies:,} requests sent a cookie: none is written, a cookie is a person's secret; "
                 "where they need a session, add an exchange that logs in (docs/scenarios.md)"
@@ -215,6 +248,17 @@ class _Recording:
         if self.no_requests:
             notes.append(f"entries that are no request over HTTP: {self.no_requests:,}")
         return notes
+
+
+def _logs_in(request: _Request) -> bool:
+    """Whether a field of its body is a password."""
+    if request.media == FORM:
+        names = [name for name, _ in parse_qsl(request.text)]
+    elif request.multipart:
+        names = [*request.multipart]
+    else:
+        names = re.findall(r'"([^"]+)"\s*:', request.text[:LONGEST_BODY])
+    return any(_PASSWORD.search(name) for name in names)
 
 
 def _left_out(request: _Request) -> str:
@@ -237,17 +281,26 @@ def _sample(request: _Request) -> tuple[str, Details]:
         if value and value != "*/*" and (name in _SENT or (names_secret(name) and name not in _APART))
     }
     text, media = request.text, request.media
+    if media.startswith("multipart/"):
+        return _multipart(request, headers)
     if not text or request.method == "GET":
         return "", Details(headers=headers)
     if len(text) > LONGEST_BODY:
         return "", Details(headers=headers, lacks=f"its body has {len(text):,} characters: write one")
-    if media.startswith("multipart/"):
-        return "", Details(headers=headers, lacks="its body is multipart: write it (docs/scenarios.md)")
     if media == FORM:
         return _form(text, headers)
     if media == JSON or media.endswith("+json"):
         return _json(text, media, headers)
     return "", Details(headers={**headers, "Content-Type": media or "text/plain"}, text=masked_text(text))
+
+
+def _multipart(request: _Request, headers: Mapping[str, str]) -> tuple[str, Details]:
+    kind, lacks = ",".join(sorted(request.multipart))[:200], ""
+    if not request.multipart:
+        lacks = "its body is multipart, and not in the recording: write it (docs/scenarios.md)"
+    elif request.files:
+        lacks = f"a recording has no files: put {' and '.join(request.files)} there, then uncomment it"
+    return kind, Details(headers=headers, multipart=request.multipart or None, lacks=lacks)
 
 
 def _form(text: str, headers: Mapping[str, str]) -> tuple[str, Details]:
@@ -304,14 +357,27 @@ def _request(entry: Mapping[str, Any]) -> _Request:
     headers = {str(one["name"]).lower(): str(one["value"]) for one in sent.get("headers") or []}
     target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
     text = content.get("text")
+    content_type = str(posted.get("mimeType") or headers.get("content-type", ""))
+    parts, files = multipart_of(content_type, posted) if content_type.startswith("multipart/") else ({}, ())
     return _Request(
         method=str(sent["method"]).upper(),
         origin=f"{url.scheme}://{url.hostname}{port}".lower(),
         target=target,
         status=int(answer.get("status") or 0),
         headers=headers,
-        media=media_type(str(posted.get("mimeType") or headers.get("content-type", ""))),
+        media=media_type(content_type),
         text=_posted(posted),
+        multipart=parts,
+        files=files,
+        sends=frozenset(_cookie_names(headers.get("cookie", "").split(";"))),
+        sets=tuple(
+            _cookie_names(
+                line
+                for one in answer.get("headers") or []
+                if str(one["name"]).lower() == "set-cookie"
+                for line in str(one["value"]).split("\n")
+            )
+        ),
         answer=text if isinstance(text, str) and len(text) <= LONGEST_ANSWER else "",
         is_static=sent["method"] == "GET"
         and (
@@ -320,6 +386,13 @@ def _request(entry: Mapping[str, Any]) -> _Request:
             or _STATIC_MEDIA.match(str(content.get("mimeType") or "")) is not None
         ),
     )
+
+
+def _cookie_names(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        name, equal, value = line.partition(";")[0].partition("=")
+        if name.strip() and equal and value.strip():
+            yield name.strip()
 
 
 def _posted(posted: Mapping[str, Any]) -> str:

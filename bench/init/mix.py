@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.errors import UsageError
@@ -27,6 +27,7 @@ class Details:
     body: Any = None
     form: Mapping[str, Any] | None = None
     text: str | None = None
+    multipart: Mapping[str, Any] | None = None
     operation: str = ""  # of GraphQL: part of the exchange's name
     lacks: str = ""
 
@@ -43,10 +44,12 @@ def proposed(
     name: str,
     notes: Sequence[str] = (),
     saves: Mapping[Outline, Mapping[str, str]] | None = None,
+    needs: Mapping[Outline, Iterable[str]] | None = None,
 ) -> Proposal:
     """Return the most frequent of *shapes*, and all that *saves* names, with the weights of *source*.
 
-    Raises UsageError if there are none. *saves*: what an exchange saves for others.
+    Raises UsageError if there are none. *saves*: what an exchange saves for others. *needs*: variables that
+    one must have, although it shows none of them.
     """
     ranked = sorted(shapes.by_frequency(), key=lambda one: one.place not in (saves or {}))
     kept, rare = ranked[:MOST_EXCHANGES], ranked[MOST_EXCHANGES:]
@@ -58,7 +61,8 @@ def proposed(
         )
     drafts: list[Draft] = []
     for shape in sorted(kept, key=lambda one: -one.requests):
-        drafts.append(_draft(shape, (saves or {}).get(shape.place, {}), {one.name for one in drafts}))
+        draft = _draft(shape, (saves or {}).get(shape.place, {}), {one.name for one in drafts})
+        drafts.append(replace(draft, needs=tuple((needs or {}).get(shape.place, ()))))
     counted = {what: float(count) for what, count in left_out.items() if count}
     if beyond := sum(shape.requests for shape in rare) + shapes.beyond:
         more = " or more" if shapes.beyond else ""
@@ -68,7 +72,7 @@ def proposed(
 
 def _draft(shape: Shape, save: Mapping[str, str], taken: set[str]) -> Draft:
     sample = shape.sample or Details()
-    sent = json.dumps([sample.body, sample.form, sample.text, *sample.headers.values()])
+    sent = json.dumps([sample.body, sample.form, sample.text, sample.multipart, *sample.headers.values()])
     request = written(shape, {found[1] for found in PLACEHOLDER.finditer(sent)} | {*save})
     remarks = list(request.remarks)
     if len(shape.statuses) > 1:
@@ -87,6 +91,7 @@ def _draft(shape: Shape, save: Mapping[str, str], taken: set[str]) -> Draft:
         body=sample.body,
         form=sample.form,
         text=sample.text,
+        multipart=sample.multipart,
         fields=request.fields,
         status=shape.status,
         save=save,

@@ -60,7 +60,9 @@ def written(proposal: Proposal) -> str:
         numbers = weights([one.requests for one in mixed])
         name = "all" if proposal.apart and any(one.name == MIX for one in mixed) else MIX
         about = f"the requests of {printable(proposal.source.partition(',')[0])}"
-        lines += ["", f"[scenarios.{name}]", f"about = {toml(about)}", "", f"[scenarios.{name}.mix]"]
+        lines += ["", f"[scenarios.{name}]", f"about = {toml(about)}"]
+        lines += ["cookies = true"] if any(one.needs for one in mixed) else []
+        lines += ["", f"[scenarios.{name}.mix]"]
         lines += [f"{one.name} = {number}" for one, number in zip(mixed, numbers, strict=True)]
     if proposal.runs_users:
         lines += [
@@ -81,9 +83,9 @@ def _exchange(draft: Draft) -> Iterator[str]:
     yield f"{before}request = {toml(draft.request)}"
     if has_null(draft.body):
         draft = _as_text(draft)
-    for key in ("headers", "body", "form", "text", "fields", "save", "consumes"):
+    for key in ("headers", "body", "form", "text", "multipart", "fields", "save", "consumes", "needs"):
         value = getattr(draft, key)
-        if (value is not None and value != {}) or (key in ("body", "form") and value == {}):
+        if (value is not None and value not in ({}, ())) or (key in ("body", "form") and value == {}):
             yield f"{before}{key} = {toml(value)}"
     if draft.status != 200:
         yield f"{before}expect = {{ status = {draft.status} }}"

@@ -6,6 +6,8 @@ import pytest
 
 from bench.errors import UsageError
 from bench.init import har, source
+from bench.init.scenarios_file import written
+from bench.project import scenarios
 
 SAMPLE = Path(__file__).parent / "samples" / "shop.har"
 
@@ -133,3 +135,88 @@ def test_a_damaged_recording_is_refused_in_one_line(tmp_path, content, words):
     file.write_text(content)
     with pytest.raises(UsageError, match=words):
         source.proposal(str(file))
+
+
+def with_cookies(one, *, sends="", sets=()):
+    """Return an entry with a Cookie header, or with an answer that sets cookies."""
+    one["request"]["headers"] += [{"name": "Cookie", "value": sends}] if sends else []
+    one["response"]["headers"] = [{"name": "Set-Cookie", "value": value} for value in sets]
+    return one
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_the_cookie_of_a_log_in_is_saved_there_and_needed_where_it_was_sent(tmp_path):
+    login = entry("http://a/login", method="POST", status=302, body="user=ann&password=hunter22", media=FORM)
+    file = recording(
+        tmp_path,
+        entry("http://a/"),
+        with_cookies(login, sets=["sid=s3cr3tsession; HttpOnly", "theme=dark"]),
+        with_cookies(entry("http://a/cart"), sends="other=1; sid=s3cr3tsession"),
+        with_cookies(entry("http://a/cart"), sends="sid=s3cr3tsession"),
+    )
+    found = source.proposal(str(file))
+    text = written(found)
+    assert "s3cr3tsession" not in text
+    (tmp_path / "scenarios.toml").write_text(text)
+    mix = scenarios.read(tmp_path, tmp_path / "scenarios.toml")["mix"]
+    exchanges = {one.name: one for one in mix.exchanges}
+    assert mix.cookies
+    assert exchanges["post-login"].save == {"session": "cookie:sid"}
+    assert exchanges["cart"].needs == ("session",)
+    assert exchanges["home"].needs == ()
+    assert any("each connection logs in first" in note for note in found.notes)
+
+
+def test_a_cookie_that_no_log_in_set_stays_a_note(tmp_path):
+    tracked = entry("http://a/track", method="POST", body={"page": "/"})
+    file = recording(
+        tmp_path,
+        with_cookies(tracked, sets=["id=1"]),
+        with_cookies(entry("http://a/x"), sends="id=1"),
+    )
+    found = source.proposal(str(file))
+    assert not any(one.needs or one.save for one in found.drafts)
+    assert any("1 requests sent a cookie: none is written" in note for note in found.notes)
+
+
+def uploaded(*parts):
+    text = "".join(
+        f"--XY\r\nContent-Disposition: form-data; {head}\r\n\r\n{body}\r\n" for head, body in parts
+    )
+    return entry(
+        "http://a/up", method="POST", body=f"{text}--XY--\r\n", media="multipart/form-data; boundary=XY"
+    )
+
+
+def test_a_multipart_body_of_texts_is_written_and_read_back(tmp_path):
+    one = uploaded(('name="title"', "two\r\nlines"), ('name="tag"', "a"), ('name="tag"', "b"))
+    found = source.proposal(str(recording(tmp_path, one)))
+    (tmp_path / "scenarios.toml").write_text(written(found))
+    (exchange,) = scenarios.read(tmp_path, tmp_path / "scenarios.toml")["mix"].exchanges
+    assert exchange.multipart == {"title": "two\r\nlines", "tag": ["a", "b"]}
+
+
+def test_an_upload_is_a_comment_until_its_file_is_there(tmp_path):
+    file = 'name="photo"; filename="my cat.jpg"\r\nContent-Type: image/jpeg'
+    (draft,) = source.proposal(str(recording(tmp_path, uploaded(('name="title"', "x"), (file, "…"))))).drafts
+    place = "testdata/my-cat.jpg"
+    assert draft.multipart == {
+        "title": "x",
+        "photo": {"file": place, "type": "image/jpeg", "name": "my cat.jpg"},
+    }
+    assert draft.lacks == f"a recording has no files: put {place} there, then uncomment it"
+
+
+def test_parts_of_firefox_are_read_and_a_body_that_is_missing_is_named(tmp_path):
+    posted = entry("http://a/up", method="POST")
+    posted["request"]["postData"] = {
+        "mimeType": "multipart/form-data",
+        "params": [{"name": "password", "value": "hunter22"}, {"name": "n", "value": "1"}],
+    }
+    (draft,) = source.proposal(str(recording(tmp_path, posted))).drafts
+    assert draft.multipart == {"password": "CHANGE-ME", "n": "1"}
+    del posted["request"]["postData"]["params"]
+    (draft,) = source.proposal(str(recording(tmp_path, posted))).drafts
+    assert draft.lacks.startswith("its body is multipart, and not in the recording")
