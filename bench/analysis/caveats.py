@@ -31,7 +31,7 @@ def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ..
     contender = next(one for one in run.contenders if one.name == row.cell.contender)
     return (
         *_of_ends(run, contender),
-        *_of_client(row),
+        *client_caveats(row),
         *_of_row(row, lives=not any(_ends(run, contender))),
         *_of_times(run, row),
         *_of_servers(run, row, contender),
@@ -50,7 +50,7 @@ def _ends(run: Run, contender: Contender) -> Iterator[Event]:
     return (event for event in run.events if event.contender == contender.name and ENDS.match(event.what))
 
 
-def _of_client(row: Row) -> Iterator[str]:
+def client_caveats(row: Row) -> Iterator[str]:
     """Yield what the client is where users of a locustfile send the requests."""
     if not row.client:
         return

@@ -6,10 +6,11 @@ from datetime import date
 from typing import Literal
 
 from bench.analysis import Analysis
+from bench.analysis.caveats import client_caveats
 from bench.analysis.comparisons import Verdict
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries
 from bench.analysis.processes import process_changes
-from bench.analysis.rows import unfit
+from bench.analysis.rows import Row, unfit
 from bench.compare.changes import CountChange, TimeChange, count_changes, time_changes, uncounted
 from bench.model import name_of
 from bench.project.waivers import Waiver, leftover
@@ -94,6 +95,7 @@ def concluded(
             *process_changes(run),
             *uncounted(run),
             *_not_put_back(run),
+            *_clients(analysis.rows),
             *leftover(concerned, [one for _, one in waived], today),
         ),
     )
@@ -186,6 +188,15 @@ def _not_put_back(run: Run) -> Iterator[str]:
     left = dict.fromkeys((one.contender, one.left) for one in run.written if one.left)
     for name, why in left:
         yield f"{_sided(run, name)}: its data are not put back after writing: {why}"
+
+
+def _clients(found: Sequence[Row]) -> Iterator[str]:
+    """Yield once for a cell of both sides what its client is, where that is Locust's own."""
+    cells: dict[str, list[str]] = {}
+    for row in found:
+        for line in client_caveats(row):
+            cells.setdefault(f"{row.cell.scenario}, {row.cell.load.title}", []).append(line)
+    yield from (f"{cell}: {lines[0]}" for cell, lines in cells.items())
 
 
 def _sided(run: Run, name: str) -> str:

@@ -199,6 +199,17 @@ def test_counts_of_files_from_before_drivers_were_counted_are_postgresqls():
     assert Queries(contender="one", exchange="read", requests=1, statements={READ: 1.0}).per_request == 1.0
 
 
+def test_locusts_own_client_is_told_once_for_both_sides():
+    def by_users(record):
+        return replace(record, sample=replace(record.sample, client="HttpUser"))
+
+    verdict = conclude(with_records(measured(), by_users))
+    told = [note for note in verdict.notes if "client: Locust's own HttpUser: " in note]
+    assert len(told) == 1
+    assert told[0].startswith("hello, 32 connections: client: ")
+    assert not any("Locust" in note for note in conclude(measured()).notes)
+
+
 def test_a_longer_response_and_more_memory_are_seen():
     def grown(record):
         if record.slice.cell.contender != HEAD:
