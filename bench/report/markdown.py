@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from bench.analysis import Analysis
 from bench.records import Event, Run
-from bench.report import blocks, by_workers, claims, details, evidence, gains, sentences
+from bench.report import blocks, by_workers, claims, details, evidence, forest, gains, sentences
+from bench.report.answer import answer
 from bench.report.document import Column, Section, Table, TableCell
 from bench.report.panels import Panel, caveats_everywhere, panels
 from bench.report.series import Series, apart, series_of
@@ -22,6 +23,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
     """
     run, shown = analysis.run, panels(analysis)
     series = series_of(shown)
+    answers = tuple(_answers(analysis, shown, series))
     found = (
         *(one.section(analysis.capacities) for one in series),
         *map(sentences.section, shown),
@@ -32,7 +34,9 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
             f"# {run.plan.name}: {plural(len(run.timed), 'contender')} side by side",
             *warned(analysis),
             run.plan.about,
-            listed(_answers(analysis, shown, series)),
+            *_picture(analysis, charts),
+            *(sentence for sentence in answer(analysis) if sentence not in answers),
+            listed(answers),
             "" if shown else "Nothing was measured.",
             *_doubts(analysis),
             *(block for one in found for block in section_blocks(one, charts)),
@@ -48,6 +52,12 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
             table_text(details.facts_table(run.fingerprint)),
         ]
     )
+
+
+def _picture(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    if picture := forest.section(analysis):
+        drawn = charts.get(picture.charts, {})
+        yield from (f"![{picture.title}](charts/{file}.svg)" for file in drawn.values())
 
 
 def further_sections(analysis: Analysis) -> tuple[Section, ...]:

@@ -8,6 +8,7 @@ from bench.records import Run
 from bench.report import markdown, webpage
 from bench.report.by_workers import by_workers
 from bench.report.charts.style import looks_of
+from bench.report.forest import forest
 from bench.report.panels import panels
 from bench.report.series import apart, series_of
 from bench.report.summary import write_summary
@@ -26,7 +27,13 @@ def write_report(run: Run, folder: Path) -> Path:
 
     analysis = analyse(run)
     shown = panels(analysis)
-    charted: tuple[draw.Shown, ...] = (*apart(shown), *series_of(shown), *by_workers(analysis))
+    pictures = filter(None, (forest(analysis),))
+    charted: tuple[draw.Shown, ...] = (
+        *pictures,
+        *apart(shown),
+        *series_of(shown),
+        *by_workers(analysis),
+    )
     looks = looks_of(contender.name for contender in run.timed)
     (folder / CHARTS).mkdir(parents=True, exist_ok=True)
     files = {one.title: draw.write_charts(one, looks, folder / CHARTS) for one in charted}

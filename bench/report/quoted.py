@@ -1,4 +1,4 @@
-"""The part of a report that a README quotes: answer, tables and a chart, between two markers."""
+"""The part of a report that a README quotes: picture, answer and tables, between two markers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from bench.records import Run
 from bench.report.answer import abouts, answer
 from bench.report.details import facts
 from bench.report.document import Column, Table, TableCell
+from bench.report.forest import forest
 from bench.report.markdown import joined, table_text, warned
 from bench.report.panels import Panel, caveats_everywhere, panels, quoted_columns
 from bench.report.series import apart
@@ -22,18 +23,22 @@ def quotation(analysis: Analysis, folder: str) -> str:
     shown = apart(panels(analysis))
     blocks = [
         *warned(analysis),
+        *_picture(analysis, folder),
         *answer(analysis),
-        *(block for place, panel in enumerate(shown) for block in _panel(analysis, panel, folder, place)),
+        *(block for panel in shown for block in _panel(analysis, panel)),
         f"{_circumstances(analysis)}. [The whole report]({folder}/report.md)",
     ]
     return f"\n{joined(blocks)}\n"
 
 
-def _panel(analysis: Analysis, panel: Panel, folder: str, place: int) -> Iterator[str]:
+def _picture(analysis: Analysis, folder: str) -> Iterator[str]:
+    if found := forest(analysis):
+        yield f"![{found.title}]({folder}/charts/{found.slug}.svg)"
+
+
+def _panel(analysis: Analysis, panel: Panel) -> Iterator[str]:
     columns = quoted_columns(panel)
     yield f"**{abouts(analysis.run)[panel.scenario]}** ({panel.title})"
-    if not place:
-        yield f"![Throughput of {panel.title}]({folder}/charts/{panel.slug}.svg)"
     texts = (Column(heading=heading, kind="text") for heading in ("rank", "stack"))
     rows = (
         (

@@ -99,7 +99,7 @@ def test_the_page_of_a_fixed_sweep_over_loads_is_as_expected(swept):
     assert text == (EXPECTED / "report-latency.md").read_text(encoding="utf-8")
     links = [part.partition(")")[0] for part in text.split("](")[1:]]
     assert all((swept / link).stat().st_size > 0 for link in links)
-    assert len(list((swept / "charts").iterdir())) == 3
+    assert len(list((swept / "charts").iterdir())) == 2 + 3  # the picture twice
 
 
 def test_the_summary_tells_open_rows_and_capacities():
@@ -147,18 +147,19 @@ def test_files_of_a_fixed_run_are_as_expected(folder, name):
 def test_every_link_of_the_page_leads_to_a_file(folder):
     text = (folder / "report.md").read_text(encoding="utf-8")
     links = [part.partition(")")[0] for part in text.split("](")[1:]]
-    assert len(links) == 2 * 3 + 2  # charts of two panels, and two files
+    assert len(links) == 1 + 2 * 3 + 2  # the picture, charts of two panels, and two files
     assert all((folder / link).stat().st_size > 0 for link in links)
 
 
 def test_charts_are_drawn_the_same_again(folder, tmp_path):
     write_report(eventful_run(), tmp_path)
     charts = sorted(path.name for path in (folder / "charts").iterdir())
-    assert charts == sorted(
+    of_panels = (
         f"{scenario}-32{kind}.svg"
         for scenario in ("hello", "users-read")
         for kind in ("", "-latency", "-cpu")
     )
+    assert charts == sorted(("answer.svg", "answer.png", *of_panels))
     for chart in charts:
         assert (tmp_path / "charts" / chart).read_bytes() == (folder / "charts" / chart).read_bytes()
 

@@ -17,12 +17,13 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 
 
-def test_a_quotation_has_the_answer_a_table_for_each_scenario_and_one_chart():
+def test_a_quotation_has_the_picture_the_answer_and_a_table_for_each_scenario():
     text = quotation(analyse(synthetic_run(scenarios=("hello", "users-read"))), "results/mine")
     assert "On this machine, one core each, " in text
     assert text.count("| rank | stack | req/s | × flask |") == 2
-    assert text.count("![Throughput of") == 1
-    assert "![Throughput of hello, 32 connections](results/mine/charts/hello-32.svg)" in text
+    picture = "![Throughput relative to Flask on gunicorn gthread (flask)](results/mine/charts/answer.svg)"
+    assert text.strip().startswith(picture)
+    assert text.count("![") == 1
     assert re.search(r"\| FastAPI on uvicorn \| [\d,]+ \([\d,]+–[\d,]+\) \| 2\.\d+ \(2", text)
     assert "9 rounds, runtime " in text
     assert "[The whole report](results/mine/report.md)" in text

@@ -15,6 +15,7 @@ from bench.report import webpage
 from bench.report.charts.draw import drawings
 from bench.report.charts.style import looks_of
 from bench.report.claims import audited, judged_table, unmeasured_table
+from bench.report.forest import forest
 from bench.report.glossary import explained, meanings
 from bench.report.page import write_report
 from bench.report.panels import panels
@@ -31,7 +32,8 @@ NASTY = "<script>alert(1)</script>&\"'"
 def page_of(run):
     analysis, looks = analyse(run), looks_of(contender.name for contender in run.contenders)
     shown = panels(analysis)
-    drawn = {one.title: drawings(one, looks) for one in (*apart(shown), *series_of(shown))}
+    pictures = filter(None, (forest(analysis),))
+    drawn = {one.title: drawings(one, looks) for one in (*pictures, *apart(shown), *series_of(shown))}
     return webpage.report_html(analysis, drawn, looks)
 
 

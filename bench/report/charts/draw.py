@@ -14,13 +14,16 @@ from matplotlib.figure import Figure
 
 from bench.report.by_workers import WorkerTable
 from bench.report.charts import bars, lines, percentiles
-from bench.report.charts.figures import FILE, SCREEN, Sheet, style
+from bench.report.charts import forest as forests
+from bench.report.charts.figures import FILE, SCREEN, WIDE_FILE, WIDE_SCREEN, Sheet, style
 from bench.report.charts.style import Look
 from bench.report.charts.svg import Drawing, inlined
+from bench.report.forest import Forest, alternatives
 from bench.report.panels import Panel
 from bench.report.series import Series
 
-Shown = Panel | Series | WorkerTable
+Shown = Panel | Series | WorkerTable | Forest
+PNG_DPI = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,10 @@ class ChartKind:
     draw: Callable[[Any, Mapping[str, Look], Sheet], Figure]
     caption: Callable[[Any], str]
     numbers: Callable[[Any], Iterable[str]]  # as text
+    file: Sheet = FILE
+    screen: Sheet = SCREEN
+    narrow: Sheet | None = None  # of a narrow page, if that has another one
+    png: bool = False  # a file of this kind too: for slides, and where no SVG is shown
 
 
 THROUGHPUT = ChartKind(
@@ -79,6 +86,17 @@ BY_WORKERS = ChartKind(
         for name, values in workers.lines.items()
     ),
 )
+RATIOS = ChartKind(
+    what="Ratios",
+    ending="",
+    draw=forests.ratio_chart,
+    caption=forests.ratio_caption,
+    numbers=alternatives,
+    file=WIDE_FILE,
+    screen=WIDE_SCREEN,
+    narrow=SCREEN,
+    png=True,
+)
 
 
 def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
@@ -90,6 +108,8 @@ def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
             return (THROUGHPUTS, LATENCIES) if shown.load.compares_throughput else (LATENCIES,)
         case WorkerTable():
             return (BY_WORKERS,)
+        case Forest():
+            return (RATIOS,)
 
 
 def write_charts(shown: Shown, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
@@ -97,9 +117,11 @@ def write_charts(shown: Shown, looks: Mapping[str, Look], folder: Path) -> Mappi
     stems = {}
     with style(text="path", salt="bench"):  # a viewer without the font would draw overlapping labels
         for kind in kinds_of(shown):
-            figure = kind.draw(shown, looks, FILE)
+            figure = kind.draw(shown, looks, kind.file)
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{shown.slug}{kind.ending}")
             figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
+            if kind.png:
+                figure.savefig(folder / f"{stem}.png", dpi=PNG_DPI, metadata={"Software": None})
             stems[kind.what] = stem
     return stems
 
@@ -109,17 +131,22 @@ def drawings(shown: Shown, looks: Mapping[str, Look]) -> tuple[Drawing, ...]:
 
 
 def _drawing(shown: Shown, looks: Mapping[str, Look], kind: ChartKind) -> Drawing:
-    drawn = StringIO()
-    # Text stays text: it has the page's font, and can be searched, copied and read aloud.
-    with style(text="none", salt=f"{shown.title}{kind.what}"):
-        kind.draw(shown, looks, SCREEN).savefig(drawn, format="svg", metadata={"Date": None})
     caption = kind.caption(shown)
     return Drawing(
         what=kind.what,
         caption=caption,
         alternative=f"{kind.what} of {shown.title}. {caption}. {'; '.join(kind.numbers(shown))}.",
-        svg=inlined(drawn.getvalue(), looks.values()),
+        svg=_part(shown, looks, kind, kind.screen),
+        narrow=_part(shown, looks, kind, kind.narrow) if kind.narrow else "",
     )
+
+
+def _part(shown: Shown, looks: Mapping[str, Look], kind: ChartKind, sheet: Sheet) -> str:
+    drawn = StringIO()
+    # Text stays text: it has the page's font, and can be searched, copied and read aloud.
+    with style(text="none", salt=f"{shown.title}{kind.what}{'' if sheet == kind.screen else ' narrow'}"):
+        kind.draw(shown, looks, sheet).savefig(drawn, format="svg", metadata={"Date": None})
+    return inlined(drawn.getvalue(), looks.values())
 
 
 def _first_to_last(series: Series, heading: str) -> Iterator[str]:

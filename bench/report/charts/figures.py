@@ -46,6 +46,8 @@ class Sheet:
 
 FILE = Sheet(width_in=8.0, whole=True)
 SCREEN = Sheet(width_in=4.4, whole=False)  # 422 CSS pixels: text stays legible on a phone
+WIDE_FILE = Sheet(width_in=10.0, whole=True)
+WIDE_SCREEN = Sheet(width_in=10.0, whole=False)
 
 
 @contextmanager

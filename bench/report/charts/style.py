@@ -29,15 +29,16 @@ MARKS = {
 
 Line = str | tuple[float, tuple[float, ...]]  # Matplotlib's name of a pattern, or offset and dashes
 
-# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line. If
-# there are more contenders, entries repeat from the second on: the first is the framework without changes.
-VARIANTS: tuple[tuple[float, str, Line], ...] = (
-    (0.0, "", "-"),
-    (0.45, "////", "--"),
-    (0.65, "....", ":"),
-    (0.8, "xxxx", "-."),
-    (0.55, "||||", (0, (6, 1.5, 1, 1.5, 1, 1.5))),
-    (0.75, "----", (0, (10, 3))),
+# One entry per contender of a framework, in the run's order: share of white in its bar, hatch, line, sign
+# inside its mark. If there are more contenders, entries repeat from the second on: the first is the framework
+# without changes.
+VARIANTS: tuple[tuple[float, str, Line, str], ...] = (
+    (0.0, "", "-", ""),
+    (0.45, "////", "--", "o"),
+    (0.65, "....", ":", "_"),
+    (0.8, "xxxx", "-.", "x"),
+    (0.55, "||||", (0, (6, 1.5, 1, 1.5, 1, 1.5)), "|"),
+    (0.75, "----", (0, (10, 3)), "+"),
 )
 
 
@@ -51,6 +52,7 @@ class Look:
     line: Line
     marker: str
     hollow: bool  # its markers are rings
+    inner: str = ""  # the sign inside its markers where a ring has another meaning
 
     @property
     def fill(self) -> str:
@@ -76,7 +78,7 @@ def family_of(contender: str) -> str:
 def _look(family: str, number: int) -> Look:
     other = crc32(family.encode()) % len(OTHERS)
     colour = COLOURS.get(family) or OTHERS[other]
-    white, hatch, line = VARIANTS[number and 1 + (number - 1) % (len(VARIANTS) - 1)]
+    white, hatch, line, inner = VARIANTS[number and 1 + (number - 1) % (len(VARIANTS) - 1)]
     return Look(
         colour=colour,
         white=white,
@@ -84,6 +86,7 @@ def _look(family: str, number: int) -> Look:
         line=line,
         marker=MARKERS.get(family) or OTHER_MARKERS[other],
         hollow=number > 0,
+        inner=inner,
     )
 
 

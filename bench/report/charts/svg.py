@@ -36,6 +36,7 @@ class Drawing:
     caption: str
     alternative: str
     svg: str
+    narrow: str = ""  # the same for a narrow page; "": it is the same
 
 
 def inlined(svg: str, looks: Iterable[Look]) -> str:
