@@ -70,6 +70,23 @@ class ClaimedRatio:
     at_least: Positive | None = None
 
 
+RATIO, CHOICES = "ratio", "choices"  # for what a place has that is no topic of the evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a claim stands in a table of its source.
+
+    A figure has columns of its own. A need without a *column* stands in each of them.
+    """
+
+    table: Text
+    row: Text
+    column: str = ""
+    cell: str = ""  # as written there; "": as claimed
+    found: str = ""  # what stands beside a need: "ratio", "choices" or a topic of the evidence
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A claim: a figure, a ratio, the finding of a probe, or a *need* of another plan."""
@@ -80,6 +97,7 @@ class Claim:
     ratio: ClaimedRatio | None = None
     evidence: Ground | None = None
     needs: str = ""
+    at: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

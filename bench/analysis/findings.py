@@ -180,7 +180,9 @@ def _short_of_cores(run: Run, ratio: ClaimedRatio) -> str:
     cores = server_cores(run)
     if not cores or workers <= cores:
         return ""
-    return f"{workers} workers need as many cores, and the servers had {format_cores(cores)}"
+    had = f"{workers} workers need as many cores, and the servers had {format_cores(cores)}"
+    beside = run.plan.load_workers + 1  # the client's, and one for the database
+    return f"{had}: a machine of {workers + beside} cores can tell"
 
 
 def _place(figure: ClaimedFigure) -> tuple[str, str, int]:

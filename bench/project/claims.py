@@ -10,7 +10,17 @@ from pydantic import ValidatorFunctionWrapHandler
 from bench.errors import UsageError
 from bench.files import check_known
 from bench.loads import Closed
-from bench.model import Block, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Inquiry
+from bench.model import (
+    CHOICES,
+    RATIO,
+    Block,
+    Choice,
+    Claim,
+    ClaimedFigure,
+    ClaimedRatio,
+    Ground,
+    Inquiry,
+)
 
 Claimed = TypeVar("Claimed", ClaimedFigure, ClaimedRatio)
 KINDS = ("figure", "ratio", "evidence", "needs")  # of claims
@@ -43,7 +53,20 @@ def of_one_kind(written: Any, handler: ValidatorFunctionWrapHandler) -> Claim:
         raise ValueError("ratio", "needs about or at_least, and not both")
     if ratio and ratio.about is None and "within" in written["ratio"]:
         raise ValueError("ratio", "within", "goes with about")
+    _check_place(claim)
     return claim
+
+
+def _check_place(claim: Claim) -> None:
+    """Raise ValueError if what is claimed cannot stand where it is said to."""
+    if claim.at is None:
+        return
+    if claim.figure and claim.at.column:
+        raise ValueError("at", "column", "a figure has columns of its own")
+    if (claim.ratio or claim.evidence) and not claim.at.column:
+        raise ValueError("at", "column", "is missing")
+    if claim.at.found and not claim.needs:
+        raise ValueError("at", "found", "goes with needs: other claims have a finding of their own")
 
 
 def check_choices(
@@ -72,6 +95,9 @@ def placed(
         where = f"{file}: claim.{number}"
         if claim.evidence:
             _check_ground(f"{where}.evidence", claim.evidence, inquiries)
+        if claim.at and claim.at.found:
+            known = (RATIO, CHOICES, *(inquiry.topic for inquiry in inquiries))
+            check_known(claim.at.found, known, f"{where}.at.found: the plan has no evidence {claim.at.found}")
         figure = claim.figure and _placed(f"{where}.figure", claim.figure, blocks)
         ratio = claim.ratio and _placed(f"{where}.ratio", claim.ratio, blocks)
         found.append(replace(claim, figure=figure, ratio=ratio))

@@ -9,6 +9,7 @@ from bench.analysis.limits import cores_of
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.records import Run
+from bench.report import audit
 from bench.report.panels import Panel, panels
 from bench.report.sentences import headline
 from bench.report.series import apart
@@ -18,7 +19,12 @@ NAMED = 3  # scenarios named in a sentence; the others are given as a range
 
 
 def answer(analysis: Analysis) -> tuple[str, ...]:
-    """Return the first sentences of a report. Empty if there is no usable number."""
+    """Return the first sentences of a report. Empty if there is no usable number.
+
+    Where the plan's claims stand in tables of their source, its question is how they come out.
+    """
+    if claimed := tuple(audit.sentences(analysis)):
+        return claimed
     shown = panels(analysis)
     if analysis.run.plan.own_references:
         return tuple(headline(panel) for panel in shown[:NAMED]) if analysis.valid else ()

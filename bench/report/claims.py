@@ -11,7 +11,7 @@ from bench.analysis.findings import Allowed, ClaimVerdict, Finding
 from bench.analysis.statistics import Estimate
 from bench.model import Claim, ClaimedRatio
 from bench.report.document import Column, Section, Table, TableCell, name_column
-from bench.report.wording import NOTHING, at_least, both, figure, interval, levels, measured, plural
+from bench.report.wording import NOTHING, at_least, both, edge, figure, interval, levels, measured, plural
 
 CLAIM = name_column("claim", detail="source", term="claim")
 WHY = Column(heading="why", kind="text")
@@ -171,7 +171,7 @@ def _ratio_claimed(claimed: ClaimedRatio | None) -> str:
     if claimed is None:
         return NOTHING
     what = "CPU per request, " if claimed.metric == "service_demand_us" else ""
-    size = f"≥ {_edge(claimed.at_least)}" if claimed.about is None else _edge(claimed.about)
+    size = f"≥ {edge(claimed.at_least)}" if claimed.about is None else edge(claimed.about)
     return f"{what}{size} × {claimed.reference}"
 
 
@@ -186,23 +186,18 @@ def _why(finding: Finding) -> str:
         return "There is no ratio."
     match finding.verdict:
         case "supported" if allowed.high is None:
-            return f"All of {where} lies above {_edge(allowed.low)}."
+            return f"All of {where} lies above {edge(allowed.low)}."
         case "supported":
-            return f"All of {where} lies within {_edge(allowed.low)}–{_edge(allowed.high)}."
+            return f"All of {where} lies within {edge(allowed.low)}–{edge(allowed.high)}."
         case "not supported" if found.estimate < allowed.low:
-            return f"All of {where} lies below {_edge(allowed.low)}, the least that the claim allows."
+            return f"All of {where} lies below {edge(allowed.low)}, the least that the claim allows."
         case "not supported":
-            return f"All of {where} lies above {_edge(allowed.high)}, the most that the claim allows."
+            return f"All of {where} lies above {edge(allowed.high)}, the most that the claim allows."
         case "cannot tell":
-            crossed = " and ".join(map(_edge, _crossed(found, allowed)))
+            crossed = " and ".join(map(edge, _crossed(found, allowed)))
             return f"{where} reaches across {crossed}: more rounds would narrow it."
 
 
 def _crossed(measured: Estimate, allowed: Allowed) -> Iterator[float]:
     low, high = measured.low or 0.0, measured.high or math.inf
     return (edge for edge in (allowed.low, allowed.high) if edge is not None and low <= edge <= high)
-
-
-def _edge(value: float | None) -> str:
-    """Return a number that was not measured as text: three digits at most, without trailing zeros."""
-    return NOTHING if value is None else f"{float(f'{value:.3g}'):,.10g}"

@@ -5,9 +5,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # "name" and "numbered" head their row. "figure": a number among words. "verdict" and "outcome" have styles of
-# their own, by their words. "command": code that needs room.
+# their own, by their words. "claimed": what a source has, and below it what was found, with the verdict.
+# "command": code that needs room.
 Kind = Literal[
-    "rank", "name", "numbered", "text", "number", "figure", "verdict", "outcome", "code", "command"
+    "rank",
+    "name",
+    "numbered",
+    "text",
+    "number",
+    "figure",
+    "verdict",
+    "outcome",
+    "claimed",
+    "code",
+    "command",
 ]
 
 
@@ -30,9 +41,12 @@ class TableCell:
     in_brackets: bool = True  # the detail, where it stands after the text; otherwise after a comma
     contender: str = ""  # whose mark stands before it
     excerpt: Excerpt | None = None
+    verdict: str = ""  # on what is claimed in the text, from what was found in the detail
 
     @property
     def line(self) -> str:
+        if self.verdict:
+            return "; ".join(filter(None, (self.text, self.detail, self.verdict)))
         if not self.detail:
             return self.text
         return f"{self.text} ({self.detail})" if self.in_brackets else f"{self.text}, {self.detail}"

@@ -1,10 +1,10 @@
 """Sections and tables as Markdown, and the report made of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from bench.analysis import Analysis
 from bench.records import Event, Run
-from bench.report import blocks, by_workers, claims, details, evidence, forest, gains, sentences
+from bench.report import audit, blocks, by_workers, claims, details, evidence, forest, gains, sentences
 from bench.report.answer import answer
 from bench.report.document import Column, Section, Table, TableCell
 from bench.report.panels import Panel, caveats_everywhere, panels
@@ -34,8 +34,7 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
             f"# {run.plan.name}: {plural(len(run.timed), 'contender')} side by side",
             *warned(analysis),
             run.plan.about,
-            *_picture(analysis, charts),
-            *(sentence for sentence in answer(analysis) if sentence not in answers),
+            *_opening(analysis, charts, answers),
             listed(answers),
             "" if shown else "Nothing was measured.",
             *_doubts(analysis),
@@ -52,6 +51,21 @@ def report_text(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> 
             table_text(details.facts_table(run.fingerprint)),
         ]
     )
+
+
+def _opening(
+    analysis: Analysis, charts: Mapping[str, Mapping[str, str]], later: Collection[str]
+) -> Iterator[str]:
+    """Yield the picture and the answer, without what is repeated in the list below it."""
+    sentences = (sentence for sentence in answer(analysis) if sentence not in later)
+    audited = audit.section(analysis)
+    if audited is None:
+        yield from _picture(analysis, charts)
+        yield from sentences
+    else:
+        yield from sentences
+        yield from section_blocks(audited, charts)
+        yield from _picture(analysis, charts)
 
 
 def _picture(analysis: Analysis, charts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

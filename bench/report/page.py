@@ -6,6 +6,7 @@ from bench.analysis import analyse
 from bench.files import write_atomically
 from bench.records import Run
 from bench.report import markdown, webpage
+from bench.report.audit import audit
 from bench.report.by_workers import by_workers
 from bench.report.charts.style import looks_of
 from bench.report.forest import forest
@@ -27,9 +28,9 @@ def write_report(run: Run, folder: Path) -> Path:
 
     analysis = analyse(run)
     shown = panels(analysis)
-    pictures = filter(None, (forest(analysis),))
+    pictures = (audit(analysis), forest(analysis))
     charted: tuple[draw.Shown, ...] = (
-        *pictures,
+        *(one for one in pictures if one),
         *apart(shown),
         *series_of(shown),
         *by_workers(analysis),

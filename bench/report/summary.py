@@ -154,6 +154,7 @@ def _claim(one: Audited) -> dict[str, Any]:
         "ratio": asdict(finding.ratio) if finding.ratio else None,  # of a value to the reference's
         "evidence": asdict(claim.evidence) if claim.evidence else None,
         "needs": claim.needs or None,
+        "at": asdict(claim.at) if claim.at else None,
         "allowed": {edge: rounded(at) for edge, at in asdict(allowed).items()} if allowed else None,
         "measured": {
             "throughput_rps": plain_estimate(row.throughput_rps) if row else None,

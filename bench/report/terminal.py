@@ -7,8 +7,10 @@ from rich.text import Text
 
 from bench.analysis import Analysis, analyse
 from bench.records import Run
+from bench.report.audit import audit
 from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims
+from bench.report.document import Table as SourceTable
 from bench.report.document import TableCell
 from bench.report.panels import Panel, caveats_everywhere, panels, terminal_columns
 from bench.report.sentences import notes
@@ -105,11 +107,25 @@ def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
 
 def _print_claims(console: Console, analysis: Analysis) -> None:
     audits = audited(analysis)
+    if found := audit(analysis):
+        for table in found.tables:
+            console.print()
+            console.print(_audit_table(table))
     if audits:
         console.print()
         say(console, next(notes_on_claims(audits)), style="bold")
     for one in audits:
         console.print(Text.assemble(f"{one.verdict}: ", (one.short, "dim")))
+
+
+def _audit_table(shown: SourceTable) -> Table:
+    table = table_of(Text(shown.caption))
+    for column in shown.columns:
+        table.add_column(column.heading, overflow="fold")
+    for row in shown.rows:
+        table.add_row(*(Text("\n".join(filter(None, (one.text, one.detail, one.verdict)))) for one in row))
+        table.add_section()
+    return table
 
 
 def _panel_table(panel: Panel, *, narrow: bool) -> Table:

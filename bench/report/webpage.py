@@ -11,7 +11,7 @@ from bench.analysis import Analysis
 from bench.analysis.measures import Round, rounds_of
 from bench.analysis.rows import Row
 from bench.model import Cell
-from bench.report import details, evidence, forest, sentences, wording
+from bench.report import audit, details, evidence, forest, sentences, wording
 from bench.report.answer import abouts, answer
 from bench.report.charts.style import MARKS, Look
 from bench.report.charts.svg import Drawing, css, variable_of
@@ -78,6 +78,7 @@ def report_html(
             looks=looks,
             abouts=abouts(run),
             picture=forest.section(analysis),
+            audit=audit.section(analysis),
             answer=answer(analysis),
             overviews=overviews,
             costs=_costs(overviews),

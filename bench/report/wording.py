@@ -101,6 +101,11 @@ def at_least(estimate: Estimate | None) -> str:
     return f"≥ {point(estimate)}"
 
 
+def edge(value: float | None) -> str:
+    """Return a number that was not measured as text: three digits at most, without trailing zeros."""
+    return NOTHING if value is None else f"{float(f'{value:.3g}'):,.10g}"
+
+
 def percent(share: float | None) -> str:
     """Return a share (0 to 1) in whole percent."""
     return NOTHING if share is None else f"{share * 100:.0f} %"

@@ -59,6 +59,31 @@ def test_where_a_plan_has_several_closed_loads_a_claim_names_its_own(tmp_path):
     ("claim", "before", "after", "words"),
     [
         (FIGURE, 'says = "One serves plenty"', "", r"claim\.0\.says: Field required"),
+        (
+            FIGURE,
+            "figure =",
+            'at = { table = "a", row = "b", column = "c" }\nfigure =',
+            r"claim\.0\.at\.column: a figure has columns of its own",
+        ),
+        (
+            RATIO,
+            "ratio =",
+            'at = { table = "a", row = "b" }\nratio =',
+            r"claim\.0\.at\.column: is missing",
+        ),
+        (
+            FIGURE,
+            "figure =",
+            'at = { table = "a", row = "b", found = "ratio" }\nfigure =',
+            r"claim\.0\.at\.found: goes with needs",
+        ),
+        (
+            NEEDS,
+            "needs =",
+            'at = { table = "a", row = "b", found = "speed" }\nneeds =',
+            r"claim\.0\.at\.found: the plan has no evidence speed",
+        ),
+        (NEEDS, "needs =", 'at = { table = "a" }\nneeds =', r"claim\.0\.at\.row: Field required"),
         (FIGURE, '"One serves plenty"', '" "', r"claim\.0\.says: must not be empty"),
         (FIGURE, '"a leaflet, page 2"', '""', r"claim\.0\.source: must not be empty"),
         (NEEDS, '"people to ask"', '""', r"claim\.0: needs exactly one of .* needs, not empty"),

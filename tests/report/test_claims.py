@@ -79,7 +79,7 @@ def test_the_table_of_the_article_stands_line_by_line_with_ratio_and_verdict():
     assert fastapi["why"].endswith("lies below 4.8, the least that the claim allows.")
     assert by_claim["Flask, hello world"]["verdict"] == "cannot tell"
     assert by_claim["gunicorn -w 4 makes Flask faster"]["why"] == (
-        "4 workers need as many cores, and the servers had 1 core."
+        "4 workers need as many cores, and the servers had 1 core: a machine of 6 cores can tell."
     )
 
 

@@ -12,6 +12,7 @@ from bench.loads import Closed
 from bench.model import Claim, ClaimedRatio
 from bench.records import Event, Queries
 from bench.report import webpage
+from bench.report.audit import audit
 from bench.report.charts.draw import drawings
 from bench.report.charts.style import looks_of
 from bench.report.claims import audited, judged_table, unmeasured_table
@@ -32,7 +33,7 @@ NASTY = "<script>alert(1)</script>&\"'"
 def page_of(run):
     analysis, looks = analyse(run), looks_of(contender.name for contender in run.contenders)
     shown = panels(analysis)
-    pictures = filter(None, (forest(analysis),))
+    pictures = filter(None, (audit(analysis), forest(analysis)))
     drawn = {one.title: drawings(one, looks) for one in (*pictures, *apart(shown), *series_of(shown))}
     return webpage.report_html(analysis, drawn, looks)
 

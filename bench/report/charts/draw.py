@@ -12,8 +12,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bench.report.audit import Audit
 from bench.report.by_workers import WorkerTable
-from bench.report.charts import bars, lines, percentiles
+from bench.report.charts import bars, claimed, lines, percentiles
 from bench.report.charts import forest as forests
 from bench.report.charts.figures import FILE, SCREEN, WIDE_FILE, WIDE_SCREEN, Sheet, style
 from bench.report.charts.style import Look
@@ -22,7 +23,7 @@ from bench.report.forest import Forest, alternatives
 from bench.report.panels import Panel
 from bench.report.series import Series
 
-Shown = Panel | Series | WorkerTable | Forest
+Shown = Panel | Series | WorkerTable | Forest | Audit
 PNG_DPI = 200
 
 
@@ -97,6 +98,20 @@ RATIOS = ChartKind(
     narrow=SCREEN,
     png=True,
 )
+CLAIMED_RATES = ChartKind(
+    what="Requests per second",
+    ending="",
+    draw=claimed.rate_chart,
+    caption=claimed.caption,
+    numbers=claimed.rates,
+)
+CLAIMED_LATENCIES = ChartKind(
+    what="Mean latency",
+    ending="-latency",
+    draw=claimed.latency_chart,
+    caption=claimed.caption,
+    numbers=claimed.latencies,
+)
 
 
 def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
@@ -110,6 +125,9 @@ def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
             return (BY_WORKERS,)
         case Forest():
             return (RATIOS,)
+        case Audit():
+            kept = [bar for bar in shown.bars if bar.claimed_ms]
+            return ((CLAIMED_RATES,) if shown.bars else ()) + ((CLAIMED_LATENCIES,) if kept else ())
 
 
 def write_charts(shown: Shown, looks: Mapping[str, Look], folder: Path) -> Mapping[str, str]:
