@@ -39,11 +39,13 @@ def service_demand(heading: str, term: str = "") -> RowColumn:
     )
 
 
-def demand_and_bound() -> RowColumn:
-    def cell(row: Row) -> TableCell:
-        return TableCell(point(row.service_demand_us), row.bound_by or "")
-
-    return RowColumn(heading="CPU\nµs/req\nbound by", cell=cell, metric="service_demand_us")
+def demand_alone(heading: str) -> RowColumn:
+    """Return the column of CPU per request without intervals."""
+    return RowColumn(
+        heading=heading,
+        cell=lambda row: TableCell(point(row.service_demand_us)),
+        metric="service_demand_us",
+    )
 
 
 def cores(whose: str, value_of: Callable[[Row], Estimate | None]) -> RowColumn:

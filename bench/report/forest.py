@@ -185,7 +185,7 @@ def _chosen(shown: Sequence[Panel]) -> tuple[Panel, ...]:
 
 def _named(chosen: Sequence[Panel]) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the contenders to show, and the others: those of fewest panels are left out first."""
-    counts = Counter(row.cell.contender for panel in chosen for row in _marked(panel))
+    counts = Counter(row.cell.contender for panel in chosen for row in _shown(panel))
     needed = {panel.reference for panel in chosen}
     kept: list[str] = []
     total = 0
@@ -197,7 +197,7 @@ def _named(chosen: Sequence[Panel]) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(kept), tuple(name for name in counts if name not in kept)
 
 
-def _marked(panel: Panel) -> tuple[Row, ...]:
+def _shown(panel: Panel) -> tuple[Row, ...]:
     """Return the rows to mark: without references, if there are several of them."""
     if len(panel.references) < 2:
         return panel.contenders
@@ -205,14 +205,14 @@ def _marked(panel: Panel) -> tuple[Row, ...]:
 
 
 def _group(analysis: Analysis, panel: Panel, named: frozenset[str], chosen: Sequence[Panel]) -> Group | None:
-    rows = [row for row in _marked(panel) if row.cell.contender in named]
+    rows = [row for row in _shown(panel) if row.cell.contender in named]
     if not rows:
         return None
     floor = next((one for one in panel.noise_floors if one.reference in panel.references), None)
     return Group(
         about=_about(analysis, panel, chosen),
         title=panel.title,
-        marks=_in_order(panel, (_mark(panel, row) for row in rows)),
+        marks=_in_order(panel, (marked(panel, row) for row in rows)),
         noise_floor=floor.ratio
         if floor and len(panel.references) == 1 and _here(panel, floor.cell)
         else None,
@@ -237,7 +237,7 @@ def _about(analysis: Analysis, panel: Panel, chosen: Iterable[Panel]) -> str:
     return f"{words}, {panel.load.title}" if several else words
 
 
-def _mark(panel: Panel, row: Row) -> Mark:
+def marked(panel: Panel, row: Row) -> Mark:
     name = row.cell.contender
     ratio, comparison = panel.ratio_of(row), panel.ratios.get(name)
     standing: Standing = "open"

@@ -14,6 +14,15 @@ P50 = latency("p50\nms", lambda latencies: latencies.p50_ms)
 P90 = latency("p90\nms", lambda latencies: latencies.p90_ms)
 P99 = latency("p99\nms", lambda latencies: latencies.p99_ms)
 P99_9 = latency("p99.9\nms", lambda latencies: latencies.p99_9_ms)
+# On a terminal, where nothing explains a word.
+HALF = latency("half\nin ms", lambda latencies: latencies.p50_ms)
+MOST = latency("99 %\nin ms", lambda latencies: latencies.p99_ms)
+ANSWERED = (
+    latency("half\nin\nms", lambda latencies: latencies.p50_ms),
+    latency("90 %\nin\nms", lambda latencies: latencies.p90_ms),
+    latency("99 %\nin\nms", lambda latencies: latencies.p99_ms),
+    latency("99.9\n% in\nms", lambda latencies: latencies.p99_9_ms),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,7 @@ CLOSED = Shown(
     starts="send",
     caption=", at saturation · ms from send to last byte",
     page=(throughput("req/s", "throughput"), P50, P99),
-    terminal=(throughput("req/s", "throughput"), P50, P99),
+    terminal=(throughput("requests\nper second", "throughput"), HALF, MOST),
     series=(
         plain("connections", lambda row: f"{row.cell.load.connections:,}"),
         plain("req/s", lambda row: of_row(row.throughput_rps, row.client_limit)),
@@ -89,12 +98,9 @@ OPEN = Shown(
         plain("no answer", lambda row: f"{row.unfinished:,}"),
     ),
     terminal=(
-        due("req/s\ndue", lambda arrivals: figure(arrivals.rate_rps)),
-        P50,
-        P90,
-        P99,
-        P99_9,
-        due("lag\np99\nms", lambda arrivals: figure(arrivals.lag.p99_ms)),
+        due("due\nper s", lambda arrivals: figure(arrivals.rate_rps)),
+        *ANSWERED,
+        due("99 %\nlag\nms", lambda arrivals: figure(arrivals.lag.p99_ms)),
     ),
     series=(
         plain("req/s due", lambda row: figure(level_of(row))),

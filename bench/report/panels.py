@@ -13,7 +13,7 @@ from bench.model import ITSELF, PREVIOUS, Plan
 from bench.report.columns import (
     RowColumn,
     cores,
-    demand_and_bound,
+    demand_alone,
     latency,
     memory,
     plain,
@@ -228,9 +228,11 @@ def terminal_columns(panel: Panel, *, narrow: bool) -> tuple[RowColumn, ...]:
     """Return the columns that fit 80 characters. A narrow terminal has no CPU and memory columns."""
     columns = [*shown(panel.load).terminal]
     if not narrow:
-        columns.append(demand_and_bound())
+        columns.append(
+            demand_alone("CPU\nµs per\nrequest" if panel.load.compares_throughput else "CPU\nµs per\nreq.")
+        )
         if panel.load.compares_throughput:
-            columns.append(memory("MiB"))
+            columns.append(memory("memory\nMiB"))
     heading = panel.ratio_heading.replace("CPU ", "CPU\n")
     return *_with_ratio(panel, columns, heading), *_failed(panel)
 

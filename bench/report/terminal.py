@@ -1,5 +1,7 @@
 """Results on the terminal: a table per scenario and load, then the notes for its reader."""
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +14,8 @@ from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims
 from bench.report.document import Table as SourceTable
 from bench.report.document import TableCell
+from bench.report.dots import LEGEND, Axis, axis_of
+from bench.report.forest import marked
 from bench.report.panels import Panel, caveats_everywhere, panels, terminal_columns
 from bench.report.sentences import notes
 from bench.report.series import Series, apart, series_of
@@ -41,6 +45,9 @@ def in_two_lines(cell: TableCell) -> Text:
 
 
 NARROW = 72  # columns; a narrower terminal has no CPU and memory
+WIDE = 110  # a wider one shows each ratio on an axis, too
+REST = 86  # columns of everything else
+LONGEST_AXIS = 48
 
 
 def print_run(run: Run, console: Console) -> None:
@@ -55,8 +62,13 @@ def print_run(run: Run, console: Console) -> None:
     )
     if not analysis.rows:
         say(console, "Nothing was measured.", style=WARNING)
-    for panel in apart(panels(analysis)):
-        _print_panel(console, panel)
+    shown = apart(panels(analysis))
+    for place, panel in enumerate(shown):
+        alike = [one for one in shown if one.load.compares_throughput == panel.load.compares_throughput]
+        axis = _axis(console, alike)
+        _print_panel(console, panel, axis)
+        if axis and not place:
+            say(console, LEGEND, style="dim")
     for series in series_of(panels(analysis)):
         _print_series(console, series, analysis)
     _print_claims(console, analysis)
@@ -79,9 +91,14 @@ def _windows(run: Run) -> str:
     return f"{shortest:g}" if shortest == longest else f"{shortest:g} to {longest:g}"
 
 
-def _print_panel(console: Console, panel: Panel) -> None:
+def _axis(console: Console, alike: Sequence[Panel]) -> Axis | None:
+    """Return the axis that the tables of *alike* share. None if there is no room."""
+    return axis_of(alike, min(console.width - REST, LONGEST_AXIS)) if console.width >= WIDE else None
+
+
+def _print_panel(console: Console, panel: Panel, axis: Axis | None) -> None:
     console.print()
-    console.print(_panel_table(panel, narrow=console.width < NARROW))
+    console.print(_panel_table(panel, axis, narrow=console.width < NARROW))
     for note in notes(panel):
         say(console, note, style="dim")
     for caveat in panel.caveats:
@@ -128,15 +145,18 @@ def _audit_table(shown: SourceTable) -> Table:
     return table
 
 
-def _panel_table(panel: Panel, *, narrow: bool) -> Table:
+def _panel_table(panel: Panel, axis: Axis | None, *, narrow: bool) -> Table:
     table = table_of(Text.assemble((panel.scenario, "bold"), f" · {panel.load.title}"))
     table.add_column("contender", overflow="fold")
     columns = terminal_columns(panel, narrow=narrow)
     for column in columns:
         table.add_column(column.heading, justify="right", no_wrap=True)
+    if axis:
+        table.add_column(f"{panel.ratio_heading}\n{axis.ticks}", no_wrap=True)
     for row in panel.rows:
         place = f"{panel.rank_of(row)} ".lstrip()
         name = Text.assemble(place, (row.cell.contender, "bold"), "\n", (row.stack, "dim"))
         # Details are below: side by side they would not fit 80 columns.
-        table.add_row(name, *(in_two_lines(column.cell(row)) for column in columns))
+        strip = (Text(f"{axis.strip(marked(panel, row))}\n{axis.bare}"),) if axis else ()
+        table.add_row(name, *(in_two_lines(column.cell(row)) for column in columns), *strip)
     return table

@@ -9,6 +9,7 @@ from rich.console import Console
 from bench.analysis import analyse
 from bench.records import Verification
 from bench.report.details import method
+from bench.report.dots import Axis
 from bench.report.panels import panels
 from bench.report.terminal import print_run
 from bench.report.wording import figure, interval
@@ -46,8 +47,60 @@ def test_tables_fit_and_keep_every_number_whole(width, run):
 
 
 def test_a_narrow_terminal_goes_without_cpu_and_memory():
-    assert "µs/req" in printed(synthetic_run(), 80)
-    assert "µs/req" not in printed(synthetic_run(), 60)
+    assert "µs per" in printed(synthetic_run(), 80)
+    assert "µs per" not in printed(synthetic_run(), 60)
+
+
+def headings(text, table):
+    """Each column's heading in one line, of a table that is wide enough for its words."""
+    lines = text[text.index(table) :].splitlines()
+    rule = next(place for place, line in enumerate(lines) if set(line.strip()) == {"─"})
+    rows = [line for line in lines[1:rule] if line.strip()]
+    return " ".join(word for line in rows for word in line.split())
+
+
+def test_headings_need_no_help():
+    said = headings(printed(synthetic_run(), 80), "hello · 32")
+    assert all(word in said for word in ("requests", "per second", "half", "99 %", "in ms", "memory"))
+    assert not any(word in said for word in ("p50", "p99", "µs/req", "req/s", "bound by"))
+
+
+def strips(text):
+    """The end of each contender's line, with its marks."""
+    return {
+        name: line
+        for line in text.splitlines()
+        for name in ("stdlib", "fastapi", "flask", "django", "litestar")
+        if name in line.split()[:2] and any(mark in line for mark in "│●○") and " on a " not in line
+    }
+
+
+@pytest.mark.parametrize("width", [110, 140, 200])
+def test_a_wide_terminal_shows_each_ratio_on_one_axis(width):
+    speeds = {"stdlib": 12_000, "fastapi": 10_400, "flask": 4_300, "litestar": 4_310, "django": 2_100}
+    text = printed(synthetic_run(speeds, scenarios=("hello", "users-read")), width)
+    assert max(map(len, text.splitlines())) <= width
+    lines = strips(text[: text.index("users-read ·")])
+    one = lines["flask"].index("│")
+    assert lines["django"].index("●") < one < lines["fastapi"].index("●") < lines["stdlib"].index("●")
+    assert "○" in lines["litestar"]
+    assert "●" not in lines["litestar"] + lines["flask"]
+    assert text.count("● a proven difference") == 1
+    again = strips(text[text.index("users-read ·") :])
+    assert again["flask"].index("│") == one
+
+
+def test_without_room_or_ratios_there_is_no_axis():
+    assert "●" not in printed(synthetic_run(), 109)
+    assert "│" not in printed(synthetic_run({"flask": 400}), 140)
+
+
+def test_the_axis_has_1_and_ticks_that_keep_their_distance():
+    axis = Axis(low=0.2, high=12.0, width=40)
+    assert len(axis.ticks) == 40
+    assert axis.ticks.index("1") == axis.place(1)
+    assert len(axis.ticks.split()) >= 5
+    assert (axis.place(0.1), axis.place(100)) == (0, 39)
 
 
 def test_off_a_terminal_the_text_is_plain():
@@ -96,7 +149,6 @@ def test_with_a_client_limited_reference_there_are_no_ratios():
 
 def test_what_bounds_each_row_is_said():
     text = printed(synthetic_run(noise=0))
-    assert "bound by" in text
     assert "Bound by server: stdlib, fastapi, flask, django." in text
     assert "Ceiling: 150,000 req/s, which the client reaches on a null server." in text
 
