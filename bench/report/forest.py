@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.analysis import Analysis
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
+from bench.model import ITSELF, PREVIOUS, Plan
 from bench.report.answer import abouts
 from bench.report.document import Column, Heading, Section, Table, TableCell, contender_cell, name_column
 from bench.report.panels import Panel, panels
@@ -17,6 +18,10 @@ from bench.report.wording import NOTHING, at_least, both, levels
 
 MOST = 60  # marks; with more it is no picture any more
 BOUND = "a bound"
+OWN: Mapping[str, str] = {
+    ITSELF: "the same contender without its switches",
+    PREVIOUS: "the step before it",
+}
 
 # "proven": the whole interval is on one side of 1. "open": no difference was proven. "none": no ratio.
 Standing = Literal["reference", "proven", "open", "none"]
@@ -30,6 +35,12 @@ class Mark:
     rank: str
     ratio: Estimate | None
     standing: Standing
+    against: str = ""  # what it is relative to, where that differs within its group
+
+    @property
+    def beside(self) -> str:
+        """What stands beside its name."""
+        return f"relative to {self.against}" if self.against else self.row.stack
 
     @property
     def contender(self) -> str:
@@ -93,13 +104,14 @@ class Forest:
 def forest(analysis: Analysis) -> Forest | None:
     """Return the picture of *analysis*. None without a usable ratio."""
     chosen = _chosen(panels(analysis)) if analysis.valid else ()
-    named, left_out = _named(chosen)
+    plan = analysis.run.plan
+    named, left_out = _named(plan, chosen)
     groups = tuple(filter(None, (_group(analysis, panel, named, chosen) for panel in chosen)))
     if not any(mark.ratio and mark.standing != "reference" for group in groups for mark in group.marks):
         return None
     return Forest(
         groups=groups,
-        reference=_reference(chosen),
+        reference=_reference(plan, chosen),
         of_throughput=chosen[0].load.compares_throughput,
         left_out=left_out,
     )
@@ -126,7 +138,7 @@ def numbers(found: Forest) -> Table:
         rows += [
             (
                 TableCell(mark.rank),
-                contender_cell(mark.contender, mark.row.stack),
+                contender_cell(mark.contender, mark.beside),
                 TableCell(mark.text),
                 TableCell(SHOWS[mark.standing]),
             )
@@ -183,9 +195,9 @@ def _chosen(shown: Sequence[Panel]) -> tuple[Panel, ...]:
     return tuple(apart(there) or there)
 
 
-def _named(chosen: Sequence[Panel]) -> tuple[frozenset[str], tuple[str, ...]]:
+def _named(plan: Plan, chosen: Sequence[Panel]) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the contenders to show, and the others: those of fewest panels are left out first."""
-    counts = Counter(row.cell.contender for panel in chosen for row in _shown(panel))
+    counts = Counter(row.cell.contender for panel in chosen for row in _shown(plan, panel))
     needed = {panel.reference for panel in chosen}
     kept: list[str] = []
     total = 0
@@ -197,26 +209,39 @@ def _named(chosen: Sequence[Panel]) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(kept), tuple(name for name in counts if name not in kept)
 
 
-def _shown(panel: Panel) -> tuple[Row, ...]:
-    """Return the rows to mark: without references, if there are several of them."""
-    if len(panel.references) < 2:
+def _references(plan: Plan, panels: Iterable[Panel]) -> frozenset[str]:
+    """Return what the contenders of *panels* are relative to."""
+    return frozenset(plan.reference_of(row.cell.contender) for panel in panels for row in panel.contenders)
+
+
+def _shown(plan: Plan, panel: Panel) -> tuple[Row, ...]:
+    """Return the rows to mark: without references, and in the plan's order, if there are several of them."""
+    if len(_references(plan, (panel,))) == 1:
         return panel.contenders
-    return tuple(row for row in panel.contenders if row.cell.contender not in panel.references)
+    named = dict.fromkeys(name for block in plan.blocks for name in block.contenders)
+    places = {name: place for place, name in enumerate(named)}
+    others = (row for row in panel.contenders if row.cell.contender not in panel.references)
+    return tuple(sorted(others, key=lambda row: places.get(row.cell.contender, len(places))))
 
 
 def _group(analysis: Analysis, panel: Panel, named: frozenset[str], chosen: Sequence[Panel]) -> Group | None:
-    rows = [row for row in _shown(panel) if row.cell.contender in named]
-    if not rows:
+    plan = analysis.run.plan
+    marks = [marked(panel, row) for row in _shown(plan, panel) if row.cell.contender in named]
+    if not marks:
         return None
-    floor = next((one for one in panel.noise_floors if one.reference in panel.references), None)
-    return Group(
-        about=_about(analysis, panel, chosen),
-        title=panel.title,
-        marks=_in_order(panel, (marked(panel, row) for row in rows)),
-        noise_floor=floor.ratio
-        if floor and len(panel.references) == 1 and _here(panel, floor.cell)
-        else None,
-    )
+    about = _about(analysis, panel, chosen)
+    if len(_references(plan, (panel,))) > 1:
+        # Ranks compare throughput itself: beside these ratios they would mislead.
+        alone = (replace(mark, rank="", against=plan.reference_of(mark.contender)) for mark in marks)
+        return Group(about=about, title=panel.title, marks=tuple(alone), noise_floor=None)
+    return Group(about=about, title=panel.title, marks=_in_order(panel, marks), noise_floor=_noise(panel))
+
+
+def _noise(panel: Panel) -> Estimate | None:
+    """Return the noise floor of the reference, if it was measured in *panel*."""
+    cells = {row.cell for row in panel.rows}
+    floors = (one for one in panel.noise_floors if one.reference in panel.references and one.cell in cells)
+    return next((one.ratio for one in floors), None)
 
 
 def _in_order(panel: Panel, marks: Iterable[Mark]) -> tuple[Mark, ...]:
@@ -224,10 +249,6 @@ def _in_order(panel: Panel, marks: Iterable[Mark]) -> tuple[Mark, ...]:
     if panel.load.compares_throughput:
         return tuple(marks)
     return tuple(sorted(marks, key=lambda mark: mark.ratio.estimate if mark.ratio else math.inf))
-
-
-def _here(panel: Panel, cell: object) -> bool:
-    return any(row.cell == cell for row in panel.rows)
 
 
 def _about(analysis: Analysis, panel: Panel, chosen: Iterable[Panel]) -> str:
@@ -250,10 +271,12 @@ def marked(panel: Panel, row: Row) -> Mark:
     return Mark(row=row, rank=panel.rank_of(row), ratio=ratio, standing=standing)
 
 
-def _reference(chosen: Sequence[Panel]) -> str:
-    names = {name for panel in chosen for name in panel.references}
+def _reference(plan: Plan, chosen: Sequence[Panel]) -> str:
+    names = _references(plan, chosen)
+    if len(names) != 1 and plan.baseline:
+        return f"itself at {plan.baseline}"
     if len(names) != 1:
-        return "its own reference"
+        return OWN.get(plan.reference, "a reference of its own")
     (name,) = names
     stacks = (row.stack for panel in chosen for row in panel.rows if row.cell.contender == name)
     return f"{next(stacks)} ({name})"

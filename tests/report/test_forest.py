@@ -4,6 +4,7 @@ import pytest
 
 from bench.analysis import analyse
 from bench.loads import Closed
+from bench.model import ITSELF, PREVIOUS
 from bench.report.charts import draw
 from bench.report.charts.figures import SCREEN, WIDE_FILE, WIDE_SCREEN
 from bench.report.charts.forest import ratio_chart
@@ -102,6 +103,49 @@ def test_loads_are_named_where_they_differ():
     loads = [Closed(connections=connections) for connections in (1, 32)]
     found = of(synthetic_run(FOUR, loads=loads, noise=0))
     assert [group.about for group in found.groups] == ["hello, 1 connection", "hello, 32 connections"]
+
+
+SWITCHED = {
+    "flask": 1_000.0,
+    "flask:pool=on": 2_000.0,
+    "flask:pool=on,eager=on": 2_010.0,
+    "django": 3_000.0,
+    "django:pool=on": 2_900.0,
+}
+
+
+def test_with_references_of_their_own_marks_name_them_and_have_no_place():
+    (group,) = of(synthetic_run(SWITCHED, reference=PREVIOUS)).groups
+    assert [(mark.contender, mark.beside, mark.rank) for mark in group.marks] == [
+        ("flask:pool=on", "relative to flask", ""),
+        ("flask:pool=on,eager=on", "relative to flask:pool=on", ""),
+        ("django:pool=on", "relative to django", ""),
+    ]
+    assert not group.ties
+
+
+def test_steps_of_one_ladder_are_not_relative_to_its_foot():
+    steps = {name: speed for name, speed in SWITCHED.items() if name.startswith("flask")}
+    found = of(synthetic_run(steps, reference=PREVIOUS))
+    assert found.title == "Throughput relative to the step before it"
+    assert [mark.against for mark in found.marks] == ["flask", "flask:pool=on"]
+
+
+def test_without_its_switches_is_what_each_is_relative_to():
+    found = of(synthetic_run(SWITCHED, reference=ITSELF))
+    assert found.title == "Throughput relative to the same contender without its switches"
+    assert {mark.against for mark in found.marks} == {"flask", "django"}
+
+
+def test_a_change_is_relative_to_the_same_contender_before_it():
+    speeds = {f"{name}@{at}": 1_000.0 for name in ("flask", "django") for at in ("main", "head")}
+    run = synthetic_run(speeds, reference="flask@main")
+    found = of(replace(run, plan=replace(run.plan, baseline="main")))
+    assert found.title == "Throughput relative to itself at main"
+    assert [(mark.contender, mark.against) for mark in found.marks] == [
+        ("flask@head", "flask@main"),
+        ("django@head", "django@main"),
+    ]
 
 
 def test_too_many_for_a_picture_are_named_instead():

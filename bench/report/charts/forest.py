@@ -18,9 +18,9 @@ from bench.report.wording import levels, point
 WIDE = 10.0  # inches; a narrower sheet has no stacks and no intervals in figures
 HEAD_IN, FOOT_IN = 0.83, 0.52
 LINE_IN, TITLE_IN, GAP_IN = 0.235, 0.27, 0.1  # of a mark, of a group's title, between groups
-NAME_PT, STACK_PT, TITLE_PT = 9.5, 8.0, 10.0
+NAME_PT, BESIDE_PT, TITLE_PT = 9.5, 8.0, 10.0
 MARK_PT, TIE_PT = 8.0, 5.0
-MOST_STACK = 42  # letters
+MOST_BESIDE = 42  # letters
 MOST_NAME = 30
 TICKS = (1, 1.5, 2, 3, 4, 5, 6, 8)  # of a decade; those that have room are shown
 
@@ -31,7 +31,7 @@ class Gutters:
 
     edge_in: float
     name_in: float
-    stack_in: float
+    beside_in: float
     axis_in: float
     figure_in: float
 
@@ -87,14 +87,14 @@ def _gutters(forest: Forest, sheet: Sheet) -> Gutters:
     edge_in = 0.2 if sheet.whole else 0.02  # the title of a file begins there
     ranks_in = _room_in(max(len(mark.rank) for mark in marks), NAME_PT)
     name_in = edge_in + (ranks_in + 0.08 if ranks_in else 0.0)
-    stack_in = name_in + _room_in(max(len(_name(sheet, mark)) for mark in marks), NAME_PT) + 0.12
-    stacks = max(min(len(mark.row.stack), MOST_STACK) for mark in marks) if wide else 0
+    beside_in = name_in + _room_in(max(len(_name(sheet, mark)) for mark in marks), NAME_PT) + 0.12
+    stacks = max(min(len(mark.beside), MOST_BESIDE) for mark in marks) if wide else 0
     figures_in = _room_in(max(len(_figure(sheet, mark)) for mark in marks), NAME_PT)
     return Gutters(
         edge_in=edge_in,
         name_in=name_in,
-        stack_in=stack_in,
-        axis_in=stack_in + _room_in(stacks, STACK_PT) + 0.1,
+        beside_in=beside_in,
+        axis_in=beside_in + _room_in(stacks, BESIDE_PT) + 0.1,
         figure_in=sheet.width_in - edge_in - figures_in,
     )
 
@@ -216,7 +216,7 @@ def _columns(gutters: Gutters, sheet: Sheet, mark: Mark) -> Iterator[tuple[str, 
     yield mark.rank, gutters.edge_in, NAME_PT, FAINT
     yield _name(sheet, mark), gutters.name_in, NAME_PT, INK
     if _is_wide(sheet):
-        yield shortened(mark.row.stack, MOST_STACK), gutters.stack_in, STACK_PT, FAINT
+        yield shortened(mark.beside, MOST_BESIDE), gutters.beside_in, BESIDE_PT, FAINT
     yield _figure(sheet, mark), gutters.figure_in, NAME_PT, FAINT if mark.standing == "none" else INK
 
 
