@@ -8,12 +8,11 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.limits import cores_of
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.records import Run
-from bench.report import audit
+from bench.report import audit, gains
 from bench.report.panels import Panel, panels
 from bench.report.sentences import headline
 from bench.report.series import apart
-from bench.report.wording import at_least, measured, plural, ratio
+from bench.report.wording import abouts, at_least, measured, plural, ratio
 
 NAMED = 3  # scenarios named in a sentence; the others are given as a range
 
@@ -21,10 +20,11 @@ NAMED = 3  # scenarios named in a sentence; the others are given as a range
 def answer(analysis: Analysis) -> tuple[str, ...]:
     """Return the first sentences of a report. Empty if there is no usable number.
 
-    Where the plan's claims stand in tables of their source, its question is how they come out.
+    Where the plan's claims stand in tables of their source, its question is how they come out. Where it
+    compares contenders with themselves, its question is what practices are worth.
     """
-    if claimed := tuple(audit.sentences(analysis)):
-        return claimed
+    if asked := tuple(audit.sentences(analysis)) or tuple(gains.sentences(analysis)):
+        return asked
     shown = panels(analysis)
     if analysis.run.plan.own_references:
         return tuple(headline(panel) for panel in shown[:NAMED]) if analysis.valid else ()
@@ -38,11 +38,6 @@ def answer(analysis: Analysis) -> tuple[str, ...]:
         f"{where}, {row.stack} is {_over(closed, row, words)}.",
         f"Fastest {_fastest(closed, words)}.",
     )
-
-
-def abouts(run: Run) -> Mapping[str, str]:
-    """Return the words for each scenario in a sentence, by the scenario's name."""
-    return {scenario.name: scenario.about or scenario.name for scenario in run.scenarios}
 
 
 def _most_telling(closed: Sequence[Panel]) -> Row | None:

@@ -7,9 +7,8 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
 from bench.loads import Load
 from bench.model import Block, Cell
-from bench.report.answer import abouts
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import NOTHING, interval, levels, point, throughput
+from bench.report.wording import NOTHING, abouts, interval, levels, point, throughput
 
 
 def section(analysis: Analysis) -> Section | None:

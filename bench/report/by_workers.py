@@ -7,9 +7,17 @@ from typing import Any
 from bench.analysis import Analysis
 from bench.analysis.processes import UNEVEN, format_cores, server_cores
 from bench.analysis.scaling import Scaled, Scaling
-from bench.report.answer import abouts
 from bench.report.document import Column, Section, TableCell, lines_table
-from bench.report.wording import NOTHING, figure, measured, plain_cell, plain_estimate, plural, throughput
+from bench.report.wording import (
+    NOTHING,
+    abouts,
+    figure,
+    measured,
+    plain_cell,
+    plain_estimate,
+    plural,
+    throughput,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

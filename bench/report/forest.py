@@ -10,11 +10,10 @@ from bench.analysis import Analysis
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, Plan
-from bench.report.answer import abouts
 from bench.report.document import Column, Heading, Section, Table, TableCell, contender_cell, name_column
 from bench.report.panels import Panel, panels
 from bench.report.series import apart
-from bench.report.wording import NOTHING, at_least, both, levels
+from bench.report.wording import NOTHING, abouts, at_least, both, levels
 
 MOST = 60  # marks; with more it is no picture any more
 BOUND = "a bound"

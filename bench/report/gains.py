@@ -1,6 +1,7 @@
 """What each practice brings: a contender without it and with it, as before → after."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from operator import mul
 
@@ -8,10 +9,9 @@ from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison, Verdict
 from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, Cell, name_of
-from bench.report.answer import abouts
 from bench.report.details import per_request
 from bench.report.document import Column, Section, Table, TableCell, name_column
-from bench.report.wording import NOTHING, measured, throughput
+from bench.report.wording import NOTHING, abouts, measured, plural, throughput
 
 COLUMNS = (
     name_column("practice", detail="stack"),
@@ -26,6 +26,7 @@ CAPTION = (
     "interval over rounds"
 )
 ALL = "all of them"
+NAMED = 3  # practices in a sentence
 OFF = "=off"  # takes a practice away; any other value adds one
 OPPOSITE: Mapping[Verdict, Verdict] = {"slower": "faster", "faster": "slower"}
 # The contender with the practice is judged, relative to the one without it.
@@ -97,6 +98,31 @@ def gains(analysis: Analysis) -> tuple[Gain, ...]:
     return tuple(
         one for ladder in ladders for one in (*steps, *climbs) if (one.contender, one.about) == ladder
     )
+
+
+def sentences(analysis: Analysis) -> Iterator[str]:
+    """Yield how many practices pay, and which do most and which cost most. Nothing if none was judged."""
+    found = [gain for gain in gains(analysis) if gain.switch != ALL] if analysis.valid else []
+    if not any(gain.ratio for gain in found):
+        return
+    counts = Counter(gain.worth for gain in found)
+    worths = ", ".join(f"{counts[worth]} {worth}" for worth in dict.fromkeys(WORTH.values()))
+    yield f"Of {plural(len(found), 'comparison')} with and without a practice: {worths}."
+    paying = _by_size(gain for gain in found if gain.worth == WORTH["faster"])
+    costing = _by_size(gain for gain in found if gain.worth == WORTH["slower"])
+    if paying:
+        yield f"Most is gained by {'; '.join(map(_with_it, reversed(paying[-NAMED:])))}."
+    if costing:
+        yield f"Most is lost by {'; '.join(map(_with_it, costing[:NAMED]))}."
+
+
+def _by_size(found: Iterable[Gain]) -> list[Gain]:
+    return sorted(found, key=lambda gain: gain.ratio.estimate if gain.ratio else 1.0)
+
+
+def _with_it(gain: Gain) -> str:
+    cell = measured(gain.ratio, of_ratio=True)
+    return f"{gain.switch} at {gain.about} ({gain.contender}), {replace(cell, text=f'{cell.text} ×').line}"
 
 
 def notes(gains: tuple[Gain, ...]) -> Iterator[str]:

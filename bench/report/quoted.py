@@ -7,13 +7,14 @@ from bench.analysis import Analysis, analyse
 from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.records import Run
-from bench.report.answer import abouts, answer
+from bench.report.answer import answer
 from bench.report.details import facts
 from bench.report.document import Column, Table, TableCell
 from bench.report.forest import forest
 from bench.report.markdown import joined, table_text, warned
 from bench.report.panels import Panel, caveats_everywhere, panels, quoted_columns
 from bench.report.series import apart
+from bench.report.wording import abouts
 
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 

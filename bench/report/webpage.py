@@ -12,7 +12,7 @@ from bench.analysis.measures import Round, rounds_of
 from bench.analysis.rows import Row
 from bench.model import Cell
 from bench.report import audit, details, evidence, forest, sentences, wording
-from bench.report.answer import abouts, answer
+from bench.report.answer import answer
 from bench.report.charts.style import MARKS, Look
 from bench.report.charts.svg import Drawing, css, variable_of
 from bench.report.columns import RowColumn
@@ -22,6 +22,7 @@ from bench.report.glossary import anchor, explained, meanings, term, unbroken
 from bench.report.markdown import further_sections
 from bench.report.panels import Panel, caveats_everywhere, overview_columns, page_columns, panels
 from bench.report.series import apart, series_of
+from bench.report.wording import abouts
 
 FILE = "report.html"
 

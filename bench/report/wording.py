@@ -1,17 +1,23 @@
 """The format of numbers and facts, the same in every form of the report."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from bench.analysis.statistics import Estimate
 from bench.loads import Load
 from bench.model import Cell
+from bench.records import Run
 from bench.report.document import TableCell
 
 NOTHING = "–"
 MEBIBYTE = 2**20
+
+
+def abouts(run: Run) -> Mapping[str, str]:
+    """Return the words for each scenario in a sentence, by the scenario's name."""
+    return {scenario.name: scenario.about or scenario.name for scenario in run.scenarios}
 
 
 def figure(value: float | None, like: float | None = None) -> str:

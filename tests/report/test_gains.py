@@ -7,6 +7,7 @@ import pytest
 from bench.analysis import analyse
 from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Exchange, Scenario
 from bench.records import Queries
+from bench.report.answer import answer
 from bench.report.charts.style import looks_of
 from bench.report.gains import gains, notes
 from bench.report.markdown import report_text
@@ -128,6 +129,22 @@ def test_statements_of_a_mix_are_those_of_a_request_on_average():
 def test_a_run_that_is_not_valid_tells_of_no_worth():
     broken = replace(measured(), ended="failed")
     assert {one.worth for one in gains(analyse(broken))} == {"cannot tell"}
+
+
+def test_the_answer_is_what_practices_are_worth():
+    count, most = answer(analyse(measured(noise=0)))
+    assert count == (
+        "Of 2 comparisons with and without a practice: 1 pays, 0 costs, 1 worth nothing here, 0 cannot tell."
+    )
+    assert most == "Most is gained by pool at hello (flask), 2.00 × (2.00–2.00)."
+    ladder = synthetic_run(LADDER, reference=PREVIOUS, rounds=12, noise=0.01)
+    assert answer(analyse(ladder))[-1].startswith("Most is lost by cache=redis at hello (flask), 0.")
+
+
+def test_without_intervals_or_validity_practices_are_not_said_to_pay():
+    (count,) = answer(analyse(measured(rounds=2)))
+    assert count.endswith("0 pays, 0 costs, 0 worth nothing here, 2 cannot tell.")
+    assert answer(analyse(replace(measured(), ended="failed"))) == ()
 
 
 def test_a_run_with_one_reference_for_all_has_none():
