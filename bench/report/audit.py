@@ -77,7 +77,7 @@ def sentences(analysis: Analysis) -> Iterator[str]:
         return
     yield next(notes(audited(analysis)))
     compared = [
-        f"{place.row} {_ratio_claimed(one)} claimed, {_times(ratio)} here"
+        f"{place.row} {_ratio_claimed(one)} claimed, {_times(ratio)} here, {one.verdict}"
         for place, one in placed
         if one.claim.figure and (ratio := _ratio(one))
     ]

@@ -85,8 +85,8 @@ def test_the_answer_is_how_the_claims_come_out_and_not_who_is_fastest():
     count, ratios = answer(analyse(article_run(noise=0)))
     assert count == "Of 27 claims: 3 supported, 3 not supported, 21 cannot tell."
     assert ratios == (
-        "Requests per second relative to Flask: FastAPI 6 × claimed, 2.42 × (2.42–2.42) here; "
-        "Django 0.72 × claimed, 0.488 × (0.488–0.488) here."
+        "Requests per second relative to Flask: FastAPI 6 × claimed, 2.42 × (2.42–2.42) here, not supported; "
+        "Django 0.72 × claimed, 0.488 × (0.488–0.488) here, not supported."
     )
 
 

@@ -7,7 +7,7 @@ from bench.loads import Closed
 from bench.model import ITSELF, PREVIOUS
 from bench.report.charts import draw
 from bench.report.charts.figures import SCREEN, WIDE_FILE, WIDE_SCREEN
-from bench.report.charts.forest import ratio_chart
+from bench.report.charts.forest import ratio_caption, ratio_chart
 from bench.report.charts.style import looks_of
 from bench.report.forest import MOST, forest, notes, section
 from tests.report.test_terminal import busy_client
@@ -154,6 +154,7 @@ def test_too_many_for_a_picture_are_named_instead():
     assert len(found.marks) == MOST
     assert "flask" in by_name(found.groups[0])
     assert len(found.left_out) == 1
+    assert ratio_caption(found).endswith(" · 1 more contender below")
     assert list(notes(found))[-1] == f"In the tables below only: {found.left_out[0]}."
 
 

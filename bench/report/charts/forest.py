@@ -13,7 +13,7 @@ from matplotlib.transforms import blended_transform_factory
 from bench.report.charts.figures import LETTER, Sheet, headed
 from bench.report.charts.style import FAINT, GRID, INK, PAPER, Look
 from bench.report.forest import Forest, Group, Mark
-from bench.report.wording import levels, point
+from bench.report.wording import levels, plural, point
 
 WIDE = 10.0  # inches; a narrower sheet has no stacks and no intervals in figures
 HEAD_IN, FOOT_IN = 0.83, 0.52
@@ -68,7 +68,8 @@ def ratio_caption(forest: Forest) -> str:
         " · hollow: no proven difference" if any(mark.standing == "open" for mark in forest.marks) else ""
     )
     tied = " · joined: shared place" if any(group.ties for group in forest.groups) else ""
-    return f"logarithmic axis · {lines}{hollow}{tied}"
+    more = f" · {plural(len(forest.left_out), 'more contender')} below" if forest.left_out else ""
+    return f"logarithmic axis · {lines}{hollow}{tied}{more}"
 
 
 def _places(forest: Forest) -> tuple[list[tuple[float, list[float]]], float]:
