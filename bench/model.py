@@ -115,7 +115,9 @@ class Choice:
 Role = Literal["warm-up", "measure", "control", "capacity", "ceiling", "probe"]
 
 # Changes too small to act on (0.05: 5 %), by metric. CPU per request is the steadier of the two.
-MARGINS: Mapping[str, float] = MappingProxyType({"throughput_rps": 0.05, "service_demand_us": 0.03})
+MARGINS: Mapping[str, float] = MappingProxyType(
+    {"throughput_rps": 0.05, "service_demand_us": 0.03, "instructions": 0.005}
+)
 ITSELF = "itself"  # for a plan's reference: each contender without its switches
 PREVIOUS = "previous"  # likewise: the contender of the same base before it in its block
 SAME_AGAIN = "~aa"  # ends the name of the same contender once more, which shows what noise does
@@ -345,6 +347,8 @@ class Plan:
     choices: tuple[Choice, ...] = ()
     baseline: str | None = None  # a revision: each contender is relative to itself there
     changed: tuple[str, ...] = ()  # exchanges of which the baseline has another version
+    count: bool = False  # instructions per request too, where the runtime can
+    timed: bool = True  # False: only what is counted, without a round
 
     @property
     def own_references(self) -> bool:

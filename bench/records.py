@@ -1,7 +1,8 @@
 """What was measured, as frozen facts: the content of run.json. Summaries are computed, never kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import mean, median
 from typing import Any, Literal
 
 from bench.histogram import Histogram
@@ -155,6 +156,58 @@ class Queries:
         return self.counted_by == "driver" and not self.drivers
 
 
+@dataclass(frozen=True, slots=True)
+class CountedWindow:
+    """Instructions per request in one window of requests."""
+
+    usual: float  # without the garbage collector
+    collections: float  # in it; 0 as well if the interpreter has no symbols
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instructions:
+    """What a server executed in user space for the requests of a scenario, on a server that is never timed.
+
+    Collections of Python's garbage collector are told apart: a full one takes as much as tens of requests,
+    and a window has it or not.
+    """
+
+    contender: str
+    scenario: str
+    counter: str = ""  # "callgrind 3.19.0": counts of two counters do not compare
+    environment: str = ""  # its name: made from the app, the version of Python and the lock
+    requests: int = 0  # of a window
+    windows: Mapping[int, tuple[CountedWindow, ...]] = field(default_factory=dict)  # by hash seed
+    remembered: bool = False  # taken from an earlier run with the same content
+    why: str = ""  # nothing counted: the reason
+
+    @property
+    def per_request(self) -> float | None:
+        """The usual count: the mean over seeds of the median window."""
+        return mean(self.usual.values()) if self.windows else None
+
+    @property
+    def with_collections(self) -> float | None:
+        """The mean of all windows, with what Python's garbage collector executed."""
+        everything = [one.usual + one.collections for found in self.windows.values() for one in found]
+        return mean(everything) if everything else None
+
+    @property
+    def usual(self) -> Mapping[int, float]:
+        return {seed: median(one.usual for one in found) for seed, found in self.windows.items()}
+
+    @property
+    def spread(self) -> float | None:
+        """How far apart the middle half of the windows of a seed is, relative to their median."""
+        return max(map(_middle_half, self.windows.values())) if self.windows else None
+
+
+def _middle_half(windows: Sequence[CountedWindow]) -> float:
+    ranked = sorted(one.usual for one in windows)
+    quarter = len(ranked) // 4
+    return (ranked[-1 - quarter] - ranked[quarter]) / median(ranked)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The finding of a probe of `apps/evidence/` on a contender, outside every window."""
@@ -202,6 +255,7 @@ class Run:
     tries: tuple[Try, ...] = ()
     verifications: tuple[Verification, ...] = ()
     queries: tuple[Queries, ...] = ()
+    instructions: tuple[Instructions, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     starts: tuple[Start, ...] = ()
     records: tuple[Record, ...] = ()

@@ -42,6 +42,8 @@ class Analysis:
         if self.run.ended == "failed":
             last = [event.what for event in self.run.events[-1:] if event.contender is None]
             return ": ".join(["the run failed", *last])
+        if not self.run.plan.timed:
+            return None
         ended = self.ended
         if (wrong := [row for row in self.rows if row.failed]) and not any(row.right for row in self.rows):
             return "; ".join([*ended, f"no contender gave a right answer: {wrong_answers(wrong[0])}"])

@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "compare.compare",
     "history": "history.history",
     "profile": "profile.profile",
+    "count": "count.count_",
     "list": "list.list_",
     "serve": "serve.serve",
     "load-worker": "load_worker.load_worker",
@@ -60,8 +61,9 @@ class Commands(click.Group):
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 fine · 1 slower, or broken (diff, compare) · 2 usage error or crash · "
-        "3 could not measure · 4 inconclusive (diff --fail-on-inconclusive) · 130 interrupted."
+        "Exit codes: 0 fine · 1 slower, or broken (diff, compare), or moved (count --check) · "
+        "2 usage error or crash · 3 could not measure · "
+        "4 inconclusive (diff --fail-on-inconclusive) · 130 interrupted."
     ),
 )
 @click.version_option(package_name="webframework-bench")

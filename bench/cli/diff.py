@@ -1,5 +1,6 @@
 """The command `bench diff`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wa
 from bench.compare import diff as revisions
 from bench.compare import verdict_report
 from bench.compare.checkouts import Sides, laid_out
+from bench.errors import CannotMeasure
 from bench.files import to_json
 from bench.model import Plan
 from bench.project import contenders
@@ -44,6 +46,19 @@ from bench.run import execution
 @click.option(
     "--explain", "explains", is_flag=True, help="profile what got slower: which layer and functions"
 )
+@click.option(
+    "--count/--no-count",
+    "counts",
+    default=None,
+    help="count instructions too: by default where it can be done",
+)
+@click.option("--only-count", is_flag=True, help="measure no time: a verdict by counts, in a minute")
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="PERCENT",
+    help="of instructions  [default: 0.5]",
+)
 @click.option("--all", "unchanged", is_flag=True, help="compare contenders that did not change as well")
 @click.option("--runtime", type=RUNTIMES, default=wiring.AUTO, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="the run's folder, instead of one in results/")
@@ -65,6 +80,9 @@ def diff(
     budget: float,
     aa: revisions.Twins,
     explains: bool,
+    counts: bool | None,
+    only_count: bool,
+    margin: float | None,
     unchanged: bool,
     runtime: str,
     out: Path | None,
@@ -88,6 +106,9 @@ def diff(
                 "--runtime": runtime != wiring.AUTO,
                 "--all": unchanged,
                 "--explain": explains,
+                "--count": counts,
+                "--only-count": only_count,
+                "--margin": margin,
             }
         )
         options = diff_servers.Options(
@@ -105,11 +126,24 @@ def diff(
     if base is None:
         raise click.UsageError("Missing argument 'BASE', or --base-url and --head-url", ctx)
     root = contenders.find_project(Path.cwd())
+    if only_count and counts is False:
+        raise click.UsageError(
+            "--only-count without counting measures nothing: leave one of the two out", ctx
+        )
     wanted = revisions.Selection(
-        contenders=only, scenarios=only_scenarios, unchanged=unchanged, twins=aa, budget_s=budget
+        contenders=only,
+        scenarios=only_scenarios,
+        unchanged=unchanged,
+        twins=aa,
+        budget_s=budget,
+        count=counts is not False,
+        timed=not only_count,
+        margins={} if margin is None else {"instructions": margin / 100},
     )
     waivers = read_waivers(root)
-    with machines_turn(wait), laid_out(root, base, head) as sides:
+    # A count is the same beside another run.
+    turn = nullcontext() if only_count else machines_turn(wait)
+    with turn, laid_out(root, base, head) as sides:
         made, notes = revisions.planned(sides, wanted)
         for note in notes:
             click.echo(note, err=True)
@@ -118,6 +152,8 @@ def diff(
             return
         where, why = wiring.chosen(runtime, root)
         say_runtime(where, why)
+        if (counts or only_count) and (lack := wiring.uncounted(where)):
+            raise CannotMeasure(f"instructions cannot be counted: {lack}")
         run = execution.begin_with(
             root, made, where, revisions.served(sides, made), revisions.requested_scenarios(sides, made)
         )

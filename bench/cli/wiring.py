@@ -61,6 +61,11 @@ def opened(root: Path, logs: Path, progress: Progress, *, workers: Workers, runt
         )
 
 
+def uncounted(runtime: str) -> str | None:
+    """Return why instructions cannot be counted in a runtime of that name; None if they can."""
+    return (ComposeRuntime if runtime == ComposeRuntime.name else ProcessRuntime).uncounted()
+
+
 def memory_of(root: Path, runtime: str) -> Path:
     return root / ".bench" / "verified" / runtime
 

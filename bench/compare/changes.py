@@ -22,15 +22,16 @@ from bench.analysis.rows import COARSE, LIMITED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.analysis.written_data import not_put_back, written_no_more, wrote
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
-from bench.model import Cell, name_of
-from bench.records import Queries, Record, Run
+from bench.model import MARGINS, Cell, name_of
+from bench.records import Instructions, Queries, Record, Run
 
 Side = Literal["slower", "faster"]
-Counted = Literal["statements", "response_bytes", "memory_bytes"]
+Counted = Literal["statements", "instructions", "response_bytes", "memory_bytes"]
 
 # How much a count may grow. Statements grow by what a new connection's set-up costs under way, and by less
 # than one more of any number. Lengths and memory grow by little.
 COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
+STEADY = 0.005  # the middle half of the windows of instructions: above it a count does not hold still
 FEWEST_FAIR = 3  # sweeps in which the longer side wrote no more
 ROUNDING = 1 + 1e-6
 HALF = 0.5  # of a statement: a thousand may not grow by ten
@@ -146,6 +147,7 @@ def count_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[CountChange, ...
     wrong = {cell for cell, why in unfit.items() if not why.startswith((LIMITED, COARSE))}
     return (
         *_statements(run),
+        *_instructions(run),
         *_per_cell(run, "response_bytes", _bytes, wrong),
         # A server that we did not start has a life before the run, and the base gets more requests in it.
         *(() if run.runtime == "external" else _per_cell(run, "memory_bytes", _memory, wrong)),
@@ -178,6 +180,57 @@ def _statements(run: Run) -> Iterator[CountChange]:
                 appeared=appeared,
                 gone=gone,
             )
+
+
+def _instructions(run: Run) -> Iterator[CountChange]:
+    counted = {(one.contender, one.scenario): one for one in run.instructions if one.windows}
+    for (name, scenario), head in counted.items():
+        base = counted.get((run.plan.reference_of(name), scenario))
+        if base is None or base is head or base.counter != head.counter:
+            continue
+        verdict, why = _instructions_verdict(run, base, head)
+        yield CountChange(
+            contender=name_of(name).unrevised,
+            counted="instructions",
+            of=scenario,
+            base=base.per_request or 0.0,
+            head=head.per_request or 0.0,
+            verdict=verdict,
+            appeared={},
+            gone={},
+            why=why,
+        )
+
+
+def _instructions_verdict(run: Run, base: Instructions, head: Instructions) -> tuple[Verdict, str]:
+    """Return the verdict, and its doubt. Ratios are paired by hash seed."""
+    unsteady = max(base.spread or 0.0, head.spread or 0.0)
+    if unsteady > STEADY:
+        return "inconclusive", f"it does not hold still: {unsteady * 100:.1f} % between windows"
+    margin = run.plan.margins.get("instructions", MARGINS["instructions"])
+    ratios = [head.usual[seed] / base.usual[seed] for seed in base.usual.keys() & head.usual.keys()]
+    low, high = min(ratios), max(ratios)
+    if low > 1 + margin:
+        return "slower", ""
+    if high < 1 / (1 + margin):
+        return "faster", ""
+    if 1 / (1 + margin) <= low and high <= 1 + margin:
+        return "equivalent", ""
+    each = " and ".join(f"{ratio * 100 - 100:+.2f} %" for ratio in sorted(ratios))
+    return "inconclusive", f"{each} by hash seed: on both sides of the margin"
+
+
+def uninstructed(run: Run) -> Iterator[str]:
+    """Yield why instructions were not counted: once for each reason."""
+    if not run.plan.count:
+        return
+    whys: dict[str, list[str]] = {}
+    for one in run.instructions:
+        if one.why:
+            whys.setdefault(one.why, []).append(f"{name_of(one.contender).original}, {one.scenario}")
+    for why, places in whys.items():
+        where = "" if len(places) == len(run.instructions) else f" for {'; '.join(places)}"
+        yield f"Instructions were not counted{where}: {why}."
 
 
 def uncounted(run: Run) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Two revisions of a project side by side in one run: what is compared, and the plan for that."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.compare.checkouts import Sides
@@ -42,6 +42,9 @@ class Selection:
     unchanged: bool = False  # compare what did not change too
     twins: Twins = "one"
     budget_s: float = BUDGET_S
+    count: bool = True  # instructions too
+    timed: bool = True  # False: only what is counted
+    margins: Mapping[str, float] = field(default_factory=dict)  # in place of the plan's
 
 
 def planned(sides: Sides, wanted: Selection) -> tuple[Plan, tuple[str, ...]]:
@@ -73,6 +76,9 @@ def planned(sides: Sides, wanted: Selection) -> tuple[Plan, tuple[str, ...]]:
         claims=(),
         inquiries=(),
         choices=(),
+        count=wanted.count,
+        timed=wanted.timed,
+        margins={**pattern.margins, **wanted.margins},
     )
     beside = sides.changed.beside(_apps(sides, made)) if made.blocks else ()
     others = [f"changed, and compared with nothing here: {listed(beside)}"] if beside else []

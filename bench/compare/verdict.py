@@ -11,7 +11,14 @@ from bench.analysis.comparisons import Verdict
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries
 from bench.analysis.processes import process_changes
 from bench.analysis.rows import Row, unfit
-from bench.compare.changes import CountChange, TimeChange, count_changes, time_changes, uncounted
+from bench.compare.changes import (
+    CountChange,
+    TimeChange,
+    count_changes,
+    time_changes,
+    uncounted,
+    uninstructed,
+)
 from bench.model import name_of
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run
@@ -28,6 +35,7 @@ EXIT_CODES: dict[Overall, int] = {
 }
 
 
+APART = ("statements", "instructions")  # counted before anything is timed
 AnyChange = TimeChange | CountChange
 
 
@@ -72,7 +80,8 @@ def concluded(
     invalid = tuple(one for one in faults if one.whose != "base" and not one.is_broken)
     kept_out = unfit(analysis.rows)
     wrong = {one.contender for one in (*broken, *invalid)}
-    times = tuple(_apart(one, wrong) for one in time_changes(run, kept_out))
+    timed = time_changes(run, kept_out) if run.plan.timed else ()
+    times = tuple(_apart(one, wrong) for one in timed)
     counts = tuple(
         one for one in count_changes(run, kept_out) if one.verdict == "slower" or one.contender not in wrong
     )
@@ -94,6 +103,7 @@ def concluded(
             *remarks,
             *process_changes(run),
             *uncounted(run),
+            *uninstructed(run),
             *_not_put_back(run),
             *_clients(analysis.rows),
             *leftover(concerned, [one for _, one in waived], today),
@@ -151,14 +161,15 @@ def _overall(analysis: Analysis, conclusion: Conclusion) -> Overall:
         return "INVALID"
     verdicts: set[Verdict] = {one.verdict for one in conclusion.times}
     verdicts |= {one.verdict for one in conclusion.counts}
-    if "inconclusive" in verdicts or "invalid" in verdicts or not conclusion.times:
+    judged = conclusion.times or (conclusion.counts and not analysis.run.plan.timed)
+    if "inconclusive" in verdicts or "invalid" in verdicts or not judged:
         return "INCONCLUSIVE"
     return "IMPROVED" if "faster" in verdicts else "EQUIVALENT"
 
 
 def _does_more(conclusion: Conclusion) -> bool:
-    """Whether a request takes more statements. They are counted separately from everything in slices."""
-    return any(isinstance(one, CountChange) and one.counted == "statements" for one in conclusion.regressed)
+    """Whether a request takes more statements or instructions. They are counted apart from all slices."""
+    return any(isinstance(one, CountChange) and one.counted in APART for one in conclusion.regressed)
 
 
 def is_empty(run: Run) -> bool:

@@ -17,7 +17,16 @@ from bench.profile.layers import LAYERS, Explained
 from bench.project.sources import listed, shown
 from bench.records import Run, Try
 from bench.report.markdown import cell
-from bench.report.wording import both, change, figure, mebibytes, plain_estimate, plural, rounded
+from bench.report.wording import (
+    both,
+    change,
+    figure,
+    mebibytes,
+    percent_more,
+    plain_estimate,
+    plural,
+    rounded,
+)
 
 Why = tuple[Explained, ...] | None  # None: not requested, so nothing is shown
 Wheres = Mapping[tuple[str, str], str]  # contender and scenario → where
@@ -72,7 +81,12 @@ def _more(us: float) -> str:
 SCHEMA = 1
 JSON, MARKDOWN, JUNIT = "verdict.json", "verdict.md", "verdict.xml"
 
-COUNTED = {"statements": "SQL statements", "response_bytes": "response bytes", "memory_bytes": "memory"}
+COUNTED = {
+    "statements": "SQL statements",
+    "instructions": "instructions",
+    "response_bytes": "response bytes",
+    "memory_bytes": "memory",
+}
 KINDS = COUNTED | {"statements": "SQL per request"}
 SAYS = {
     "BROKEN": "the head answers wrongly where the base answers rightly",
@@ -188,7 +202,7 @@ def text(analysis: Analysis, conclusion: Conclusion, explained: Why = None) -> s
 
 def _lines(analysis: Analysis, conclusion: Conclusion, why: Wheres) -> Iterator[str]:
     apart = ", apart from what is accepted" if conclusion.waived else ""
-    says = "there is nothing to compare" if is_empty(analysis.run) else SAYS[conclusion.overall]
+    says = "there is nothing to compare" if is_empty(analysis.run) else _says(conclusion)
     yield f"**{conclusion.overall}**: {says}{apart}."
     yield ""
     yield from (f"- {_escaped(one)}" for one in conclusion.broken)
@@ -216,6 +230,15 @@ def _lines(analysis: Analysis, conclusion: Conclusion, why: Wheres) -> Iterator[
         if counted not in known and (counted.verdict != "equivalent" or counted.appeared or counted.gone):
             yield from _regression_lines(counted)
     yield from (f"- {note}" for note in _notes(analysis, conclusion))
+
+
+def _says(conclusion: Conclusion) -> str:
+    slower = any(isinstance(one, TimeChange) for one in conclusion.regressed)
+    if conclusion.overall == "REGRESSED" and not slower:
+        return "a request takes more than it did"
+    if conclusion.overall == "IMPROVED" and not conclusion.times:
+        return "a request takes less than it did"
+    return SAYS[conclusion.overall]
 
 
 def _escaped(one: Fault) -> str:
@@ -261,12 +284,20 @@ def sentence(one: TimeChange | CountChange) -> str:
     contender, of, _ = place(one)
     if isinstance(one, CountChange):
         in_memory = one.counted == "memory_bytes"
-        base, head = (mebibytes(int(size)) if in_memory else f"{size:g}" for size in (one.base, one.head))
+        base, head = (_size(one, size) for size in (one.base, one.head))
         unit = "MiB" if in_memory else "per request"
+        if one.counted == "instructions":
+            unit += f" ({percent_more(one.head / one.base)})"
         doubt = f", no verdict: {one.why}" if one.why else ""
         return f"{contender}, {of}: {COUNTED[one.counted]} {base} → {head} {unit}{doubt}"
     metric = METRICS[one.comparison.metric]
     return f"{contender}, {of}: {metric} {change(one.comparison.ratio)}"
+
+
+def _size(one: CountChange, size: float) -> str:
+    if one.counted == "memory_bytes":
+        return mebibytes(int(size))
+    return f"{size:,.0f}" if one.counted == "instructions" else f"{size:g}"
 
 
 def junit(conclusion: Conclusion) -> bytes:

@@ -15,6 +15,7 @@ from statistics import median
 from bench.doctor.diagnosis import Check, check
 from bench.observe import system
 from bench.observe.local_ports import Ports, ports
+from bench.runtime import callgrind
 from bench.runtime.services.own import KINDS, lacking
 
 SYNCS = 5
@@ -106,6 +107,7 @@ class Supplies:
     disks: Mapping[str, Disk | str] = field(default_factory=dict)  # purpose → disk of its folder, or why none
     caches: Mapping[str, tuple[str, str] | None] = field(default_factory=dict)  # address → why not, remedy
     engine: EngineFound | None = None
+    valgrind: str | None = None  # its version
 
 
 def take_stock(results: Path) -> Supplies:
@@ -117,6 +119,7 @@ def take_stock(results: Path) -> Supplies:
         disks={"results": _disk(there), "databases": _disk(Path(tempfile.gettempdir()))},
         caches={kind.title: lacking(kind) for kind in KINDS.values() if not kind.trial},
         engine=engine(),
+        valgrind=callgrind.version(),
     )
 
 
@@ -128,6 +131,7 @@ def checks(supplies: Supplies) -> Iterator[Check]:
     for name, why in supplies.caches.items():
         yield _cache(name, why)
     yield _engine(supplies.engine)
+    yield _counter(supplies.valgrind)
 
 
 def _disk(folder: Path) -> Disk | str:
@@ -181,6 +185,12 @@ def _cache(name: str, missing: tuple[str, str] | None) -> Check:
         return check(name, "ok", "is there, for contenders that need it")
     why, remedy = missing
     return check(name, "caution", f"{why}: contenders that need it are left out", remedy)
+
+
+def _counter(version: str | None) -> Check:
+    if version is None:
+        return check("valgrind", "ok", f"is not installed: instructions are not counted; {callgrind.REMEDY}")
+    return check("valgrind", "ok", f"{version}: instructions per request can be counted")
 
 
 def _engine(found: EngineFound | None) -> Check:

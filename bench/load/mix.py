@@ -22,10 +22,11 @@ class Mix:
             compile_exchange(exchange, host, saved, cookies=scenario.cookies)
             for exchange in scenario.exchanges
         )
+        self._weights = scenario.weights
         self._bounds = tuple(accumulate(scenario.weights))
         self._savers = {name: saver for saver in self._templates for name in saver.exchange.save}
         for template in self._templates:
-            self._sendable(template, {})
+            self.sendable(template, {})
         needed = {name for template in self._templates for name in template.needs}
         self._prepared = tuple(sorted(needed - consumed))
         self.kept = frozenset(name for name in needed - consumed if saved.count(name) == 1)
@@ -52,7 +53,7 @@ class Mix:
         """Return what must be sent before *saved* has all lasting values. None if it has."""
         for name in self._prepared:
             if not saved.get(name):
-                return self._sendable(self._savers[name], saved)
+                return self.sendable(self._savers[name], saved)
         return None
 
     def requests(self, seed: int, connection: int, saved: Saved) -> Iterator[Request]:
@@ -76,6 +77,20 @@ class Mix:
             return lambda saved: only
         return partial(self._draw, random)
 
+    def dealt(self, seed: int, requests: int) -> list[Template]:
+        """Return as many templates, each as often as its weight says, shuffled by *seed*.
+
+        What a template needs is not in it: see `sendable`.
+        """
+        shares = [weight * requests / self._bounds[-1] for weight in self._weights]
+        counts = [int(share) for share in shares]
+        by_rest = sorted(range(len(shares)), key=lambda place: counts[place] - shares[place])
+        for place in by_rest[: requests - sum(counts)]:
+            counts[place] += 1
+        deck = [one for one, times in zip(self._templates, counts, strict=True) for _ in range(times)]
+        Random(seed).shuffle(deck)
+        return deck
+
     @property
     def _never_varies(self) -> bool:
         only = self._templates[0]
@@ -83,9 +98,9 @@ class Mix:
 
     def _draw(self, random: Random, saved: Saved) -> Request:
         template = self._templates[bisect(self._bounds, random.random() * self._bounds[-1])]
-        return self._sendable(template, saved).request(random, saved)
+        return self.sendable(template, saved).request(random, saved)
 
-    def _sendable(self, template: Template, saved: Saved) -> Template:
+    def sendable(self, template: Template, saved: Saved) -> Template:
         """Return *template*, or the template that must first save what it needs."""
         tried = [template.exchange.name]
         while (name := template.missing(saved)) is not None:

@@ -113,6 +113,7 @@ class Margins:
 
     throughput_rps: Proportion = MARGINS["throughput_rps"]
     service_demand_us: Proportion = MARGINS["service_demand_us"]
+    instructions: Proportion = MARGINS["instructions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +135,7 @@ class WrittenPlan:
     longest_window_s: float | None = None
     budget_s: Positive | None = None
     load_workers: Count = 1
+    count: bool = False
     claim: tuple[Annotated[Claim, WrapValidator(of_one_kind)], ...] = ()
     evidence: Annotated[tuple[Inquiry, ...], AfterValidator(distinct)] = ()
     choice: tuple[Annotated[Choice, AfterValidator(grounded)], ...] = ()

@@ -4,7 +4,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from bench.analysis import Analysis
 from bench.records import Event, Run
-from bench.report import audit, blocks, by_workers, claims, details, evidence, forest, gains, sentences
+from bench.report import (
+    audit,
+    blocks,
+    by_workers,
+    claims,
+    details,
+    evidence,
+    forest,
+    gains,
+    instructions,
+    sentences,
+)
 from bench.report.answer import answer
 from bench.report.document import Column, Section, Table, TableCell
 from bench.report.panels import Panel, caveats_everywhere, panels
@@ -12,7 +23,14 @@ from bench.report.series import Series, apart, series_of
 from bench.report.wording import plural
 
 FILE = "report.md"
-MAKERS = (blocks.section, by_workers.section, gains.section, claims.section, evidence.section)
+MAKERS = (
+    blocks.section,
+    by_workers.section,
+    gains.section,
+    claims.section,
+    evidence.section,
+    instructions.section,
+)
 NO_CHARTS: Mapping[str, Mapping[str, str]] = {}
 
 

@@ -13,7 +13,7 @@ from bench.analysis.measures import Latency
 from bench.analysis.rows import Arrivals, Row
 from bench.analysis.steadiness import Steadiness, first_answers
 from bench.files import write_atomically
-from bench.records import Queries, Run
+from bench.records import Instructions, Queries, Run
 from bench.report.by_workers import plain_scalings
 from bench.report.claims import Audited, audited
 from bench.report.wording import finite, plain_estimate, plain_load, rounded
@@ -52,6 +52,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
             for one in analysis.choices
         ],
         "queries": [_queries(queries) for queries in run.queries],
+        **({"instructions": [_instructions(one) for one in run.instructions]} if run.instructions else {}),
     }
 
 
@@ -173,6 +174,18 @@ def _queries(queries: Queries) -> dict[str, Any]:
         "per_request": rounded(queries.per_request),
         "statements": {text: rounded(calls) for text, calls in queries.statements.items()},
         **({} if queries.counted_by == "PostgreSQL" else _counted_elsewhere(queries)),
+    }
+
+
+def _instructions(one: Instructions) -> dict[str, Any]:
+    return {
+        "contender": one.contender,
+        "scenario": one.scenario,
+        "per_request": rounded(one.per_request),
+        "with_collections": rounded(one.with_collections),
+        "spread": rounded(one.spread),
+        "counter": one.counter or None,
+        "why": one.why or None,
     }
 
 

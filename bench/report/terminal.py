@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bench.analysis import Analysis, analyse
 from bench.records import Run
+from bench.report import instructions
 from bench.report.audit import audit
 from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims
@@ -71,6 +72,7 @@ def print_run(run: Run, console: Console) -> None:
             say(console, LEGEND, style="dim")
     for series in series_of(panels(analysis)):
         _print_series(console, series, analysis)
+    _print_instructions(console, analysis)
     _print_claims(console, analysis)
     console.print()
     for caveat in caveats_everywhere(analysis):
@@ -120,6 +122,22 @@ def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
         say(console, note, style="dim")
     for caveat in series.caveats:
         say(console, f"! {caveat}", style=WARNING)
+
+
+def _print_instructions(console: Console, analysis: Analysis) -> None:
+    section = instructions.section(analysis)
+    if section is None:
+        return
+    console.print()
+    for found in section.tables:
+        table = table_of(Text(section.title, style="bold"))
+        for column in found.columns[: instructions.SHORT]:
+            table.add_column(column.heading, justify="right" if column.kind == "number" else "left")
+        for row in found.rows:
+            table.add_row(*(Text(cell.text) for cell in row[: instructions.SHORT]))
+        console.print(table)
+    for note in section.notes[1:] or section.caveats:
+        say(console, note, style="dim")
 
 
 def _print_claims(console: Console, analysis: Analysis) -> None:

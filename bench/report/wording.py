@@ -121,8 +121,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _percent_more(ratio: float) -> str:
-    return f"{ratio * 100 - 100:+.1f}".replace("-", "−")
+def percent_more(ratio: float, decimals: int = 2) -> str:
+    return f"{_percent_more(ratio, decimals)} %"
+
+
+def _percent_more(ratio: float, decimals: int = 1) -> str:
+    return f"{ratio * 100 - 100:+.{decimals}f}".replace("-", "−")
 
 
 def rounded(value: float | None) -> float | None:

@@ -187,7 +187,7 @@ def measure(
     try:
         with progress.shown() as shown, headroom.kept_to(held):
             _make_room(journal, room, away, shown)
-            if not away.target:
+            if journal.run.plan.timed and not away.target:
                 shown.phase("timing a core with its neighbour idle, then busy")
                 journal.learned({"hyperthreads": hyperthreads.evidence(available_cores())})
             runtime = journal.run.runtime

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from time import monotonic
 
 from bench.analysis import analyse
 from bench.analysis.comparisons import half_width
@@ -11,7 +12,7 @@ from bench.errors import Broken, CannotMeasure, UsageError
 from bench.model import Contender, Slice, name_of
 from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
-from bench.run import connections, schedule, windows
+from bench.run import connections, instruction_counts, schedule, windows
 from bench.run.field_queries import are_queried, queried
 from bench.run.lab import Lab
 from bench.run.probes import gather
@@ -23,9 +24,11 @@ from bench.run.store import Journal
 from bench.run.tries import not_served, prepared, requests_of, tries
 from bench.run.verification import servable, verify
 from bench.runtime import Server
+from bench.runtime.placement import available_cores
 
 EXTERNAL = "external"  # the runtime of servers that we did not start
 SEE = "; `bench try` shows every request and answer"
+COUNTING = 0.5  # of a budget, beside the time that is measured
 MOSTLY = 0.5  # a head with a larger share of wrong answers in the first round is not measured further
 
 
@@ -46,7 +49,10 @@ def carry_out(journal: Journal, lab: Lab) -> None:
     swept = groups(plan, equal)
     timed = [equal[name] for name in dict.fromkeys(name for group in swept for name in group.contenders)]
     _count_queries(journal, lab, swept, {one.name: one for one in timed})
+    _count_instructions(journal, lab, swept, {one.name: one for one in timed})
     _look_for_evidence(journal, lab, equal)
+    if not plan.timed:
+        return
     journal.measuring_begins()
     while step := schedule.upcoming(plan, swept, journal.run.records):
         if step.round == windows.PROBE_ROUND:
@@ -206,6 +212,31 @@ def _count_queries(
     }
     for queries in count(list(counted.values()), lab.runtime, lab.load, lab.memory / "queries"):
         journal.counted(queries)
+
+
+def _count_instructions(
+    journal: Journal, lab: Lab, swept: Sequence[Group], equal: Mapping[str, Contender]
+) -> None:
+    plan = journal.run.plan
+    if not plan.count:
+        return
+    scenarios = {scenario.name: scenario for scenario in journal.run.scenarios}
+    places = dict.fromkeys((group.scenario, name) for group in swept for name in group.contenders)
+    wanted = [
+        (equal[name], scenarios[scenario])
+        for scenario, name in places
+        if name in equal and not name_of(name).is_twin
+    ]
+    until_s = None if plan.budget_s is None or not plan.timed else monotonic() + COUNTING * plan.budget_s
+    for found in instruction_counts.count(
+        wanted,
+        lab.runtime,
+        lab.progress,
+        together=len(available_cores() or (0,)),
+        memory=lab.memory / "instructions",
+        until_s=until_s,
+    ):
+        journal.executed(found)
 
 
 def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender]) -> None:

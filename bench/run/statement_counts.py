@@ -137,7 +137,7 @@ def _fresh(
     with ExitStack() as running:
         contenders = [contender for contender, _ in unknown.values()]
         try:
-            servers = running.enter_context(runtime.serve(contenders, hash_seed=0, counting=True))
+            servers = running.enter_context(runtime.serve(contenders, hash_seed=0, counting="statements"))
         except CannotMeasure as error:
             if all(OURS.intersection(one.services) for one in contenders):
                 raise

@@ -14,6 +14,7 @@ from bench.records import (
     Ending,
     Event,
     Evidence,
+    Instructions,
     Queries,
     Record,
     Run,
@@ -56,6 +57,9 @@ class Journal:
 
     def counted(self, queries: Queries) -> None:
         self.run = replace(self.run, queries=(*self.run.queries, queries))
+
+    def executed(self, instructions: Instructions) -> None:
+        self.run = replace(self.run, instructions=(*self.run.instructions, instructions))
 
     def saw(self, evidence: Evidence) -> None:
         self.run = replace(self.run, evidence=(*self.run.evidence, evidence))

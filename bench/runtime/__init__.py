@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bench.model import Contender
+from bench.runtime.callgrind import Callgrind
 from bench.runtime.statements import StatementSource
+
+# What is counted on servers that are never timed: it costs them time.
+Counting = Literal["statements", "instructions"]
 
 
 class Server(Protocol):
@@ -44,6 +48,10 @@ class Server(Protocol):
 
     def statement_source(self) -> StatementSource: ...
 
+    @property
+    def instructions(self) -> Callgrind | None:
+        """The counter of its instructions; None if it was not started to count them."""
+
     def ended(self) -> str | None:
         """Return how it ended ("killed by signal 9"), or None while it runs."""
 
@@ -54,6 +62,9 @@ class Runtime(Protocol):
     """Prepares environments and services, and serves contenders."""
 
     name: str
+
+    def uncounted(self) -> str | None:
+        """Return why instructions cannot be counted here, with the remedy; None if they can."""
 
     def lacks(self, contender: Contender) -> str | None:
         """Return why *contender* cannot be served here, with the remedy; None if it can."""
@@ -70,12 +81,13 @@ class Runtime(Protocol):
         *,
         hash_seed: int,
         timed: bool = True,
-        counting: bool = False,
+        counting: Counting | None = None,
     ) -> AbstractContextManager[Mapping[str, Server]]:
         """Start a fresh server for each contender, all at the same time, and stop all on exit.
 
-        Raises CannotMeasure. If nothing is *timed*, servers may use every core. *counting*: drivers in a
-        server count its statements if no database of ours does. That costs the server time.
+        Raises CannotMeasure. If nothing is *timed*, servers may use every core. *counting*: statements are
+        counted by the drivers in a server if no database of ours does; instructions by the processor that
+        runs it.
         """
 
     def check(self) -> None:

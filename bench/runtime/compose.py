@@ -16,7 +16,7 @@ from typing import Self
 from bench.errors import UsageError
 from bench.files import working_folder
 from bench.model import Contender
-from bench.runtime import leftovers, servers
+from bench.runtime import Counting, leftovers, servers
 from bench.runtime.children import interrupts_held, log_name
 from bench.runtime.docker import containers, images
 from bench.runtime.docker.containers import Containers, as_this_user, on_cores
@@ -86,6 +86,10 @@ class ComposeRuntime:
     def lacks(self, contender: Contender) -> str | None:
         return uncontained(contender)
 
+    @staticmethod
+    def uncounted() -> str | None:
+        return "instructions are counted of processes: add --runtime process"
+
     def prepare(self, contenders: Sequence[Contender]) -> None:
         """Build images, and make ready what the services of each server are made from.
 
@@ -113,12 +117,12 @@ class ComposeRuntime:
         *,
         hash_seed: int,
         timed: bool = True,
-        counting: bool = False,
+        counting: Counting | None = None,
     ) -> Iterator[Mapping[str, ProcessServer]]:
         """Start a fresh container for each contender, all at once. On exit remove them and their services.
 
         If nothing is *timed*, they may use every core. *counting* needs a service that counts: drivers in
-        images are not counted.
+        images are not counted, nor are instructions.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,

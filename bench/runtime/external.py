@@ -10,6 +10,7 @@ from functools import partial
 from bench.errors import CannotMeasure
 from bench.model import Contender, name_of
 from bench.project.addresses import address_of_url, format_address
+from bench.runtime import Counting
 from bench.runtime.children import descendants
 from bench.runtime.listeners import Listener, listener
 from bench.runtime.placement import Placement, moved
@@ -58,6 +59,7 @@ class ExternalServer:
     address: tuple[str, int]
     ready_s: float = 0.0
     packages: None = None
+    instructions: None = None
     processes: tuple[int, ...] = ()  # whose CPU is watched; none if they are not known
 
     def pids(self) -> tuple[int, ...]:
@@ -97,6 +99,10 @@ class ExternalRuntime:
     def lacks(self, contender: Contender) -> str | None:
         return None
 
+    @staticmethod
+    def uncounted() -> str | None:
+        return "instructions are counted of servers that bench starts"
+
     def prepare(self, contenders: Sequence[Contender]) -> None:
         """Raise CannotMeasure if nothing listens at its address. Find the processes of a diff's servers."""
         for contender in contenders:
@@ -110,7 +116,7 @@ class ExternalRuntime:
         *,
         hash_seed: int,
         timed: bool = True,
-        counting: bool = False,
+        counting: Counting | None = None,
     ) -> Iterator[Mapping[str, ExternalServer]]:
         """Yield the servers that are there already, with whatever *hash_seed* they have.
 

@@ -12,7 +12,8 @@ from typing import Self
 from bench.errors import CannotMeasure
 from bench.files import working_folder
 from bench.model import Contender
-from bench.runtime import environments, leftovers, preparing, servers
+from bench.runtime import Counting, environments, leftovers, preparing, servers
+from bench.runtime.callgrind import REMEDY, SLOWER, Callgrind, under_callgrind, version
 from bench.runtime.children import Children, interrupts_held, log_name
 from bench.runtime.folders import Folders, OwnFolder
 from bench.runtime.placement import Placement, pinned
@@ -77,6 +78,10 @@ class ProcessRuntime:
     def lacks(self, contender: Contender) -> str | None:
         return lack(contender) or environments.missing_python(contender)
 
+    @staticmethod
+    def uncounted() -> str | None:
+        return None if version() else f"valgrind is not installed: {REMEDY}"
+
     def prepare(self, contenders: Sequence[Contender]) -> None:
         for contender in contenders:
             known_services(contender)
@@ -98,12 +103,12 @@ class ProcessRuntime:
         *,
         hash_seed: int,
         timed: bool = True,
-        counting: bool = False,
+        counting: Counting | None = None,
     ) -> Iterator[Mapping[str, ProcessServer]]:
         """Start a fresh server for each contender in its own folder. On exit stop and remove all.
 
-        All run at the same time. If nothing is *timed*, they may use every core. *counting*: without a
-        service that counts, drivers count the statements of a server.
+        All run at the same time. If nothing is *timed*, they may use every core. *counting*: statements are
+        counted by drivers where no service does; instructions by valgrind, where servers start slowly.
         """
         with (
             ExitStack() as held,
@@ -112,13 +117,17 @@ class ProcessRuntime:
             Children(self._ledger, grace_s=GRACE_S) as children,
         ):
             answers = []
+            emulated = counting == "instructions"
             # A database is copied while earlier servers import: neither needs a whole core.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
                 folder = held.enter_context(self._folders.given(contender))
-                hooked = counting and services.counter is None
+                hooked = counting == "statements" and services.counter is None
                 drivers = held.enter_context(driver_statements(self._scratch)) if hooked else None
-                server = self._start(contender, port, hash_seed, services, children, folder, drivers)
-                answers.append(waiting.submit(ready, server))
+                callgrind = held.enter_context(under_callgrind(self._scratch)) if emulated else None
+                server = self._start(
+                    contender, port, hash_seed, services, children, folder, drivers, callgrind
+                )
+                answers.append(waiting.submit(ready, server, slower=SLOWER if emulated else 1.0))
             for answer in as_completed(answers):
                 server = answer.result()
                 if timed:
@@ -183,6 +192,7 @@ class ProcessRuntime:
         children: Children,
         folder: OwnFolder,
         drivers: DriverStatements | None,
+        callgrind: Callgrind | None,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
         values = servers.values(contender, port=port, services=services, data_dir=folder.data)
@@ -196,8 +206,9 @@ class ProcessRuntime:
             folder=folder,
             sources=environment.sources,
         )
+        command = [folder.own(word) for word in servers.command(contender, values)]
         child = children.start(
-            [folder.own(word) for word in servers.command(contender, values)],
+            callgrind.command(command) if callgrind else command,
             folder=folder.at(contender.at),
             log=self._logs / log_name(contender.name, next(self._numbers)),
             env=drivers.environment(env) if drivers else env,
@@ -211,6 +222,7 @@ class ProcessRuntime:
             services=services,
             packages=environment.libraries,
             drivers=drivers,
+            instructions=callgrind,
             files=OwnFiles(folder=folder, at=contender.at, pids=child.pids),
         )
 

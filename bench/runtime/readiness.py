@@ -58,14 +58,16 @@ class _Probe:
         return self.status < 500 and self.status not in MAY_PASS
 
 
-def ready(server: ProcessServer, *, steady_s: float = STEADY_S) -> ProcessServer:
+def ready(server: ProcessServer, *, steady_s: float = STEADY_S, slower: float = 1.0) -> ProcessServer:
     """Wait until the server answers as its contender requires, and return it with that time.
 
     Raises CannotMeasure if it ends or is not ready in time. If waiting cannot help, it raises within seconds:
-    at a 3xx or 4xx that stays, or a server that listens elsewhere (unless `ready.seconds` is set).
+    at a 3xx or 4xx that stays, or a server that listens elsewhere (unless `ready.seconds` is set). All
+    limits are *slower* times as long.
     """
     how = server.contender.ready
-    limit_s = LIMIT_S if how.seconds is None else how.seconds
+    limit_s = slower * (LIMIT_S if how.seconds is None else how.seconds)
+    steady_s *= slower
     last, looked_s = _Probe(), 0.0
     while (passed_s := time.perf_counter() - server.child.started) < limit_s:
         if ended := server.ended():

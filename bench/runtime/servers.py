@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime import env_file, sqlite_files
+from bench.runtime.callgrind import Callgrind
 from bench.runtime.children import Running
 from bench.runtime.folders import OwnFolder
 from bench.runtime.packages.own_code import SOURCES
@@ -33,6 +34,7 @@ class ProcessServer:
     services: OwnServices = field(default_factory=OwnServices)
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
+    instructions: Callgrind | None = None  # counts what it executes
     uncounted: str = "nothing is counted on servers that are timed"  # if neither a service nor drivers count
     files: OwnFiles | None = None  # None: in a container, whose file system is usually read-only
 

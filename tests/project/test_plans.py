@@ -22,7 +22,8 @@ def test_a_plan_is_read_with_its_defaults(root):
 
 def test_a_margin_that_a_plan_names_replaces_that_one_alone(tmp_path):
     root = make_project(tmp_path, plan="margins = { throughput_rps = 0.1 }\n" + PLAN)
-    assert plans.read(root, "tiny").margins == {"throughput_rps": 0.1, "service_demand_us": 0.03}
+    kept = {"service_demand_us": 0.03, "instructions": 0.005}
+    assert plans.read(root, "tiny").margins == {"throughput_rps": 0.1} | kept
 
 
 def test_rounds_that_are_to_be_settled_begin_with_a_pilot_and_have_a_budget(tmp_path):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.support.projects import SCENARIOS, make_project
+from tests.support.quiet import undisturbed
 from tests.support.waiting import waiting_server
 
 pytestmark = pytest.mark.alone
@@ -32,9 +33,8 @@ def run(tmp_path):
     scenarios = SCENARIOS.replace('"Hello"', '"Hello, World!"')
     project = make_project(tmp_path / "project", scenarios=scenarios, plan=PLAN)
 
-    def run(url, *options):
-        command = [sys.executable, "-m", "bench", "run", "tiny", "--target", url, *options]
-        command += ["--out", str(tmp_path / "run")]
+    def run(url, *options, out=tmp_path / "run"):
+        command = [sys.executable, "-m", "bench", "run", "tiny", "--target", url, *options, "--out", str(out)]
         return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=120)
 
     return run
@@ -42,9 +42,14 @@ def run(tmp_path):
 
 def test_a_server_we_did_not_start_is_measured_and_every_row_says_so(run, tmp_path):
     with waiting_server(5) as (host, port):
-        told = run(f"http://{host}:{port}")
-    assert told.returncode == 0, told.stderr
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+
+        def measure(folder):
+            told = run(f"http://{host}:{port}", out=folder)
+            return told.returncode, told.stdout, told.stderr
+
+        folder, code, out, err = undisturbed(measure, tmp_path)
+    assert code == 0, err
+    summary = json.loads((folder / "summary.json").read_text())
     assert summary["runtime"] == "external"
     (row,) = summary["rows"]
     assert (row["contender"], row["failures"]) == ("target", 0)
@@ -52,7 +57,7 @@ def test_a_server_we_did_not_start_is_measured_and_every_row_says_so(run, tmp_pa
     assert row["service_demand_us"] is None
     assert CAVEAT in row["caveats"]
     assert "no checks: nothing shows that it does the same work" in row["caveats"]
-    assert f"http://{host}:{port}" in told.stdout
+    assert f"http://{host}:{port}" in out
 
 
 def test_where_nobody_listens_one_line_says_so(run):

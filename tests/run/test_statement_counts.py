@@ -47,7 +47,7 @@ class CountingLab:
 
     @contextmanager
     def serve(self, contenders, *, hash_seed, counting):
-        assert counting
+        assert counting == "statements"
         names = [one.name for one in contenders]
         if self.broken.intersection(names):
             raise CannotMeasure(f"{' and '.join(names)} ended before it was ready")

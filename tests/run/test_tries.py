@@ -35,7 +35,7 @@ class Failing(FakeRuntime):
                 raise CannotMeasure(why)
 
     @contextmanager
-    def serve(self, contenders, *, hash_seed, timed=True, counting=False):
+    def serve(self, contenders, *, hash_seed, timed=True, counting=None):
         for one in contenders:
             if why := self.unready.get(one.name):
                 raise CannotMeasure(why)

@@ -292,7 +292,7 @@ def counting(runtime):
 
     def serve(one, look, **options):
         runtime.prepare([one])
-        with runtime.serve([one], hash_seed=0, **{"counting": True} | options) as servers:
+        with runtime.serve([one], hash_seed=0, **{"counting": "statements"} | options) as servers:
             return look(servers[one.name])
 
     return serve
@@ -368,7 +368,7 @@ def test_servers_that_are_timed_count_nothing(counting, contender):
         get(server)
         return server.statements(), server.statement_source()
 
-    statements, source = counting(contender("five"), look, counting=False)
+    statements, source = counting(contender("five"), look, counting=None)
     assert (statements, source.by) == ({}, None)
 
 

@@ -82,7 +82,7 @@ class FakeRuntime:
         *,
         hash_seed: int,
         timed: bool = True,
-        counting: bool = False,
+        counting: str | None = None,
     ) -> Iterator[dict[str, FakeServer]]:
         if down := self.down.intersection(one.name for one in contenders):
             raise CannotMeasure(f"{min(down)} ended before it was ready")

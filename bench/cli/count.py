@@ -1,0 +1,113 @@
+"""The command `bench count`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench.cli import wiring
+from bench.cli.options import RUNTIMES, say_runtime
+from bench.compare import kept_counts
+from bench.compare.counts_report import document, print_counts
+from bench.errors import CannotMeasure, UsageError
+from bench.files import near_miss, to_json
+from bench.model import MARGINS, Contender, Scenario
+from bench.project import contenders, scenarios
+from bench.records import Instructions
+from bench.run import progress, verification
+from bench.run.instruction_counts import Wanted, count
+from bench.runtime.placement import available_cores
+
+MOVED = 1  # the exit code where a count is no longer what was kept
+
+
+@click.command("count")
+@click.argument("words", metavar="[CONTENDER]… [SCENARIO]…", nargs=-1)
+@click.option(
+    "--keep", type=click.Path(path_type=Path, dir_okay=False), help="write the counts to this file, to check"
+)
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="compare with a file that --keep wrote",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0.0, min_open=True),
+    default=MARGINS["instructions"] * 100,
+    show_default=True,
+    help="of --check, in percent",
+)
+@click.option("--runtime", type=RUNTIMES, default="process", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+@click.pass_context
+def count_(
+    ctx: click.Context,
+    words: tuple[str, ...],
+    keep: Path | None,
+    check: Path | None,
+    margin: float,
+    runtime: str,
+    as_json: bool,
+) -> None:
+    """Count the instructions that a request takes: of each CONTENDER in each SCENARIO, all by default.
+
+    A count does not depend on time, so it needs no quiet machine. With --check the exit code is 1 where one
+    moved by more than the margin.
+    """
+    root = contenders.find_project(Path.cwd())
+    known = kept_counts.read(check) if check else None
+    wanted = chosen(words, root, known)
+    name, why = wiring.chosen(runtime, root)
+    say_runtime(name, why)
+    found, facts = counted(root, name, wanted)
+    now = kept_counts.of(found, facts, {one.name: one for _, one in wanted})
+    moves = kept_counts.moves(known, now, margin / 100) if known else ()
+    if keep:
+        kept_counts.write(keep, now)
+    if as_json:
+        click.echo(to_json(document(found, moves)))
+    else:
+        print_counts(found, moves, Console())
+    if not any(one.windows for one in found):
+        raise CannotMeasure(f"nothing was counted: {found[0].why}")
+    if any(one.moved for one in moves):
+        ctx.exit(MOVED)
+
+
+def chosen(words: Sequence[str], root: Path, known: kept_counts.Kept | None) -> list[Wanted]:
+    """Return what *words* name, and what is *known* of it. Raises UsageError for an unknown name."""
+    tables, every = contenders.declared(root), scenarios.declared(root)
+    named = [word for word in dict.fromkeys(words) if word in every]
+    others = [word for word in dict.fromkeys(words) if word not in every]
+    of_known = dict.fromkeys(contender for contender, _ in known.counts) if known else None
+    plain = [name for name, table in tables.items() if "of" not in table.overlay]
+    served: list[Contender] = [contenders.resolve(one, tables) for one in others or of_known or plain]
+    wanted: list[tuple[Contender, Scenario]] = [
+        (one, every[name])
+        for name in named or every
+        for one in served
+        if (one.scenarios is None or name in one.scenarios)
+        and (known is None or words or (one.name, name) in known.counts)
+    ]
+    if not wanted:
+        raise UsageError(f"{', '.join(others)} serves none of {', '.join(named)}{near_miss('', [])}")
+    return wanted
+
+
+def counted(
+    root: Path, runtime: str, wanted: Sequence[Wanted]
+) -> tuple[list[Instructions], dict[str, object]]:
+    """Count each of *wanted*. Return the counts with the facts of the environments."""
+    logs = root / ".bench" / "logs"
+    with progress.shown() as shown, wiring.runtime_of(root, logs, runtime) as opened:
+        if why := opened.uncounted():
+            raise CannotMeasure(why)
+        shown.phase("preparing environments and services")
+        able = verification.servable([one for one, _ in wanted], opened)
+        opened.prepare(list({one.name: one for one in able}.values()))
+        names = {one.name for one in able}
+        there = [one for one in wanted if one[0].name in names]
+        together = max(1, len(available_cores() or (0, 1)))
+        return list(count(there, opened, shown, together=together)), dict(opened.facts())

@@ -1,0 +1,92 @@
+"""Counts of instructions as a table, for people and for machines."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from bench.compare.kept_counts import Move
+from bench.records import CountedWindow, Instructions
+from bench.report.terminal import say, table_of
+from bench.report.wording import ratio, rounded
+
+WARNING = "yellow"
+
+
+def print_counts(found: Sequence[Instructions], moves: Sequence[Move], console: Console) -> None:
+    counted = [one for one in found if one.windows]
+    for scenario in dict.fromkeys(one.scenario for one in counted):
+        rows = [one for one in counted if one.scenario == scenario]
+        first = rows[0]
+        table = table_of(Text.assemble((scenario, "bold"), " · instructions per request, user space"))
+        table.add_column("contender", overflow="fold")
+        headings = ("instructions", f"× {first.contender}", "with garbage\ncollections", "windows\napart")
+        for heading in headings:
+            table.add_column(heading, justify="right", no_wrap=True)
+        for one in rows:
+            table.add_row(Text(one.contender, style="bold"), *_cells(one, first))
+        console.print(table)
+    for one in found:
+        if one.why:
+            say(console, f"! {one.contender}, {one.scenario}: not counted: {one.why}", style=WARNING)
+    for line in lines(moves):
+        say(console, line)
+
+
+def _cells(one: Instructions, first: Instructions) -> Iterator[str]:
+    usual = one.per_request or 0.0
+    yield f"{usual:,.0f}"
+    yield ratio(usual / (first.per_request or usual))
+    yield f"{one.with_collections or 0.0:,.0f}"
+    yield f"{(one.spread or 0.0) * 100:.2f} %"
+
+
+def lines(moves: Sequence[Move]) -> Iterator[str]:
+    """Yield a sentence for each count that moved or cannot be compared, and one for all others."""
+    same = 0
+    for one in moves:
+        where = f"{one.contender}, {one.scenario}"
+        versions = f" ({', '.join(one.packages)})" if one.packages else ""
+        if one.why:
+            yield f"! {where}: not compared: {one.why}"
+        elif one.moved and one.ratio:
+            more = "more" if one.ratio > 1 else "fewer"
+            yield f"{where}: {abs(one.ratio * 100 - 100):.2f} % {more} instructions{versions}"
+        else:
+            same += 1
+    if moves:
+        yield f"{same} of {len(moves)} as they were."
+
+
+def document(found: Sequence[Instructions], moves: Sequence[Move]) -> dict[str, Any]:
+    return {
+        "counts": [
+            {
+                "contender": one.contender,
+                "scenario": one.scenario,
+                "counter": one.counter or None,
+                "instructions": rounded(one.per_request),
+                "with_collections": rounded(one.with_collections),
+                "spread": rounded(one.spread),
+                "windows": {str(seed): list(map(_window, each)) for seed, each in one.windows.items()},
+                "why": one.why or None,
+            }
+            for one in found
+        ],
+        "moves": [
+            {
+                "contender": one.contender,
+                "scenario": one.scenario,
+                "ratio": rounded(one.ratio),
+                "moved": one.moved,
+                "packages": list(one.packages),
+                "why": one.why or None,
+            }
+            for one in moves
+        ],
+    }
+
+
+def _window(one: CountedWindow) -> dict[str, float | None]:
+    return {"usual": rounded(one.usual), "collections": rounded(one.collections)}

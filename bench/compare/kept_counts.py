@@ -1,0 +1,148 @@
+"""Counts of instructions that a repository keeps as a file, and what moved since (docs/adr/0016)."""
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from bench.errors import UsageError
+from bench.files import read_json, to_json, write_atomically
+from bench.model import Scenario
+from bench.records import Instructions
+from bench.run.instruction_counts import METHOD
+
+SCHEMA = 1
+STEADY = 0.005  # of the windows of a count: above it the count holds no still
+Place = tuple[str, str]  # contender, scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCount:
+    """The count of one contender in one scenario, and what it depends on."""
+
+    contender: str
+    scenario: str
+    requests: str  # a hash of the scenario
+    python: str
+    environment: str  # its name has a hash of the lock
+    packages: Mapping[str, str]
+    by_seed: Mapping[int, float]  # hash seed → instructions per request
+
+    @property
+    def per_request(self) -> float:
+        return mean(self.by_seed.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A file of counts."""
+
+    schema: int = SCHEMA
+    method: int = METHOD
+    counter: str
+    architecture: str
+    found: tuple[KeptCount, ...]
+
+    @property
+    def counts(self) -> Mapping[Place, KeptCount]:
+        return {(one.contender, one.scenario): one for one in self.found}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A count beside the kept one. If it cannot be compared, *why* says so and nothing else is known."""
+
+    contender: str
+    scenario: str
+    ratio: float | None = None
+    low: float | None = None  # of the seeds
+    high: float | None = None
+    moved: bool = False
+    packages: tuple[str, ...] = ()  # those of another version: "pydantic 2.11.0 → 2.12.0"
+    why: str = ""
+
+
+def of(found: Sequence[Instructions], facts: Mapping[str, Any], scenarios: Mapping[str, Scenario]) -> Kept:
+    """Return *found* as it is kept. *facts* are those of the runtime."""
+    counted = [one for one in found if one.windows]
+    kept = []
+    for one in sorted(counted, key=lambda one: (one.contender, one.scenario)):
+        made = facts.get("environments", {}).get(one.environment, {})
+        kept.append(
+            KeptCount(
+                contender=one.contender,
+                scenario=one.scenario,
+                requests=hashlib.sha256(repr(scenarios[one.scenario]).encode()).hexdigest()[:16],
+                python=str(made.get("python", "")),
+                environment=one.environment,
+                packages=dict(sorted(made.get("packages", {}).items())),
+                by_seed={seed: round(usual) for seed, usual in one.usual.items()},
+            )
+        )
+    counters = sorted({one.counter for one in counted})
+    return Kept(counter=", ".join(counters), architecture=platform.machine(), found=tuple(kept))
+
+
+def write(file: Path, kept: Kept) -> None:
+    write_atomically(file, to_json(asdict(kept)))
+
+
+def read(file: Path) -> Kept:
+    """Return the counts in *file*. Raises UsageError if they are damaged, or of another format."""
+    kept = read_json(file, Kept)
+    if (kept.schema, kept.method) != (SCHEMA, METHOD):
+        raise UsageError(f"{file} was written by another version of bench: write it anew with --keep")
+    return kept
+
+
+def moves(before: Kept, now: Kept, margin: float) -> tuple[Move, ...]:
+    """Return each count of *before* that was counted again. *margin*: 0.005 is half a percent."""
+    return tuple(_moves(before, now, margin))
+
+
+def _moves(before: Kept, now: Kept, margin: float) -> Iterator[Move]:
+    for place, old in before.counts.items():
+        new = now.counts.get(place)
+        if new is None:
+            continue
+        contender, scenario = place
+        if why := _unlike(before, now, old, new):
+            yield Move(contender=contender, scenario=scenario, why=why)
+            continue
+        seeds = sorted(old.by_seed.keys() & new.by_seed.keys())
+        ratios = [new.by_seed[seed] / old.by_seed[seed] for seed in seeds]
+        low, high = min(ratios), max(ratios)
+        yield Move(
+            contender=contender,
+            scenario=scenario,
+            ratio=mean(ratios),
+            low=low,
+            high=high,
+            moved=low > 1 + margin or high < 1 / (1 + margin),
+            packages=tuple(_other_versions(old.packages, new.packages)),
+        )
+
+
+def _unlike(before: Kept, now: Kept, old: KeptCount, new: KeptCount) -> str:
+    """Return why two counts cannot be compared; empty if they can."""
+    facts = (
+        ("counted by", before.counter, now.counter),
+        ("on", before.architecture, now.architecture),
+        ("by Python", old.python, new.python),
+    )
+    for what, was, is_ in facts:
+        if was != is_:
+            return f"kept {what} {was or 'an unknown one'}, now {is_ or 'an unknown one'}"
+    if old.requests != new.requests:
+        return f"scenario {old.scenario} is not what it was: write the file anew with --keep"
+    return ""
+
+
+def _other_versions(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys()):
+        was, is_ = old.get(name), new.get(name)
+        if was != is_:
+            yield f"{name} {was or 'none'} → {is_ or 'none'}"

@@ -1,0 +1,58 @@
+"""Windows of the same requests, one at a time on one connection, each answer checked: for what is counted."""
+
+from random import Random
+from types import TracebackType
+from typing import Self
+
+from bench.load.answers import check
+from bench.load.client import Client, NoAnswer
+from bench.load.mix import Mix
+from bench.load.requests import Request, Saved, Template
+from bench.model import Scenario
+
+
+class WrongAnswer(Exception):
+    """An answer was not what the scenario expects, or did not come. The text names the request."""
+
+
+class Serial:
+    """Sends the requests of a scenario to a server. Equal seeds: equal requests in equal order."""
+
+    def __init__(
+        self, scenario: Scenario, address: tuple[str, int], *, requests: int, seed: int, limit_s: float
+    ) -> None:
+        """*requests* of a window, without those that first save what it needs. Raises UsageError."""
+        mix = Mix(scenario, "{}:{}".format(*address))
+        self._mix = mix
+        self._deck = mix.dealt(seed, requests)
+        self._random = Random(seed)
+        self._saved: Saved = {}
+        self._client = Client(address, limit_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.__exit__(kind, error, trace)
+
+    def window(self) -> int:
+        """Send the requests of one window. Return how many were sent. Raises WrongAnswer."""
+        sent = 0
+        for template in self._deck:
+            due = None
+            while due is not template:
+                due = self._mix.sendable(template, self._saved)
+                self._send(due)
+                sent += 1
+        return sent
+
+    def _send(self, template: Template) -> None:
+        request: Request = template.request(self._random, self._saved)
+        try:
+            head, body = self._client.answer(request)
+        except NoAnswer as why:
+            raise WrongAnswer(f"{request.line}: {why}") from why
+        if mismatch := check(request, head, body, self._saved):
+            raise WrongAnswer(f"{request.line}: {mismatch.text}")

@@ -1,0 +1,169 @@
+"""Instructions per request, counted outside every window on servers that are never timed (docs/adr/0016).
+
+Windows of the same requests go to a fresh server, one at a time. Once windows agree, five more are counted.
+Python's garbage collections are told apart. Servers run
+beside one another, as a count does not depend on time.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+from bench.errors import CannotMeasure
+from bench.files import read_json, to_json, write_atomically
+from bench.load.serial import Serial, WrongAnswer
+from bench.model import Contender, Scenario
+from bench.records import CountedWindow, Instructions
+from bench.run.field_queries import queried_on
+from bench.run.progress import Progress
+from bench.run.statement_counts import OF_USERS
+from bench.run.verification import content_keys
+from bench.runtime import Runtime, Server
+from bench.runtime.callgrind import unknown_instruction
+
+METHOD = 1  # part of the cache key of counts: add one when the way of counting changes
+REQUESTS = 60  # of a window
+WARM_UP = 3  # windows at least
+AGREE = 0.005  # of two windows in a row: then it is warm
+WARM_UP_MOST = 8
+WINDOWS = 5
+SEEDS = (0, 1)  # of Python's hashes: a fresh server for each
+LIMIT_S = 60.0  # for an answer: a counted server is 50 times slower
+VENVS = ".venvs"  # the folder of environments
+RESIDENT = 0.01  # of the tree: a process below it works by the clock, such as gunicorn's arbiter
+
+Wanted = tuple[Contender, Scenario]
+
+
+def count(
+    wanted: Sequence[Wanted],
+    runtime: Runtime,
+    progress: Progress,
+    *,
+    together: int,
+    memory: Path | None = None,
+    until_s: float | None = None,
+) -> Iterator[Instructions]:
+    """Yield the count of each of *wanted*, or why there is none; *together*: how many servers run at once.
+
+    *memory* is the folder of earlier counts of the same content; None: count all anew. What has not begun at
+    *until_s* (`monotonic`) is left out, with that reason.
+    """
+    if why := runtime.uncounted():
+        yield from (_without(one, why) for one in wanted)
+        return
+    of_users = [one for one in wanted if one[1].locustfile]
+    yield from (_without(one, OF_USERS) for one in of_users)
+    wanted = [one for one in wanted if not one[1].locustfile]
+    keys = content_keys([contender for contender, _ in wanted])
+    files = {} if memory is None else {_name(one): memory / f"{_key(keys, one)}.json" for one in wanted}
+    for scenario in dict.fromkeys(scenario.name for _, scenario in wanted):
+        of_it = [one for one in wanted if one[1].name == scenario]
+        known = {name: read_json(file, Instructions) for name, file in files.items() if file.exists()}
+        for one in of_it:
+            if found := known.get(_name(one)):
+                yield replace(found, contender=one[0].name, remembered=True)
+        unknown = [one for one in of_it if _name(one) not in known]
+        for first in range(0, len(unknown), together):
+            beside = unknown[first : first + together]
+            if until_s is not None and monotonic() > until_s:
+                yield from (_without(one, "the budget left no time for it") for one in beside)
+                continue
+            progress.phase(f"counting instructions in {scenario}: {', '.join(one.name for one, _ in beside)}")
+            for one, result in zip(beside, _counted(beside, runtime), strict=True):
+                if result.windows and (file := files.get(_name(one))):
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    write_atomically(file, to_json(result))
+                yield result
+
+
+def _counted(beside: Sequence[Wanted], runtime: Runtime) -> list[Instructions]:
+    """Count on servers that run at the same time; one by one if they do not all start."""
+    windows: list[dict[int, tuple[CountedWindow, ...]]] = [{} for _ in beside]
+    known: list[Instructions] = [_without(one, "") for one in beside]
+    try:
+        for seed in SEEDS:
+            contenders = [contender for contender, _ in beside]
+            with (
+                runtime.serve(contenders, hash_seed=seed, timed=False, counting="instructions") as servers,
+                ThreadPoolExecutor(len(beside)) as pool,
+            ):
+                running = [servers[one.name] for one in contenders]
+                found = pool.map(_of_server, running, [scenario for _, scenario in beside])
+                for place, values in enumerate(found):
+                    windows[place][seed] = values
+                runtime.check()
+                known = [_known(one, server) for one, server in zip(known, running, strict=True)]
+    except (CannotMeasure, WrongAnswer) as error:
+        if len(beside) > 1:
+            return [result for one in beside for result in _counted([one], runtime)]
+        return [_without(beside[0], _why(beside[0], error))]
+    return [replace(one, windows=found) for one, found in zip(known, windows, strict=True)]
+
+
+def _known(one: Instructions, server: Server) -> Instructions:
+    """Return *one* with what its server shows: the counter, and its environment."""
+    counter = server.instructions.name if server.instructions else ""
+    place = server.packages.parts if server.packages else ()
+    environment = next((place[at + 1] for at, part in enumerate(place[:-1]) if part == VENVS), "")
+    return replace(one, counter=counter, environment=environment, requests=REQUESTS)
+
+
+def _of_server(server: Server, scenario: Scenario) -> tuple[CountedWindow, ...]:
+    """Return the instructions per request of each window. Raises WrongAnswer, CannotMeasure."""
+    counter = server.instructions
+    assert counter is not None
+    (known,) = queried_on([server], [scenario])
+    try:
+        with Serial(known, server.address, requests=REQUESTS, seed=1, limit_s=LIMIT_S) as serial:
+            serial.window()
+            counter.begin(server.pids())
+            warm: list[float] = []
+            while len(warm) < WARM_UP or (len(warm) < WARM_UP_MOST and abs(warm[-1] / warm[-2] - 1) > AGREE):
+                sent, executed = serial.window(), counter.read(server.pids())
+                warm.append(sum(one.everything - one.collections for one in executed.values()) / sent)
+            everything = sum(one.everything for one in executed.values())
+            serving = [pid for pid, one in executed.items() if one.everything >= RESIDENT * everything]
+            found = []
+            for _ in range(WINDOWS):
+                sent = serial.window()
+                read = counter.read(serving).values()
+                collected = sum(one.collections for one in read)
+                own = sum(one.everything for one in read) - collected
+                found.append(CountedWindow(usual=own / sent, collections=collected / sent))
+            if counter.ended():
+                raise CannotMeasure("a process of it ended meanwhile, whose instructions are in no count")
+            return tuple(found)
+    except WrongAnswer as error:
+        raise CannotMeasure(f"{error}{_ended(server)}") from error
+
+
+def _ended(server: Server) -> str:
+    how = server.ended()
+    return f"; its server {how}\n{server.log_tail()}" if how else ""
+
+
+def _why(one: Wanted, error: Exception) -> str:
+    """Return why *one* is not counted, in one line."""
+    text = str(error)
+    if module := unknown_instruction(text):
+        return f"valgrind does not know an instruction of {module}"
+    return text.partition("\n")[0]
+
+
+def _without(one: Wanted, why: str) -> Instructions:
+    contender, scenario = one
+    return Instructions(contender=contender.name, scenario=scenario.name, why=why)
+
+
+def _name(one: Wanted) -> tuple[str, str]:
+    return one[0].name, one[1].name
+
+
+def _key(keys: Mapping[str, str], one: Wanted) -> str:
+    contender, scenario = one
+    content = repr((METHOD, REQUESTS, WINDOWS, SEEDS, keys[contender.name], scenario))
+    return hashlib.sha256(content.encode()).hexdigest()[:24]

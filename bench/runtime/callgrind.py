@@ -1,0 +1,165 @@
+"""Instructions that the processes of one server execute, counted by valgrind's callgrind (docs/adr/0016)."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.errors import CannotMeasure
+
+REMEDY = "install valgrind (Debian, Ubuntu, Fedora, Homebrew on Linux: the package valgrind)"
+SLOWER = 10.0  # times, at least: how much longer a server may take to be ready
+COMMAND_S = 30.0  # a process takes a command at its next system call, which is at most seconds away
+TOTALS = re.compile(r"^totals: (\d+)$", re.MULTILINE)
+FUNCTION = re.compile(r"^(c?)fn=\((\d+)\)(?: (.*))?$")
+# Python's functions that carry out a garbage collection, in their versions from 3.11 to 3.15.
+COLLECTORS = frozenset(
+    {
+        "gc_collect_main",
+        "gc_collect_generations",
+        "gc_collect_internal",
+        "gc_collect_young",
+        "gc_collect_increment",
+        "gc_collect_full",
+        "_PyGC_Collect",
+        "_Py_RunGC",
+    }
+)
+PIPES = "vgdb"
+UNKNOWN = re.compile(r"SIGILL\b[^(]*\n(?:==\d+==.*\n)*?==\d+==\s+at 0x\w+: .*\(in (.*?)\)")
+NAMED = re.compile(r"-by-(.*)-on-(.*)$")
+UNSET = "???"
+# A worker that starts or answers slowly is no dead worker.
+GUNICORN_S = "600"
+
+
+@cache
+def version() -> str | None:
+    """Return valgrind's version, or None where it is missing."""
+    if not shutil.which("valgrind") or not shutil.which("vgdb"):
+        return None
+    found = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, check=False)
+    return found.stdout.strip().removeprefix("valgrind-") or None
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """Instructions of a process between two readings; *collections*: those in Python's collector."""
+
+    everything: int
+    collections: int
+
+
+class Callgrind:
+    """Counts what the processes of one server execute. Its files are in *folder*, which is its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """Return the command that runs *argv* and all its children on the counted processor."""
+        options = [
+            "--tool=callgrind",
+            "--instr-atstart=no",  # a start takes seconds, not minutes
+            "--trace-children=yes",
+            f"--vgdb-prefix={self._folder / PIPES}",
+            f"--callgrind-out-file={self._folder}/%p",
+            "--quiet",
+        ]
+        raised = ["--timeout", GUNICORN_S] if Path(argv[0]).name == "gunicorn" else []
+        return ["valgrind", *options, *argv, *raised]
+
+    @property
+    def name(self) -> str:
+        return f"callgrind {version()}"
+
+    def begin(self, pids: Sequence[int]) -> None:
+        """Count from now on. Raises CannotMeasure if a process takes no command."""
+        for file in self._folder.glob("[0-9]*"):
+            file.unlink()  # of processes that ended while the server started
+        for pid in pids:
+            self._tell(pid, "instrumentation", "on")
+
+    def ended(self) -> bool:
+        """Return whether a process ended since counting began: what it executed is in no reading."""
+        return any(file.stat().st_size for file in self._folder.glob("[0-9]*") if file.name.isdigit())
+
+    def read(self, pids: Sequence[int]) -> dict[int, Executed]:
+        """Return what each process executed since it was last read, and keep its last profile."""
+        found = {}
+        for pid in pids:
+            for old in self._profiles(pid):
+                old.unlink()
+            self._tell(pid, "dump")
+            parts = [executed(file.read_text(errors="replace")) for file in self._profiles(pid)]
+            found[pid] = Executed(
+                everything=sum(one.everything for one in parts),
+                collections=sum(one.collections for one in parts),
+            )
+        return found
+
+    def _profiles(self, pid: int) -> list[Path]:
+        return [*self._folder.glob(f"{pid}.*"), *self._folder.glob(f"{pid}-*")]
+
+    def _tell(self, pid: int, *words: str) -> None:
+        command = ["vgdb", f"--vgdb-prefix={self._folder / PIPES}", f"--pid={pid}", *words]
+        try:
+            told = subprocess.run(
+                command, capture_output=True, text=True, timeout=COMMAND_S, check=False, env=self._names(pid)
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CannotMeasure(f"process {pid} does not answer valgrind within {COMMAND_S:.0f} s") from error
+        if told.returncode:
+            lines = (told.stderr or told.stdout).strip().splitlines() or ["no reason given"]
+            raise CannotMeasure(f"process {pid} takes no command of valgrind: {lines[-1]}")
+
+    def _names(self, pid: int) -> dict[str, str]:
+        """Return the environment in which vgdb finds the pipes of *pid*: it names them by two variables."""
+        for pipe in self._folder.glob(f"{PIPES}-from-vgdb-to-{pid}-by-*"):
+            if found := NAMED.search(pipe.name):
+                known = zip(("LOGNAME", "HOST"), found.groups(), strict=True)
+                return {name: value for name, value in known if value != UNSET}
+        raise CannotMeasure(f"process {pid} does not run under valgrind")
+
+
+def executed(profile: str) -> Executed:
+    """Return the sums of a profile in callgrind's format.
+
+    An interpreter without symbols does not name its collector: then no collection is found.
+    """
+    total = sum(map(int, TOTALS.findall(profile)))
+    names: dict[str, str] = {}
+    caller, callee, collected = "", "", 0
+    lines = iter(profile.splitlines())
+    for line in lines:
+        if line.startswith("calls="):
+            cost = next(lines, "0 0").rpartition(" ")[2]
+            if callee in COLLECTORS and caller not in COLLECTORS:
+                collected += int(cost)
+        elif line[:3] in ("fn=", "cfn") and (found := FUNCTION.match(line)):
+            is_callee, number, name = found.groups()
+            names.setdefault(number, (name or "").partition("'")[0])
+            if is_callee:
+                callee = names[number]
+            else:
+                caller = names[number]
+    return Executed(everything=total, collections=collected)
+
+
+def unknown_instruction(log: str) -> str | None:
+    """Return the module whose instruction valgrind does not know, if that is how a server ended."""
+    died = UNKNOWN.search(log)
+    return Path(died[1]).name if died else None
+
+
+@contextmanager
+def under_callgrind(scratch: Path) -> Iterator[Callgrind]:
+    with TemporaryDirectory(prefix="bench-counted-", dir=scratch, ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o777)  # a server may become another user
+        yield Callgrind(Path(folder))

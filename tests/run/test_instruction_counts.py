@@ -1,0 +1,169 @@
+"""How instructions are counted, on servers whose cost is known."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
+from types import SimpleNamespace
+
+import pytest
+
+from bench.errors import CannotMeasure
+from bench.project import contenders
+from bench.records import CountedWindow, Instructions
+from bench.run import instruction_counts
+from bench.runtime.callgrind import Executed
+from tests.support.fakes import FakeProgress
+from tests.support.projects import make_project
+from tests.support.servers import GOOD, HELLO_SCENARIO, always, server
+
+ARBITER, WORKER, ENDED = 7, 8, 9
+SETTLING = (900, 700, 600)  # executed per request before the server is warm
+PER_REQUEST = 500
+
+
+@dataclass
+class FakeCounter:
+    """Executes so much a request, of each process and window."""
+
+    costs: list[int]
+    died: bool = False
+    name: str = "counter 1"
+    read_pids: list[tuple[int, ...]] = field(default_factory=list)
+
+    def begin(self, pids):
+        self.windows = chain(SETTLING, self.costs, repeat(PER_REQUEST))
+
+    def read(self, pids):
+        self.read_pids.append(tuple(pids))
+        requests = instruction_counts.REQUESTS
+        cost = next(self.windows)
+        found = {WORKER: Executed((cost + 40) * requests, 40 * requests), ARBITER: Executed(3, 0)}
+        return {pid: found[pid] for pid in pids}
+
+    def ended(self):
+        return self.died
+
+
+@dataclass
+class CountingRuntime:
+    address: tuple[str, int]
+    costs: list[int] = field(default_factory=list)
+    lack: str | None = None
+    broken: frozenset[str] = frozenset()
+    died: bool = False
+    served: list[tuple[str, ...]] = field(default_factory=list)
+    counters: list[FakeCounter] = field(default_factory=list)
+
+    def uncounted(self):
+        return self.lack
+
+    def check(self):
+        pass
+
+    @contextmanager
+    def serve(self, contenders, *, hash_seed, timed, counting):
+        assert (timed, counting) == (False, "instructions")
+        names = tuple(one.name for one in contenders)
+        self.served.append(names)
+        if self.broken.intersection(names):
+            raise CannotMeasure(f"{names[0]} ended before it was ready:\nlog")
+        yield {one.name: self._server(one) for one in contenders}
+
+    def _server(self, contender):
+        self.counters.append(FakeCounter(self.costs, died=self.died))
+        return SimpleNamespace(
+            contender=contender,
+            instructions=self.counters[-1],
+            address=self.address,
+            packages=None,
+            pids=lambda: (ARBITER, WORKER),
+            ended=lambda: None,
+            log_tail=lambda: "",
+        )
+
+
+@pytest.fixture
+def count(tmp_path):
+    one = contenders.resolve("one", contenders.declared(make_project(tmp_path)))
+
+    def counted(names=("one",), **given):
+        options = {key: given.pop(key) for key in ("memory", "until_s", "together") if key in given}
+        wanted = [(replace(one, name=name), HELLO_SCENARIO) for name in names]
+        with server(always(given.pop("answer", GOOD))) as up:
+            runtime = CountingRuntime(up.address, **given)
+            options = {"together": 2} | options
+            return list(instruction_counts.count(wanted, runtime, FakeProgress([]), **options)), runtime
+
+    return counted
+
+
+def test_the_usual_count_has_neither_collections_nor_what_works_by_the_clock(count):
+    (one,), runtime = count()
+    window = CountedWindow(usual=PER_REQUEST, collections=40)
+    assert one.windows == {0: (window,) * 5, 1: (window,) * 5}
+    assert (one.per_request, one.with_collections, one.spread) == (500, 540, 0)
+    assert one.counter == "counter 1"
+    warm = [pids for pids in runtime.counters[0].read_pids if pids == (ARBITER, WORKER)]
+    assert runtime.counters[0].read_pids[len(warm) :] == [(WORKER,)] * 5
+
+
+def test_counting_begins_once_two_windows_agree(count):
+    (one,), _ = count(costs=[560, 540, 520, 510, 509, 508])
+    assert one.windows[0][0].usual == 508
+    never_settled = [560, 540, 480, 560, 480, 700, 480, 600, 500, 520]  # eight are enough
+    (one,), _ = count(costs=never_settled)
+    assert one.windows[0][0].usual == 700
+    assert one.spread == pytest.approx(100 / 520)
+
+
+def test_the_median_of_windows_and_how_far_its_middle_half_is_apart(count):
+    (one,), _ = count(costs=[600, 510, 500, 505, 900, 490])
+    assert [window.usual for window in one.windows[0]] == [510, 500, 505, 900, 490]
+    assert one.usual[0] == 505
+    assert one.spread == pytest.approx(10 / 505)
+
+
+def test_servers_run_together_and_alone_if_one_does_not_start(count):
+    (one, two, three), runtime = count(names=("one", "two", "three"), broken=frozenset({"two"}))
+    assert runtime.served == [("one", "two"), ("one",), ("one",), ("two",), ("three",), ("three",)]
+    assert (two.windows, two.why) == ({}, "two ended before it was ready:")
+    assert one.windows
+    assert three.windows
+
+
+def test_wrong_answers_are_no_count(count):
+    (one,), _ = count(answer=GOOD.replace(b"Hello", b"Hallo"))
+    assert one.per_request is None
+    assert one.why.startswith("GET /: expected ")
+
+
+def test_a_server_whose_processes_end_meanwhile_is_not_counted(count):
+    (one,), _ = count(died=True)
+    assert one.why == "a process of it ended meanwhile, whose instructions are in no count"
+
+
+def test_a_runtime_that_cannot_count_says_so_of_each(count):
+    found, runtime = count(names=("one", "two"), lack="valgrind is not installed")
+    assert [one.why for one in found] == ["valgrind is not installed"] * 2
+    assert runtime.served == []
+
+
+def test_what_the_budget_has_no_time_for_is_left_out(count):
+    (one,), runtime = count(until_s=0.0)
+    assert one.why == "the budget left no time for it"
+    assert runtime.served == []
+
+
+def test_counts_of_the_same_content_are_remembered(count, tmp_path):
+    (first,), _ = count(memory=tmp_path / ".bench")
+    (again,), runtime = count(memory=tmp_path / ".bench", costs=[9])
+    assert runtime.served == []
+    assert (first.remembered, again.remembered) == (False, True)
+    assert again.windows == first.windows
+
+
+def test_why_nothing_was_counted_is_not_remembered(count, tmp_path):
+    count(memory=tmp_path / ".bench", died=True)
+    (one,), _ = count(memory=tmp_path / ".bench")
+    assert isinstance(one, Instructions)
+    assert one.windows
