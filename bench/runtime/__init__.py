@@ -7,10 +7,11 @@ from typing import Literal, Protocol
 
 from bench.model import Contender
 from bench.runtime.callgrind import Callgrind
+from bench.runtime.python_calls import PythonCalls
 from bench.runtime.statements import StatementSource
 
 # What is counted on servers that are never timed: it costs them time.
-Counting = Literal["statements", "instructions"]
+Counting = Literal["statements", "instructions", "calls"]
 
 
 class Server(Protocol):
@@ -52,6 +53,10 @@ class Server(Protocol):
     def instructions(self) -> Callgrind | None:
         """The counter of its instructions; None if it was not started to count them."""
 
+    @property
+    def calls(self) -> PythonCalls | None:
+        """The counter of its calls of Python functions; None if it was not started to count them."""
+
     def ended(self) -> str | None:
         """Return how it ended ("killed by signal 9"), or None while it runs."""
 
@@ -87,7 +92,7 @@ class Runtime(Protocol):
 
         Raises CannotMeasure. If nothing is *timed*, servers may use every core. *counting*: statements are
         counted by the drivers in a server if no database of ours does; instructions by the processor that
-        runs it.
+        runs it; calls of functions by its Python.
         """
 
     def check(self) -> None:

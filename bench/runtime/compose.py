@@ -122,7 +122,7 @@ class ComposeRuntime:
         """Start a fresh container for each contender, all at once. On exit remove them and their services.
 
         If nothing is *timed*, they may use every core. *counting* needs a service that counts: drivers in
-        images are not counted, nor are instructions.
+        images are not counted, nor are instructions or calls.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,

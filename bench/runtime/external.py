@@ -60,6 +60,7 @@ class ExternalServer:
     ready_s: float = 0.0
     packages: None = None
     instructions: None = None
+    calls: None = None
     processes: tuple[int, ...] = ()  # whose CPU is watched; none if they are not known
 
     def pids(self) -> tuple[int, ...]:

@@ -16,13 +16,15 @@ from bench.runtime import Counting, environments, leftovers, preparing, servers
 from bench.runtime.callgrind import REMEDY, SLOWER, Callgrind, under_callgrind, version
 from bench.runtime.children import Children, interrupts_held, log_name
 from bench.runtime.folders import Folders, OwnFolder
+from bench.runtime.hooks import hook
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
+from bench.runtime.python_calls import PythonCalls
 from bench.runtime.readiness import ready
 from bench.runtime.servers import ProcessServer
 from bench.runtime.services.own import KINDS, OwnServices, known_services, lack, opened
 from bench.runtime.services.service import ProcessPlace
-from bench.runtime.statements import DriverStatements, driver_statements
+from bench.runtime.statements import DriverStatements
 from bench.runtime.written_files import OwnFiles
 
 # Servers get a stop signal, and are killed later. Work after that is useless: Python takes 0.5 s of CPU to
@@ -108,7 +110,8 @@ class ProcessRuntime:
         """Start a fresh server for each contender in its own folder. On exit stop and remove all.
 
         All run at the same time. If nothing is *timed*, they may use every core. *counting*: statements are
-        counted by drivers where no service does; instructions by valgrind, where servers start slowly.
+        counted by drivers where no service does; instructions by valgrind, where servers start slowly; calls
+        of functions by Python itself.
         """
         with (
             ExitStack() as held,
@@ -118,16 +121,20 @@ class ProcessRuntime:
         ):
             answers = []
             emulated = counting == "instructions"
+            slow = counting in ("instructions", "calls")
             # A database is copied while earlier servers import: neither needs a whole core.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
                 folder = held.enter_context(self._folders.given(contender))
-                hooked = counting == "statements" and services.counter is None
-                drivers = held.enter_context(driver_statements(self._scratch)) if hooked else None
+                hooked: DriverStatements | PythonCalls | None = None
+                if counting == "statements" and services.counter is None:
+                    hooked = DriverStatements(held.enter_context(hook("bench_statements", self._scratch)))
+                elif counting == "calls":
+                    hooked = PythonCalls(held.enter_context(hook("bench_calls", self._scratch)))
                 callgrind = held.enter_context(under_callgrind(self._scratch)) if emulated else None
                 server = self._start(
-                    contender, port, hash_seed, services, children, folder, drivers, callgrind
+                    contender, port, hash_seed, services, children, folder, hooked, callgrind
                 )
-                answers.append(waiting.submit(ready, server, slower=SLOWER if emulated else 1.0))
+                answers.append(waiting.submit(ready, server, slower=SLOWER if slow else 1.0))
             for answer in as_completed(answers):
                 server = answer.result()
                 if timed:
@@ -191,7 +198,7 @@ class ProcessRuntime:
         services: OwnServices,
         children: Children,
         folder: OwnFolder,
-        drivers: DriverStatements | None,
+        hooked: DriverStatements | PythonCalls | None,
         callgrind: Callgrind | None,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
@@ -211,7 +218,7 @@ class ProcessRuntime:
             callgrind.command(command) if callgrind else command,
             folder=folder.at(contender.at),
             log=self._logs / log_name(contender.name, next(self._numbers)),
-            env=drivers.environment(env) if drivers else env,
+            env=hooked.environment(env) if hooked else env,
             cores=None,  # all of them until it is ready
         )
         address = (HOST, port)
@@ -221,7 +228,8 @@ class ProcessRuntime:
             child=child,
             services=services,
             packages=environment.libraries,
-            drivers=drivers,
+            drivers=hooked if isinstance(hooked, DriverStatements) else None,
+            calls=hooked if isinstance(hooked, PythonCalls) else None,
             instructions=callgrind,
             files=OwnFiles(folder=folder, at=contender.at, pids=child.pids),
         )

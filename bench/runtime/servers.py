@@ -16,6 +16,7 @@ from bench.runtime.folders import OwnFolder
 from bench.runtime.packages.own_code import SOURCES
 from bench.runtime.placeholders import OWN, Values, filled
 from bench.runtime.ports import HOST
+from bench.runtime.python_calls import PythonCalls
 from bench.runtime.services.own import PLACEHOLDERS, OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
 from bench.runtime.written_files import Found, OwnFiles, open_databases
@@ -35,6 +36,7 @@ class ProcessServer:
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
     instructions: Callgrind | None = None  # counts what it executes
+    calls: PythonCalls | None = None  # counts its calls of Python functions
     uncounted: str = "nothing is counted on servers that are timed"  # if neither a service nor drivers count
     files: OwnFiles | None = None  # None: in a container, whose file system is usually read-only
 

@@ -1,17 +1,12 @@
-"""Statements that drivers counted in a server, by a hook in its Python: `counted/sitecustomize.py`."""
+"""Statements that drivers counted in a server, by a hook in its Python: `counted/bench_statements.py`."""
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.records import CountedBy
-from bench.runtime.ports import listens
+from bench.runtime.hooks import Hook
 
-HOOK = Path(__file__).with_name("counted")
 DRIVERS = "sqlite3, PyMySQL, mysqlclient, MySQL Connector, aiomysql, asyncmy"
 
 
@@ -26,26 +21,23 @@ class StatementSource:
 
 @dataclass(slots=True)
 class _CountedFile:
-    """The state of one process: how far its file was read, and its statements by number."""
+    """The state of one process: its statements by number."""
 
-    read: int = 0
     texts: dict[int, str] = field(default_factory=dict)
     calls: Counter[int] = field(default_factory=Counter)
 
 
 class DriverStatements:
-    """Reads what the processes of one server write into *folder*."""
+    """Reads what the processes of one server have counted."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, hook: Hook) -> None:
+        self._hook = hook
         self._files: dict[str, _CountedFile] = {}
         self._drivers: set[str] = set()
         self._uncounted: set[str] = set()
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
-        """Return *env* with the hook in it, before all else on PYTHONPATH."""
-        path = os.pathsep.join(filter(None, (str(HOOK), env.get("PYTHONPATH"))))
-        return {**env, "PYTHONPATH": path, "BENCH_COUNTED": str(self._folder)}
+        return self._hook.environment(env)
 
     def statements(self) -> dict[str, int]:
         """Return how often each statement ran so far, without its constants."""
@@ -58,26 +50,20 @@ class DriverStatements:
 
     def source(self, pids: Sequence[int], port: int) -> StatementSource:
         self._read()
-        hooked = {int(name.partition(".")[0]) for name in self._files}
         if self._uncounted:
             used = ", ".join(sorted(self._uncounted))
             return StatementSource(by=None, why=f"it loads {used}, whose statements are not counted")
-        if not self._drivers and not listens(hooked.intersection(pids), port):
+        if not self._drivers and not self._hook.listens(pids, port):
             why = "what listens on its port is no Python that reads PYTHONPATH, so no driver can be counted"
             return StatementSource(by=None, why=why)
         return StatementSource(by="driver", drivers=tuple(sorted(self._drivers)))
 
     def _read(self) -> None:
-        for name in os.listdir(self._folder):
-            known = self._files.setdefault(name, _CountedFile())
-            with (self._folder / name).open("rb") as file:
-                file.seek(known.read)
-                whole, newline, _ = file.read().rpartition(b"\n")
-            known.read += len(whole) + len(newline)
-            self._enter(known, whole.decode(errors="replace").split("\n"))
+        for name, lines in self._hook.lines():
+            self._enter(self._files.setdefault(name, _CountedFile()), lines)
 
     def _enter(self, known: _CountedFile, lines: Iterable[str]) -> None:
-        for line in filter(None, lines):
+        for line in lines:
             kind, rest = line[0], line[1:]
             if kind == "+":
                 self._drivers.add(rest)
@@ -88,10 +74,3 @@ class DriverStatements:
                 known.texts[int(number)] = text
             else:
                 known.calls[int(line)] += 1
-
-
-@contextmanager
-def driver_statements(scratch: Path) -> Iterator[DriverStatements]:
-    with TemporaryDirectory(prefix="bench-counted-", dir=scratch, ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o777)  # a server may become another user
-        yield DriverStatements(Path(folder))

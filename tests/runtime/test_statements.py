@@ -10,9 +10,9 @@ import pytest
 from bench.load.driver import LocustLoad
 from bench.model import Contender, Exchange, Scenario
 from bench.run import statement_counts
+from bench.runtime import hooks
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
-from bench.runtime.statements import HOOK
 
 TOP = """
 import http.server, json, os, sqlite3, sys, threading
@@ -185,7 +185,7 @@ SCRIPTS = {
 
 
 def hook():
-    spec = importlib.util.spec_from_file_location("hook", HOOK / "sitecustomize.py")
+    spec = importlib.util.spec_from_file_location("hook", hooks.FOLDER / "bench_statements.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
