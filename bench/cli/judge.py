@@ -9,13 +9,13 @@ import click
 
 from bench.analysis import Analysis, analyse
 from bench.cli import wiring
-from bench.compare.explain import explain, regressions
+from bench.compare.explain import calls_wanted, explain, explain_calls, regressions
+from bench.compare.explained_report import Explanation, Why
 from bench.compare.verdict import Conclusion, concluded, is_empty
-from bench.compare.verdict_report import MARKDOWN, Why, document, write_verdict
+from bench.compare.verdict_report import MARKDOWN, document, write_verdict
 from bench.errors import BenchError, Broken, CannotMeasure
 from bench.files import to_json
 from bench.load.driver import Workers
-from bench.profile.layers import Explained
 from bench.profile.pyspy import PySpy
 from bench.project.waivers import Waiver
 from bench.records import Event
@@ -90,19 +90,23 @@ def carried_out(
     return judge.say(explained=_explained(root, judge)) if explains else judge.say()
 
 
-def _explained(root: Path, judge: Judge) -> tuple[Explained, ...]:
-    """Profile what got slower. A failure of the profiler is reported, and the verdict stays."""
+def _explained(root: Path, judge: Judge) -> tuple[Explanation, ...]:
+    """Profile what got slower, and count its calls. A failure is reported, and the verdict stays."""
     _, conclusion, _ = judge.write()  # it is there even if what follows is killed
-    slower = regressions(conclusion)
     run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
-    found: list[Explained] = []
+    slower, counted = regressions(conclusion), calls_wanted(run, conclusion)
+    found: list[Explanation] = []
     try:
-        if slower:
+        if slower or counted:
             with (
                 progress.shown() as shown,
                 wiring.opened(root, logs, shown, workers=Workers(), runtime=run.runtime) as opened,
             ):
-                found.extend(explain(run, slower, opened, PySpy(rate_hz=RATE_HZ)))
+                try:
+                    found.extend(explain(run, slower, opened, PySpy(rate_hz=RATE_HZ)))
+                except CannotMeasure as error:
+                    click.echo(f"not explained by profiles: {error}", err=True)
+                found.extend(explain_calls(run, *one, opened) for one in counted)
     except CannotMeasure as error:
         click.echo(f"not explained: {error}", err=True)
     return tuple(found)

@@ -1,17 +1,26 @@
-"""Why a head is slower: base and head of each regression, profiled side by side."""
+"""Why a head is slower: base and head of each regression, profiled side by side, and their calls counted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from bench.compare.changes import TimeChange
+from bench.compare.call_changes import CallsExplained, call_changes
+from bench.compare.changes import CountChange, TimeChange
 from bench.compare.verdict import Conclusion, place, worse_by
+from bench.errors import CannotMeasure
+from bench.model import Scenario, name_of
+from bench.profile import layers
+from bench.profile.call_counts import Calls, count_calls
 from bench.profile.layers import Explained, spent
 from bench.profile.profiler import Profiler
 from bench.profile.take import Confine, ProfilePlan, in_turns, to_one_core
 from bench.records import Run
 from bench.run.lab import Lab
+from bench.run.statement_counts import probes
+from bench.runtime import Server
 
 MOST = 3  # regressions, the worst first: each takes a minute
 WINDOW_S = 9.0
+
+CountCalls = Callable[[Server, Scenario], Calls]
 
 
 def regressions(conclusion: Conclusion) -> tuple[TimeChange, ...]:
@@ -40,3 +49,45 @@ def explain(
         )
         before, after = in_turns(load, lab, profiler, confine)
         yield Explained(contender=name, scenario=scenario, base=spent(before), head=spent(after))
+
+
+def explain_calls(
+    run: Run, contender: str, scenario: Scenario, lab: Lab, count: CountCalls = count_calls
+) -> CallsExplained:
+    """Return which functions the head of *contender* calls more or less often than its base.
+
+    *contender* has no revision. A failure is in the result: it takes nothing from what else is known.
+    """
+    every = {one.name: one for one in run.contenders}
+    name = next(one for one in every if _is_head(run, one) and name_of(one).unrevised == contender)
+    base, head = every[run.plan.reference_of(name)], every[name]
+    lab.progress.phase(f"counting calls of functions: {contender} in {scenario.name}, base and head")
+    try:
+        lab.runtime.prepare((base, head))
+        with lab.runtime.serve((base, head), hash_seed=0, timed=False, counting="calls") as servers:
+            before, after = (count(servers[one.name], scenario) for one in (base, head))
+    except CannotMeasure as error:
+        return CallsExplained(contender=contender, of=scenario.name, why=str(error))
+    changes = call_changes(before, after, layers.declared(head.place))
+    return CallsExplained(contender=contender, of=scenario.name, changes=changes)
+
+
+def calls_wanted(run: Run, conclusion: Conclusion) -> tuple[tuple[str, Scenario], ...]:
+    """Return the contenders and scenarios whose calls explain what takes more.
+
+    That is time, instructions or statements. Statements are counted by exchange: its scenario here has
+    nothing but it, and what it needs.
+    """
+    scenarios = {one.name: one for one in run.scenarios}
+    alone = {probe.exchange.name: probe.scenario for probe in probes(run.scenarios)}
+    found = {place(one)[:2]: scenarios[place(one)[1]] for one in regressions(conclusion)[:MOST]}
+    counts = [one for one in conclusion.regressed if isinstance(one, CountChange)]
+    for counted, known in (("instructions", scenarios), ("statements", alone)):
+        worse = sorted((one for one in counts if one.counted == counted), key=lambda one: one.base / one.head)
+        for one in worse[:MOST]:
+            found.setdefault((one.contender, one.of), known[one.of])
+    return tuple((contender, scenario) for (contender, _), scenario in found.items())
+
+
+def _is_head(run: Run, name: str) -> bool:
+    return not name_of(name).is_twin and run.plan.reference_of(name) != name

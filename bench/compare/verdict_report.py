@@ -9,72 +9,23 @@ from xml.etree import ElementTree
 from bench.analysis import Analysis
 from bench.analysis.faults import Fault
 from bench.compare.changes import CountChange, TimeChange
+from bench.compare.explained_report import Why, explained_document, explained_lines
 from bench.compare.two_runs_report import METRICS, WORDS
 from bench.compare.verdict import Conclusion, is_empty, place
 from bench.files import to_json, write_atomically
 from bench.model import name_of
-from bench.profile.layers import LAYERS, Explained
 from bench.project.sources import listed, shown
 from bench.records import Run, Try
 from bench.report.markdown import cell
 from bench.report.wording import (
     both,
     change,
-    figure,
     mebibytes,
     percent_more,
     plain_estimate,
     plural,
     rounded,
 )
-
-Why = tuple[Explained, ...] | None  # None: not requested, so nothing is shown
-Wheres = Mapping[tuple[str, str], str]  # contender and scenario → where
-
-SMALL = 0.1  # of the total change: a layer or a function that changed by less is not named
-MOST = 3  # layers
-
-
-def where(one: Explained) -> str:
-    least_us = SMALL * abs(one.head.total_us - one.base.total_us)
-    named = [moved for moved in one.moved if moved.by_us > 0 and moved.by_us >= least_us]
-    parts = [
-        f"{_more(moved.by_us)} in {LAYERS[moved.layer]}{_in(moved.functions, least_us)}"
-        for moved in named[:MOST]
-    ]
-    layers = "; ".join(parts) or "no layer takes more"
-    total = f"{figure(one.base.total_us)} → {figure(one.head.total_us)} µs of CPU per request"
-    return f"where, by profiles of both: {layers} (all: {total})"
-
-
-def plain(one: Explained) -> dict[str, Any]:
-    return {
-        "contender": one.contender,
-        "scenario": one.scenario,
-        "layers": [
-            {
-                "layer": moved.layer,
-                "base_us": rounded(moved.base_us),
-                "head_us": rounded(moved.head_us),
-                "functions": {name: rounded(us) for name, us in moved.functions.items()},
-            }
-            for moved in one.moved
-        ],
-    }
-
-
-def wheres(explained: Why) -> Wheres:
-    return {(one.contender, one.scenario): where(one) for one in explained or ()}
-
-
-def _in(functions: Mapping[str, float], least_us: float) -> str:
-    changes = ", ".join(f"`{name}` {_more(us)}" for name, us in functions.items() if us >= least_us)
-    return f" ({changes})" if changes else ""
-
-
-def _more(us: float) -> str:
-    return f"{'+' if us > 0 else '−'}{figure(abs(us))} µs"
-
 
 # Format history
 # 1  first
@@ -156,7 +107,7 @@ def document(
         "invalid": list(conclusion.invalid),
         "tries": [_try(one) for one in run.tries if one.wrong],
         "notes": list(conclusion.notes),
-        **({} if explained is None else {"explained": list(map(plain, explained))}),
+        **({} if explained is None else {"explained": explained_document(explained)}),
     }
 
 
@@ -197,10 +148,10 @@ def _placed(one: TimeChange | CountChange) -> dict[str, str]:
 
 
 def text(analysis: Analysis, conclusion: Conclusion, explained: Why = None) -> str:
-    return "\n".join((*_lines(analysis, conclusion, wheres(explained)), ""))
+    return "\n".join((*_lines(analysis, conclusion, explained), ""))
 
 
-def _lines(analysis: Analysis, conclusion: Conclusion, why: Wheres) -> Iterator[str]:
+def _lines(analysis: Analysis, conclusion: Conclusion, why: Why) -> Iterator[str]:
     apart = ", apart from what is accepted" if conclusion.waived else ""
     says = "there is nothing to compare" if is_empty(analysis.run) else _says(conclusion)
     yield f"**{conclusion.overall}**: {says}{apart}."
@@ -209,7 +160,7 @@ def _lines(analysis: Analysis, conclusion: Conclusion, why: Wheres) -> Iterator[
     yield from (f"- {reason}".replace("<", "&lt;") for reason in conclusion.invalid)
     for one in conclusion.regressed:
         yield from _regression_lines(one)
-    yield from (f"- {contender}, {of}: {where}" for (contender, of), where in why.items())
+    yield from explained_lines(why or ())
     for one, waiver in conclusion.waived:
         yield from _regression_lines(one, f"accepted until {waiver.until} ({waiver.reason}): ")
     if conclusion.times:

@@ -6,7 +6,6 @@ the drivers of SQLite and MySQL in the server count. Counts are cached by conten
 """
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from bench.model import Cell, Contender, Exchange, Scenario, Slice
 from bench.project.scenarios import PLACEHOLDER
 from bench.project.uploads import texts
 from bench.records import Queries, Sample
+from bench.run.settled import settled
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
 
@@ -29,7 +29,6 @@ WINDOW_S = 0.06
 # Every thread of a server sends a query before counting starts. Otherwise it opens its connection later.
 WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
 ATTEMPTS = 3
-SETTLED_S, UNSETTLED_S = 0.02, 2.0  # how long a server must be quiet, and how long to wait for that
 OURS = frozenset({"postgres", "mysql"})  # services that count by themselves
 OF_USERS = "users of a locustfile choose their requests themselves, so no request can be counted alone"
 RARELY = 10**9  # to one: a request that needs nothing is drawn only when it is needed
@@ -203,14 +202,14 @@ def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Ite
     _ask(server, load, EVERYTHING, seed=0, connections=WARM_UP_CONNECTIONS, window_s=WARM_UP_S)
     costs: dict[str, Queries] = {}
     seed = 0
-    before = _settled(server)
+    before = settled(server.statements)
     for probe in probes:
         taken: list[Taken] = []
         for attempt in range(ATTEMPTS):
             seed += 1  # never the same request twice: an e-mail address would be taken
             window_s = WINDOW_S * 2**attempt
             sample = _ask(server, load, probe.exchange.name, seed=seed, connections=1, window_s=window_s)
-            after = _settled(server)
+            after = settled(server.statements)
             taken.append(_taken(probe, sample, Counter(after) - Counter(before), costs))
             before = after
             # A connection that is set up during the window shows as a fraction. The next attempt has none.
@@ -234,18 +233,6 @@ def _ask(
         Slice(cell=cell, role="warm-up", round=0, sweep=0, seed=seed, lead_in_s=0.0, window_s=window_s)
     )
     return load.finish()
-
-
-def _settled(server: Server) -> Mapping[str, int]:
-    """Return the statements so far once no more come: a transaction may end after its response."""
-    before = server.statements()
-    for _ in range(round(UNSETTLED_S / SETTLED_S)):
-        time.sleep(SETTLED_S)
-        again = server.statements()
-        if again == before:
-            break
-        before = again
-    return before
 
 
 def _taken(probe: Probe, sample: Sample, ran: Counter[str], costs: Mapping[str, Queries]) -> Taken:

@@ -161,7 +161,7 @@ def test_a_regression_is_explained_by_its_layer_and_function(shop, tmp_path):
     (shop / "apps/one_app/schemas.py").write_text(SCHEMAS.replace("TURNS = 1", "TURNS = 100"))
 
     def diff(folder):
-        done = run("diff", "main", "--explain", "--budget", "30s", "--out", folder, cwd=shop)
+        done = run("diff", "main", "--explain", "--no-count", "--budget", "30s", "--out", folder, cwd=shop)
         return done.returncode, done.stdout, done.stderr
 
     folder, code, out, err = undisturbed(diff, tmp_path)
@@ -175,3 +175,5 @@ def test_a_regression_is_explained_by_its_layer_and_function(shop, tmp_path):
     told = (folder / "verdict.md").read_text()
     assert "- one, hello: where, by profiles of both: +" in told
     assert "in validation and serialisation (`check (./schemas.py)` +" in told
+    assert explained["calls"][0] | {"layer": "validation", "base": 1, "head": 100} == explained["calls"][0]
+    assert "  - `schemas.check` called 1 → 100 times a request, validation and serialisation" in told

@@ -32,9 +32,9 @@ def conclude(run, *waivers, notes=()):
     return concluded(analyse(run), waivers, notes, today=TODAY)
 
 
-def asking(run, base, head):
+def asking(run, base, head, exchange="users-read"):
     def queries(name, statements):
-        return Queries(contender=name, exchange="users-read", requests=100, statements=statements)
+        return Queries(contender=name, exchange=exchange, requests=100, statements=statements)
 
     return replace(run, queries=(queries(BASE, base), queries(HEAD, head)))
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.compare.verdict_report import plain, where
+from bench.compare.explained_report import plain, where
 from bench.profile.layers import LAYERS, Explained, layer_of, moved, owner, spent
 from bench.profile.record import Profile, Sampled, Window
 

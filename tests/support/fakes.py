@@ -21,6 +21,7 @@ class FakeServer:
     address: tuple[str, int] = ("127.0.0.1", 9)
     ready_s: float = 0.5
     packages: None = None
+    calls: None = None
     left: str | None = None  # why its data are not put back
     rows: tuple[tuple[object, ...], ...] = ()  # of any query
     writing: frozenset[str] = frozenset()  # scenarios that write to its data, whatever they declare
