@@ -1,7 +1,9 @@
 """The command `bench count`."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
@@ -9,14 +11,16 @@ from rich.console import Console
 from bench.cli import wiring
 from bench.cli.options import RUNTIMES, say_runtime
 from bench.compare import kept_counts
-from bench.compare.counts_report import document, print_counts
+from bench.compare.counts_report import LayerShares, document, print_counts
 from bench.errors import CannotMeasure, UsageError
-from bench.files import near_miss, to_json
+from bench.files import to_json
 from bench.model import MARGINS, Contender, Scenario
+from bench.profile.callgrind_profile import by_layer, read_costs
+from bench.profile.layers import declared
 from bench.project import contenders, scenarios
 from bench.records import Instructions
 from bench.run import progress, verification
-from bench.run.instruction_counts import Wanted, count
+from bench.run.instruction_counts import Wanted, count, profile_name
 from bench.runtime.placement import available_cores
 
 MOVED = 1  # the exit code where a count is no longer what was kept
@@ -40,6 +44,7 @@ MOVED = 1  # the exit code where a count is no longer what was kept
     help="of --check, in percent",
 )
 @click.option("--runtime", type=RUNTIMES, default="process", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="keep callgrind's files here, for KCachegrind")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 @click.pass_context
 def count_(
@@ -49,6 +54,7 @@ def count_(
     check: Path | None,
     margin: float,
     runtime: str,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Count the instructions that a request takes: of each CONTENDER in each SCENARIO, all by default.
@@ -61,15 +67,17 @@ def count_(
     wanted = chosen(words, root, known)
     name, why = wiring.chosen(runtime, root)
     say_runtime(name, why)
-    found, facts = counted(root, name, wanted)
+    with nullcontext(out) if out else TemporaryDirectory(prefix="bench-callgrind-") as folder:
+        found, facts = counted(root, name, wanted, Path(folder))
+        shares = [one for contender, scenario in wanted if (one := spent(contender, scenario, Path(folder)))]
     now = kept_counts.of(found, facts, {one.name: one for _, one in wanted})
     moves = kept_counts.moves(known, now, margin / 100) if known else ()
     if keep:
         kept_counts.write(keep, now)
     if as_json:
-        click.echo(to_json(document(found, moves)))
+        click.echo(to_json(document(found, moves, shares)))
     else:
-        print_counts(found, moves, Console())
+        print_counts(found, moves, shares, Console())
     if not any(one.windows for one in found):
         raise CannotMeasure(f"nothing was counted: {found[0].why}")
     if any(one.moved for one in moves):
@@ -92,12 +100,25 @@ def chosen(words: Sequence[str], root: Path, known: kept_counts.Kept | None) -> 
         and (known is None or words or (one.name, name) in known.counts)
     ]
     if not wanted:
-        raise UsageError(f"{', '.join(others)} serves none of {', '.join(named)}{near_miss('', [])}")
+        served_by = ", ".join(one.name for one in served)
+        raise UsageError(f"nothing to count: none of {served_by} serves {', '.join(named or every)}")
     return wanted
 
 
+def spent(contender: Contender, scenario: Scenario, folder: Path) -> LayerShares | None:
+    """Return the layers of what was counted, from the profiles in *folder*; None without one."""
+    name = profile_name(contender.name, scenario.name)
+    files = sorted(folder.glob(f"callgrind.out.{name}.*"))
+    if not files:
+        return None
+    layers = by_layer(read_costs(files), declared(contender.place))
+    total = sum(layers.values()) or 1
+    shares = {layer: own / total for layer, own in layers.items() if own}
+    return LayerShares(contender=contender.name, scenario=scenario.name, shares=shares)
+
+
 def counted(
-    root: Path, runtime: str, wanted: Sequence[Wanted]
+    root: Path, runtime: str, wanted: Sequence[Wanted], profiles: Path
 ) -> tuple[list[Instructions], dict[str, object]]:
     """Count each of *wanted*. Return the counts with the facts of the environments."""
     logs = root / ".bench" / "logs"
@@ -110,4 +131,5 @@ def counted(
         names = {one.name for one in able}
         there = [one for one in wanted if one[0].name in names]
         together = max(1, len(available_cores() or (0, 1)))
-        return list(count(there, opened, shown, together=together)), dict(opened.facts())
+        found = list(count(there, opened, shown, together=together, profiles=profiles))
+        return found, dict(opened.facts())

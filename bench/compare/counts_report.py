@@ -1,12 +1,15 @@
 """Counts of instructions as a table, for people and for machines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from bench.compare.kept_counts import Move
+from bench.profile.callgrind_profile import OBJECT_LAYERS
 from bench.records import CountedWindow, Instructions
 from bench.report.terminal import say, table_of
 from bench.report.wording import ratio, rounded
@@ -14,7 +17,24 @@ from bench.report.wording import ratio, rounded
 WARNING = "yellow"
 
 
-def print_counts(found: Sequence[Instructions], moves: Sequence[Move], console: Console) -> None:
+NAMED = 0.005  # of the instructions: a layer that reaches it nowhere has no column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerShares:
+    """Where the instructions of a count were, by object file: Python's own code is the interpreter's."""
+
+    contender: str
+    scenario: str
+    shares: Mapping[str, float]  # layer → share of all, garbage collections included
+
+
+def print_counts(
+    found: Sequence[Instructions],
+    moves: Sequence[Move],
+    shares: Sequence[LayerShares],
+    console: Console,
+) -> None:
     counted = [one for one in found if one.windows]
     for scenario in dict.fromkeys(one.scenario for one in counted):
         rows = [one for one in counted if one.scenario == scenario]
@@ -27,11 +47,26 @@ def print_counts(found: Sequence[Instructions], moves: Sequence[Move], console: 
         for one in rows:
             table.add_row(Text(one.contender, style="bold"), *_cells(one, first))
         console.print(table)
+    if shares:
+        console.print(_where(shares))
     for one in found:
         if one.why:
             say(console, f"! {one.contender}, {one.scenario}: not counted: {one.why}", style=WARNING)
     for line in lines(moves):
         say(console, line)
+
+
+def _where(shares: Sequence[LayerShares]) -> Table:
+    named = [layer for layer in OBJECT_LAYERS if any(one.shares.get(layer, 0.0) >= NAMED for one in shares)]
+    table = table_of(Text("where the instructions were, in % · by object file", style="bold"))
+    table.add_column("contender", overflow="fold")
+    table.add_column("scenario", overflow="fold")
+    for layer in named:
+        table.add_column(OBJECT_LAYERS[layer].replace(" ", "\n"), justify="right", no_wrap=True)
+    for one in shares:
+        cells = (f"{one.shares.get(layer, 0.0) * 100:.1f}" for layer in named)
+        table.add_row(Text(one.contender, style="bold"), one.scenario, *cells)
+    return table
 
 
 def _cells(one: Instructions, first: Instructions) -> Iterator[str]:
@@ -59,8 +94,18 @@ def lines(moves: Sequence[Move]) -> Iterator[str]:
         yield f"{same} of {len(moves)} as they were."
 
 
-def document(found: Sequence[Instructions], moves: Sequence[Move]) -> dict[str, Any]:
+def document(
+    found: Sequence[Instructions], moves: Sequence[Move], shares: Sequence[LayerShares] = ()
+) -> dict[str, Any]:
     return {
+        "layers": [
+            {
+                "contender": one.contender,
+                "scenario": one.scenario,
+                "shares": {layer: rounded(share) for layer, share in one.shares.items()},
+            }
+            for one in shares
+        ],
         "counts": [
             {
                 "contender": one.contender,

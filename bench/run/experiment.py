@@ -235,6 +235,7 @@ def _count_instructions(
         together=len(available_cores() or (0,)),
         memory=lab.memory / "instructions",
         until_s=until_s,
+        profiles=journal.folder / "callgrind" if plan.baseline else None,
     ):
         journal.executed(found)
 

@@ -6,9 +6,11 @@ beside one another, as a count does not depend on time.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -32,6 +34,7 @@ WARM_UP_MOST = 8
 WINDOWS = 5
 SEEDS = (0, 1)  # of Python's hashes: a fresh server for each
 LIMIT_S = 60.0  # for an answer: a counted server is 50 times slower
+NOT_LEGIBLE = re.compile(r"[^\w.@~=-]")  # in a file's name
 VENVS = ".venvs"  # the folder of environments
 RESIDENT = 0.01  # of the tree: a process below it works by the clock, such as gunicorn's arbiter
 
@@ -46,11 +49,13 @@ def count(
     together: int,
     memory: Path | None = None,
     until_s: float | None = None,
+    profiles: Path | None = None,
 ) -> Iterator[Instructions]:
     """Yield the count of each of *wanted*, or why there is none; *together*: how many servers run at once.
 
     *memory* is the folder of earlier counts of the same content; None: count all anew. What has not begun at
-    *until_s* (`monotonic`) is left out, with that reason.
+    *until_s* (`monotonic`) is left out, with that reason. *profiles* is a folder for callgrind's file of a
+    window of each count that is not remembered.
     """
     if why := runtime.uncounted():
         yield from (_without(one, why) for one in wanted)
@@ -73,14 +78,14 @@ def count(
                 yield from (_without(one, "the budget left no time for it") for one in beside)
                 continue
             progress.phase(f"counting instructions in {scenario}: {', '.join(one.name for one, _ in beside)}")
-            for one, result in zip(beside, _counted(beside, runtime), strict=True):
+            for one, result in zip(beside, _counted(beside, runtime, profiles), strict=True):
                 if result.windows and (file := files.get(_name(one))):
                     file.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(file, to_json(result))
                 yield result
 
 
-def _counted(beside: Sequence[Wanted], runtime: Runtime) -> list[Instructions]:
+def _counted(beside: Sequence[Wanted], runtime: Runtime, profiles: Path | None) -> list[Instructions]:
     """Count on servers that run at the same time; one by one if they do not all start."""
     windows: list[dict[int, tuple[CountedWindow, ...]]] = [{} for _ in beside]
     known: list[Instructions] = [_without(one, "") for one in beside]
@@ -92,14 +97,16 @@ def _counted(beside: Sequence[Wanted], runtime: Runtime) -> list[Instructions]:
                 ThreadPoolExecutor(len(beside)) as pool,
             ):
                 running = [servers[one.name] for one in contenders]
-                found = pool.map(_of_server, running, [scenario for _, scenario in beside])
+                found = pool.map(
+                    partial(_of_server, profiles=profiles), running, [scenario for _, scenario in beside]
+                )
                 for place, values in enumerate(found):
                     windows[place][seed] = values
                 runtime.check()
                 known = [_known(one, server) for one, server in zip(known, running, strict=True)]
     except (CannotMeasure, WrongAnswer) as error:
         if len(beside) > 1:
-            return [result for one in beside for result in _counted([one], runtime)]
+            return [result for one in beside for result in _counted([one], runtime, profiles)]
         return [_without(beside[0], _why(beside[0], error))]
     return [replace(one, windows=found) for one, found in zip(known, windows, strict=True)]
 
@@ -112,7 +119,7 @@ def _known(one: Instructions, server: Server) -> Instructions:
     return replace(one, counter=counter, environment=environment, requests=REQUESTS)
 
 
-def _of_server(server: Server, scenario: Scenario) -> tuple[CountedWindow, ...]:
+def _of_server(server: Server, scenario: Scenario, *, profiles: Path | None) -> tuple[CountedWindow, ...]:
     """Return the instructions per request of each window. Raises WrongAnswer, CannotMeasure."""
     counter = server.instructions
     assert counter is not None
@@ -136,9 +143,16 @@ def _of_server(server: Server, scenario: Scenario) -> tuple[CountedWindow, ...]:
                 found.append(CountedWindow(usual=own / sent, collections=collected / sent))
             if counter.ended():
                 raise CannotMeasure("a process of it ended meanwhile, whose instructions are in no count")
+            if profiles:
+                counter.keep(serving, profiles, profile_name(server.contender.name, scenario.name))
             return tuple(found)
     except WrongAnswer as error:
         raise CannotMeasure(f"{error}{_ended(server)}") from error
+
+
+def profile_name(contender: str, scenario: str) -> str:
+    """Return the part of the names of its profiles that shows what they are of."""
+    return NOT_LEGIBLE.sub("-", f"{contender}-{scenario}")
 
 
 def _ended(server: Server) -> str:

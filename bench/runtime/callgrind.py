@@ -104,6 +104,13 @@ class Callgrind:
             )
         return found
 
+    def keep(self, pids: Sequence[int], folder: Path, name: str) -> None:
+        """Copy the profiles of the last reading to *folder*, for KCachegrind and QCachegrind."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for pid in pids:
+            for number, file in enumerate(self._profiles(pid)):
+                shutil.copyfile(file, folder / f"callgrind.out.{name}.{pid}{f'-{number}' if number else ''}")
+
     def _profiles(self, pid: int) -> list[Path]:
         return [*self._folder.glob(f"{pid}.*"), *self._folder.glob(f"{pid}-*")]
 
