@@ -22,6 +22,8 @@ REGRESSION = 1
 def compare(ctx: click.Context, baseline: Path, candidate: Path, as_json: bool) -> None:
     """Say what changed from the finished run in folder RUN_A to that in RUN_B, of one machine.
 
+    Of runs on two machines only instructions per request are compared, if both counted them.
+
     Exit code 1 where something got slower by more than its margin, or now answers wrongly.
     """
     two = compare_runs(store.load(baseline), store.load(candidate))
@@ -31,7 +33,7 @@ def compare(ctx: click.Context, baseline: Path, candidate: Path, as_json: bool) 
         print_changes(two, Console())
     if two.broken:
         raise Broken(f"right in {baseline}, wrong in {candidate}: {', '.join(two.broken)}")
-    if two.regressed:
+    if two.regressed or two.takes_more:
         ctx.exit(REGRESSION)
-    if not any(one.change for one in two.changes):
+    if not any(one.change for one in two.changes) and not any(one.ratio for one in two.moves):
         raise CannotMeasure("nothing of the two runs compares: the reasons are above")

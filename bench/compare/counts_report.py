@@ -119,17 +119,18 @@ def document(
             }
             for one in found
         ],
-        "moves": [
-            {
-                "contender": one.contender,
-                "scenario": one.scenario,
-                "ratio": rounded(one.ratio),
-                "moved": one.moved,
-                "packages": list(one.packages),
-                "why": one.why or None,
-            }
-            for one in moves
-        ],
+        "moves": list(map(plain_move, moves)),
+    }
+
+
+def plain_move(one: Move) -> dict[str, Any]:
+    return {
+        "contender": one.contender,
+        "scenario": one.scenario,
+        "ratio": rounded(one.ratio),
+        "moved": one.moved,
+        "packages": list(one.packages),
+        "why": one.why or None,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
 from bench.model import Scenario
-from bench.records import Instructions
+from bench.records import Instructions, Run
 from bench.run.instruction_counts import METHOD
 
 SCHEMA = 1
@@ -65,7 +65,20 @@ class Move:
     why: str = ""
 
 
-def of(found: Sequence[Instructions], facts: Mapping[str, Any], scenarios: Mapping[str, Scenario]) -> Kept:
+def of_run(run: Run) -> Kept:
+    """Return the counts of a run as they would be kept."""
+    architecture = str(run.fingerprint.get("machine", {}).get("architecture", ""))
+    scenarios = {one.name: one for one in run.scenarios}
+    return of(run.instructions, run.fingerprint, scenarios, architecture=architecture)
+
+
+def of(
+    found: Sequence[Instructions],
+    facts: Mapping[str, Any],
+    scenarios: Mapping[str, Scenario],
+    *,
+    architecture: str = platform.machine(),
+) -> Kept:
     """Return *found* as it is kept. *facts* are those of the runtime."""
     counted = [one for one in found if one.windows]
     kept = []
@@ -83,7 +96,7 @@ def of(found: Sequence[Instructions], facts: Mapping[str, Any], scenarios: Mappi
             )
         )
     counters = sorted({one.counter for one in counted})
-    return Kept(counter=", ".join(counters), architecture=platform.machine(), found=tuple(kept))
+    return Kept(counter=", ".join(counters), architecture=architecture, found=tuple(kept))
 
 
 def write(file: Path, kept: Kept) -> None:

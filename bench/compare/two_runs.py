@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from bench.analysis import Analysis, analyse
 from bench.analysis.comparisons import Comparison, log_ratios
 from bench.analysis.rows import Row
+from bench.compare import kept_counts
+from bench.compare.kept_counts import Move
 from bench.compare.run_changes import Change, change_of, judged_together
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Cell, name_of
+from bench.model import MARGINS, Cell, name_of
 from bench.observe.comparable import differences, facts_of
 from bench.records import Run
 
@@ -23,6 +25,7 @@ class TwoRuns:
     candidate: Analysis
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]  # what else differs; "here" is the baseline, "there" the candidate
+    moves: tuple[Move, ...] = ()  # of instructions
 
     @property
     def reference(self) -> str:
@@ -51,6 +54,11 @@ class TwoRuns:
         return tuple(change for change in self.changes if change.verdict == "slower")
 
     @property
+    def takes_more(self) -> bool:
+        """Whether a request takes more instructions somewhere."""
+        return any(one.moved and one.ratio is not None and one.ratio > 1 for one in self.moves)
+
+    @property
     def broken(self) -> tuple[str, ...]:
         """Contenders that answered correctly in the baseline, and not everywhere in the candidate."""
         answered = {row.cell for row in self.baseline.rows if row.right and not row.withheld}
@@ -66,11 +74,19 @@ class TwoRuns:
 def compare(baseline: Run, candidate: Run) -> TwoRuns:
     """Return what changed from *baseline* to *candidate*.
 
-    Raises UsageError if machine, runtime or reference differ, or nothing is shared. Raises CannotMeasure if
-    one of them is partial or invalid.
+    Instructions compare across machines, and without a reference. If there are none, raises UsageError
+    where machine, runtime or reference differ, or nothing is shared. Raises CannotMeasure if one of them is
+    partial or invalid.
     """
-    _refuse_unlike(baseline, candidate)
     one, other = analyse(baseline), analyse(candidate)
+    margin = baseline.plan.margins.get("instructions", MARGINS["instructions"])
+    moves = kept_counts.moves(kept_counts.of_run(baseline), kept_counts.of_run(candidate), margin)
+    try:
+        _refuse_unlike(baseline, candidate)
+    except UsageError as error:
+        if not any(move.ratio for move in moves):
+            raise
+        return TwoRuns(baseline=one, candidate=other, changes=(), warnings=(str(error),), moves=moves)
     for which, analysis in (("baseline", one), ("candidate", other)):
         if analysis.partial or analysis.invalid:
             why = f"not valid: {analysis.invalid}" if analysis.invalid else _unfinished(analysis.run)
@@ -90,6 +106,7 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
         candidate=other,
         changes=judged_together(changes, (one.noise_floors, other.noise_floors)),
         warnings=tuple(_warnings(baseline, candidate)),
+        moves=moves,
     )
 
 

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
+from bench.compare.counts_report import lines as lines_of
+from bench.compare.counts_report import plain_move
 from bench.compare.run_changes import Change
 from bench.compare.two_runs import TwoRuns
 from bench.loads import Load
@@ -59,6 +61,8 @@ def print_changes(two: TwoRuns, console: Console) -> None:
             if (before.cell.scenario, before.cell.load) == (scenario, load):
                 say(console, _of_the_reference(before, after), style="dim")
     console.print()
+    for line in lines_of(two.moves):
+        say(console, f"Instructions: {line}")
     for note in _notes(two):
         say(console, note)
     for warning in two.warnings[:SHOWN]:
@@ -150,6 +154,7 @@ def changes_document(two: TwoRuns) -> dict[str, Any]:
         ],
         "only_in_baseline": [plain_cell(cell) for cell in two.only_in_baseline],
         "only_in_candidate": [plain_cell(cell) for cell in two.only_in_candidate],
+        **({"instructions": list(map(plain_move, two.moves))} if two.moves else {}),
         "broken": list(two.broken),
         "warnings": list(two.warnings),
     }

@@ -5,6 +5,7 @@ import pytest
 from bench.compare.two_runs import compare
 from bench.errors import CannotMeasure, UsageError
 from bench.records import Verification
+from tests.compare.test_instructions import counted
 from tests.support.synthetic import FINGERPRINT, failing, scenario, synthetic_run, with_records
 
 SPEEDS = {"flask": 4300.0, "fastapi": 9000.0, "django": 2100.0, "flask~aa": 4300.0}
@@ -185,3 +186,38 @@ def test_a_reference_with_other_packages_or_code_is_told():
     )
     assert compare(here, there).warnings[0].startswith("flask, the reference, is not the same")
     assert not compare(here, here).warnings
+
+
+def counting(measured, instructions):
+    found = tuple(
+        counted(name, (each,), scenario="hello", environment="") for name, each in instructions.items()
+    )
+    architecture = {"machine": {**measured.fingerprint["machine"], "architecture": "x86_64"}}
+    return replace(measured, instructions=found, fingerprint={**measured.fingerprint, **architecture})
+
+
+def test_more_instructions_are_found_beside_equal_times():
+    one = counting(run(1), {"flask": 1_000_000, "fastapi": 500_000})
+    other = counting(run(2), {"flask": 1_000_000, "fastapi": 510_000})
+    two = compare(one, other)
+    assert two.regressed == ()
+    assert two.takes_more
+    assert [(move.contender, move.moved) for move in two.moves] == [("fastapi", True), ("flask", False)]
+
+
+def test_of_two_machines_instructions_alone_are_compared():
+    one = counting(with_machine(run(1), "one"), {"flask": 1_000_000})
+    other = counting(with_machine(run(2), "another"), {"flask": 990_000})
+    two = compare(one, other)
+    assert two.changes == ()
+    assert "the runs do not compare: " in two.warnings[0]
+    assert [(move.moved, round(move.ratio, 3)) for move in two.moves] == [(True, 0.99)]
+    assert not two.takes_more
+
+
+def test_two_machines_of_two_architectures_have_nothing_in_common():
+    one = counting(with_machine(run(1), "one"), {"flask": 1_000_000})
+    other = counting(with_machine(run(2), "another"), {"flask": 1_000_000})
+    other.fingerprint["machine"]["architecture"] = "aarch64"
+    with pytest.raises(UsageError, match="the runs do not compare"):
+        compare(one, other)
