@@ -70,7 +70,8 @@ def count_(
     with nullcontext(out) if out else TemporaryDirectory(prefix="bench-callgrind-") as folder:
         found, facts = counted(root, name, wanted, Path(folder))
         shares = [one for contender, scenario in wanted if (one := spent(contender, scenario, Path(folder)))]
-    now = kept_counts.of(found, facts, {one.name: one for _, one in wanted})
+    requested = {one.name: one for _, one in wanted}
+    now = kept_counts.of(found, facts, requested, path_length=len(str(root)))
     moves = kept_counts.moves(known, now, margin / 100) if known else ()
     if keep:
         kept_counts.write(keep, now)

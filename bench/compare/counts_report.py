@@ -91,7 +91,9 @@ def lines(moves: Sequence[Move]) -> Iterator[str]:
         else:
             same += 1
     if moves:
-        yield f"{same} of {len(moves)} as they were."
+        margin = max(one.margin for one in moves)
+        within = f", within {margin * 100:g} %" if margin else ""
+        yield f"{same} of {len(moves)} as they were{within}."
 
 
 def document(

@@ -15,7 +15,8 @@ from bench.records import Instructions, Run
 from bench.run.instruction_counts import METHOD
 
 SCHEMA = 1
-STEADY = 0.005  # of the windows of a count: above it the count holds no still
+# Lengths of paths decide where Python's objects lie, and so how often hashes of their addresses collide.
+ELSEWHERE = 0.02  # the least margin between checkouts whose paths are not equally long
 Place = tuple[str, str]  # contender, scenario
 
 
@@ -44,6 +45,7 @@ class Kept:
     method: int = METHOD
     counter: str
     architecture: str
+    path_length: int  # of the checkout
     found: tuple[KeptCount, ...]
 
     @property
@@ -61,6 +63,7 @@ class Move:
     low: float | None = None  # of the seeds
     high: float | None = None
     moved: bool = False
+    margin: float = 0.0
     packages: tuple[str, ...] = ()  # those of another version: "pydantic 2.11.0 → 2.12.0"
     why: str = ""
 
@@ -69,7 +72,10 @@ def of_run(run: Run) -> Kept:
     """Return the counts of a run as they would be kept."""
     architecture = str(run.fingerprint.get("machine", {}).get("architecture", ""))
     scenarios = {one.name: one for one in run.scenarios}
-    return of(run.instructions, run.fingerprint, scenarios, architecture=architecture)
+    path_length = len(run.contenders[0].root) if run.contenders else 0
+    return of(
+        run.instructions, run.fingerprint, scenarios, path_length=path_length, architecture=architecture
+    )
 
 
 def of(
@@ -77,6 +83,7 @@ def of(
     facts: Mapping[str, Any],
     scenarios: Mapping[str, Scenario],
     *,
+    path_length: int,
     architecture: str = platform.machine(),
 ) -> Kept:
     """Return *found* as it is kept. *facts* are those of the runtime."""
@@ -96,7 +103,9 @@ def of(
             )
         )
     counters = sorted({one.counter for one in counted})
-    return Kept(counter=", ".join(counters), architecture=architecture, found=tuple(kept))
+    return Kept(
+        counter=", ".join(counters), architecture=architecture, path_length=path_length, found=tuple(kept)
+    )
 
 
 def write(file: Path, kept: Kept) -> None:
@@ -112,7 +121,12 @@ def read(file: Path) -> Kept:
 
 
 def moves(before: Kept, now: Kept, margin: float) -> tuple[Move, ...]:
-    """Return each count of *before* that was counted again. *margin*: 0.005 is half a percent."""
+    """Return each count of *before* that was counted again. *margin*: 0.005 is half a percent.
+
+    Between checkouts whose paths are not equally long it is `ELSEWHERE` at least.
+    """
+    if before.path_length != now.path_length:
+        margin = max(margin, ELSEWHERE)
     return tuple(_moves(before, now, margin))
 
 
@@ -135,6 +149,7 @@ def _moves(before: Kept, now: Kept, margin: float) -> Iterator[Move]:
             low=low,
             high=high,
             moved=low > 1 + margin or high < 1 / (1 + margin),
+            margin=margin,
             packages=tuple(_other_versions(old.packages, new.packages)),
         )
 

@@ -102,7 +102,10 @@ def test_why_nothing_was_counted_is_a_note():
 def kept(by_seed=(1_000_000, 1_020_000), **changes):
     facts = {"environments": {"one-py311-abc": {"python": "3.11.7", "packages": {"flask": "3.1.2"}}}}
     of = kept_counts.of(
-        [counted("one", by_seed, environment="one-py311-abc")], facts, {"hello": HELLO_SCENARIO}
+        [counted("one", by_seed, environment="one-py311-abc")],
+        facts,
+        {"hello": HELLO_SCENARIO},
+        path_length=20,
     )
     return replace(of, found=tuple(replace(one, **changes) for one in of.found))
 
@@ -117,7 +120,7 @@ def test_what_is_kept_comes_back_as_it_was(tmp_path):
 @pytest.mark.parametrize(
     ("now", "moved", "says"),
     [
-        ((1_004_000, 1_024_000), False, "1 of 1 as they were."),
+        ((1_004_000, 1_024_000), False, "1 of 1 as they were, within 0.5 %."),
         ((1_010_000, 1_030_000), True, "one, hello: 0.99 % more instructions"),
         ((990_000, 1_009_000), True, "one, hello: 1.04 % fewer instructions"),
     ],
@@ -127,6 +130,15 @@ def test_what_moved_by_more_than_the_margin_is_named(now, moved, says):
     assert move.moved == moved
     assert says in "\n".join(lines(found))
     assert document([], found)["moves"][0]["moved"] == moved
+
+
+def test_checkouts_whose_paths_are_not_equally_long_have_a_wider_margin():
+    elsewhere = replace(kept((1_015_000, 1_035_000)), path_length=21)
+    (move,) = found = kept_counts.moves(kept(), elsewhere, 0.005)
+    assert not move.moved
+    assert list(lines(found)) == ["1 of 1 as they were, within 2 %."]
+    further = replace(kept((1_025_000, 1_046_000)), path_length=21)
+    assert kept_counts.moves(kept(), further, 0.005)[0].moved
 
 
 def test_other_versions_stand_beside_what_moved():
