@@ -72,7 +72,7 @@ def count_(
         shares = [one for contender, scenario in wanted if (one := spent(contender, scenario, Path(folder)))]
     requested = {one.name: one for _, one in wanted}
     now = kept_counts.of(found, facts, requested, path_length=len(str(root)))
-    moves = kept_counts.moves(known, now, margin / 100) if known else ()
+    moves = judged(known, now, margin / 100, found, [] if words else wanted) if known else ()
     if keep:
         kept_counts.write(keep, now)
     if as_json:
@@ -83,6 +83,22 @@ def count_(
         raise CannotMeasure(f"nothing was counted: {found[0].why}")
     if any(one.moved for one in moves):
         ctx.exit(MOVED)
+    if refused := [one for one in moves if one.why]:
+        raise CannotMeasure(
+            f"{len(refused)} of {len(moves)} counts could not be compared; the reasons are above"
+        )
+
+
+def judged(
+    known: kept_counts.Kept,
+    now: kept_counts.Kept,
+    margin: float,
+    found: Sequence[Instructions],
+    wanted: Sequence[Wanted],
+) -> tuple[kept_counts.Move, ...]:
+    """Return what moved. *wanted* is empty if only a part was requested: then the rest is not missed."""
+    places = [(one.name, scenario.name) for one, scenario in wanted] or known.counts.keys()
+    return (*kept_counts.moves(known, now, margin), *kept_counts.lost(known, found, places))
 
 
 def chosen(words: Sequence[str], root: Path, known: kept_counts.Kept | None) -> list[Wanted]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -17,6 +17,7 @@ from bench.run.instruction_counts import METHOD
 SCHEMA = 1
 # Lengths of paths decide where Python's objects lie, and so how often hashes of their addresses collide.
 ELSEWHERE = 0.02  # the least margin between checkouts whose paths are not equally long
+ANEW = "write the file anew with --keep"
 Place = tuple[str, str]  # contender, scenario
 
 
@@ -116,7 +117,7 @@ def read(file: Path) -> Kept:
     """Return the counts in *file*. Raises UsageError if they are damaged, or of another format."""
     kept = read_json(file, Kept)
     if (kept.schema, kept.method) != (SCHEMA, METHOD):
-        raise UsageError(f"{file} was written by another version of bench: write it anew with --keep")
+        raise UsageError(f"{file} was written by another version of bench: {ANEW}")
     return kept
 
 
@@ -128,6 +129,17 @@ def moves(before: Kept, now: Kept, margin: float) -> tuple[Move, ...]:
     if before.path_length != now.path_length:
         margin = max(margin, ELSEWHERE)
     return tuple(_moves(before, now, margin))
+
+
+def lost(before: Kept, found: Sequence[Instructions], wanted: Collection[Place]) -> Iterator[Move]:
+    """Yield what is kept in *before* and is not counted: it failed, or nobody declares it any more."""
+    whys = {(one.contender, one.scenario): one.why for one in found if one.why}
+    for contender, scenario in before.counts:
+        place = contender, scenario
+        if place in whys:
+            yield Move(contender=contender, scenario=scenario, why=f"not counted: {whys[place]}")
+        elif place not in wanted:
+            yield Move(contender=contender, scenario=scenario, why=f"there is no such scenario of it: {ANEW}")
 
 
 def _moves(before: Kept, now: Kept, margin: float) -> Iterator[Move]:
@@ -165,7 +177,7 @@ def _unlike(before: Kept, now: Kept, old: KeptCount, new: KeptCount) -> str:
         if was != is_:
             return f"kept {what} {was or 'an unknown one'}, now {is_ or 'an unknown one'}"
     if old.requests != new.requests:
-        return f"scenario {old.scenario} is not what it was: write the file anew with --keep"
+        return f"scenario {old.scenario} is not what it was: {ANEW}"
     return ""
 
 

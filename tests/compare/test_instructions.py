@@ -167,6 +167,15 @@ def test_what_cannot_be_compared_has_a_reason_and_no_number(now, why):
     assert (move.ratio, move.moved, move.why) == (None, False, why)
 
 
+def test_what_is_kept_and_not_counted_is_no_silent_pass():
+    failed = Instructions(contender="one", scenario="hello", why="it does not start")
+    (move,) = kept_counts.lost(kept(), [failed], {("one", "hello")})
+    assert (move.moved, move.why) == (False, "not counted: it does not start")
+    (move,) = kept_counts.lost(kept(), [], {("one", "bye")})
+    assert move.why == "there is no such scenario of it: write the file anew with --keep"
+    assert list(kept_counts.lost(kept(), [], {("one", "hello")})) == []
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"schema": 1'])
 def test_a_file_that_is_damaged_is_refused(tmp_path, content):
     (tmp_path / "counts.json").write_text(content)
@@ -176,5 +185,5 @@ def test_a_file_that_is_damaged_is_refused(tmp_path, content):
 
 def test_a_file_of_another_version_is_refused(tmp_path):
     kept_counts.write(tmp_path / "counts.json", replace(kept(), method=0))
-    with pytest.raises(UsageError, match="another version of bench: write it anew with --keep"):
+    with pytest.raises(UsageError, match="another version of bench: write the file anew with --keep"):
         kept_counts.read(tmp_path / "counts.json")
