@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "verify.verify",
     "report": "report.report",
     "diff": "diff.diff",
+    "bisect": "bisect.bisect",
     "compare": "compare.compare",
     "history": "history.history",
     "profile": "profile.profile",
@@ -61,9 +62,10 @@ class Commands(click.Group):
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 fine · 1 slower, or broken (diff, compare), or moved (count --check) · "
+        "Exit codes: 0 fine · 1 slower, or broken (diff, compare), or moved (count --check), "
+        "or found (bisect) · "
         "2 usage error or crash · 3 could not measure · "
-        "4 inconclusive (diff --fail-on-inconclusive) · 130 interrupted."
+        "4 inconclusive (bisect, diff --fail-on-inconclusive) · 130 interrupted."
     ),
 )
 @click.version_option(package_name="webframework-bench")

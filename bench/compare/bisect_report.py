@@ -1,0 +1,194 @@
+"""The result of a bisect: for people, for machines, and as git keeps its own log."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.compare.bisect import Search, Step, around
+from bench.compare.bisect_target import APART, Target
+from bench.compare.bisection import Answer, Upcoming
+from bench.compare.checkouts import SHORT
+from bench.report.wording import plural
+
+# Format history
+# 1  first
+SCHEMA = 1
+NAMES = {
+    "statements": "SQL statements",
+    "instructions": "instructions",
+    "response_bytes": "response bytes",
+    "throughput_rps": "throughput",
+    "service_demand_us": "CPU time",
+}
+FEW = 0.75  # of what grew: a culprit with a smaller share is not alone
+
+
+def named(search: Search, sha: str) -> str:
+    """Return a commit as people know it: its digits and its subject."""
+    if sha == search.wanted.good:
+        return f"{sha[:SHORT]} (GOOD)"
+    return f"{sha[:SHORT]} {search.commit(sha).subject}".rstrip()
+
+
+def grew(target: Target, share: float | None) -> str:
+    """Return by how much a commit is worse than GOOD: "+2.1 %"."""
+    if share is None:
+        return "not known"
+    by = target.share_of(share)
+    if by == float("inf"):
+        return f"{share * target.bad:+.4g}"
+    return f"{round(by * 100, 2) + 0.0:+.2f} %"
+
+
+def followed(target: Target) -> str:
+    """Return what is followed, in one line."""
+    where = f"{target.contender}, {target.scenario}"
+    if target.of != target.scenario:
+        where += f" ({target.of})"
+    if target.timed_by:
+        less = target.timed_by == "throughput_rps"
+        how = f"{abs(1 - target.bad) * 100:.1f} % {'less' if less else 'more'} {NAMES[target.timed_by]}"
+        return f"{where}: {how}"
+    values = f"{target.good:,.10g} → {target.bad:,.10g}"
+    return f"{where}: {grew(target, 1.0)} {NAMES[target.metric]} for each request ({values})"
+
+
+def step_line(search: Search, step: Step) -> str:
+    """Return what a step found, and what is left."""
+    found = "skipped: " + step.why if step.outcome == "skip" else step.outcome
+    if step.share is not None and search.target:
+        found += f" ({grew(search.target, step.share)})"
+    now = search.now
+    left = (
+        f"; {now.suspects} commits left, about {plural(now.steps, 'step')}"
+        if isinstance(now, Upcoming)
+        else ""
+    )
+    return f"step {len(search.steps)}: {named(search, step.commit)}: {found}{left}"
+
+
+def text(search: Search, answer: Answer) -> str:
+    """Return the result in Markdown."""
+    return "\n".join(_lines(search, answer)) + "\n"
+
+
+def _lines(search: Search, answer: Answer) -> Iterator[str]:
+    target = search.target
+    assert target
+    before, last = around(search, answer)
+    yield f"**REGRESSED**: {followed(target)}"
+    yield ""
+    if answer.culprit:
+        yield f"The first bad commit is **{named(search, answer.culprit)}**."
+    else:
+        yield f"The first bad commit is one of these {len(answer.suspects)}."
+        yield "All but the last could not be measured."
+    yield ""
+    yield "| commit | | worse than GOOD by |"
+    yield "|---|---|--:|"
+    if before:
+        yield _row(search, before, "good")
+    for sha in answer.suspects[:-1]:
+        yield _row(search, sha, "skipped")
+    yield _row(search, last, "bad")
+    if last != search.wanted.bad:
+        yield _row(search, search.wanted.bad, "BAD")
+    yield ""
+    yield from _remarks(search, answer, before)
+
+
+def _row(search: Search, sha: str, word: str) -> str:
+    assert search.target
+    subject = named(search, sha).replace("|", "\\|")
+    return f"| {subject} | {word} | {grew(search.target, search.share(sha)) if word != 'skipped' else ''} |"
+
+
+def _remarks(search: Search, answer: Answer, before: str | None) -> Iterator[str]:
+    skipped = [one for one in search.steps if one.outcome == "skip"]
+    took_s = sum(one.took_s for one in search.steps)
+    measured = len(search.steps) - len(skipped)
+    yield f"{measured} of {plural(len(search.commits), 'commit')} measured, in {took_s:.0f} s."
+    for one in skipped:
+        yield f"Skipped: {named(search, one.commit)}: {one.why}."
+    if answer.culprit:
+        if search.commit(answer.culprit).is_merge and not search.wanted.all_parents:
+            yield "It is a merge. `--all-parents` looks into what it merged."
+        share, start = search.share(answer.culprit), search.share(before) if before else None
+        if share is not None and start is not None and share - start < FEW:
+            yield f"It brings {(share - start) * 100:.0f} % of what grew. Other commits bring the rest."
+    if search.others:
+        yield f"Regressed too, from GOOD to BAD: {'; '.join(search.others)}."
+    if before and search.target:
+        pair = f"{before[:SHORT]} {answer.suspects[-1][:SHORT]}"
+        how = " --only-count" if search.target.metric in APART else ""
+        yield f"Why: `bench diff {pair} --contender {search.target.contender}{how} --explain`"
+
+
+def ended_document(word: str, why: str, exit_code: int) -> Mapping[str, Any]:
+    """Return the result of a bisect that had nothing to search for."""
+    return {"schema": SCHEMA, "verdict": word, "exit_code": exit_code, "why": why, "culprit": None}
+
+
+def document(search: Search, answer: Answer, exit_code: int) -> Mapping[str, Any]:
+    """Return the result for machines."""
+    target = search.target
+    assert target
+    before, last = around(search, answer)
+    return {
+        "schema": SCHEMA,
+        "verdict": "REGRESSED",
+        "exit_code": exit_code,
+        "good": search.wanted.good,
+        "bad": search.wanted.bad,
+        "contender": target.contender,
+        "scenario": target.scenario,
+        "of": target.of,
+        "metric": target.metric,
+        "timed_by": target.timed_by,
+        "base": target.good,
+        "head": target.bad,
+        "culprit": answer.culprit,
+        "subject": search.commit(last).subject if answer.culprit else None,
+        "suspects": list(answer.suspects),
+        "before": {"commit": before, "worse_by": _by(search, before)},
+        "after": {"commit": last, "worse_by": _by(search, last)},
+        "commits": len(search.commits),
+        "steps": [
+            {
+                "commit": one.commit,
+                "subject": search.commit(one.commit).subject,
+                "outcome": one.outcome,
+                "worse_by": _by(search, one.commit),
+                "why": one.why,
+                "took_s": round(one.took_s, 1),
+            }
+            for one in search.steps
+        ],
+        "others": list(search.others),
+    }
+
+
+def _by(search: Search, sha: str | None) -> float | None:
+    share = search.share(sha) if sha else None
+    if share is None or search.target is None:
+        return None
+    by = search.target.share_of(share)
+    return None if by == float("inf") else by  # more than none at all has no ratio
+
+
+def log(search: Search) -> str:
+    """Return the search as `git bisect log` prints one: `git bisect replay` reads it."""
+    wanted = search.wanted
+    lines = [
+        f"# bad: [{wanted.bad}] {search.commit(wanted.bad).subject}",
+        f"# good: [{wanted.good}]",
+        f"git bisect start{'' if wanted.all_parents else ' --first-parent'} '{wanted.bad}' '{wanted.good}'",
+    ]
+    for one in search.steps:
+        known = f" ({grew(search.target, one.share)})" if search.target and one.share is not None else ""
+        lines.append(f"# {one.outcome}: [{one.commit}] {search.commit(one.commit).subject}{known}")
+        lines.append(f"git bisect {one.outcome} {one.commit}")
+    now = search.now
+    if search.target and isinstance(now, Answer):
+        what = "first bad commit" if now.culprit else "possible first bad commit"
+        lines += [f"# {what}: [{sha}] {search.commit(sha).subject}" for sha in now.suspects]
+    return "\n".join(lines) + "\n"
