@@ -186,6 +186,7 @@ class Contender:
     workers: int = 1
     threads: int = 1
     python: str | None = None
+    lock: str | None = None  # the file of its packages, in place of requirements.txt or `install`
     env: Mapping[str, str] = field(default_factory=dict)
     services: tuple[str, ...] = ()
     sql: tuple[str, ...] = ()  # run in its own database after the template is copied

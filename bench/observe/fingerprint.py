@@ -21,6 +21,7 @@ from bench.project.contenders import declared, resolve
 from bench.project.git import call, refusal
 from bench.project.installs import install_files, keeps_a_lock_of_apps
 from bench.project.inventory import inventory
+from bench.project.locks import other_locks
 from bench.project.sources import is_left_behind
 
 TIMEOUT_S = 10
@@ -47,8 +48,13 @@ def locks(project: Path) -> dict[str, dict[str, Any]]:
     """
     shallow = _git(project, "rev-parse", "--is-shallow-repository") != "false"
     files = {file.parent.name: file for file in sorted(project.glob("apps/*/requirements.txt"))}
+    files |= {f"{app.name}/{one.name}": one for app in _apps(project) for one in other_locks(app)}
     files |= _installed_from(project)
     return {app: _lock(project, file, shallow) for app, file in files.items()}
+
+
+def _apps(project: Path) -> list[Path]:
+    return [table.parent for table in sorted(project.glob("apps/*/contenders.toml"))]
 
 
 def _installed_from(project: Path) -> dict[str, Path]:
@@ -95,9 +101,7 @@ def content(project: Path, bench: Path = BENCH) -> dict[str, Any]:
         "data": _hash(apps, sorted(apps.glob("*.sql"))),
         "scenarios": _hash(apps, [apps / "scenarios.toml"]),
         "checks": _hash(apps, [apps / "checks", *sorted(apps.glob("*.yaml"))]),
-        "apps": {
-            table.parent.name: _hash(apps, [table.parent]) for table in sorted(apps.glob("*/contenders.toml"))
-        },
+        "apps": {app.name: _hash(apps, [app]) for app in _apps(project)},
         **({"shared": shared} if (shared := inventory(project).shared()) else {}),
     }
 

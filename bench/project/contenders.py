@@ -18,6 +18,7 @@ from bench.files import check_known, near_miss, read_toml
 from bench.model import AtLeastOne, Contender, Positive, Ready
 from bench.project import bench_file
 from bench.project.bench_file import app_at, path_below
+from bench.project.locks import lock_named, short_name
 
 NAME = re.compile(
     r"(?P<base>[a-z0-9][a-z0-9_-]*)"
@@ -25,7 +26,7 @@ NAME = re.compile(
     r"(?:@(?P<revision>[A-Za-z0-9_./-]+))?"
     r"(?P<aa>~aa)?"
 )
-# Keys of a contender that a name may set without a declared switch: `flask:workers=4`.
+# Keys of a contender that a name may set without a declared switch: `flask:workers=4`; python and lock too.
 _NUMBERS = ("workers", "threads")
 
 
@@ -77,6 +78,7 @@ class Overlay(TypedDict, total=False):
     workers: int
     threads: int
     python: str
+    lock: str
     env: dict[str, str]
     services: tuple[str, ...]
     sql: tuple[str, ...]
@@ -109,6 +111,13 @@ class Declared:
     folder: str | None  # the working directory, below the root; None: apps/<app>
     app: str
     overlay: Overlay
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where its files are looked for."""
+        if self.folder is None:
+            return (self.root / "apps" / self.app,)
+        return tuple(dict.fromkeys((self.root / self.folder, self.root)))
 
 
 def find_project(start: Path) -> Path:
@@ -183,7 +192,7 @@ def resolve(name: str, tables: Mapping[str, Declared], *, revised: bool = False)
     overlay = _flattened(tables[base], tables)
     owners: dict[str, str] = {}  # variable → the switch that sets it
     for switch in filter(None, (parts["switches"] or "").split(",")):
-        switched = _switched(name, overlay, *switch.split("="))
+        switched = _switched(name, tables[base], overlay, *switch.split("="))
         for variable in switched.get("env", {}).items() - overlay.get("env", {}).items():
             if (other := owners.setdefault(variable[0], switch)) != switch:
                 raise UsageError(f"{name}: {other} and {switch} do not go together: both set {variable[0]}")
@@ -211,7 +220,7 @@ def _laid(below: Overlay, above: Overlay) -> Overlay:
     return cast(Overlay, merged)
 
 
-def _switched(name: str, overlay: Overlay, switch: str, value: str) -> Overlay:
+def _switched(name: str, table: Declared, overlay: Overlay, switch: str, value: str) -> Overlay:
     values = overlay.get("switch", {}).get(switch)
     if values is not None:
         check_known(value, values, f"{name}: {switch}={value} is unknown")
@@ -220,7 +229,9 @@ def _switched(name: str, overlay: Overlay, switch: str, value: str) -> Overlay:
         return _laid(overlay, cast(Overlay, {switch: int(value)}))
     if switch == "python":
         return _laid(overlay, {"python": value})
-    known = sorted({*overlay.get("switch", {}), *_NUMBERS, "python"})
+    if switch == "lock":
+        return _laid(overlay, {"lock": lock_named(name, value, table.places)})
+    known = sorted({*overlay.get("switch", {}), *_NUMBERS, "python", "lock"})
     raise UsageError(f"{name}: it has no switch {switch}={value}{near_miss(switch, known)}")
 
 
@@ -241,6 +252,8 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
         "folder": table.folder,
         "services": tuple(dict.fromkeys(SERVICES.get(one, one) for one in overlay.get("services", ()))),
     }
+    if "lock" in overlay:
+        own["lock"] = path_below(f"{table.where}.lock", overlay["lock"])
     if table.folder is not None:
         own["schema"] = overlay.get("schema", ())
     return Contender(name=name, base=table.base, app=table.app, root=str(table.root), **own)
@@ -258,6 +271,10 @@ def _ready(where: str, written: WrittenReady) -> Ready:
 
 
 def _stack(base: str, overlay: Overlay) -> str:
-    workers, python = overlay.get("workers", 1), overlay.get("python")
-    named = (f"{workers} workers" if workers > 1 else "", f"Python {python}" if python else "")
+    workers, python, lock = overlay.get("workers", 1), overlay.get("python"), overlay.get("lock")
+    named = (
+        f"{workers} workers" if workers > 1 else "",
+        f"Python {python}" if python else "",
+        f"lock {short_name(lock)}" if lock else "",
+    )
     return ", ".join(filter(None, (overlay.get("stack", base), *named)))

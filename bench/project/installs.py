@@ -11,6 +11,7 @@ from bench.errors import UsageError
 from bench.model import Contender
 from bench.project import bench_file
 from bench.project.bench_file import path_below
+from bench.project.locks import other_locks
 
 Kind = Literal["uv", "pylock", "poetry", "pdm", "pipenv", "requirements", "project"]
 
@@ -42,9 +43,10 @@ class InstallFile:
 
 
 def keeps_a_lock_of_apps(contender: Contender) -> bool:
-    """Return whether its packages are those of the requirements.txt with hashes in its folder of apps/."""
+    """Return whether its packages are those of the lock with hashes in its folder of apps/."""
     named = (contender.install, contender.extras or None, contender.groups or None)
-    return contender.folder is None and named == (None, None, None)
+    of_requirements = contender.lock is None or contender.lock.endswith(".txt")
+    return contender.folder is None and named == (None, None, None) and of_requirements
 
 
 def install_places(root: Path) -> list[str]:
@@ -60,15 +62,18 @@ def install_places(root: Path) -> list[str]:
             # A file in a folder of such files includes others of it: requirements/prod.txt.
             place = os.path.dirname(one) or one
             places += [os.path.normpath(os.path.join(folder, place)) for folder in folders]
+    places += [os.path.relpath(one, root) for folder in folders for one in other_locks(root / folder)]
     return [one for one in dict.fromkeys(places) if one != "." and not one.startswith(("..", "/"))]
 
 
 def install_files(contender: Contender) -> tuple[InstallFile, ...]:
     """Return the files of a contender, none if it needs no packages; raises UsageError."""
     root = Path(contender.root)
+    if contender.lock is not None:
+        return (_named(contender, root, contender.lock, "lock"),)
     if contender.install is None:
         return (_found(contender, root),)
-    return tuple(_named(contender, root, written) for written in contender.install)
+    return tuple(_named(contender, root, written, "install") for written in contender.install)
 
 
 def _found(contender: Contender, root: Path) -> InstallFile:
@@ -84,20 +89,20 @@ def _found(contender: Contender, root: Path) -> InstallFile:
     )
 
 
-def _named(contender: Contender, root: Path, written: str) -> InstallFile:
-    path = path_below(f"{contender.name}: install", written)
+def _named(contender: Contender, root: Path, written: str, key: str) -> InstallFile:
+    path = path_below(f"{contender.name}: {key}", written)
     patterns = (kind for pattern, kind in PATTERNS.items() if re.fullmatch(pattern, Path(path).name))
     kind = KINDS.get(Path(path).name) or next(patterns, None)
     if kind is None:
         known = ", ".join((*KINDS, "*.txt", "*.in"))
         raise UsageError(
-            f'{contender.name}: install: "{written}" is no file that bench can install from: it reads {known}'
+            f'{contender.name}: {key}: "{written}" is no file that bench can install from: it reads {known}'
         )
     for folder in (contender.place, root):
         if (folder / path).is_file():
             return _file(root, folder / path, kind)
     beside = f" or {contender.at}" if contender.at else ""
-    raise UsageError(f'{contender.name}: install: there is no file "{written}" in {root}{beside}')
+    raise UsageError(f'{contender.name}: {key}: there is no file "{written}" in {root}{beside}')
 
 
 def _file(root: Path, file: Path, kind: Kind) -> InstallFile:

@@ -77,23 +77,34 @@ def read_lock(contender: Contender) -> Lock:
     can be made from it.
     """
     root = Path(contender.root)
-    file = root / APPS / contender.app / NAME
+    name = contender.lock or NAME
+    file = root / APPS / contender.app / name
     if not file.is_file():
-        raise UsageError(
-            f"{contender.name} has no {APPS}/{contender.app}/{NAME}: {_remedy(root, contender.app)}"
-        )
+        remedy = _remedy(root, contender.app, name)
+        raise UsageError(f"{contender.name} has no {APPS}/{contender.app}/{name}: {remedy}")
     texts = texts_of(file, lambda one: _named(contender, file, one))
     _refuse(contender, file, texts)
     return Lock(
         file=file,
-        named=named(contender, NAME),
+        named=named(contender, name),
         texts=tuple((os.path.relpath(one, file.parent), text) for one, text in texts.items()),
         settings="".join(settings(file.parent, root)),
     )
 
 
+def needed_python(message: str) -> str:
+    """Return the oldest Python that packages need, as uv's *message* says it; "" if it says none."""
+    if "Python version" not in message:
+        return ""
+    needed = re.findall(r"Python\s*>=\s*(\d+)\.(\d+)", message.partition("does not satisfy")[2])
+    newest = max(((int(major), int(minor)) for major, minor in needed), default=None)
+    return f"{newest[0]}.{newest[1]}" if newest else ""
+
+
 def advice(message: str) -> str:
     """Return the remedy for a lock that uv refuses with this message; "" if the message is enough."""
+    if wanted := needed_python(message):
+        return f": it needs Python {wanted}: name one in its `python`, or as in `django:python={wanted}`"
     if re.search(r"hash|pinned|==", message):
         return f": a lock has a version and a hash for every package: `{COMPILE}` writes it"
     return ""
@@ -179,14 +190,14 @@ def settings(folder: Path, root: Path) -> Iterator[str]:
             return
 
 
-def _remedy(root: Path, app: str) -> str:
+def _remedy(root: Path, app: str, name: str) -> str:
     for folder in (root / APPS / app, root):
-        for name, command in OTHERS.items():
-            if (folder / name).is_file():
+        for other, command in OTHERS.items():
+            if (folder / other).is_file():
                 here = f"{APPS}/{app}/" if folder != root else ""
                 up = "" if "{here}" in command or not here else f"cd {here} && "
-                lock = NAME if up else f"{APPS}/{app}/{NAME}"
-                return f"make it of {here}{name}: `{up}{command.format(lock=lock, here=here)}`"
+                lock = name if up else f"{APPS}/{app}/{name}"
+                return f"make it of {here}{other}: `{up}{command.format(lock=lock, here=here)}`"
     return "write one, empty if it needs no packages"
 
 

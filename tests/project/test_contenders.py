@@ -39,6 +39,55 @@ def test_workers_and_python_need_no_declared_switch(tables):
     assert four.stack == "One on a server, 4 workers, Python 3.12"
 
 
+@pytest.fixture
+def locked(tmp_path):
+    root = make_project(tmp_path)
+    for name in ("requirements.txt", "requirements-django-6.1.txt", "requirements-django-5.1.txt"):
+        (root / "apps" / "one_app" / name).write_text("")
+    return root
+
+
+@pytest.mark.parametrize("value", ["6.1", "django-6.1", "requirements-django-6.1.txt"])
+def test_a_lock_is_a_factor_by_the_end_of_its_name(locked, value):
+    found = contenders.resolve(f"one:lock={value},python=3.12", contenders.declared(locked))
+    assert (found.lock, found.python) == ("requirements-django-6.1.txt", "3.12")
+    assert found.stack == "One on a server, Python 3.12, lock django-6.1"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("1", "there is no lock 1 in one_app, such as requirements-1.txt"),
+        ("6.2", r"there is no lock 6\.2 in one_app.*django-6\.1"),
+    ],
+)
+def test_a_lock_that_is_not_there_is_named_with_those_that_are(locked, value, said):
+    with pytest.raises(UsageError, match=f"^one:lock={value}: {said}"):
+        contenders.resolve(f"one:lock={value}", contenders.declared(locked))
+
+
+def test_a_short_name_that_fits_two_locks_names_both(locked):
+    (locked / "apps" / "one_app" / "requirements-drf-6.1.txt").write_text("")
+    tables = contenders.declared(locked)
+    with pytest.raises(UsageError, match=r"lock=6\.1 may be requirements-d.*-6\.1\.txt or requirements-d"):
+        contenders.resolve("one:lock=6.1", tables)
+    (locked / "apps" / "one_app" / "requirements-6.1.txt").write_text("")
+    assert contenders.resolve("one:lock=6.1", tables).lock == "requirements-6.1.txt"
+
+
+def test_a_lock_may_be_declared_and_a_switch_of_that_name_comes_first(tmp_path):
+    text = CONTENDERS.replace('stack = "One, faster"', 'stack = "One, faster"\nlock = "locks/fast.txt"')
+    text += '[one.switch.lock]\n"6.1" = { lock = "new.txt", python = "3.13" }\n'
+    tables = contenders.declared(make_project(tmp_path, contenders=text))
+    assert contenders.resolve("one", tables).lock is None
+    assert contenders.resolve("one-fast", tables).lock == "locks/fast.txt"
+    six = contenders.resolve("one:lock=6.1", tables)
+    assert (six.lock, six.python) == ("new.txt", "3.13")
+    outside = text.replace("locks/fast.txt", "../fast.txt")
+    with pytest.raises(UsageError, match=r'one-fast\.lock: "\.\./fast\.txt" is no path below the project'):
+        contenders.declared(make_project(tmp_path / "outside", contenders=outside))
+
+
 def test_a_server_that_keeps_no_connection_says_so(tmp_path):
     text = CONTENDERS.replace('stack = "One, faster"', 'stack = "One, faster"\nkeep_alive = false')
     tables = contenders.declared(make_project(tmp_path, contenders=text))

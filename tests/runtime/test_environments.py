@@ -26,13 +26,14 @@ def contender(app, **changes):
     return Contender(**(facts | rest | changes))
 
 
-def write_wheel(folder):
+def write_wheel(folder, requires=""):
     """Write a wheel with one script, and return the line that locks it."""
     wheel = folder / "tiny-1.5-py3-none-any.whl"
     about = "tiny-1.5.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("tiny.py", "def main(): print('hello from tiny')\n")
-        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.5\n")
+        needed = f"Requires-Python: {requires}\n" if requires else ""
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: 1.5\n{needed}")
         archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{about}/entry_points.txt", "[console_scripts]\ntiny = tiny:main\n")
         archive.writestr(f"{about}/RECORD", "")
@@ -67,6 +68,25 @@ def test_the_same_lock_is_made_once_and_another_one_elsewhere(app, tmp_path):
     assert again.folder == first.folder
     assert (again.folder / "kept").exists()
     assert other.folder != first.folder
+
+
+def test_another_lock_of_an_app_gives_another_environment(app, tmp_path):
+    (app / "requirements-1.5.txt").write_text(write_wheel(tmp_path))
+
+    bare = environment(contender(app), tmp_path / "venvs")
+    other = environment(contender(app, lock="requirements-1.5.txt"), tmp_path / "venvs")
+
+    assert (bare.packages(), other.packages()) == ({}, {"tiny": "1.5"})
+    assert other.folder != bare.folder
+    with pytest.raises(UsageError, match=r"tiny has no apps/tiny_app/requirements-2\.txt"):
+        environment(contender(app, lock="requirements-2.txt"), tmp_path / "venvs")
+
+
+def test_a_lock_that_needs_a_newer_python_names_it(app, tmp_path):
+    line = write_wheel(tmp_path, requires=">=3.98")
+    (app / "requirements.txt").write_text(line)
+    with pytest.raises(CannotMeasure, match=r"Python>=3\.98.*: it needs Python 3\.98: name one in"):
+        environment(contender(app), tmp_path / "venvs")
 
 
 def test_two_runs_at_once_do_not_collide(app, tmp_path):

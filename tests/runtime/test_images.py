@@ -99,3 +99,12 @@ def test_a_service_that_is_no_app_with_a_lock_names_the_runtime_that_it_needs(ap
     (app.parents[1] / "apps" / "Dockerfile").write_text(OURS)
     with pytest.raises(UsageError, match=r"^tiny: containers are built .*: use --runtime process$"):
         tag_of(contender(app, **key))
+
+
+def test_another_lock_is_another_image_if_the_dockerfile_can_install_it(app):
+    dockerfile = app.parent / "Dockerfile"
+    dockerfile.write_text(OURS)
+    with pytest.raises(UsageError, match=r"installs no other lock than requirements\.txt"):
+        tag_of(contender(app, lock="base.txt"))
+    dockerfile.write_text(OURS.replace("ARG APP\n", "ARG APP\nARG LOCK=requirements.txt\n"))
+    assert tag_of(contender(app, lock="base.txt")) != tag_of(contender(app))

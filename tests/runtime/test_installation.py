@@ -519,3 +519,12 @@ def test_what_cannot_be_resolved_names_the_users_file(shop):
 def test_what_is_no_requirement_names_the_users_file(shop):
     write(shop, requirements_dot_txt="tiny=1\n")
     assert "Couldn't parse requirement in `requirements.txt`" in refused(shop, CannotMeasure)
+
+
+def test_a_lock_takes_the_place_of_install(shop, hashes, tmp_path):
+    write(shop, requirements_dot_txt="tiny==1.5\n")
+    (shop / "requirements-leaf-2.txt").write_text(f"leaf==2.0 --hash={hashes['leaf2']}\n")
+    service = contender(shop, install=("requirements.txt",), lock="requirements-leaf-2.txt")
+    assert environment(service, tmp_path / "venvs").packages() == {"leaf": "2.0"}
+    with pytest.raises(UsageError, match=r'shop: lock: there is no file "gone\.txt"'):
+        environment(contender(shop, lock="gone.txt"), tmp_path / "venvs")

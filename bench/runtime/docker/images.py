@@ -16,7 +16,7 @@ from bench.project.installs import keeps_a_lock_of_apps
 from bench.project.sources import is_left_behind
 from bench.runtime.docker.containers import described
 from bench.runtime.docker.engine import Engine, reason
-from bench.runtime.requirements import read_lock
+from bench.runtime.requirements import NAME, read_lock
 
 SERVICE = "contender"  # of docker-compose.yml: how images of apps are built, and what their containers may do
 REPOSITORY = "webframework-bench"
@@ -67,9 +67,15 @@ def tag_of(contender: Contender) -> str:
             f"{contender.name}: containers are built from the requirements.txt of a folder of apps/: "
             "use --runtime process"
         )
-    if not (contender.place / "requirements.txt").is_file():
+    if not (contender.place / (contender.lock or NAME)).is_file():
         read_lock(contender)  # raises with the remedy
-    digest = hashlib.sha256((contender.python or PYTHON).encode())
+    if contender.lock and not re.search(r"(?m)^ARG LOCK\b", text_of(root / DOCKERFILE)):
+        raise UsageError(
+            f"{contender.name}: {DOCKERFILE} installs no other lock than {NAME}: copy the one of "
+            "webframework-bench, which has `ARG LOCK`, or use --runtime process"
+        )
+    chosen = (contender.python or PYTHON) + (f" {contender.lock}" if contender.lock else "")
+    digest = hashlib.sha256(chosen.encode())
     for file in sorted(set(_content(root, contender))):
         held = os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes()
         mode = b"x" if file.lstat().st_mode & stat.S_IXUSR else b""
@@ -84,7 +90,7 @@ def _content(root: Path, contender: Contender) -> Iterator[Path]:
     for name in (".dockerignore", f"{DOCKERFILE}.dockerignore"):
         if (root / name).is_file():
             yield root / name
-    copied = _copied(text_of(root / DOCKERFILE), {"APP": contender.app, "PYTHON": contender.python or PYTHON})
+    copied = _copied(text_of(root / DOCKERFILE), _arguments(contender))
     for place in [root] if copied is None else copied:
         places = [root] if place is root else root.glob(str(place).strip("/") or "*")
         for found in places:
@@ -137,10 +143,15 @@ def _files(place: Path, *, top: bool = False) -> Iterator[Path]:
                 yield from _files(inner)
 
 
+def _arguments(contender: Contender) -> dict[str, str]:
+    chosen = {"APP": contender.app, "PYTHON": contender.python or PYTHON}
+    return {**chosen, "LOCK": contender.lock} if contender.lock else chosen
+
+
 def _build(
     contender: Contender, tag: str, engine: Engine, *, source: Path, scratch: Path, logs: Path
 ) -> None:
-    arguments = {"APP": contender.app, "PYTHON": contender.python or PYTHON}
+    arguments = _arguments(contender)
     settings = {"image": tag, "build": {"context": contender.root, "args": arguments}}
     name = contender.app.replace("_", "-")
     file = described(scratch, source, SERVICE, {name: settings})
