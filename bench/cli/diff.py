@@ -1,6 +1,7 @@
 """The command `bench diff`."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -9,20 +10,28 @@ from bench.cli import diff_servers, wiring
 from bench.cli.judge import INCONCLUSIVE, Judge, carried_out, finish
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import diff as revisions
-from bench.compare import verdict_report
+from bench.compare import upgrade, verdict_report
 from bench.compare.checkouts import Sides, laid_out
-from bench.errors import CannotMeasure
+from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
-from bench.model import Plan
 from bench.project import contenders
 from bench.project.waivers import read_waivers
 from bench.run import execution
+from bench.runtime.process import ProcessRuntime
 
 
 @click.command()
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option("--contender", "only", multiple=True, metavar="NAME", help="only this one, changed or not")
+@click.option(
+    "--upgrade",
+    "packages",
+    multiple=True,
+    metavar="PACKAGE",
+    help="head is the base with this one upgraded: django==6.1.*",
+)
+@click.option("--python", metavar="VERSION", help="head is the base on this Python: 3.14")
 @click.option("--base-url", metavar="URL", help="a server that runs already, in place of BASE")
 @click.option("--head-url", metavar="URL", help="the server to compare with it, in place of HEAD")
 @click.option(
@@ -76,6 +85,8 @@ def diff(
     head_url: str | None,
     scenarios_file: Path | None,
     only: tuple[str, ...],
+    packages: tuple[str, ...],
+    python: str | None,
     only_scenarios: tuple[str, ...],
     budget: float,
     aa: revisions.Twins,
@@ -95,6 +106,8 @@ def diff(
     Exit code 1 where something regressed (got slower by more than its margin, or does more for a request), or
     broke: the head answers wrongly, or does not start, where the base does.
 
+    With --upgrade or --python, HEAD is BASE (the working tree by default) with that one thing changed.
+
     With --base-url and --head-url it compares two servers that run already.
     """
     unsettled = INCONCLUSIVE if fail_on_inconclusive else 0
@@ -103,6 +116,8 @@ def diff(
             {
                 "BASE": base,
                 "--contender": only,
+                "--upgrade": packages,
+                "--python": python,
                 "--runtime": runtime != wiring.AUTO,
                 "--all": unchanged,
                 "--explain": explains,
@@ -123,8 +138,11 @@ def diff(
         with machines_turn(wait):
             judge, conclusion, code = diff_servers.carried_out(options)
         finish(ctx, judge, conclusion, code)
-    if base is None:
-        raise click.UsageError("Missing argument 'BASE', or --base-url and --head-url", ctx)
+    asked = upgrade.change(packages, python) if packages or python else None
+    if base is None and asked is None:
+        raise click.UsageError("Missing argument 'BASE', or --upgrade, or --base-url and --head-url", ctx)
+    if head is not None and asked is not None:
+        raise click.UsageError("--upgrade and --python make the head of the base: leave HEAD out", ctx)
     root = contenders.find_project(Path.cwd())
     if only_count and counts is False:
         raise click.UsageError(
@@ -143,14 +161,18 @@ def diff(
     waivers = read_waivers(root)
     # A count is the same beside another run.
     turn = nullcontext() if only_count else machines_turn(wait)
-    with turn, laid_out(root, base, head) as sides:
+    with turn, _sides(root, base, head, wanted, asked) as (sides, wanted):
+        if asked is not None and not wanted.contenders:
+            _say_nothing(sides, ("EQUIVALENT", upgrade.why_nothing(asked)), {}, sides.notes, out, as_json)
+            return
         made, notes = revisions.planned(sides, wanted)
         for note in notes:
             click.echo(note, err=True)
         if not made.blocks:
-            _nothing(sides, made, notes, out, as_json)
+            reason, left_out = revisions.why_nothing(sides, made), revisions.left_out(sides, made)
+            _say_nothing(sides, reason, left_out, notes, out, as_json)
             return
-        where, why = wiring.chosen(runtime, root)
+        where, why = _runtime(runtime, root, asked)
         say_runtime(where, why)
         if (counts or only_count) and (lack := wiring.uncounted(where)):
             raise CannotMeasure(f"instructions cannot be counted: {lack}")
@@ -170,9 +192,36 @@ def diff(
     finish(ctx, judge, conclusion, code)
 
 
-def _nothing(sides: Sides, made: Plan, notes: tuple[str, ...], out: Path | None, as_json: bool) -> None:
-    word, why = revisions.why_nothing(sides, made)
-    left_out = revisions.left_out(sides, made)
+@contextmanager
+def _sides(
+    root: Path, base: str | None, head: str | None, wanted: revisions.Selection, asked: upgrade.Change | None
+) -> Iterator[tuple[Sides, revisions.Selection]]:
+    if asked is not None:
+        with upgrade.upgraded(root, base, wanted, asked) as found:
+            yield found
+    elif base is not None:
+        with laid_out(root, base, head) as sides:
+            yield sides, wanted
+
+
+def _runtime(requested: str, root: Path, asked: upgrade.Change | None) -> tuple[str, str]:
+    """Return the runtime and why. Packages are resolved for a Python of this machine, not for an image's."""
+    if asked is None:
+        return wiring.chosen(requested, root)
+    if requested not in (wiring.AUTO, ProcessRuntime.name):
+        raise UsageError("--upgrade and --python are for processes of this machine: use --runtime process")
+    return ProcessRuntime.name, "an upgrade is resolved for a Python of this machine"
+
+
+def _say_nothing(
+    sides: Sides,
+    reason: tuple[verdict_report.Word, str],
+    left_out: Mapping[str, str],
+    notes: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    word, why = reason
     document = verdict_report.uncompared_document(word, sides.base.label, why, left_out, notes)
     text = verdict_report.uncompared_text(word, why, left_out, notes)
     if out:

@@ -238,6 +238,47 @@ class Sides:
 
 
 @contextmanager
+def laid_out_twice(root: Path, revision: str | None, head: str) -> Iterator[Sides]:
+    """Lay out one revision of the project at *root* as base and as head, with equal files.
+
+    *revision* None: the working tree. *head* is the label of the second one, in which one thing will be
+    changed. Otherwise as `laid_out`.
+    """
+    trees = working_folder(root / ".bench") / "trees"
+    shutil.rmtree(trees, ignore_errors=True)
+    names: dict[Path, str] = {}
+    try:
+        where = sources(root)
+        here = (
+            lay_out_worktree(root, trees / "base", where=where)
+            if revision is None
+            else lay_out(root, commit_of(root, revision), trees / "base", where=where)
+        )
+        names[here.folder] = here.label
+        lent = _env_files_lent(root, here, here)
+        again = replace(here, folder=copy_tree(here.folder, trees / "again"))
+        there = replace(here, folder=copy_tree(here.folder, trees / "head"), label=head)
+        names.update({tree.folder: tree.label for tree in (again, there)})
+        owned = ownership([here.folder], where)
+        same = replace(there, untracked=(), data={})  # what is beside the tracked files is on both sides
+        places = sorted({*owned.folders})
+        yield Sides(
+            project=root,
+            base=here,
+            head=there,
+            again=again,
+            tables={tree.label: _declared(tree) for tree in (here, there)},
+            notes=(*filter(None, (lent,)), *_beside(root, where, same, places)),
+            changed=Changed(),
+        )
+    except BenchError as error:
+        error.args = (_plain(str(error), names),)
+        raise
+    finally:
+        shutil.rmtree(trees, ignore_errors=True)
+
+
+@contextmanager
 def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
     """Lay out both revisions of the project at *root*, and remove them on exit.
 

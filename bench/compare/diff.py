@@ -85,6 +85,11 @@ def planned(sides: Sides, wanted: Selection) -> tuple[Plan, tuple[str, ...]]:
     return made, (*sides.notes, *_differing(sides), *one_sided, *unknown, *_gone(sides), *others)
 
 
+def names(sides: Sides, wanted: Selection) -> list[str]:
+    """Return the requested contenders, or those of the plan, that both sides have; raises UsageError."""
+    return _named(sides, _pattern(sides), wanted)[0]
+
+
 def _blocks(sides: Sides, pattern: Plan, compared: Sequence[str], sought: Sequence[str]) -> Iterator[Block]:
     """Yield the blocks of *pattern*, reduced to what is compared: each contender beside its base.
 

@@ -58,13 +58,13 @@ def environment(contender: Contender, venvs: Path) -> Environment:
     """
     if keeps_a_lock_of_apps(contender):
         lock = read_lock(contender)
-        python, version = _interpreter(contender)
+        python, version = interpreter(contender)
         folder = _place(contender, venvs, version, lock.content)
         with _alone(folder):
             if not folder.is_dir():
                 _build(folder, python, lock)
         return Environment(folder=folder, python=version)
-    python, version = _interpreter(contender)
+    python, version = interpreter(contender)
     wanted = installation(contender, version)
     folder = _place(contender, venvs, version, wanted.content)
     known_versions = folder.with_name(f"{folder.name.rpartition('-')[0]}.versions")
@@ -128,7 +128,7 @@ def missing_python(contender: Contender) -> str | None:
     )
 
 
-def _interpreter(contender: Contender) -> tuple[str, str]:
+def interpreter(contender: Contender) -> tuple[str, str]:
     if contender.python is None:
         return sys.executable, platform.python_version()
     if there := found(contender.python):

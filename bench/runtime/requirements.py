@@ -94,9 +94,7 @@ def read_lock(contender: Contender) -> Lock:
 
 def needed_python(message: str) -> str:
     """Return the oldest Python that packages need, as uv's *message* says it; "" if it says none."""
-    if "Python version" not in message:
-        return ""
-    needed = re.findall(r"Python\s*>=\s*(\d+)\.(\d+)", message.partition("does not satisfy")[2])
+    needed = re.findall(r"(?:does not satisfy|requires) Python\s*>=\s*(\d+)\.(\d+)", message)
     newest = max(((int(major), int(minor)) for major, minor in needed), default=None)
     return f"{newest[0]}.{newest[1]}" if newest else ""
 
@@ -131,18 +129,29 @@ def _read(
         raise UsageError(str(error).replace(str(file), where)) from error
     texts[file] = text
     for line in lines_of(text):
-        if not (found := INCLUDES.match(line)):
+        if not INCLUDES.match(line):
             continue
-        name = VARIABLE.sub(lambda one: os.environ.get(one[1], one[0]), found["file"].strip().strip("\"'"))
+        name = _included_name(line)
         if "://" in name:
             raise UsageError(
                 f"{where} includes {name}, which may change any time: keep a copy in the project"
             )
-        inner = Path(os.path.normpath(file.parent / name))
+        inner = included(file, line)
         if not inner.is_file():
             raise UsageError(f"{where} includes {name}, which is not there: is it in git?")
         if inner not in texts:
             _read(inner, named, read, texts)
+
+
+def included(file: Path, line: str) -> Path:
+    """Return the file that a line of *file*, `-r other.txt`, includes."""
+    return Path(os.path.normpath(file.parent / _included_name(line)))
+
+
+def _included_name(line: str) -> str:
+    found = INCLUDES.match(line)
+    name = found["file"] if found else ""
+    return VARIABLE.sub(lambda one: os.environ.get(one[1], one[0]), name.strip().strip("\"'"))
 
 
 def _refuse(contender: Contender, first: Path, texts: dict[Path, str]) -> None:

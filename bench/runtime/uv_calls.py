@@ -40,7 +40,8 @@ def _reason(errors: str, names: Mapping[str, str]) -> str:
     called = any("--- stderr" in line for line in reasons)  # the words of git, or of a build, end the message
     if not why.startswith(EXPLAINED) and causes and reasons[0].startswith("error: "):
         # Else lines that point at a character follow the cause.
-        more = [line for line in reasons if line.startswith("And because ")]  # of a resolution
+        unsolved = "No solution found" in reasons[0]
+        more = reasons[reasons.index(causes[-1]) + 1 :] if unsolved else []  # versions, and what follows
         why = f"{EXPLAINED}{why}" if called else " ".join((causes[-1], *more))
     if why.startswith(EXPLAINED):  # the error is at the top of a chain of causes
         top = next((line for line in reasons if line.startswith("error: ")), "error: ")

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_wheel(folder: Path, name: str, version: str, needs: Iterable[str] = ()) -> str:
+def write_wheel(folder: Path, name: str, version: str, needs: Iterable[str] = (), python: str = "") -> str:
     """Write a wheel of one module that knows its VERSION, and return its hash as a lock states it."""
     folder.mkdir(parents=True, exist_ok=True)
     wheel, about = folder / f"{name}-{version}-py3-none-any.whl", f"{name}-{version}.dist-info"
     required = "".join(f"Requires-Dist: {one}\n" for one in needs)
+    required += f"Requires-Python: {python}\n" if python else ""
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(f"{name}.py", f"VERSION = '{version}'\n")
         archive.writestr(

@@ -95,11 +95,11 @@ def _part(made: Installation, file: InstallFile, scratch: Path, python: Path) ->
     if file.kind == "project":
         groups = [f"--group={file.file}:{one}" for one in made.contender.groups]
         extras = [f"--extra={one}" for one in made.contender.extras]
-        here = [Path(os.path.realpath(file.file.parent))] if _is_installed(file) else []
+        here = [Path(os.path.realpath(file.file.parent))] if is_installed(file) else []
         return _Part(file=file, arguments=(*extras, *groups, str(file.file)), locked=False, own=tuple(here))
     if file.kind == "pylock":
         return _pylock(made, file, scratch)
-    lines = _exported(made, file, python) if file.kind == "uv" else pinned_lines(file, made.wanted(file))
+    lines = exported(made, file, python) if file.kind == "uv" else pinned_lines(file, made.wanted(file))
     scratch.mkdir()
     written = scratch / f"{file.file.name}.txt"
     rest = [one for one in lines if not is_own(one)]
@@ -109,7 +109,7 @@ def _part(made: Installation, file: InstallFile, scratch: Path, python: Path) ->
     return _Part(file=file, arguments=(str(written),), locked=True, empty=empty, own=tuple(own))
 
 
-def _is_installed(file: InstallFile) -> bool:
+def is_installed(file: InstallFile) -> bool:
     """Return whether a project is a package itself, not only a list of dependencies."""
     tools = pyproject(file.file.parent).get("tool", {})
     return tools.get("poetry", {}).get("package-mode") is not False and (
@@ -117,7 +117,7 @@ def _is_installed(file: InstallFile) -> bool:
     )
 
 
-def _exported(made: Installation, file: InstallFile, python: Path) -> list[str]:
+def exported(made: Installation, file: InstallFile, python: Path) -> list[str]:
     """Return the lines of a uv.lock: of the contender's own member of a workspace, if it is one."""
     contender = made.contender
     member = pyproject(contender.place).get("project", {}).get("name")
@@ -194,7 +194,7 @@ def _resolve(
     output = scratch / "resolved.txt"
     output.write_text(known_versions.read_text() if known_versions.is_file() else "")
     arguments = [one for part in parts for one in part.arguments]
-    with _left_as_they_are(made.own):
+    with left_as_they_are(made.own):
         call_uv(
             *COMPILE,
             *("--python", str(environment / "bin/python"), "--output-file", str(output)),
@@ -207,7 +207,7 @@ def _resolve(
 
 
 @contextmanager
-def _left_as_they_are(folders: Iterable[Path]) -> Iterator[None]:
+def left_as_they_are(folders: Iterable[Path]) -> Iterator[None]:
     """Remove what setuptools writes into *folders* when uv looks for a project's list of packages."""
     patterns = ("*.egg-info", "*/*.egg-info")
     before = {one for folder in folders for pattern in patterns for one in folder.glob(pattern)}
