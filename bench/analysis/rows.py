@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from bench.analysis.limits import (
     Bound,
@@ -69,6 +70,7 @@ class Row:
     database_us: Estimate | None
     client_us: Estimate | None
     memory_peak_bytes: int | None
+    response_bytes: float | None  # per answer: the median over slices without a failure
     requests: int
     answers: int  # right and wrong, of slices that count; if all are void, of those
     failures: Mapping[str, int]  # kind → count, of these
@@ -162,6 +164,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         memory_peak_bytes=max(
             (kept for record in counted if (kept := record.usage.memory_bytes) is not None), default=None
         ),
+        response_bytes=_response_bytes(samples),
         requests=merged.count,
         answers=sum(sample.requests + sample.failed for sample in judged),
         failures=sum((Counter(sample.failures) for sample in judged), Counter()),
@@ -186,6 +189,11 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
 def _examples(samples: Iterable[Sample]) -> tuple[str, ...]:
     found = dict.fromkeys(example for sample in samples for example in sample.examples)
     return tuple(printable(example, EXAMPLE) for example in [*found][:3])
+
+
+def _response_bytes(samples: Iterable[Sample]) -> float | None:
+    each = [one.received_bytes / one.requests for one in samples if one.requests and not one.failed]
+    return median(each) if each else None
 
 
 def _silent(records: Iterable[Record]) -> int | None:

@@ -70,6 +70,17 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[Diffe
     return tuple(sorted(found, key=lambda difference: order.index(difference.kind)))
 
 
+def machine_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts by their paths that must be equal for the numbers of runs to compare."""
+    return {
+        path: found
+        for pattern, kind in KINDS.items()
+        if kind == "machine"
+        for path in _paths(pattern, facts)
+        if (found := _at(facts, path)) is not _UNKNOWN
+    }
+
+
 def _unlike(path: str, mine: Any, yours: Any) -> Iterator[tuple[str, Any, Any]]:
     if mine is _UNKNOWN or yours is _UNKNOWN:
         return

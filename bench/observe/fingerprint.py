@@ -28,14 +28,21 @@ TIMEOUT_S = 10
 
 
 def commit(project: Path) -> dict[str, Any]:
-    """Return the commit, and whether the files differ from it. Both are None if the project is no checkout.
+    """Return the commit, when it was made, and whether the files differ from it.
+
+    All are None if the project is no checkout.
 
     If git refuses the checkout, the result has git's reason and remedy.
     """
     found = _git(project, "rev-parse", "--verify", "HEAD")
     refused = refusal(project) if found is None else ""
     why = {"refused": f"git refuses the checkout: {refused}"} if refused else {}
-    return {"commit": found, "dirty": None if found is None else _is_changed(project), **why}
+    return {
+        "commit": found,
+        "committed_at": None if found is None else _git(project, "log", "-1", "--format=%cI"),
+        "dirty": None if found is None else _is_changed(project),
+        **why,
+    }
 
 
 def locks(project: Path) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,9 @@
 """summary.json: the results of a run for machines. Null means unknown, or not measured yet."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bench.analysis.measures import Latency
 from bench.analysis.rows import Arrivals, Row
 from bench.analysis.steadiness import Steadiness, first_answers
 from bench.files import write_atomically
+from bench.model import Scenario
 from bench.records import Instructions, Queries, Run
 from bench.report.by_workers import plain_scalings
 from bench.report.claims import Audited, audited
@@ -22,6 +24,8 @@ from bench.report.wording import finite, plain_estimate, plain_load, rounded
 # 1  first
 SCHEMA = 1
 FILE = "summary.json"
+# Of a plan: with others, its figures mean something else.
+SETTINGS = ("sweeps", "lead_in_s", "window_s", "warm_up_s", "load_workers")
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -34,6 +38,8 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "plan": run.plan.name,
+        "settings": {key: getattr(run.plan, key) for key in SETTINGS},
+        "scenarios": {scenario.name: _digest(scenario) for scenario in run.scenarios},
         "runtime": run.runtime,
         "started_at": run.started_at,
         "valid": analysis.valid,
@@ -56,6 +62,19 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
     }
 
 
+def _digest(scenario: Scenario) -> str:
+    """Return a hash of what is requested. Words about it and the place of the checkout do not count."""
+    requested = _set(asdict(replace(scenario, about="")))
+    return hashlib.sha256(json.dumps(requested, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+
+
+def _set(value: Any) -> Any:
+    """Return *value* without what is not set: a field that a later version adds then changes no hash."""
+    if isinstance(value, Mapping):
+        return {key: _set(one) for key, one in value.items() if key != "root" and one not in (None, False)}
+    return [_set(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def write_summary(analysis: Analysis, folder: Path) -> Path:
     path = folder / FILE
     text = json.dumps(summary_of(analysis), indent=2, ensure_ascii=False, allow_nan=False)
@@ -76,6 +95,7 @@ def _row(row: Row) -> dict[str, Any]:
         "database_us": plain_estimate(row.database_us),
         "client_us": plain_estimate(row.client_us),
         "memory_peak_bytes": row.memory_peak_bytes,
+        "response_bytes": rounded(row.response_bytes),
         "requests": row.requests,
         "failures": row.failed,
         "withheld": row.withheld or None,

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,12 +7,21 @@ from click.testing import CliRunner
 
 from bench.analysis import analyse
 from bench.cli import commands
-from bench.compare.history import entry_of, keep, trends
+from bench.compare.entries import entries, entry_of, keep
+from bench.compare.history import trends
 from bench.errors import UsageError
+from bench.files import to_json
 from bench.report.summary import summary_of, write_summary
 from tests.support.synthetic import synthetic_run
 
 BEGAN = datetime(2026, 1, 1, 2, 17, tzinfo=UTC)
+LONG_AGO = datetime(2021, 1, 1, 2, 17, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def throughputs(places):
+    found = trends(entries(places, NOW).runs)
+    return [trend for trend in found if trend.track.metric == "throughput_rps"]
 
 
 def kept_run(folder, day, **speeds):
@@ -25,10 +34,11 @@ def kept_run(folder, day, **speeds):
 
 def fill(folder, runs):
     """Write *runs* entries as fast as that goes: from day 700 on FastAPI is a tenth slower."""
-    entry = entry_of(summary_of(analyse(synthetic_run({"flask": 4300.0, "fastapi": 9000.0}))))
+    made = entry_of(summary_of(analyse(synthetic_run({"flask": 4300.0, "fastapi": 9000.0}))))
+    entry = json.loads(to_json(asdict(made)))
     folder.mkdir(parents=True)
     for day in range(runs):
-        at = (BEGAN + timedelta(days=day)).isoformat(timespec="seconds")
+        at = (LONG_AGO + timedelta(days=day)).isoformat(timespec="seconds")
         cells = [
             cell | {"ratio": cell["ratio"] * (0.9 if day >= 700 else 1.0)} if cell["ratio"] else cell
             for cell in entry["cells"]
@@ -57,7 +67,7 @@ def test_a_partial_run_is_not_kept(tmp_path):
 def test_trends_are_of_ratios_to_the_anchor_in_the_order_of_time(tmp_path):
     for day, speed in ((3, 8000.0), (1, 9000.0), (2, 9000.0)):
         keep(kept_run(tmp_path / f"run-{day}", day, fastapi=speed), tmp_path / "history")
-    found = {trend.track.contender: trend for trend in trends([tmp_path / "history"])}
+    found = {trend.track.contender: trend for trend in throughputs([tmp_path / "history"])}
     fastapi = found["fastapi"]
     assert fastapi.anchor == "flask"
     assert [point.at.day for point in fastapi.points] == [2, 3, 4]
@@ -70,8 +80,8 @@ def test_trends_are_of_ratios_to_the_anchor_in_the_order_of_time(tmp_path):
 def test_folders_of_runs_are_read_like_entries(tmp_path):
     kept_run(tmp_path / "results" / "a", 1)
     kept_run(tmp_path / "results" / "b", 2)
-    assert [len(trend.points) for trend in trends([tmp_path / "results"])] == [2, 2]
-    assert [len(trend.points) for trend in trends([tmp_path / "results" / "a"])] == [1, 1]
+    assert [len(trend.points) for trend in throughputs([tmp_path / "results"])] == [2, 2]
+    assert [len(trend.points) for trend in throughputs([tmp_path / "results" / "a"])] == [1, 1]
 
 
 def test_machines_runtimes_and_plans_are_apart(tmp_path):
@@ -80,7 +90,7 @@ def test_machines_runtimes_and_plans_are_apart(tmp_path):
     other = tmp_path / "b"
     other.mkdir()
     (other / "summary.json").write_text(json.dumps(summary | {"runtime": "compose"}))
-    assert len(trends([first, other])) == 4
+    assert len(throughputs([first, other])) == 4
 
 
 @pytest.mark.parametrize(
@@ -91,7 +101,7 @@ def test_what_is_no_history_is_told(tmp_path, content, words):
     if content:
         (tmp_path / "entry.json").write_text(content)
     with pytest.raises(UsageError, match=words):
-        trends([tmp_path])
+        entries([tmp_path], NOW)
 
 
 def test_a_thousand_runs_are_drawn_with_a_line_for_each_contender(tmp_path):
@@ -102,7 +112,8 @@ def test_a_thousand_runs_are_drawn_with_a_line_for_each_contender(tmp_path):
     line = next(line for line in told.stdout.splitlines() if "fastapi" in line)
     assert "1000" in line
     assert "× flask" in line
-    (chart,) = (tmp_path / "charts").iterdir()
+    close_up, chart = sorted((tmp_path / "charts").iterdir())
+    assert close_up.name.startswith("fastapi")
     assert chart.read_text().count("<path") > 2
 
 

@@ -55,12 +55,13 @@ def test_a_checkout_has_a_commit_and_is_dirty_once_a_file_changes(checkout):
     dirty = fingerprint(checkout)["project"]
 
     assert len(clean["commit"]) == 40
+    assert datetime.fromisoformat(clean["committed_at"]) <= datetime.now(UTC)
     assert (clean["dirty"], dirty["dirty"]) == (False, True)
     assert dirty["commit"] == clean["commit"]
 
 
 def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path):
-    assert fingerprint(tmp_path)["project"] == {"commit": None, "dirty": None}
+    assert fingerprint(tmp_path)["project"] == {"commit": None, "committed_at": None, "dirty": None}
 
 
 def test_a_checkout_that_git_refuses_is_none_and_has_the_reason(checkout):
