@@ -131,7 +131,8 @@ def test_where_git_refuses_by_ownership_its_own_remedy_is_shown(root, tmp_path, 
         (["main", "--contender", "oen"], "bench: unknown contender oen; did you mean one"),
         (["main", "--budget", "soon"], "'soon' is no duration: 90s, 10m, 1h"),
         (["main", "--budget", "0m"], "'0m' is no duration"),
-        ([], "Missing argument 'BASE', or --base-url"),
+        ([], "Missing argument 'BASE', or --upgrade, or --base-url"),
+        (["main", "main", "--upgrade", "tiny"], "--upgrade and --python make the head of the base"),
     ],
 )
 def test_bad_words_are_exit_2_with_what_would_do(root, monkeypatch, words, said):
