@@ -1,7 +1,7 @@
 """The command `bench diff`."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -159,9 +159,7 @@ def diff(
         margins={} if margin is None else {"instructions": margin / 100},
     )
     waivers = read_waivers(root)
-    # A count is the same beside another run.
-    turn = nullcontext() if only_count else machines_turn(wait)
-    with turn, _sides(root, base, head, wanted, asked) as (sides, wanted):
+    with machines_turn(wait), _sides(root, base, head, wanted, asked) as (sides, wanted):
         if asked is not None and not wanted.contenders:
             _say_nothing(sides, ("EQUIVALENT", upgrade.why_nothing(asked)), {}, sides.notes, out, as_json)
             return

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ class Runs:
             timed=not set(metrics) <= set(APART),
         )
         with (
-            self.turn() if selection.timed else nullcontext(),
+            self.turn(),
             laid_out(self.root, wanted.good, wanted.bad) as sides,
         ):
             made, notes = revisions.planned(sides, selection)
@@ -83,7 +83,7 @@ class Runs:
         assert search.target
         ends = store.load(self.folder / search.compared_in)
         began = time.monotonic()
-        with nullcontext() if search.target.metric in APART else self.turn():
+        with self.turn():
             reading = self._read(search, search.target, ends, commit)
         return reading, time.monotonic() - began
 
