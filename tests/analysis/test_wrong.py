@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.compare.history import entry_of
+from bench.compare.entries import entry_of
 from bench.histogram import Histogram
 from bench.report.answer import answer
 from bench.report.exports import FORMATS
@@ -55,8 +55,8 @@ def test_machines_find_its_numbers_with_why_nothing_follows_and_history_keeps_no
     (row,) = [row for row in told["rows"] if row["contender"] == "fastapi"]
     assert row["throughput_rps"]["estimate"] > 0
     assert row["withheld"].startswith("withheld: ")
-    (cell,) = [cell for cell in entry_of(told)["cells"] if cell["contender"] == "fastapi"]
-    assert (cell["throughput_rps"], cell["ratio"]) == (None, None)
+    (cell,) = [cell for cell in entry_of(told).cells if cell.contender == "fastapi"]
+    assert (cell.throughput_rps, cell.ratio) == (None, None)
 
 
 @pytest.mark.parametrize(("wrong", "is_wrong"), [(2, False), (4, True)])
