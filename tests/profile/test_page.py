@@ -3,13 +3,14 @@
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
-from bench.compare.history import trends
+from bench.compare.entries import entries
 from bench.errors import UsageError
 from bench.loads import Closed
 from bench.profile.flames import flame_graph
@@ -185,4 +186,4 @@ def test_an_app_that_declares_nothing_has_handlers_and_a_rest(tmp_path):
 
 def test_a_profile_among_runs_is_no_run_of_a_history(folder):
     with pytest.raises(UsageError, match="no complete run in"):
-        trends([folder])
+        entries([folder], datetime.now(UTC))
