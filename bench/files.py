@@ -3,6 +3,7 @@
 import codecs
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import UsageError
+
+NOT_LEGIBLE = re.compile(r"[^\w.@~=-]")  # in a file's name
 
 T = TypeVar("T")
 # What reads and writes a shape is made once: run.json is written after every slice.
@@ -203,3 +206,8 @@ def printable(data: bytes | str, longest: int = LONGEST) -> str:
     text = data[: 4 * longest].decode(errors="replace") if isinstance(data, bytes) else data[: 4 * longest]
     line = " ".join("".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text).split())
     return line if len(line) <= longest else line[:longest] + "…"
+
+
+def legible(name: str) -> str:
+    """Return *name* as a part of a file's name."""
+    return NOT_LEGIBLE.sub("-", name)

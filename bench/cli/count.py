@@ -21,7 +21,6 @@ from bench.project import contenders, scenarios
 from bench.records import Instructions
 from bench.run import progress, verification
 from bench.run.instruction_counts import Wanted, count, profile_name
-from bench.runtime.placement import available_cores
 
 MOVED = 1  # the exit code where a count is no longer what was kept
 
@@ -147,6 +146,5 @@ def counted(
         opened.prepare(list({one.name: one for one in able}.values()))
         names = {one.name for one in able}
         there = [one for one in wanted if one[0].name in names]
-        together = max(1, len(available_cores() or (0, 1)))
-        found = list(count(there, opened, shown, together=together, profiles=profiles))
+        found = list(count(there, opened, shown, profiles=profiles))
         return found, dict(opened.facts())

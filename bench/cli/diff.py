@@ -61,7 +61,7 @@ from bench.runtime.process import ProcessRuntime
     default=None,
     help="count instructions too: by default where it can be done",
 )
-@click.option("--only-count", is_flag=True, help="measure no time: a verdict by counts, in a minute")
+@click.option("--only-count", is_flag=True, help="measure no time: a verdict by counts, in two minutes")
 @click.option(
     "--margin",
     type=click.FloatRange(min=0, min_open=True),
@@ -170,7 +170,7 @@ def diff(
             reason, left_out = revisions.why_nothing(sides, made), revisions.left_out(sides, made)
             _say_nothing(sides, reason, left_out, notes, out, as_json)
             return
-        where, why = _runtime(runtime, root, asked)
+        where, why = _runtime(runtime, root, asked, only_count=only_count)
         say_runtime(where, why)
         if (counts or only_count) and (lack := wiring.uncounted(where)):
             raise CannotMeasure(f"instructions cannot be counted: {lack}")
@@ -202,8 +202,12 @@ def _sides(
             yield sides, wanted
 
 
-def _runtime(requested: str, root: Path, asked: upgrade.Change | None) -> tuple[str, str]:
+def _runtime(
+    requested: str, root: Path, asked: upgrade.Change | None, *, only_count: bool
+) -> tuple[str, str]:
     """Return the runtime and why. Packages are resolved for a Python of this machine, not for an image's."""
+    if asked is None and only_count and requested == wiring.AUTO:
+        return ProcessRuntime.name, "instructions are counted of processes"
     if asked is None:
         return wiring.chosen(requested, root)
     if requested not in (wiring.AUTO, ProcessRuntime.name):

@@ -10,10 +10,11 @@ from bench.analysis.comparisons import log_ratios
 from bench.analysis.rows import unfit
 from bench.compare.bisect_target import Target
 from bench.compare.bisection import Outcome
-from bench.compare.changes import STEADY, count_changes, uncounted, uninstructed
+from bench.compare.changes import STEADY, count_changes, uncounted
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
 from bench.model import Cell, name_of
 from bench.records import Run
+from bench.report import instructions
 
 HALF = 0.5
 LOOKS = 3  # at the rounds of a commit by time: each has twice as many new ones as the one before
@@ -38,7 +39,7 @@ def of_counts(run: Run, target: Target) -> Reading:
     if not found and _has_none(run, target):
         return Reading(outcome="good", share=0.0)
     if not found:
-        whys = (*uninstructed(run), *uncounted(run))
+        whys = (*instructions.uncounted(run.instructions), *uncounted(run))
         return Reading(outcome="skip", why=" ".join(whys) or f"no {target.metric} of it were counted")
     (change,) = found[:1]
     unsteady = max((one.spread or 0.0 for one in run.instructions), default=0.0) > STEADY

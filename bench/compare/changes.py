@@ -220,19 +220,6 @@ def _instructions_verdict(run: Run, base: Instructions, head: Instructions) -> t
     return "inconclusive", f"{each} by hash seed: on both sides of the margin"
 
 
-def uninstructed(run: Run) -> Iterator[str]:
-    """Yield why instructions were not counted: once for each reason."""
-    if not run.plan.count:
-        return
-    whys: dict[str, list[str]] = {}
-    for one in run.instructions:
-        if one.why:
-            whys.setdefault(one.why, []).append(f"{name_of(one.contender).original}, {one.scenario}")
-    for why, places in whys.items():
-        where = "" if len(places) == len(run.instructions) else f" for {'; '.join(places)}"
-        yield f"Instructions were not counted{where}: {why}."
-
-
 def uncounted(run: Run) -> Iterator[str]:
     """Yield the contenders whose statements are not compared, and why."""
     by_name: dict[str, list[Queries]] = {}

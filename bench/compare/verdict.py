@@ -17,11 +17,11 @@ from bench.compare.changes import (
     count_changes,
     time_changes,
     uncounted,
-    uninstructed,
 )
 from bench.model import name_of
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run
+from bench.report import instructions
 
 Overall = Literal["BROKEN", "REGRESSED", "IMPROVED", "EQUIVALENT", "INCONCLUSIVE", "INVALID"]
 # The exit code of each. 1: the head is at fault. 3: nothing known is at fault. 4 only if it was requested.
@@ -103,7 +103,7 @@ def concluded(
             *remarks,
             *process_changes(run),
             *uncounted(run),
-            *uninstructed(run),
+            *instructions.uncounted(run.instructions),
             *_not_put_back(run),
             *_clients(analysis.rows),
             *leftover(concerned, [one for _, one in waived], today),

@@ -1,26 +1,17 @@
-"""Which object files and C functions the counted instructions were in, from callgrind's output files.
-
-Format: https://valgrind.org/docs/manual/cl-format.html
-"""
+"""Which object files and C functions the counted instructions were in, from callgrind's output files."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.errors import CannotMeasure
 from bench.profile.layers import LAYERS, layer_of
 from bench.profile.profiler import PACKAGE
 from bench.profile.record import Files
+from bench.runtime import callgrind_file
 
 Costs = Mapping[tuple[str, str], int]  # object file and function → instructions in itself, callees apart
 
-EVENT = "Ir"
-NAME = re.compile(r"\((\d+)\)(?: (.*))?")
-RECURSION = re.compile(r"'\d+$")  # a function that calls itself is named apart: "f'2"
-OBJECTS, FUNCTIONS = ("ob", "cob"), ("fn", "cfn")  # each pair shares its compressed names
-POSITIONS = "0123456789+-*"  # a line of costs begins with one of these
 
 INTERPRETER, JSON, LIBC, PACKAGES, UNKNOWN = "interpreter", "json", "libc", "packages", "unknown"
 # Layers of object files, in the order of a report. No file of the app itself is one: it has Python's.
@@ -58,19 +49,6 @@ USUAL = {
 }
 
 
-@dataclass(slots=True)
-class _Part:
-    """The state of a reader: where the next costs belong, and what compressed names stand for."""
-
-    objects: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, str] = field(default_factory=dict)
-    object: str = "???"
-    function: str = "???"
-    positions: int = 1  # numbers that come before the costs of a line
-    event: int = 0  # the place of instructions among them
-    total: int = 0
-
-
 def read_costs(files: Iterable[Path]) -> Costs:
     """Return the costs in *files* together, most first: one for each process, or thread, or dump.
 
@@ -83,63 +61,17 @@ def read_costs(files: Iterable[Path]) -> Costs:
 
 
 def costs(text: str, named: str = "the profile") -> Costs:
-    """Return the costs in *text*, which may have several parts. Raises CannotMeasure as `read_costs` does."""
-    part, found = _Part(), Counter[tuple[str, str]]()
-    is_calls_cost = False
-    for line in text.splitlines():
-        if line[:1] in POSITIONS and line:
-            if not is_calls_cost:
-                numbers = line.split()
-                at = part.positions + part.event
-                if len(numbers) > at:  # costs of 0 may be left out at the end
-                    found[part.object, part.function] += int(numbers[at])
-            is_calls_cost = False
-        elif line.startswith("calls="):
-            is_calls_cost = True  # its next line has the costs of the callee
-        else:
-            _enter(part, line)
-    if (added := found.total()) != part.total:
-        raise CannotMeasure(
-            f"{named} does not add up: {added:,} of {part.total:,} instructions: it was cut short"
-        )
+    """Return the costs in *text*. Raises CannotMeasure as `read_costs` does."""
+    found: Counter[tuple[str, str]] = Counter()
+    for one in callgrind_file.costs(text, named):
+        if not one.callee:
+            found[one.object, one.function] += one.instructions
     return found
-
-
-def _enter(part: _Part, line: str) -> None:
-    key, equals, value = line.partition("=")
-    if equals and key in OBJECTS:
-        name = _named(value, part.objects)
-        if key == "ob":
-            part.object = name
-    elif equals and key in FUNCTIONS:
-        name = _named(value, part.functions)
-        if key == "fn":
-            part.function = RECURSION.sub("", name)
-    elif line.startswith("totals:"):
-        part.total += int(line.split()[1 + part.event])
-    elif line.startswith("positions:"):
-        part.positions = len(line.split()) - 1
-    elif line.startswith("events:"):
-        events = line.split()[1:]
-        if EVENT not in events:
-            raise CannotMeasure(f"the profile counts no instructions, but {', '.join(events) or 'nothing'}")
-        part.event = events.index(EVENT)
-
-
-def _named(value: str, known: dict[str, str]) -> str:
-    """Return the name that *value* stands for: "(12) name" gives 12 a name, "(12)" repeats it."""
-    found = NAME.fullmatch(value)
-    if not found:
-        return value
-    number, name = found.groups()
-    if name is not None:
-        known[number] = name
-    return known.get(number, "???")
 
 
 def object_layer(file: str, files: Files) -> str:
     """Return the layer of an object file, a key of OBJECT_LAYERS. *files*: what the app declares."""
-    if file == "???" or OF_VALGRIND.search(file):
+    if file == callgrind_file.UNNAMED or OF_VALGRIND.search(file):
         return UNKNOWN
     in_package = PACKAGE.match(file)
     if OF_PYTHON.search(file) and not in_package:

@@ -24,7 +24,7 @@ def section(analysis: Analysis) -> Section | None:
     if not run.instructions:
         return None
     counted = [one for one in run.instructions if one.windows]
-    notes = tuple(f"Not counted for {why}." for why in _reasons(run.instructions))
+    notes = tuple(uncounted(run.instructions))
     if not counted:
         return Section(title=TITLE, anchor=ANCHOR, intro="None was counted.", caveats=notes)
     columns = (
@@ -80,10 +80,12 @@ def _busiest(analysis: Analysis, contender: str, scenario: str) -> Row | None:
     return max(rows, key=lambda row: row.cell.load.connections, default=None)
 
 
-def _reasons(found: Sequence[Instructions]) -> Iterator[str]:
+def uncounted(found: Sequence[Instructions]) -> Iterator[str]:
+    """Yield where nothing was counted, and why: once for each reason."""
     places: dict[str, list[str]] = {}
     for one in found:
         if one.why:
             places.setdefault(one.why, []).append(f"{name_of(one.contender).original} in {one.scenario}")
     for why, of in places.items():
-        yield f"{'all' if len(of) == len(found) else ', '.join(of)}: {why}"
+        where = "" if len(of) == len(found) else f" for {', '.join(of)}"
+        yield f"Instructions were not counted{where}: {why}."

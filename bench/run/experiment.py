@@ -24,7 +24,6 @@ from bench.run.store import Journal
 from bench.run.tries import not_served, prepared, requests_of, tries
 from bench.run.verification import servable, verify
 from bench.runtime import Server
-from bench.runtime.placement import available_cores
 
 EXTERNAL = "external"  # the runtime of servers that we did not start
 SEE = "; `bench try` shows every request and answer"
@@ -232,7 +231,6 @@ def _count_instructions(
         wanted,
         lab.runtime,
         lab.progress,
-        together=len(available_cores() or (0,)),
         memory=lab.memory / "instructions",
         until_s=until_s,
         profiles=journal.folder / "callgrind" if plan.baseline else None,

@@ -1,12 +1,11 @@
 """Instructions per request, counted outside every window on servers that are never timed (docs/adr/0016).
 
 Windows of the same requests go to a fresh server, one at a time. Once windows agree, five more are counted.
-Python's garbage collections are told apart. Servers run
-beside one another, as a count does not depend on time.
+Python's garbage collections are told apart. Servers run beside one another, one for each core: a count does
+not depend on time.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 from bench.errors import CannotMeasure
-from bench.files import read_json, to_json, write_atomically
+from bench.files import legible, read_json, to_json, write_atomically
 from bench.load.serial import Serial, WrongAnswer
 from bench.model import Contender, Scenario
 from bench.records import CountedWindow, Instructions
@@ -25,6 +24,7 @@ from bench.run.statement_counts import OF_USERS
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
 from bench.runtime.callgrind import unknown_instruction
+from bench.runtime.placement import available_cores
 
 METHOD = 1  # part of the cache key of counts: add one when the way of counting changes
 REQUESTS = 60  # of a window
@@ -34,7 +34,6 @@ WARM_UP_MOST = 8
 WINDOWS = 5
 SEEDS = (0, 1)  # of Python's hashes: a fresh server for each
 LIMIT_S = 60.0  # for an answer: a counted server is 50 times slower
-NOT_LEGIBLE = re.compile(r"[^\w.@~=-]")  # in a file's name
 VENVS = ".venvs"  # the folder of environments
 RESIDENT = 0.01  # of the tree: a process below it works by the clock, such as gunicorn's arbiter
 
@@ -46,13 +45,14 @@ def count(
     runtime: Runtime,
     progress: Progress,
     *,
-    together: int,
+    together: int | None = None,
     memory: Path | None = None,
     until_s: float | None = None,
     profiles: Path | None = None,
 ) -> Iterator[Instructions]:
-    """Yield the count of each of *wanted*, or why there is none; *together*: how many servers run at once.
+    """Yield the count of each of *wanted*, or why there is none.
 
+    *together*: how many servers run at once; as many as there are cores, if it is not given.
     *memory* is the folder of earlier counts of the same content; None: count all anew. What has not begun at
     *until_s* (`monotonic`) is left out, with that reason. *profiles* is a folder for callgrind's file of a
     window of each count that is not remembered.
@@ -60,6 +60,7 @@ def count(
     if why := runtime.uncounted():
         yield from (_without(one, why) for one in wanted)
         return
+    together = together or len(available_cores() or (0,))
     of_users = [one for one in wanted if one[1].locustfile]
     yield from (_without(one, OF_USERS) for one in of_users)
     wanted = [one for one in wanted if not one[1].locustfile]
@@ -152,7 +153,7 @@ def _of_server(server: Server, scenario: Scenario, *, profiles: Path | None) -> 
 
 def profile_name(contender: str, scenario: str) -> str:
     """Return the part of the names of its profiles that shows what they are of."""
-    return NOT_LEGIBLE.sub("-", f"{contender}-{scenario}")
+    return legible(f"{contender}-{scenario}")
 
 
 def _ended(server: Server) -> str:

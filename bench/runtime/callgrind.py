@@ -12,12 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.errors import CannotMeasure
+from bench.runtime.callgrind_file import costs
 
 REMEDY = "install valgrind (Debian, Ubuntu, Fedora, Homebrew on Linux: the package valgrind)"
 SLOWER = 10.0  # times, at least: how much longer a server may take to be ready
 COMMAND_S = 30.0  # a process takes a command at its next system call, which is at most seconds away
-TOTALS = re.compile(r"^totals: (\d+)$", re.MULTILINE)
-FUNCTION = re.compile(r"^(c?)fn=\((\d+)\)(?: (.*))?$")
 # Python's functions that carry out a garbage collection, in their versions from 3.11 to 3.15.
 COLLECTORS = frozenset(
     {
@@ -136,27 +135,17 @@ class Callgrind:
 
 
 def executed(profile: str) -> Executed:
-    """Return the sums of a profile in callgrind's format.
+    """Return the sums of a profile in callgrind's format. Raises CannotMeasure if it was cut short.
 
     An interpreter without symbols does not name its collector: then no collection is found.
     """
-    total = sum(map(int, TOTALS.findall(profile)))
-    names: dict[str, str] = {}
-    caller, callee, collected = "", "", 0
-    lines = iter(profile.splitlines())
-    for line in lines:
-        if line.startswith("calls="):
-            cost = next(lines, "0 0").rpartition(" ")[2]
-            if callee in COLLECTORS and caller not in COLLECTORS:
-                collected += int(cost)
-        elif line[:3] in ("fn=", "cfn") and (found := FUNCTION.match(line)):
-            is_callee, number, name = found.groups()
-            names.setdefault(number, (name or "").partition("'")[0])
-            if is_callee:
-                callee = names[number]
-            else:
-                caller = names[number]
-    return Executed(everything=total, collections=collected)
+    everything = collected = 0
+    for one in costs(profile):
+        if not one.callee:
+            everything += one.instructions
+        elif one.callee in COLLECTORS and one.function not in COLLECTORS:
+            collected += one.instructions
+    return Executed(everything=everything, collections=collected)
 
 
 def unknown_instruction(log: str) -> str | None:

@@ -15,17 +15,17 @@ from typing import Protocol, Self
 
 import psutil
 
+from bench.files import legible
 from bench.runtime.launch import launched
 from bench.runtime.leftovers import Ledger
 
 RAISED = re.compile(r"^\W*Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
 GRAVE = re.compile(r"\b(?:FATAL|PANIC|CRITICAL|ERROR)\b.*$", re.MULTILINE)
 WRITTEN = re.compile(r"^.*\S.*$", re.MULTILINE)
-NOT_LEGIBLE = re.compile(r"[^\w.@~=-]")  # in a file's name
 
 
 def log_name(name: str, number: int) -> str:
-    return f"{NOT_LEGIBLE.sub('-', name)}-{number}.log"
+    return f"{legible(name)}-{number}.log"
 
 
 def tail_of(log: Path, lines: int) -> str:

@@ -35,6 +35,9 @@ cfn=(10)
 calls=1 10
 * 0
 
+fn=(11)
+20 50
+
 fn=(14) main
 1 530
 
@@ -69,6 +72,11 @@ def test_an_interpreter_without_symbols_has_no_collections():
 
 def test_parts_of_a_file_are_added_up():
     assert executed(PROFILE + PROFILE) == Executed(everything=2000, collections=700)
+
+
+def test_a_file_that_was_cut_short_is_no_count():
+    with pytest.raises(callgrind.CannotMeasure, match="does not add up: 470 of 1,000 instructions"):
+        executed(PROFILE.replace("1 530\n", ""))
 
 
 def test_an_instruction_that_valgrind_does_not_know_is_named_by_its_module():

@@ -1,0 +1,103 @@
+"""Reads callgrind's output files.
+
+Format: https://valgrind.org/docs/manual/cl-format.html
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bench.errors import CannotMeasure
+
+EVENT = "Ir"
+NAME = re.compile(r"\((\d+)\)(?: (.*))?")
+RECURSION = re.compile(r"'\d+$")  # a function that calls itself is named apart: "f'2"
+OBJECTS, FUNCTIONS = ("ob", "cob"), ("fn", "cfn")  # each pair shares its compressed names
+POSITIONS = "0123456789+-*"  # a line of costs begins with one of these
+UNNAMED = "???"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Instructions of a function: in itself or, with a *callee*, in a call and all that it calls."""
+
+    object: str
+    function: str
+    instructions: int
+    callee: str = ""
+
+
+@dataclass(slots=True)
+class _Part:
+    """The state of a reader: where the next costs belong, and what compressed names stand for."""
+
+    objects: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
+    object: str = UNNAMED
+    function: str = UNNAMED
+    callee: str = UNNAMED
+    positions: int = 1  # numbers that come before the costs of a line
+    event: int = 0  # the place of instructions among them
+    total: int = 0
+
+
+def costs(text: str, named: str = "the profile") -> Iterator[Cost]:
+    """Yield the costs in *text*, which may have several parts.
+
+    Raises CannotMeasure, at its end, if what functions took in themselves does not add up to its totals.
+    """
+    part, added = _Part(), 0
+    is_calls_cost = False
+    for line in text.splitlines():
+        if line and line[0] in POSITIONS:
+            numbers = line.split()
+            at = part.positions + part.event
+            found = int(numbers[at]) if len(numbers) > at else 0  # costs of 0 may be left out at the end
+            if is_calls_cost:
+                yield Cost(part.object, part.function, found, part.callee)
+            else:
+                added += found
+                yield Cost(part.object, part.function, found)
+            is_calls_cost = False
+        elif line.startswith("calls="):
+            is_calls_cost = True  # its next line has the costs of the callee
+        else:
+            _enter(part, line)
+    if added != part.total:
+        raise CannotMeasure(
+            f"{named} does not add up: {added:,} of {part.total:,} instructions: it was cut short"
+        )
+
+
+def _enter(part: _Part, line: str) -> None:
+    key, equals, value = line.partition("=")
+    if equals and key in OBJECTS:
+        name = _named(value, part.objects)
+        if key == "ob":
+            part.object = name
+    elif equals and key in FUNCTIONS:
+        name = RECURSION.sub("", _named(value, part.functions))
+        if key == "fn":
+            part.function = name
+        else:
+            part.callee = name
+    elif line.startswith("totals:"):
+        part.total += int(line.split()[1 + part.event])
+    elif line.startswith("positions:"):
+        part.positions = len(line.split()) - 1
+    elif line.startswith("events:"):
+        events = line.split()[1:]
+        if EVENT not in events:
+            raise CannotMeasure(f"the profile counts no instructions, but {', '.join(events) or 'nothing'}")
+        part.event = events.index(EVENT)
+
+
+def _named(value: str, known: dict[str, str]) -> str:
+    """Return the name that *value* stands for: "(12) name" gives 12 a name, "(12)" repeats it."""
+    found = NAME.fullmatch(value)
+    if not found:
+        return value
+    number, name = found.groups()
+    if name is not None:
+        known[number] = name
+    return known.get(number, UNNAMED)
