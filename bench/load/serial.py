@@ -1,6 +1,8 @@
 """Windows of the same requests, one at a time on one connection, each answer checked: for what is counted."""
 
+from math import inf
 from random import Random
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -15,19 +17,34 @@ class WrongAnswer(Exception):
     """An answer was not what the scenario expects, or did not come. The text names the request."""
 
 
+class OutOfTime(Exception):
+    """Requests would go on beyond the time that there is."""
+
+
 class Serial:
     """Sends the requests of a scenario to a server. Equal seeds: equal requests in equal order."""
 
     def __init__(
-        self, scenario: Scenario, address: tuple[str, int], *, requests: int, seed: int, limit_s: float
+        self,
+        scenario: Scenario,
+        address: tuple[str, int],
+        *,
+        requests: int,
+        seed: int,
+        limit_s: float,
+        until_s: float = inf,
     ) -> None:
-        """*requests* of a window, without those that first save what it needs. Raises UsageError."""
+        """*requests* of a window, without those that first save what it needs. Raises UsageError.
+
+        *limit_s* is for an answer; nothing is sent after *until_s* (`monotonic`).
+        """
         mix = Mix(scenario, "{}:{}".format(*address))
         self._mix = mix
         self._deck = mix.dealt(seed, requests)
         self._random = Random(seed)
         self._saved: Saved = {}
         self._client = Client(address, limit_s)
+        self._until_s = until_s
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +55,7 @@ class Serial:
         self._client.__exit__(kind, error, trace)
 
     def window(self) -> int:
-        """Send the requests of one window. Return how many were sent. Raises WrongAnswer."""
+        """Send the requests of one window. Return how many were sent. Raises WrongAnswer, OutOfTime."""
         sent = 0
         for template in self._deck:
             due = None
@@ -49,6 +66,8 @@ class Serial:
         return sent
 
     def _send(self, template: Template) -> None:
+        if monotonic() > self._until_s:
+            raise OutOfTime
         request: Request = template.request(self._random, self._saved)
         try:
             head, body = self._client.answer(request)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from time import monotonic
 
 from bench.analysis import analyse
@@ -226,7 +227,7 @@ def _count_instructions(
         for scenario, name in places
         if name in equal and not name_of(name).is_twin
     ]
-    until_s = None if plan.budget_s is None or not plan.timed else monotonic() + COUNTING * plan.budget_s
+    until_s = inf if plan.budget_s is None or not plan.timed else monotonic() + COUNTING * plan.budget_s
     for found in instruction_counts.count(
         wanted,
         lab.runtime,

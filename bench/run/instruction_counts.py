@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from time import monotonic
 
 from bench.errors import CannotMeasure
 from bench.files import legible, read_json, to_json, write_atomically
-from bench.load.serial import Serial, WrongAnswer
+from bench.load.serial import OutOfTime, Serial, WrongAnswer
 from bench.model import Contender, Scenario
 from bench.records import CountedWindow, Instructions
 from bench.run.field_queries import queried_on
@@ -35,6 +36,7 @@ WINDOWS = 5
 SEEDS = (0, 1)  # of Python's hashes: a fresh server for each
 LIMIT_S = 60.0  # for an answer: a counted server is 50 times slower
 VENVS = ".venvs"  # the folder of environments
+NO_TIME = "the budget left no time for it"
 RESIDENT = 0.01  # of the tree: a process below it works by the clock, such as gunicorn's arbiter
 
 Wanted = tuple[Contender, Scenario]
@@ -47,15 +49,15 @@ def count(
     *,
     together: int | None = None,
     memory: Path | None = None,
-    until_s: float | None = None,
+    until_s: float = inf,
     profiles: Path | None = None,
 ) -> Iterator[Instructions]:
     """Yield the count of each of *wanted*, or why there is none.
 
     *together*: how many servers run at once; as many as there are cores, if it is not given.
-    *memory* is the folder of earlier counts of the same content; None: count all anew. What has not begun at
-    *until_s* (`monotonic`) is left out, with that reason. *profiles* is a folder for callgrind's file of a
-    window of each count that is not remembered.
+    *memory* is the folder of earlier counts of the same content; None: count all anew. What cannot end
+    before *until_s* (`monotonic`) is left out, with that reason. *profiles* is a folder for callgrind's
+    file of a window of each count that is not remembered.
     """
     if why := runtime.uncounted():
         yield from (_without(one, why) for one in wanted)
@@ -75,18 +77,20 @@ def count(
         unknown = [one for one in of_it if _name(one) not in known]
         for first in range(0, len(unknown), together):
             beside = unknown[first : first + together]
-            if until_s is not None and monotonic() > until_s:
-                yield from (_without(one, "the budget left no time for it") for one in beside)
+            if monotonic() > until_s:
+                yield from (_without(one, NO_TIME) for one in beside)
                 continue
             progress.phase(f"counting instructions in {scenario}: {', '.join(one.name for one, _ in beside)}")
-            for one, result in zip(beside, _counted(beside, runtime, profiles), strict=True):
+            for one, result in zip(beside, _counted(beside, runtime, profiles, until_s), strict=True):
                 if result.windows and (file := files.get(_name(one))):
                     file.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(file, to_json(result))
                 yield result
 
 
-def _counted(beside: Sequence[Wanted], runtime: Runtime, profiles: Path | None) -> list[Instructions]:
+def _counted(
+    beside: Sequence[Wanted], runtime: Runtime, profiles: Path | None, until_s: float
+) -> list[Instructions]:
     """Count on servers that run at the same time; one by one if they do not all start."""
     windows: list[dict[int, tuple[CountedWindow, ...]]] = [{} for _ in beside]
     known: list[Instructions] = [_without(one, "") for one in beside]
@@ -98,16 +102,18 @@ def _counted(beside: Sequence[Wanted], runtime: Runtime, profiles: Path | None) 
                 ThreadPoolExecutor(len(beside)) as pool,
             ):
                 running = [servers[one.name] for one in contenders]
-                found = pool.map(
-                    partial(_of_server, profiles=profiles), running, [scenario for _, scenario in beside]
-                )
+                to_come = len(SEEDS) - len(windows[0])
+                of_server = partial(_of_server, profiles=profiles, until_s=until_s, to_come=to_come)
+                found = pool.map(of_server, running, [scenario for _, scenario in beside])
                 for place, values in enumerate(found):
                     windows[place][seed] = values
                 runtime.check()
                 known = [_known(one, server) for one, server in zip(known, running, strict=True)]
+    except OutOfTime:
+        return [_without(one, NO_TIME) for one in beside]
     except (CannotMeasure, WrongAnswer) as error:
         if len(beside) > 1:
-            return [result for one in beside for result in _counted([one], runtime, profiles)]
+            return [result for one in beside for result in _counted([one], runtime, profiles, until_s)]
         return [_without(beside[0], _why(beside[0], error))]
     return [replace(one, windows=found) for one, found in zip(known, windows, strict=True)]
 
@@ -120,14 +126,25 @@ def _known(one: Instructions, server: Server) -> Instructions:
     return replace(one, counter=counter, environment=environment, requests=REQUESTS)
 
 
-def _of_server(server: Server, scenario: Scenario, *, profiles: Path | None) -> tuple[CountedWindow, ...]:
-    """Return the instructions per request of each window. Raises WrongAnswer, CannotMeasure."""
+def _of_server(
+    server: Server, scenario: Scenario, *, profiles: Path | None, until_s: float, to_come: int
+) -> tuple[CountedWindow, ...]:
+    """Return the instructions per request of each window. Raises CannotMeasure, OutOfTime.
+
+    *to_come*: the servers that are to be counted before *until_s*, with this one.
+    """
     counter = server.instructions
     assert counter is not None
     (known,) = queried_on([server], [scenario])
     try:
-        with Serial(known, server.address, requests=REQUESTS, seed=1, limit_s=LIMIT_S) as serial:
+        began_s = monotonic()
+        with Serial(
+            known, server.address, requests=REQUESTS, seed=1, limit_s=LIMIT_S, until_s=until_s
+        ) as serial:
             serial.window()
+            now_s = monotonic()
+            if now_s + to_come * (WARM_UP + WINDOWS) * (now_s - began_s) > until_s:
+                raise OutOfTime
             counter.begin(server.pids())
             warm: list[float] = []
             while len(warm) < WARM_UP or (len(warm) < WARM_UP_MOST and abs(warm[-1] / warm[-2] - 1) > AGREE):

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
+from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
@@ -89,7 +90,7 @@ def count(tmp_path):
     def counted(names=("one",), **given):
         options = {key: given.pop(key) for key in ("memory", "until_s", "together") if key in given}
         wanted = [(replace(one, name=name), HELLO_SCENARIO) for name in names]
-        with server(always(given.pop("answer", GOOD))) as up:
+        with server(given.pop("behave", None) or always(given.pop("answer", GOOD))) as up:
             runtime = CountingRuntime(up.address, **given)
             options = {"together": 2} | options
             return list(instruction_counts.count(wanted, runtime, FakeProgress([]), **options)), runtime
@@ -152,6 +153,18 @@ def test_what_the_budget_has_no_time_for_is_left_out(count):
     (one,), runtime = count(until_s=0.0)
     assert one.why == "the budget left no time for it"
     assert runtime.served == []
+
+
+def test_answers_too_slow_for_the_budget_end_the_count(count):
+    def slow(talk):
+        while talk.request():
+            sleep(0.01)
+            talk.send(GOOD)
+
+    found, runtime = count(names=("one", "two"), behave=slow, until_s=monotonic() + 4.0)
+    assert [one.why for one in found] == ["the budget left no time for it"] * 2
+    assert runtime.served == [("one", "two")]
+    assert all(counter.read_pids == [] for counter in runtime.counters)  # the first window showed it
 
 
 def test_counts_of_the_same_content_are_remembered(count, tmp_path):
