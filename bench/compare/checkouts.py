@@ -221,12 +221,12 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Base and head, laid out, with their contenders. *again* is the base once more, in a third folder."""
+    """Base and head, laid out, with their contenders. *twin* is the base once more, in a third folder."""
 
     project: Path  # its plans are used, and the run is kept there
     base: Tree
     head: Tree
-    again: Tree
+    twin: Tree
     tables: Mapping[str, Mapping[str, Declared]]  # by label
     notes: tuple[str, ...]
     changed: Changed
@@ -234,7 +234,7 @@ class Sides:
 
     def plain(self, text: str) -> str:
         """Return *text* with files of the trees as git names them: "<revision>:apps/shop_app/app.py"."""
-        return _plain(text, {tree.folder: tree.label for tree in (self.base, self.again, self.head)})
+        return _plain(text, {tree.folder: tree.label for tree in (self.base, self.twin, self.head)})
 
 
 @contextmanager
@@ -256,9 +256,9 @@ def laid_out_twice(root: Path, revision: str | None, head: str) -> Iterator[Side
         )
         names[here.folder] = here.label
         lent = _env_files_lent(root, here, here)
-        again = replace(here, folder=copy_tree(here.folder, trees / "again"))
+        twin = replace(here, folder=copy_tree(here.folder, trees / "twin"))
         there = replace(here, folder=copy_tree(here.folder, trees / "head"), label=head)
-        names.update({tree.folder: tree.label for tree in (again, there)})
+        names.update({tree.folder: tree.label for tree in (twin, there)})
         owned = ownership([here.folder], where)
         same = replace(there, untracked=(), data={})  # what is beside the tracked files is on both sides
         places = sorted({*owned.folders})
@@ -266,7 +266,7 @@ def laid_out_twice(root: Path, revision: str | None, head: str) -> Iterator[Side
             project=root,
             base=here,
             head=there,
-            again=again,
+            twin=twin,
             tables={tree.label: _declared(tree) for tree in (here, there)},
             notes=(*filter(None, (lent,)), *_beside(root, where, same, places)),
             changed=Changed(),
@@ -299,10 +299,10 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
         here = lay_out(root, left, trees / "base", where=where, data=there.data)
         names.update({tree.folder: tree.label for tree in (here, there)})
         lent = (_lent(there, here), _env_files_lent(root, there, here))
-        again = replace(here, folder=copy_tree(here.folder, trees / "again"))
+        twin = replace(here, folder=copy_tree(here.folder, trees / "twin"))
         if here.label == there.label:
             there = replace(there, label=f"{there.label}-head")  # identical code, compared nevertheless
-        names.update({tree.folder: tree.label for tree in (here, again, there)})
+        names.update({tree.folder: tree.label for tree in (here, twin, there)})
         found = _declared(there)
         before, lacking = _declared_before(here)
         owned = ownership((here.folder, there.folder), where)
@@ -313,7 +313,7 @@ def laid_out(root: Path, base: str, head: str | None) -> Iterator[Sides]:
             project=root,
             base=here,
             head=there,
-            again=again,
+            twin=twin,
             tables={here.label: before, there.label: found},
             notes=notes,
             changed=replace(differing, irrelevant={**unseen, **differing.irrelevant}),

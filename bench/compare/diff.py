@@ -155,7 +155,7 @@ def _common(sides: Sides) -> Common:
 def _resolved(sides: Sides, name: str) -> Contender:
     parts = name_of(name)
     found = contenders.resolve(name, sides.tables[parts.revision], revised=True)
-    return replace(found, root=str(sides.again.folder)) if parts.is_twin else found
+    return replace(found, root=str(sides.twin.folder)) if parts.is_twin else found
 
 
 def _pattern(sides: Sides) -> Plan:

@@ -181,7 +181,7 @@ def _upgraded(
 ) -> tuple[Sides, Upgraded]:
     """Upgrade what the contenders of *group* share, and let them use it; raises UsageError."""
     first = group[0]
-    found = upgrade(first.base, first.head, requested, lock=lock, copies=(sides.again.folder,))
+    found = upgrade(first.base, first.head, requested, lock=lock, copies=(sides.twin.folder,))
     bases = {name_of(pair.name).base for pair in group}
     for tree, written in ((sides.base, found.base_lock), (sides.head, found.head_lock)):
         if written is None:

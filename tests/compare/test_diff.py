@@ -60,7 +60,7 @@ def test_contenders_of_a_changed_app_are_compared_with_themselves(root):
         "one@worktree": "head",
         f"one-fast@{base}": "base",
         "one-fast@worktree": "head",
-        f"one@{base}~aa": "again",
+        f"one@{base}~aa": "twin",
     }
 
 
@@ -532,4 +532,4 @@ def test_files_of_the_trees_are_named_by_revision_whatever_is_raised(root):
     ):
         raise CannotMeasure(f"{sides.head.folder}/apps/one_app/x.py is slow")
     with laid_out(root, "main", None) as sides:
-        assert sides.plain(f"see {sides.again.folder}/apps") == f"see {sides.base.label}:apps"
+        assert sides.plain(f"see {sides.twin.folder}/apps") == f"see {sides.base.label}:apps"

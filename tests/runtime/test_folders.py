@@ -114,15 +114,15 @@ def test_what_lies_beside_a_project_of_a_larger_checkout_is_found_where_it_was(f
 
 
 def test_revisions_are_laid_out_under_paths_as_long_as_each_others(folders, tmp_path):
-    roots = [made(tmp_path / "p" / ".bench" / "trees" / name) for name in ("base", "head", "again")]
+    roots = [made(tmp_path / "p" / ".bench" / "trees" / name) for name in ("base", "head", "twin")]
     (tmp_path / "p" / ".git").mkdir()
     with (
         prepared(folders, roots[0]) as base,
         prepared(folders, roots[1]) as head,
-        prepared(folders, roots[2]) as again,
+        prepared(folders, roots[2]) as twin,
     ):
-        assert len({len(str(own.project)) for own in (base, head, again)}) == 1
-        assert len({str(own.project) for own in (base, head, again)}) == 3
+        assert len({len(str(own.project)) for own in (base, head, twin)}) == 1
+        assert len({str(own.project) for own in (base, head, twin)}) == 3
         assert not (head.project / ".." / "base").exists()
 
 

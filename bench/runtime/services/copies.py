@@ -96,7 +96,8 @@ class Copies:
     def _copied(self, contender: Contender) -> AbstractContextManager[OwnPart]:
         """Copy its template, and run its own SQL there."""
         databases, template = self._templates[contender.name]
-        name = f"{contender.base[:40]}-{next(self._numbers)}"
+        # Equally long for all: it is in the environment of a server, whose length moves the stack.
+        name = f"{contender.base[:40]}-{next(self._numbers):05}"
         texts = {f"{contender.name} sql {number}": text for number, text in enumerate(contender.sql, 1)}
         return databases.copied(template, name, texts)
 

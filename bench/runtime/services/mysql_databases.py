@@ -98,9 +98,9 @@ class MySQLDatabases:
         """Copy a template and run further texts in the copy, which is dropped at the end.
 
         Its name is a short one that is used again: the server counts by name, and has room for a limited
-        number of counts.
+        number of counts. All are equally long, as names are in the environment of servers.
         """
-        name = next(free for number in range(1, 10**6) if (free := f"bench_{number}") not in self._used)
+        name = next(free for number in range(1, 10**4) if (free := f"bench_{number:04}") not in self._used)
         objects = self._templates[template]
         try:
             with self.session() as session:
