@@ -8,6 +8,7 @@ from itertools import accumulate, combinations_with_replacement
 from statistics import NormalDist, median, stdev
 
 LEVEL = 0.95
+BISECTIONS = 60  # of a unit: more digits than a float has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,36 @@ def _chances_below(n: int) -> tuple[float, ...]:
         longer = [0] * rank + ways
         ways = [count + more for count, more in zip(ways + [0] * rank, longer, strict=True)]
     return tuple(total / 2**n for total in accumulate(ways))
+
+
+def binomial_limit(successes: int, trials: int, level: float = LEVEL) -> float:
+    """Return the upper limit of a rate (0 to 1), one-sided: Clopper and Pearson's; 1 without a trial.
+
+    At the limit, so few successes or fewer have the chance 1 − *level* (Clopper & Pearson, The Use of
+    Confidence or Fiducial Limits Illustrated in the Case of the Binomial, 1934).
+    """
+    if successes >= trials:
+        return 1.0
+    low, high = successes / trials, 1.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        if _chance_of_at_most(successes, trials, middle) > 1 - level:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _chance_of_at_most(successes: int, trials: int, rate: float) -> float:
+    chances = (
+        math.lgamma(trials + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(trials - k + 1)
+        + k * math.log(rate)
+        + (trials - k) * math.log1p(-rate)
+        for k in range(successes + 1)
+    )
+    return math.fsum(map(math.exp, chances)) if 0 < rate < 1 else float(rate <= 0)
 
 
 def spread_of(log_ratios: Sequence[float]) -> float | None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "bisect": "bisect.bisect",
     "compare": "compare.compare",
     "history": "history.history",
+    "null-cells": "null_cells.null_cells_",
     "profile": "profile.profile",
     "count": "count.count_",
     "list": "list.list_",

@@ -80,7 +80,7 @@ def time_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[TimeChange, ...]:
     ]
     floors = noise_floors(run, unfit)
     measured = [one for one in compared if one.ratio and one.rounds >= FEWEST_FOR_INTERVAL]
-    families = {side: [_member(run, one, side) for one in measured] for side in SIDES if measured}
+    families = {side: [family_member(run, one, side) for one in measured] for side in SIDES if measured}
     levels = {side: adjusted_p(family) for side, family in families.items()}
     judged = {
         (one.cell, one.metric): _judged(run, one, levels[_side(one)][place], floors)
@@ -102,7 +102,7 @@ def _side(one: Comparison) -> Side:
     return "faster" if more == MORE_IS_BETTER[one.metric] else "slower"
 
 
-def _member(run: Run, one: Comparison, side: Side) -> FamilyCell:
+def family_member(run: Run, one: Comparison, side: Side) -> FamilyCell:
     """Return the question whether a cell is beyond its margin on a *side*.
 
     Slower is more CPU, or fewer requests.
