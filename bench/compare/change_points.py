@@ -48,6 +48,7 @@ class ChangePoint:
     before: float
     now: float
     causes: tuple[str, ...]  # what differs in the fingerprints from *after* to *by*
+    conditions: str = ""  # of all its runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,7 @@ def _points(track: Track, series: Sequence[Point], steps: Sequence[Step]) -> Ite
             before=median(old),
             now=median(new),
             causes=tuple(_causes(track, after.facts, by.facts)),
+            conditions=by.conditions,
         )
 
 
