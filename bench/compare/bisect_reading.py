@@ -17,7 +17,7 @@ from bench.records import Run
 from bench.report import instructions
 
 HALF = 0.5
-LOOKS = 3  # at the rounds of a commit by time: each has twice as many new ones as the one before
+LOOKS = 3  # at the rounds of a commit by time: each doubles them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,11 @@ def level_of(steps: int) -> float:
 def first_rounds(steps: int) -> int:
     """Return the fewest rounds that can reach the level: n rounds on one side have a chance of 2⁻ⁿ."""
     return math.ceil(math.log2(1 / level_of(steps)))
+
+
+def rounds_at(look: int, steps: int) -> int:
+    """Return how many new rounds a *look* (0 is the first) adds: as many as before, from the second on."""
+    return first_rounds(steps) << max(0, look - 1)
 
 
 def of_time(ratios: Mapping[int, float], target: Target, *, steps: int) -> Reading:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.analysis import analyse
 from bench.compare import diff as revisions
 from bench.compare.bisect import Search, Wanted
-from bench.compare.bisect_reading import LOOKS, Reading, first_rounds, of_counts, of_time, rounds_of
+from bench.compare.bisect_reading import LOOKS, Reading, of_counts, of_time, rounds_at, rounds_of
 from bench.compare.bisect_target import APART, Followed, Target, scenario_of
 from bench.compare.bisection import Commit, steps_for
 from bench.compare.checkouts import SHORT, Sides, laid_out
@@ -115,7 +115,7 @@ class Runs:
         reading, invalid = Reading(outcome=None), ""
         for look in range(1 if target.metric != "time" else LOOKS):
             folder = self.folder / STEPS / f"{commit.sha[:SHORT]}{f'-{look + 1}' if look else ''}"
-            rounds = first_rounds(steps) * 2 ** max(0, look - 1)
+            rounds = rounds_at(look, steps)
             planned = replace(plan, rounds=rounds, seed=plan.seed + look) if target.metric == "time" else plan
             try:
                 run = self._measured(planned, sides, served, (scenario,), wanted, folder)
