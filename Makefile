@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Where it is set, each of a hundred processes compiles what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help bench verify report diff test test-all check format lock setup clean
+.PHONY: help bench verify report diff test test-all check format lock lock-beside setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,13 +56,22 @@ format: $(VENV)/.dev ## Put the code into its format
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-COMPILE := uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+LOCKED := uv pip compile -q --universal --generate-hashes --custom-compile-command "make lock"
+COMPILE := $(LOCKED) --upgrade --python-version 3.11
 lock: $(VENV)/.dev ## Resolve every lock anew
 	@set -e; PATH="$(CURDIR)/$(BIN):$$PATH"; \
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt; \
 	$(COMPILE) pyproject.toml -c requirements/bootstrap.txt -o requirements/harness.txt; \
 	$(COMPILE) pyproject.toml --group dev -c requirements/harness.txt -o requirements/dev.txt; \
 	for app in apps/*_app; do (cd $$app && $(COMPILE) requirements.in -o requirements.txt); done
+	@$(MAKE) --no-print-directory lock-beside
+
+# A lock beside the usual one has the same versions where it may. Its first line names its oldest Python.
+lock-beside: $(VENV)/.dev ## Resolve only the locks of other versions, beside the usual ones
+	@set -e; PATH="$(CURDIR)/$(BIN):$$PATH"; for wanted in apps/*_app/requirements-*.in; do \
+	  (cd $${wanted%/*}; name=$${wanted##*/}; lock=$${name%.in}.txt; \
+	  oldest=$$(sed -n '1s/^# Python \([0-9.]*\) or newer.*/\1/p' $$name); cp requirements.txt $$lock; \
+	  $(LOCKED) --python-version $${oldest:-3.11} $$name -o $$lock); done
 
 setup: $(VENV)/.dev ## Make the environments and nothing else
 

@@ -1,7 +1,7 @@
 import time
 
 from django.conf import settings
-from django.db import Error, IntegrityError, connection, transaction
+from django.db import Error, IntegrityError, connection, models, transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from rest_framework.decorators import api_view
@@ -112,7 +112,9 @@ def list_posts(request):
 
     def read():
         posts = Post.objects.order_by("-id")
-        if settings.EAGER:
+        if settings.PEERS:
+            posts = posts.fetch_mode(models.FETCH_PEERS)
+        elif settings.EAGER:
             posts = posts.select_related("author")
         if feed["author"] is not None:
             posts = posts.filter(author=feed["author"])

@@ -5,7 +5,7 @@ from fastapi import Depends
 from sqlalchemy import NullPool, make_url
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from settings import DATABASE_URL, DB_DRIVER, POOL, POOL_SIZE
+from settings import DATABASE_URL, DB_DRIVER, EARLY, POOL, POOL_SIZE
 
 pooling = {"pool_size": POOL_SIZE, "max_overflow": 0} if POOL else {"poolclass": NullPool}
 engine = create_async_engine(make_url(DATABASE_URL).set(drivername=f"postgresql+{DB_DRIVER}"), **pooling)
@@ -19,7 +19,7 @@ async def get_session():
 
 
 # Closed before the response is sent: its connection is free again while the client reads.
-SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+SessionDep = Annotated[AsyncSession, Depends(get_session, **EARLY)]
 
 
 async def open_pool():

@@ -5,7 +5,7 @@ from fastapi import Depends
 from sqlalchemy import NullPool, create_engine, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from settings import DATABASE_URL, POOL, POOL_SIZE
+from settings import DATABASE_URL, EARLY, POOL, POOL_SIZE
 
 pooling = {"pool_size": POOL_SIZE, "max_overflow": 0} if POOL else {"poolclass": NullPool}
 engine = create_engine(make_url(DATABASE_URL).set(drivername="postgresql+psycopg"), **pooling)
@@ -19,7 +19,7 @@ def get_session():
 
 
 # Closed before the response is sent: its connection is free again while the client reads.
-SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+SessionDep = Annotated[Session, Depends(get_session, **EARLY)]
 
 
 async def open_pool():

@@ -6,6 +6,8 @@ from fastapi import Depends, HTTPException, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
+from settings import EARLY
+
 BIGINT_MAX = 2**63 - 1
 # What <input type="email"> takes: https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -40,7 +42,7 @@ def parse(body):
 
 
 def refuse_all_but_digits(value):
-    if not (value.isascii() and value.isdecimal()):
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):  # a default in FastAPI 0.115
         raise ValueError("must be decimal digits")
     return value
 
@@ -49,6 +51,10 @@ digits = BeforeValidator(refuse_all_but_digits)
 
 
 class Page(BaseModel):
+    model_config = ConfigDict(
+        populate_by_name=not EARLY
+    )  # FastAPI 0.115 has the names of fields, not aliases
+
     limit: Annotated[int, Field(ge=1, le=100), digits] = 20
     after: Annotated[int, Field(ge=0, le=BIGINT_MAX), digits] = 0
     with_: Annotated[Literal["posts"] | None, Field(alias="with")] = None

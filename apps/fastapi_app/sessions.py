@@ -58,4 +58,4 @@ async def open_session(request: Request, response: Response, store: StoreDep):
 
 
 # Kept before the response is sent: the next request finds it.
-Visitor = Annotated[dict[str, Any], Depends(open_session, scope="function")]
+Visitor = Annotated[dict[str, Any], Depends(open_session, **settings.EARLY)]

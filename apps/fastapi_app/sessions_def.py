@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db_def import SessionDep
 from models import StoredSession
-from settings import SESSION_LIFETIME
+from settings import EARLY, SESSION_LIFETIME
 
 
 def open_session(request: Request, response: Response, session: SessionDep):
@@ -29,4 +29,4 @@ def open_session(request: Request, response: Response, session: SessionDep):
 
 
 # Kept before the response is sent: the next request finds it.
-Visitor = Annotated[dict[str, Any], Depends(open_session, scope="function")]
+Visitor = Annotated[dict[str, Any], Depends(open_session, **EARLY)]

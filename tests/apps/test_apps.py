@@ -23,7 +23,10 @@ def modules(app):
     return {path.name for path in (APPS / app).glob("*.py")}
 
 
-@pytest.mark.parametrize("views", ["django_app/views.py", "django_app/views_drf.py", "fastapi_app/views.py"])
+@pytest.mark.parametrize(
+    "views",
+    ["django_app/views.py", "django_app/views_drf.py", "django_app/views_ninja.py", "fastapi_app/views.py"],
+)
 def test_views_have_the_same_functions_in_the_same_order(views):
     assert functions(APPS / views) == functions(APPS / "flask_app" / "views.py")
 
@@ -37,7 +40,7 @@ def test_a_file_that_its_siblings_lack_or_have_is_explained(app):
 
 
 @pytest.mark.parametrize(
-    "lock", sorted(APPS.glob("*_app/requirements.txt")), ids=lambda lock: lock.parent.name
+    "lock", sorted(APPS.glob("*_app/requirements*.txt")), ids=lambda lock: f"{lock.parent.name}-{lock.stem}"
 )
 def test_locks_pin_with_hashes_and_name_no_index(lock):
     text = lock.read_text()
@@ -46,6 +49,17 @@ def test_locks_pin_with_hashes_and_name_no_index(lock):
     pinned = re.findall(r"^\S+==\S+ .*\\$", text, re.MULTILINE)
     assert len(pinned) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
     assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_a_lock_of_another_version_differs_in_little():
+    for lock in sorted(APPS.glob("*_app/requirements-*.txt")):
+        usual = pins(lock.with_name("requirements.txt"))
+        moved = {name for name, version in pins(lock).items() if usual.get(name, version) != version}
+        assert len(moved) <= 3, f"{lock.name} moves {moved}: make lock-beside"
+
+
+def pins(lock):
+    return dict(re.findall(r"^([a-z][\w.-]*)==(\S+)", lock.read_text(), re.MULTILINE))
 
 
 def test_apps_and_bench_import_nothing_from_each_other():

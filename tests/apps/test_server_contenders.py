@@ -19,8 +19,10 @@ SERVERS = {
     "django-gevent": "django",
     "django-granian": "django",
     "django-asgi-gunicorn": "django-asgi",
+    "django-asgi-gunicorn-asgi": "django-asgi",
     "django-asgi-hypercorn": "django-asgi",
     "fastapi-gunicorn": "fastapi",
+    "fastapi-gunicorn-asgi": "fastapi",
     "fastapi-hypercorn": "fastapi",
     "fastapi-granian": "fastapi",
 }

@@ -236,7 +236,9 @@ def test_every_contender_keeps_the_contract():
     code, out, err = finished(bench("verify", *PROCESS, "--json"), timeout=900)  # others run beside it
     assert code == 0, out + err
     outcomes = json.loads(out)
-    assert {outcome["outcome"] for outcome in outcomes} == {"passed"}
+    lacking = {outcome["contender"] for outcome in outcomes if outcome["outcome"] == "skipped"}
+    assert lacking <= {"django-next"}  # a Python of its own, which a machine may not have
+    assert all(one["outcome"] == "passed" for one in outcomes if one["contender"] not in lacking)
     assert {outcome["contender"] for outcome in outcomes} == set(contenders.declared(ROOT))
 
 
