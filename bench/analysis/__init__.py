@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.capacities import Capacity, capacities
-from bench.analysis.caveats import ENDS, caveats_of, cut_off
+from bench.analysis.caveats import ENDS, GIL, caveats_of, cut_off
 from bench.analysis.comparisons import Comparison, climbs, comparisons, judged, noise_floors, ranks
 from bench.analysis.findings import Finding, Grounded, findings, grounded
 from bench.analysis.processes import processes_of
@@ -102,7 +102,12 @@ def analyse(run: Run) -> Analysis:
     """Return the analysis that all reports show."""
     found = rows(run)
     kept_out = unfit(found)
-    fit = [row.cell for row in found if row.requests and not (row.unfit or row.is_control)]
+    locked = {event.contender for event in run.events if event.contender and GIL.search(event.what)}
+    fit = [
+        row.cell
+        for row in found
+        if row.requests and not (row.unfit or row.is_control or row.cell.contender in locked)
+    ]
     places, floors = ranks(run, fit), noise_floors(run, kept_out)
     processes = {one.name: processes_of(run, one) for one in run.contenders}
     return Analysis(

@@ -18,6 +18,7 @@ ACCOUNTED = 0.8  # of the requests in flight, by what was answered
 WRONG = 0.01  # of the answers: beyond it they do not show how long requests wait
 # The words with which `bench.runtime` reports that a server ended.
 ENDS = re.compile(r"killed|ended|was removed")
+GIL = re.compile(r"\bGIL is\b")  # of a free-threaded Python, where nothing shows that it is off
 IDLE = 100  # times as much CPU as a worker used: that worker was left out
 LONGER_WINDOWS = 'longer windows (window_s = "auto" in the plan) or fewer connections'
 SAME_CORE = 0.05  # of its speed that a core loses while its neighbour is busy

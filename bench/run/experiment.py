@@ -291,6 +291,7 @@ def _heat(
 ) -> None:
     for name, server in servers.items() if number != windows.PROBE_ROUND else ():
         journal.started(Start(contender=name, round=number, ready_s=server.ready_s))
+    _note_gil(journal, servers)
     aim(journal, lab, servers)
     data = Resets(journal, servers, lab.load.forget)
     last: Slice | None = None
@@ -310,7 +311,17 @@ def _heat(
         look_after(journal, lab, server, record)
         data.after(record)
     data.finish()
+    _note_gil(journal, servers)
     journal.save()
+
+
+def _note_gil(journal: Journal, servers: Mapping[str, Server]) -> None:
+    """Record, once for each contender, that the lock is on in a free-threaded Python."""
+    known = {(event.contender, event.what) for event in journal.run.events}
+    for name, server in servers.items():
+        why = server.gil_on()
+        if why and (name, why) not in known:
+            journal.happened(Event(at_s=journal.elapsed_s(), what=why, contender=name))
 
 
 def _warn_of_windows(journal: Journal, lab: Lab, swept: Sequence[Group], warmed_up: Slice) -> None:

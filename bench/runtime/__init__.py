@@ -62,6 +62,9 @@ class Server(Protocol):
 
     def log_tail(self) -> str: ...
 
+    def gil_on(self) -> str | None:
+        """Return that Python's GIL is on in it, and why; None if it is off, or its Python always has one."""
+
 
 class Runtime(Protocol):
     """Prepares environments and services, and serves contenders."""

@@ -151,6 +151,7 @@ class ComposeRuntime:
             "placement": asdict(self._placement),
             "services": self._services.facts(),
             "environments": {one.tag: one.content() for one in self._images.values()},
+            "environment_of": {name: one.tag for name, one in self._images.items()},
             "engine": {"docker": self._engine.version, "compose": self._engine.compose_version},
         }
 

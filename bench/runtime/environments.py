@@ -18,6 +18,7 @@ from bench.errors import CannotMeasure, UsageError
 from bench.files import read_json, to_json, working_folder
 from bench.model import Contender
 from bench.project.installs import keeps_a_lock_of_apps
+from bench.runtime import gil
 from bench.runtime.interpreters import found, pyenv
 from bench.runtime.packages.installation import Installation, installation
 from bench.runtime.packages.installing import Installed, install
@@ -85,8 +86,9 @@ def environment(contender: Contender, venvs: Path) -> Environment:
 
 
 def _place(contender: Contender, venvs: Path, version: str, content: bytes) -> Path:
-    key = hashlib.sha256(content + f"{version} {sysconfig.get_platform()}".encode()).hexdigest()
-    minor = "".join(version.split(".")[:2])
+    free = gil.FREE if (contender.python or "").endswith(gil.FREE) else ""  # the same version, another build
+    key = hashlib.sha256(content + f"{version}{free} {sysconfig.get_platform()}".encode()).hexdigest()
+    minor = "".join(version.split(".")[:2]) + free
     return venvs / f"{contender.app}-py{minor}-{key[:12]}"
 
 

@@ -87,6 +87,8 @@ class ExternalServer:
     def log_tail(self) -> str:
         return ""
 
+    def gil_on(self) -> None: ...
+
 
 class ExternalRuntime:
     """Implements `bench.runtime.Runtime` for contenders made by `target`."""

@@ -10,7 +10,7 @@ from typing import Literal
 from bench.runtime.ports import listens
 
 FOLDER = Path(__file__).with_name("counted")
-Counter = Literal["bench_statements", "bench_calls"]  # modules in that folder
+Counter = Literal["bench_statements", "bench_calls", "bench_gil"]  # modules in that folder
 COUNTS = ".counts"  # ends the name of a file that has no lines (`counted/bench_calls.py`)
 
 

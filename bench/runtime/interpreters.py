@@ -7,9 +7,12 @@ from pathlib import Path
 
 
 def found(python: str) -> tuple[str, str] | None:
-    """Return the path and full version of an installed interpreter, named by its version: "3.12"."""
+    """Return the path and full version of an installed interpreter, named by its version: "3.12", "3.14t"."""
     name = f"python{python}"
-    candidates = [shutil.which(name), *map(str, sorted(pyenv().glob(f"versions/{python}*/bin/{name}")))]
+    candidates = [
+        shutil.which(name),
+        *map(str, sorted(pyenv().glob(f"versions/{python.removesuffix('t')}*/bin/{name}"))),
+    ]
     for candidate in filter(None, candidates):
         # A shim of pyenv is on PATH, but runs only if that version is switched on.
         done = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False)

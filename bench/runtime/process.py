@@ -16,6 +16,7 @@ from bench.runtime import Counting, environments, leftovers, preparing, servers
 from bench.runtime.callgrind import REMEDY, SLOWER, Callgrind, under_callgrind, version
 from bench.runtime.children import Children, interrupts_held, log_name
 from bench.runtime.folders import Folders, OwnFolder
+from bench.runtime.gil import GilWatch, is_free_threaded
 from bench.runtime.hooks import hook
 from bench.runtime.placement import Placement, pinned
 from bench.runtime.ports import HOST, free_ports
@@ -125,11 +126,13 @@ class ProcessRuntime:
             # A database is copied while earlier servers import: neither needs a whole core.
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
                 folder = held.enter_context(self._folders.given(contender))
-                hooked: DriverStatements | PythonCalls | None = None
+                hooked: DriverStatements | PythonCalls | GilWatch | None = None
                 if counting == "statements" and services.counter is None:
                     hooked = DriverStatements(held.enter_context(hook("bench_statements", self._scratch)))
                 elif counting == "calls":
                     hooked = PythonCalls(held.enter_context(hook("bench_calls", self._scratch)))
+                elif counting is None and is_free_threaded(contender):
+                    hooked = GilWatch(held.enter_context(hook("bench_gil", self._scratch)))
                 callgrind = held.enter_context(under_callgrind(self._scratch)) if emulated else None
                 server = self._start(
                     contender, port, hash_seed, services, children, folder, hooked, callgrind
@@ -157,6 +160,7 @@ class ProcessRuntime:
                 made.folder.name: {"python": made.python, "packages": made.packages()}
                 for made in self._environments.values()
             },
+            "environment_of": {name: made.folder.name for name, made in self._environments.items()},
             "unlocked": environments.unlocked(self._environments),
         }
 
@@ -198,7 +202,7 @@ class ProcessRuntime:
         services: OwnServices,
         children: Children,
         folder: OwnFolder,
-        hooked: DriverStatements | PythonCalls | None,
+        hooked: DriverStatements | PythonCalls | GilWatch | None,
         callgrind: Callgrind | None,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
@@ -230,6 +234,7 @@ class ProcessRuntime:
             packages=environment.libraries,
             drivers=hooked if isinstance(hooked, DriverStatements) else None,
             calls=hooked if isinstance(hooked, PythonCalls) else None,
+            gil=hooked if isinstance(hooked, GilWatch) else None,
             instructions=callgrind,
             files=OwnFiles(folder=folder, at=contender.at, pids=child.pids),
         )

@@ -13,6 +13,7 @@ from bench.runtime import env_file, sqlite_files
 from bench.runtime.callgrind import Callgrind
 from bench.runtime.children import Running
 from bench.runtime.folders import OwnFolder
+from bench.runtime.gil import GilWatch
 from bench.runtime.packages.own_code import SOURCES
 from bench.runtime.placeholders import OWN, Values, filled
 from bench.runtime.ports import HOST
@@ -21,6 +22,7 @@ from bench.runtime.services.own import PLACEHOLDERS, OwnServices
 from bench.runtime.statements import DriverStatements, StatementSource
 from bench.runtime.written_files import Found, OwnFiles, open_databases
 
+LOG_LINES = 500  # that may have why a GIL is on
 UNKNOWN = "bench knows none of them: no service of ours, no file that it wrote"
 
 
@@ -37,6 +39,7 @@ class ProcessServer:
     drivers: DriverStatements | None = None  # count its statements
     instructions: Callgrind | None = None  # counts what it executes
     calls: PythonCalls | None = None  # counts its calls of Python functions
+    gil: GilWatch | None = None  # of a free-threaded Python
     uncounted: str = "nothing is counted on servers that are timed"  # if neither a service nor drivers count
     files: OwnFiles | None = None  # None: in a container, whose file system is usually read-only
 
@@ -98,6 +101,9 @@ class ProcessServer:
 
     def log_tail(self) -> str:
         return self.child.log_tail()
+
+    def gil_on(self) -> str | None:
+        return self.gil.why_on(self.pids(), self.child.log_tail(LOG_LINES)) if self.gil else None
 
 
 def values(contender: Contender, *, port: int, services: OwnServices, data_dir: Path) -> dict[str, object]:

@@ -459,6 +459,16 @@ def test_a_contender_that_cannot_be_served_here_is_left_out_and_the_others_are_m
     assert {record.slice.cell.contender for record in timed(journal)} == {"floor", "one", "one~aa"}
 
 
+def test_a_gil_that_is_on_is_noted_once_with_its_contender(journal, tmp_path):
+    why = "the GIL is on: old._c turned it on"
+    lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, gil={"one": why}))
+    experiment.carry_out(journal, lab)
+    assert [one.contender for one in journal.run.events if one.what == why] == ["one"]
+    rows = {row.cell.contender: row for row in analyse(journal.run).rows}
+    assert any(why in caveat for caveat in rows["one"].caveats)
+    assert rows["one"].rank is None
+
+
 def test_where_none_can_be_served_the_remedy_is_in_the_message(journal, tmp_path):
     lacking = {one.name: "memcached is not on PATH: install it" for one in journal.run.contenders}
     lab, _ = lab_with(tmp_path, runtime=lambda diary: FakeRuntime(diary, lacking=lacking))

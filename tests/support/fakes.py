@@ -23,6 +23,7 @@ class FakeServer:
     packages: None = None
     calls: None = None
     left: str | None = None  # why its data are not put back
+    gil: str | None = None  # why its GIL is on
     rows: tuple[tuple[object, ...], ...] = ()  # of any query
     writing: frozenset[str] = frozenset()  # scenarios that write to its data, whatever they declare
 
@@ -55,6 +56,9 @@ class FakeServer:
     def log_tail(self):
         return "its last words"
 
+    def gil_on(self):
+        return self.gil
+
 
 @dataclass
 class FakeRuntime:
@@ -64,6 +68,7 @@ class FakeRuntime:
     database_dies_in: int | None = None  # serving
     lacking: Mapping[str, str] = field(default_factory=dict)  # contender → what it lacks for it
     left: Mapping[str, str] = field(default_factory=dict)  # contender → why its data are not put back
+    gil: Mapping[str, str] = field(default_factory=dict)  # contender → why its GIL is on
     writing: frozenset[str] = frozenset()  # scenarios that write, whatever they declare
     rows: Mapping[str, tuple[tuple[object, ...], ...]] = field(default_factory=dict)  # contender → of queries
     down: frozenset[str] = frozenset()  # contenders whose servers do not start
@@ -101,7 +106,10 @@ class FakeRuntime:
     def _server(self, contender: Contender) -> FakeServer:
         name = contender.name
         left, died, rows = self.left.get(name), self._ending(name), self.rows.get(name, ())
-        return FakeServer(contender, self.diary, died=died, left=left, writing=self.writing, rows=rows)
+        gil = self.gil.get(name)
+        return FakeServer(
+            contender, self.diary, died=died, left=left, gil=gil, writing=self.writing, rows=rows
+        )
 
     def _ending(self, name: str) -> str | None:
         return "killed by signal 9" if self.dying.get(name) == self.servings else None

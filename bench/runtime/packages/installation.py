@@ -17,7 +17,7 @@ from bench.runtime.packages.own_code import linked_folders, metadata_of, pyproje
 from bench.runtime.packages.own_lines import applies, is_own, own_folder
 from bench.runtime.requirements import ARCHIVE, lines_of, settings, texts_of
 
-TRIED = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8")
+TRIED = ("3.15", "3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

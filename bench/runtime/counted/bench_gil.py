@@ -1,0 +1,45 @@
+"""Whether Python's lock (GIL) is on in a process of a server, whenever the harness wants to know.
+
+A thread waits at a pipe, which takes no CPU time. Each time somebody opens the other end, it writes a line to
+the file of the process: 1 if the lock is on, else 0.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.runtime.counted.sitecustomize import Books
+
+PIPE = ".counts"  # ends a name that is not read as a file of lines
+
+
+def install(books: Books) -> None:
+    wait(books)
+    os.register_at_fork(after_in_child=lambda: wait_again(books))
+
+
+def wait_again(books: Books) -> None:
+    books.begin()
+    wait(books)
+
+
+def wait(books: Books) -> None:
+    pipe = f"{books.file}{PIPE}"
+    os.mkfifo(pipe, 0o666)
+    threading.Thread(target=answer, args=(books, pipe), daemon=True).start()
+
+
+def answer(books: Books, pipe: str) -> None:
+    while os.path.exists(pipe):
+        with open(pipe, "rb") as other_end:
+            other_end.read()
+        books.write(f"{int(is_on())}\n")
+
+
+def is_on() -> bool:
+    known = getattr(sys, "_is_gil_enabled", None)  # since 3.13; before, the lock is always on
+    return known is None or bool(known())
