@@ -8,7 +8,7 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.limits import cores_of
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.report import audit, gains
+from bench.report import audit, gains, upgrades
 from bench.report.panels import Panel, panels
 from bench.report.sentences import headline
 from bench.report.series import apart
@@ -24,6 +24,10 @@ def answer(analysis: Analysis) -> tuple[str, ...]:
     compares contenders with themselves, its question is what practices are worth.
     """
     if asked := tuple(audit.sentences(analysis)) or tuple(gains.sentences(analysis)):
+        return asked
+    if all(map(upgrades.is_upgrade, analysis.run.plan.blocks)) and (
+        asked := tuple(upgrades.sentences(analysis))
+    ):
         return asked
     shown = panels(analysis)
     if analysis.run.plan.own_references:

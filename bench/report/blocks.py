@@ -7,6 +7,7 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
 from bench.loads import Load
 from bench.model import Block, Cell
+from bench.report import upgrades
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.wording import NOTHING, abouts, interval, levels, point, throughput
 
@@ -23,13 +24,15 @@ def section(analysis: Analysis) -> Section | None:
 def besides(analysis: Analysis) -> tuple[Section, ...]:
     """Return each block with a reference of its own.
 
-    A block in which only workers differ is in `bench.report.by_workers`.
+    A block in which only workers differ is in `bench.report.by_workers`; one of versions in `upgrades`.
     """
     by_workers = {one.row.cell.contender for found in analysis.scalings for one in found.all}
     return tuple(
         _beside(analysis, block, block.reference)
         for block in analysis.run.plan.blocks
-        if block.reference and not by_workers.issuperset(_named(analysis, block))
+        if block.reference
+        and not by_workers.issuperset(_named(analysis, block))
+        and not upgrades.is_upgrade(block)
     )
 
 

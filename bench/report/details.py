@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Any
 
 from bench.analysis import Analysis
 from bench.analysis.steadiness import first_answers
 from bench.analysis.voids import REASONS
-from bench.model import Exchange, name_of
+from bench.model import Contender, Exchange, name_of
 from bench.records import CountedBy, Queries, Run
+from bench.report import versions
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.kinds import SHOWN
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, both, changed, figure, percent, plural
 
-LISTED = ("packages", "settings", "harness")  # long facts, each shown on one line
+LISTED = ("packages", "settings", "harness", "environment_of")  # long facts, each shown on one line
 
 
 def facts(fingerprint: Mapping[str, Any]) -> Mapping[str, str]:
@@ -154,6 +156,21 @@ def per_request(count: float | None) -> str:
     return f"{count:.0f}" if count.is_integer() else f"{count:.2f}"
 
 
+def statements_of(run: Run, contender: str, name: str) -> float | None:
+    """Return the statements per request of the scenario *name*, of a mix on average; None if unknown."""
+    scenario = next(one for one in run.scenarios if one.name == name)
+    counts = {
+        queries.exchange: queries.per_request
+        for queries in run.queries
+        if queries.contender == contender and not queries.unseen
+    }
+    counted = [counts.get(exchange.name) for exchange in scenario.exchanges]
+    known = [count for count in counted if count is not None]
+    if len(known) < len(counted):
+        return None
+    return float(sum(map(mul, scenario.weights, known)) / sum(scenario.weights))
+
+
 def _notes(queries: Queries, exchange: Exchange | None) -> Iterator[str]:
     who, count = f"{queries.contender}, {queries.exchange}", queries.per_request
     if queries.failed:
@@ -266,6 +283,7 @@ def served_table(run: Run) -> Table:
         caption="How each contender was served",
         columns=(
             name_column("contender", term="contender"),
+            Column(heading="versions", kind="text"),
             Column(heading="interface", kind="text"),
             Column(heading="workers"),
             Column(heading="threads"),
@@ -274,11 +292,18 @@ def served_table(run: Run) -> Table:
         rows=tuple(
             (
                 contender_cell(one.name, one.stack),
+                TableCell(_versions(run, one)),
                 *map(TableCell, (one.interface, str(one.workers), str(one.threads), one.command)),
             )
             for one in run.contenders
         ),
     )
+
+
+def _versions(run: Run, contender: Contender) -> str:
+    found = versions.versions(run, contender)
+    gil = versions.gil(run, contender)
+    return ", ".join((*(f"{name} {version}" for name, version in found.items()), *filter(None, (gil,))))
 
 
 def facts_table(fingerprint: Mapping[str, Any]) -> Table:

@@ -3,15 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from operator import mul
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison, Verdict
 from bench.analysis.statistics import Estimate
 from bench.model import ITSELF, PREVIOUS, Cell, name_of
-from bench.report.details import per_request
+from bench.report.details import per_request, statements_of
 from bench.report.document import Column, Section, Table, TableCell, name_column
-from bench.report.wording import NOTHING, abouts, measured, plural, throughput
+from bench.report.wording import abouts, measured, plural, throughput
 
 COLUMNS = (
     name_column("practice", detail="stack"),
@@ -168,15 +167,4 @@ def _inverse(ratio: Estimate | None) -> Estimate | None:
 
 
 def _statements(analysis: Analysis, cell: Cell) -> str:
-    """Return the statements per request of the scenario, of a mix on average."""
-    scenario = next(one for one in analysis.run.scenarios if one.name == cell.scenario)
-    counts = {
-        queries.exchange: queries.per_request
-        for queries in analysis.run.queries
-        if queries.contender == cell.contender and not queries.unseen
-    }
-    counted = [counts.get(exchange.name) for exchange in scenario.exchanges]
-    known = [count for count in counted if count is not None]
-    if len(known) < len(counted):
-        return NOTHING
-    return per_request(sum(map(mul, scenario.weights, known)) / sum(scenario.weights))
+    return per_request(statements_of(analysis.run, cell.contender, cell.scenario))

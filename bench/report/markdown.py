@@ -15,6 +15,7 @@ from bench.report import (
     gains,
     instructions,
     sentences,
+    upgrades,
 )
 from bench.report.answer import answer
 from bench.report.document import Column, Section, Table, TableCell
@@ -25,6 +26,7 @@ from bench.report.wording import plural
 FILE = "report.md"
 MAKERS = (
     blocks.section,
+    upgrades.section,
     by_workers.section,
     gains.section,
     claims.section,

@@ -165,7 +165,7 @@ def test_claims_of_one_kind_have_one_table(kind):
 def test_how_each_contender_was_served_is_told():
     machine = read(html_of("usual")).one("section", id="machine")
     served = {cells(row)[0]: cells(row)[1:] for row in next(machine.all("tbody")).all("tr")}
-    assert served["fastapi FastAPI on uvicorn"] == ["wsgi", "1", "1", "gunicorn app:app"]
+    assert served["fastapi FastAPI on uvicorn"] == ["", "wsgi", "1", "1", "gunicorn app:app"]
 
 
 def test_text_from_outside_is_shown_and_never_run():
