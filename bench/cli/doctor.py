@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.cli import wiring
 from bench.cli.options import machines_turn, wait_option
-from bench.doctor import examine, noise
+from bench.doctor import examine, noise, outdated
 from bench.doctor.diagnosis import Diagnosis, check, print_diagnosis
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
@@ -19,14 +19,24 @@ from bench.model import Plan, Scenario
 from bench.project import contenders, scenarios
 from bench.run import execution, progress
 from bench.runtime.leftovers import FOLDER_PREFIX
+from bench.runtime.newest import newest
 
 
 @click.command()
 @click.option("--noise", "with_noise", is_flag=True, help="also measure what it resolves: three minutes more")
+@click.option("--outdated", "with_age", is_flag=True, help="measure nothing: list what locks are behind in")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 @wait_option
-def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
-    """Say whether this machine is fit to measure, and what load generators reach on it: half a minute."""
+def doctor(with_noise: bool, with_age: bool, as_json: bool, wait: float | None) -> None:
+    """Say whether this machine is fit to measure, and what load generators reach on it: half a minute.
+
+    With --outdated, say instead which packages of each lock are behind the index that uv's settings name.
+    """
+    if with_age:
+        if with_noise:
+            raise click.UsageError("--outdated measures nothing: leave --noise out")
+        _say_age(as_json)
+        return
     with _place(with_noise) as (root, known):
         experiment = noise.planned(root) if with_noise else None
         with machines_turn(wait):
@@ -43,6 +53,13 @@ def doctor(with_noise: bool, as_json: bool, wait: float | None) -> None:
         raise CannotMeasure(
             f"this machine is not fit to measure ({', '.join(unfit)}): the remedies are above"
         )
+
+
+def _say_age(as_json: bool) -> None:
+    root = contenders.find_project(Path.cwd())
+    tables = contenders.declared(root)
+    found = outdated.outdated(root, [contenders.resolve(name, tables) for name in tables], newest)
+    click.echo(to_json(outdated.document(found)) if as_json else "\n".join(outdated.lines(found)))
 
 
 @contextmanager
