@@ -185,6 +185,7 @@ def diff(
             as_json=as_json,
             unsettled_code=unsettled,
             plain=sides.plain,
+            moved=sides.moved,
         )
         conclusion, code = carried_out(root, judge, execution.Elsewhere(), explains=explains)
     finish(ctx, judge, conclusion, code)

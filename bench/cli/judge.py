@@ -9,6 +9,7 @@ import click
 
 from bench.analysis import Analysis, analyse
 from bench.cli import wiring
+from bench.compare.checkouts import Moved
 from bench.compare.explain import calls_wanted, explain, explain_calls, regressions
 from bench.compare.explained_report import Explanation, Why
 from bench.compare.verdict import Conclusion, concluded, is_empty
@@ -38,6 +39,7 @@ class Judge:
     as_json: bool
     unsettled_code: int  # the exit code if not all is settled
     plain: Callable[[str], str]  # names files of the trees as git does
+    moved: tuple[Moved, ...] = ()  # by an upgrade
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
@@ -45,7 +47,8 @@ class Judge:
         happened = (format_event(event) for event in self.journal.run.events if event.what not in known)
         events = tuple(map(self.plain, happened))
         today = datetime.now(UTC).date()
-        return analysis, concluded(analysis, self.waivers, (*events, *self.notes), today=today)
+        conclusion = concluded(analysis, self.waivers, (*events, *self.notes), today=today)
+        return analysis, replace(conclusion, moved=self.moved)
 
     def write(self, stopped: int | None = None, explained: Why = None) -> tuple[Analysis, Conclusion, int]:
         """Write the verdict. Return it with the exit code, which is *stopped* if that is given."""

@@ -220,6 +220,16 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What an upgrade moved for some contenders: a package, or "python". None: not there on that side."""
+
+    contenders: tuple[str, ...]
+    package: str
+    was: str | None
+    now: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
     """Base and head, laid out, with their contenders. *twin* is the base once more, in a third folder."""
 
@@ -231,6 +241,7 @@ class Sides:
     notes: tuple[str, ...]
     changed: Changed
     lacking: str = ""  # why the base has nothing to compare with; "" if it has
+    moved: tuple[Moved, ...] = ()  # by an upgrade
 
     def plain(self, text: str) -> str:
         """Return *text* with files of the trees as git names them: "<revision>:apps/shop_app/app.py"."""

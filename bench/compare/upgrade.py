@@ -9,14 +9,14 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from bench.compare import diff
-from bench.compare.checkouts import Sides, laid_out_twice
+from bench.compare.checkouts import Moved, Sides, laid_out_twice
 from bench.compare.diff import Selection
 from bench.errors import UsageError
 from bench.files import near_miss
 from bench.model import Contender, name_of
 from bench.project import contenders
 from bench.project.contenders import Declared, Overlay
-from bench.runtime.environments import missing_python
+from bench.runtime.environments import interpreter, missing_python
 from bench.runtime.upgrading import Upgraded, upgrade, versions
 
 HEAD = "upgraded"  # the label of the head
@@ -93,6 +93,7 @@ def upgraded(
             if found.moved or asked.python is not None:
                 moved += [one.name for one in group]
             notes += _moves(group, found)
+            sides = replace(sides, moved=(*sides.moved, *_moved(group, found)))
         yield replace(sides, notes=(*notes, *beside, *sides.notes)), replace(wanted, contenders=tuple(moved))
 
 
@@ -192,6 +193,15 @@ def _upgraded(
             if contenders.resolve(pair.name, sides.tables[tree.label]).lock != written:
                 raise UsageError(f"{pair.name} cannot be upgraded: one of its switches names its packages")
     return sides, found
+
+
+def _moved(group: Sequence[_Pair], found: Upgraded) -> Iterator[Moved]:
+    names = tuple(pair.name for pair in group)
+    pythons = [interpreter(one)[1] for one in (group[0].base, group[0].head)]
+    if pythons[0] != pythons[1]:
+        yield Moved(contenders=names, package="python", was=pythons[0], now=pythons[1])
+    for move in found.moved:
+        yield Moved(contenders=names, package=move.name, was=move.was, now=move.now)
 
 
 def _moves(group: Sequence[_Pair], found: Upgraded) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The verdict of `bench diff`: for people, for machines, and as test results."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -107,6 +108,7 @@ def document(
         "invalid": list(conclusion.invalid),
         "tries": [_try(one) for one in run.tries if one.wrong],
         "notes": list(conclusion.notes),
+        **({"moved": [asdict(one) for one in conclusion.moved]} if conclusion.moved else {}),
         **({} if explained is None else {"explained": explained_document(explained)}),
     }
 

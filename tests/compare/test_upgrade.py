@@ -1,5 +1,7 @@
 """One revision beside itself with one thing changed: which contenders, which notes, whose files."""
 
+import platform
+
 import pytest
 
 from bench.compare.diff import Selection, planned, served
@@ -49,6 +51,17 @@ def test_the_head_alone_is_upgraded_and_what_moved_is_listed(root):
         "one@worktree~aa": "tiny==1.5",
     }
     assert git(root, "status", "--porcelain") == ""
+
+
+def test_what_moved_is_a_list_too(root, tmp_path, monkeypatch):
+    write_python(tmp_path / "pyenv" / "versions" / "3.99.7" / "bin", "3.99")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    with upgraded(root, None, Selection(contenders=("one",)), change(["tiny==2.*"], None)) as (sides, _):
+        (one,) = sides.moved
+    assert (one.contenders, one.package, one.was, one.now) == (("one",), "tiny", "1.5", "2.0")
+    with upgraded(root, None, Selection(contenders=("one",)), change([], "3.99")) as (sides, _):
+        (one,) = sides.moved
+    assert (one.package, one.was, one.now) == ("python", platform.python_version(), "3.99.7")
 
 
 def test_only_contenders_that_have_the_package_are_compared(root):

@@ -9,8 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from bench.analysis import analyse
+from bench.compare.checkouts import Moved
 from bench.compare.verdict import concluded
 from bench.compare.verdict_report import JSON, JUNIT, MARKDOWN, document, text, write_verdict
+from bench.files import to_json
 from bench.model import SAME_AGAIN
 from bench.project.waivers import Waiver
 from bench.records import Queries, Try, Verification
@@ -52,6 +54,17 @@ def test_the_verdict_follows_what_the_head_does(head, overall):
     assert told.overall == overall
     assert len(told.times) == 2
     assert {one.comparison.cell.contender for one in told.times} == {HEAD}
+
+
+def test_what_an_upgrade_moved_is_in_the_document():
+    run = measured()
+    told = conclude(run)
+    assert "moved" not in document(analyse(run), told, 0)
+    moved = Moved(contenders=("fastapi",), package="pydantic", was="2.13.0", now=None)
+    shown = json.loads(to_json(document(analyse(run), replace(told, moved=(moved,)), 0)))
+    assert shown["moved"] == [
+        {"contenders": ["fastapi"], "package": "pydantic", "was": "2.13.0", "now": None}
+    ]
 
 
 def test_a_small_change_is_inconclusive_or_equivalent_but_never_regressed():
