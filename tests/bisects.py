@@ -20,9 +20,10 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import median, stdev
 
 from bench.analysis.comparisons import log_ratios, noise_floors
+from bench.analysis.statistics import rounds_for
 from bench.compare.bisect import Search, Wanted, searched
 from bench.compare.bisect_reading import LOOKS, Reading, of_time, rounds_at
 from bench.compare.bisect_target import Target
@@ -36,7 +37,7 @@ from tests.support.repositories import commit, git
 
 COMMITS, BROKEN = 32, 3
 METRIC = "service_demand_us"  # by time, the first that a bisect follows
-ENDS = 12  # rounds of GOOD beside BAD
+PILOT, MOST_ENDS = 9, 60  # rounds of GOOD beside BAD: the pilot, and what a budget of 10 minutes allows
 COST, SLOWER = 60_000, 67_500  # numbers that a handler adds up: it takes a tenth more CPU per request
 MORE_BYTES = STATELESS.replace('"Hello"', '"Hello", "and": "how do you do?"')
 LISTED = "    return 200, [row"
@@ -136,8 +137,12 @@ def simulated(noise: Sequence[Sequence[float]], what: Planted, seed: int, slower
         side, one = draw.choice((1, -1)), draw.choice(noise)
         return {number: log_ratio + side * draw.choice(one) for number in range(count)}
 
-    ends = measured(math.log(slower) if what.culprit else 0.0, ENDS)
+    effect = math.log(slower) if what.culprit else 0.0
     margin = math.log1p(MARGINS[METRIC])
+    ends = measured(effect, PILOT)
+    needed = min(MOST_ENDS, rounds_for(stdev(ends.values()), margin, PILOT))
+    if needed > PILOT:
+        ends |= {PILOT + number: ratio for number, ratio in measured(effect, needed - PILOT).items()}
     proven = adjusted_p([FamilyCell(log_ratios=ends, log_margin=margin, towards=1)])[0] <= FALSE_ALARMS
     facts: dict[str, object] = {"planted": what.culprit, "broken": sorted(what.broken)}
     if not proven:

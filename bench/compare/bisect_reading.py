@@ -17,7 +17,7 @@ from bench.records import Run
 from bench.report import instructions
 
 HALF = 0.5
-LOOKS = 3  # at the rounds of a commit by time: each doubles them
+LOOKS = 4  # at the rounds of a commit by time: each doubles them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
