@@ -19,6 +19,7 @@ NAMES = {
     "throughput_rps": "throughput",
     "service_demand_us": "CPU time",
 }
+ALL = 0.9  # of what grew, up to a commit: there is hardly anything after it
 FEW = 0.75  # of what grew: a culprit with a smaller share is not alone
 
 
@@ -114,7 +115,9 @@ def _remarks(search: Search, answer: Answer, before: str | None) -> Iterator[str
             yield "It is a merge. `--all-parents` looks into what it merged."
         share, start = search.share(answer.culprit), search.share(before) if before else None
         if share is not None and start is not None and share - start < FEW:
-            yield f"It brings {(share - start) * 100:.0f} % of what grew. Other commits bring the rest."
+            brings = f"It brings {(share - start) * 100:.0f} % of what grew. Other commits bring the rest"
+            rest = f"{answer.culprit[:SHORT]} {search.wanted.bad[:SHORT]}"
+            yield f"{brings}: `bench bisect {rest}` looks for them." if share < ALL else f"{brings}."
     if search.others:
         yield f"Regressed too, from GOOD to BAD: {'; '.join(search.others)}."
     if before and search.target:

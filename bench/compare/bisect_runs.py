@@ -75,6 +75,8 @@ class Runs:
                 raise CannotMeasure(
                     f"BAD is broken, and a bisect follows what became slower: {error}"
                 ) from error
+        if [*metrics] == ["response_bytes"]:
+            run = with_disturbed(run)
         conclusion = concluded(analyse(run), notes=notes, today=datetime.now(UTC).date())
         return Compared(run=run, conclusion=conclusion, folder=folder.name, notes=notes)
 
@@ -121,6 +123,8 @@ class Runs:
                 run = self._measured(planned, sides, served, (scenario,), wanted, folder)
             except Broken as error:
                 return Reading(outcome="skip", why=_line(error))
+            if target.metric == "response_bytes":
+                run = with_disturbed(run)
             analysis = analyse(run)
             conclusion = concluded(analysis, today=datetime.now(UTC).date())
             if conclusion.broken:
@@ -184,6 +188,16 @@ def step_plan(plan: Plan, target: Target, base: str, head: str) -> Plan:
 def _for_bytes(plan: Plan) -> Plan:
     """Return *plan* as one short round: lengths of answers hardly vary."""
     return replace(plan, rounds=1, sweeps=FAIR_SWEEPS, spare_sweeps=FAIR_SWEEPS, budget_s=None, count=False)
+
+
+def with_disturbed(run: Run) -> Run:
+    """Return *run* with the slices that others disturbed: for lengths of answers, these are as good."""
+    return replace(
+        run,
+        records=tuple(
+            replace(one, void=None) if one.void and not one.sample.broken else one for one in run.records
+        ),
+    )
 
 
 def _check_counted(plan: Plan, requested: Sequence[Scenario]) -> None:

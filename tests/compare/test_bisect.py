@@ -5,6 +5,7 @@ import math
 import random
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,17 +21,19 @@ from bench.compare.bisect_reading import (
     of_time,
     rounds_of,
 )
-from bench.compare.bisect_runs import step_plan
+from bench.compare.bisect_runs import step_plan, with_disturbed
 from bench.compare.bisect_target import FOLLOWED, Target, chosen
 from bench.compare.bisection import Commit, steps_for
+from bench.compare.checkouts import laid_out
 from bench.compare.commits import between
+from bench.compare.diff import Selection, planned, served
 from bench.compare.verdict import concluded
 from bench.errors import UsageError
 from bench.files import to_json
 from bench.records import Queries
 from tests.compare.test_instructions import BASE, HEAD, TODAY, counted
-from tests.support.repositories import WHO, commit, git
-from tests.support.synthetic import synthetic_run
+from tests.support.repositories import WHO, commit, git, make_repository
+from tests.support.synthetic import synthetic_run, with_records
 
 INSTRUCTIONS = Target(
     contender="fastapi", scenario="hello", of="hello", metric="instructions", good=1e6, bad=1.02e6
@@ -105,7 +108,8 @@ def test_a_culprit_that_brings_a_part_alone_is_named_so():
         return Reading(outcome="bad" if share > 0.5 else "good", share=share), 1.0
 
     text = bisect_report.text(*searched(search_of(8), measure, ignored))
-    assert "It brings 20 % of what grew. Other commits bring the rest." in text
+    rest = f"`bench bisect {5:040}"[:22] + f" {8:040}"[:9] + "` looks for them."
+    assert f"It brings 20 % of what grew. Other commits bring the rest: {rest}" in text
 
 
 def test_what_its_rounds_do_not_tell_is_skipped_with_that_reason():
@@ -280,6 +284,21 @@ def test_what_is_surest_is_followed_and_the_rest_is_named():
     assert chosen(run, conclusion, ("statements",)) == (None, ())
 
 
+def test_lengths_of_answers_are_read_from_slices_that_others_disturbed():
+    run = timed(5_000.0, rounds=1)
+    busy = with_records(run, lambda one: replace(one, void="others used the server's cores"))
+    assert analyse(busy).invalid
+    read = with_disturbed(busy)
+    assert analyse(read).invalid is None
+    target = replace(INSTRUCTIONS, metric="response_bytes", good=100.0, bad=150.0)
+    assert of_counts(read, target) == of_counts(run, target)
+    assert of_counts(read, target).outcome == "good"
+    broken = with_records(
+        run, lambda one: replace(one, void="no ports", sample=replace(one.sample, broken="no ports"))
+    )
+    assert with_disturbed(broken) == broken
+
+
 def test_a_step_measures_the_targets_cell_alone():
     run = run_of(counted(BASE, (1e6,)), counted(HEAD, (1.02e6,)))
     made = step_plan(run.plan, INSTRUCTIONS, "aaaaaaaa", "cccccccc")
@@ -320,6 +339,45 @@ def test_all_parents_bring_what_was_merged(repository):
     assert {one.subject for one in found} == {"x", "y", "b", "merge", "d and more"}
     places = {one.sha: place for place, one in enumerate(found)}
     assert all(places.get(parent, -1) < places[one.sha] for one in found for parent in one.parents)
+
+
+@pytest.mark.parametrize(
+    ("all_parents", "culprits", "rest"), [(False, {"merge"}, False), (True, {"y", "b"}, True)]
+)
+def test_of_a_merge_with_two_culprits_one_is_named_and_what_looks_for_the_rest(
+    repository, all_parents, culprits, rest
+):
+    """Both y, which was merged, and b bring half. The merge has all."""
+    commits = between(repository, "main~3", "main", all_parents=all_parents)
+    halves = {"x": 0.0, "y": 0.5, "b": 0.5 if all_parents else 0.0}
+    wanted = Wanted(good="0" * 40, bad=commits[-1].sha, all_parents=all_parents, budget_s=1.0, runtime="x")
+
+    def measure(commit):
+        share = halves.get(commit.subject, 1.0)
+        return Reading(outcome="bad" if share >= 0.5 else "good", share=share), 1.0
+
+    search, answer = searched(Search(wanted=wanted, commits=commits, target=INSTRUCTIONS), measure, ignored)
+    assert search.commit(answer.culprit).subject in culprits
+    text = bisect_report.text(search, answer)
+    assert ("It brings 50 % of what grew. Other commits bring the rest: `bench bisect" in text) is rest
+    assert ("It is a merge. `--all-parents` looks into what it merged." in text) is not all_parents
+
+
+def test_a_commit_is_served_from_its_own_lock_and_schema(tmp_path):
+    root = make_repository(tmp_path / "shop")
+    files = [root / "apps" / "one_app" / "requirements.txt", root / "apps" / "schema.sql"]
+    for number in range(2):
+        for file in files:
+            file.write_text(f"-- {number}\n")
+        commit(root, f"change {number}")
+    with laid_out(root, "HEAD~1", "HEAD") as sides:
+        made, _ = planned(sides, Selection(contenders=("one",), scenarios=("hello",)))
+        of_it = replace(INSTRUCTIONS, contender="one")
+        step = step_plan(made, of_it, sides.base.label, sides.head.label)
+        good, head = served(sides, step)
+        for file in files:
+            texts = [(Path(one.root) / file.relative_to(root)).read_text() for one in (good, head)]
+            assert texts == ["-- 0\n", "-- 1\n"]
 
 
 @pytest.mark.parametrize(
