@@ -25,6 +25,7 @@ HEIGHT_IN = 4.2
 UNITS = {"throughput_rps": "requests per second", "service_demand_us": "µs of CPU per request"}
 BETTER, WORSE = "#009e73", "#b22222"
 NEAR_EDGE = 0.15  # share of the width: words there are aligned with the edge
+ABOVE = 1.04  # times the highest value: its marker is drawn whole
 OUTSIDE = 0.08  # of the levels' range: room above and below them
 SEPARATE = 60  # up to so many points of a line, each has a mark of its own
 
@@ -85,7 +86,7 @@ def _written(
     for trend in shown:
         _line(axes, trend, looks[trend.track.contender])
     _labels(axes, shown, looks)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, axes.get_ylim()[1] * ABOVE)
     tracks = {trend.track for trend in shown}
     for point in points:
         if point.track in tracks:
