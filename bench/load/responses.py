@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
+_END = b"\r\n\r\n"
 SET_COOKIE = "set-cookie"  # the one field whose lines are kept apart, by line ends
 LARGEST_BYTES = 64 << 20  # the largest body that is read
 _LONGEST_HEAD_BYTES = 65_536
@@ -119,7 +120,7 @@ class Incoming:
         self._heads = heads
         self._keep_bytes = LARGEST_BYTES if keep_bytes is None else keep_bytes
         self._kept = bytearray()
-        self._held = b""  # received but not parsed yet: a part of a head, or of a line
+        self._held = bytearray()  # received but not parsed yet: a part of a head, or of a line
         self._chunk_left: int | None = None  # bytes left of the present chunk; None: its size comes next
         self._trailer = False
         self._sizes: dict[bytes, int] = {}  # chunk sizes by their size line: it is mostly the same
@@ -171,22 +172,25 @@ class Incoming:
         return TooLarge(f"over {LARGEST_BYTES >> 20} MB of the answer came, which is not read on")
 
     def _read_head(self, data: bytes) -> bytes:
-        data = self._held + data
-        while True:
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4:
-                if not data.startswith(b"HTTP/1."[: len(data)]) or len(data) > _LONGEST_HEAD_BYTES:
-                    raise Malformed(f"head {_shown(data)}")
-                self._held = data
-                return b""
-            head = self._heads[data[:end]]
-            data = data[end:]
+        """Return what follows the head. However small its pieces are, each byte is searched once."""
+        looked, at = max(0, len(self._held) - len(_END) + 1), 0
+        received: bytes | bytearray = data
+        if self._held:
+            self._held += data
+            received = self._held
+        while (end := received.find(_END, max(at, looked)) + len(_END)) >= len(_END):
+            head = self._heads[bytes(received[at:end])]
+            at = end
             if head.status >= 200:
-                break
-        self.head, self._held = head, b""
-        if head.length is not None and head.length > LARGEST_BYTES:
-            raise TooLarge(f"{head.length:,} bytes are announced, {LARGEST_BYTES >> 20} MB allowed")
-        return data
+                self.head, self._held = head, bytearray()
+                if head.length is not None and head.length > LARGEST_BYTES:
+                    raise TooLarge(f"{head.length:,} bytes are announced, {LARGEST_BYTES >> 20} MB allowed")
+                return bytes(received[at:])
+        if at or received is data:
+            self._held = bytearray(received[at:])
+        if not self._held.startswith(b"HTTP/1."[: len(self._held)]) or len(self._held) > _LONGEST_HEAD_BYTES:
+            raise Malformed(f"head {_shown(self._held)}")
+        return b""
 
     def _take_whole_chunks(self, data: bytes, at: int) -> int:
         """Read complete chunks from *at* on whose size lines were met before. Return where they end."""
@@ -205,15 +209,17 @@ class Incoming:
 
     def _read_chunks(self, data: bytes) -> bytes | None:
         """Read chunks. Return what follows the last one and its trailers, or None before that."""
+        if self._trailer:
+            return self._read_trailer(data)
         if self._held:
-            data, self._held = self._held + data, b""
+            data, self._held = bytes(self._held + data), bytearray()
         at = 0
         while not self._trailer:
             if self._chunk_left is None:
                 at = self._take_whole_chunks(data, at)
                 line_end = data.find(b"\r\n", at)
                 if line_end < 0 and len(data) - at <= _LONGEST_CHUNK_LINE_BYTES:
-                    self._held = data[at:]
+                    self._held = bytearray(data[at:])
                     return None
                 line = _CHUNK_LINE.fullmatch(data, at, line_end) if line_end >= 0 else None
                 if line is None:
@@ -237,18 +243,23 @@ class Incoming:
             if not b"\r\n".startswith(line_end_so_far):
                 raise Malformed("chunk longer than its size")
             if len(line_end_so_far) < 2:
-                self._held = line_end_so_far
+                self._held = bytearray(line_end_so_far)
                 return None
             at += 2
             self._chunk_left = None
-        end = data.find(b"\r\n\r\n", at) + 4
-        if end < 4:
-            if len(data) - at > _LONGEST_HEAD_BYTES:
-                raise Malformed(f"trailer {_shown(data[at:])}")
-            self._held = data[at:]
+        return self._read_trailer(data[at:])
+
+    def _read_trailer(self, data: bytes) -> bytes | None:
+        """Return what follows the trailers, or None before their end."""
+        looked = max(0, len(self._held) - len(_END) + 1)
+        self._held += data
+        end = self._held.find(_END, looked)
+        if end < 0:
+            if len(self._held) > _LONGEST_HEAD_BYTES:
+                raise Malformed(f"trailer {_shown(self._held)}")
             return None
-        _parse_fields(data[at + 2 : end - 4].split(b"\r\n") if end - 4 > at + 2 else [])
-        return data[end:]
+        _parse_fields(bytes(self._held[2:end]).split(b"\r\n") if end > 2 else [])
+        return bytes(self._held[end + len(_END) :])
 
 
 def _parse_fields(lines: list[bytes]) -> dict[str, str]:
@@ -277,5 +288,5 @@ def _delimiter(status: int, fields: Mapping[str, str], *, minor: bytes) -> tuple
     return (int(lengths.pop()) if lengths else None), coding is not None
 
 
-def _shown(data: bytes) -> str:
+def _shown(data: bytes | bytearray) -> str:
     return repr(data[:60].decode("latin-1")) + ("…" if len(data) > 60 else "")

@@ -31,6 +31,7 @@ WHOLE = {
 }
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNK = b"14\r\n" + b"x" * 20 + b"\r\n"
 MALFORMED = {
     "not HTTP": b"SSH-2.0-OpenSSH\r\n",
     "HTTP/2": b"HTTP/2 200 OK\r\n\r\n",
@@ -147,21 +148,32 @@ def test_heads_are_remembered_but_not_for_ever():
     assert 0 < len(heads) < 2_000
 
 
-def seconds_for(chunks: int) -> float:
-    """Return how long it takes to read so many chunks of 20 bytes that arrive one by one."""
-    incoming, piece = Incoming(Heads()), b"14\r\n" + b"x" * 20 + b"\r\n"
+LINES = b"X: y\r\n"
+ARRIVALS = {  # a response of so many parts, and the bytes that arrive at a time
+    "chunks that arrive one by one": (lambda n: CHUNKED + n * CHUNK + b"0\r\n\r\n", len(CHUNK)),
+    "chunks cut anywhere": (lambda n: CHUNKED + n * CHUNK + b"0\r\n\r\n", 1_000),
+    "chunks by the megabyte": (lambda n: CHUNKED + 4 * n * CHUNK + b"0\r\n\r\n", 1 << 20),
+    "a head in single bytes": (lambda n: LENGTH + n * LINES + b"\r\nok", 1),
+    "trailers in single bytes": (lambda n: CHUNKED + b"0\r\n" + n * LINES + b"\r\n", 1),
+    "early hints": (lambda n: n * b"HTTP/1.1 103 A\r\n\r\n" + LENGTH + b"\r\nok", 1 << 20),
+}
+
+
+def seconds_for(raw: bytes, piece: int) -> float:
+    incoming = Incoming(Heads())
     began = time.process_time()
-    incoming.take(CHUNKED)
-    for _ in range(chunks):
-        assert incoming.take(piece) is None
-    _, body = incoming.take(b"0\r\n\r\n")
-    assert len(body) == 20 * chunks
-    return time.process_time() - began
+    taken = [incoming.take(raw[at : at + piece]) for at in range(0, len(raw), piece)]
+    took = time.process_time() - began
+    assert taken[-1] is not None
+    assert taken[:-1].count(None) == len(taken) - 1
+    return took
 
 
-def test_many_chunks_are_read_in_linear_time():
-    short = min(seconds_for(5_000) for _ in range(3))
-    assert seconds_for(50_000) < 30 * short  # ten times as many; what starts over would need a hundred times
+@pytest.mark.parametrize("name", ARRIVALS)
+def test_an_answer_in_many_parts_is_read_in_linear_time(name):
+    made, piece = ARRIVALS[name]
+    short, long = (min(seconds_for(made(n), piece) for _ in range(3)) for n in (2_000, 8_000))
+    assert long < 9 * short  # what starts over with each piece would need sixteen times as long
 
 
 def test_of_a_body_that_nobody_looks_at_only_the_beginning_is_kept():
