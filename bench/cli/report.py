@@ -33,8 +33,11 @@ def report(folder: Path, show: bool, document: Path | None, formats: tuple[str, 
     page = write_report(kept, folder)
     click.echo(f"report: {page}", err=True)
     for name in formats:
-        for file in export(analyse(kept), folder, name):
+        files = export(analyse(kept), folder, name)
+        for file in files:
             click.echo(f"{name}: {file}", err=True)
+        if not files:
+            click.echo(f"{name}: nothing to write: no row of this run has right answers", err=True)
     if document:
         quote(kept, folder, document)
     if show:

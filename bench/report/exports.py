@@ -1,7 +1,7 @@
 """A run in the formats of other tools: `bench report RUN --export NAME`.
 
 Schemas: github-action-benchmark (README, `src/extract.ts`), Bencher Metric Format (docs, "Bencher Metric
-Format"), pytest-benchmark (`plugin.py`, `stats.py`).
+Format"), pytest-benchmark (`plugin.py`, `stats.py`). HDR histograms: `hdr.py`.
 """
 
 import platform
@@ -15,16 +15,17 @@ from bench.analysis.measures import rounds_of
 from bench.analysis.rows import Row, unfit
 from bench.analysis.statistics import Estimate
 from bench.files import to_json, write_atomically
+from bench.report.hdr import logs
 from bench.report.wording import rounded
 
-Files = Mapping[str, Any]  # name → content, ready for JSON
+Files = Mapping[str, Any]  # name → content, ready for JSON; a text is written as it is
 
 
 def export(analysis: Analysis, folder: Path, name: str) -> list[Path]:
     """Write the run in the format *name* (one of `FORMATS`) into *folder*. Return the files written."""
     written = []
     for file, content in FORMATS[name](analysis).items():
-        write_atomically(folder / file, to_json(content))
+        write_atomically(folder / file, content.encode() if isinstance(content, str) else to_json(content))
         written.append(folder / file)
     return written
 
@@ -189,4 +190,5 @@ FORMATS: Mapping[str, Callable[[Analysis], Files]] = {
     "github-action-benchmark": github_action_benchmark,
     "bencher": bencher,
     "pytest-benchmark": pytest_benchmark,
+    "hdr": logs,
 }
