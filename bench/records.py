@@ -30,6 +30,8 @@ class Sample:
     latency: Histogram  # of verified responses; closed: send to last byte, open: due to last byte
     service: Histogram | None = None  # open: send to last byte
     lag: Histogram | None = None  # open: due to sent, or to queued if no connection is free: our lateness
+    wake: Histogram | None = None  # open, one in 16: the kernel's receipt of an answer to our reading it
+    bend: float | None = None  # open, Poisson: how far gaps between sends are from the law (`load/gaps.py`)
     due: int | None = None  # open: requests due in the window
     queued: int = 0  # open: of those, how many waited for a connection: the server's own queue
     failures: Mapping[str, int] = field(default_factory=dict)  # kind → count

@@ -7,6 +7,7 @@ from bench.analysis.limits import Cores
 from bench.records import Sample, Usage
 
 LATE_MS = 1.0
+BENT = 1.949  # of `Sample.bend`: one in a thousand sound slices is above it (Kolmogorov: 2 exp(−2 x²))
 # The system counts the time of cores in ticks of 10 ms, by what runs at a tick. On a quiet machine others
 # seemed to use −20 to 33 ms of the server's busy core in windows of 450 ms. They seemed to use −50 to 60 ms
 # of the client's, which is busy for a part of the time (378 slices of plan quick).
@@ -40,21 +41,24 @@ LIMITS: Mapping[str, Limit] = {
 
 
 LOST = "a load worker was lost"
-REASONS = (LOST, *(limit.why for limit in LIMITS.values()))
+BENT_ARRIVALS = "requests were not sent as drawn"
+REASONS = (LOST, BENT_ARRIVALS, *(limit.why for limit in LIMITS.values()))
 
 
 def void_of(sample: Sample, usage: Usage, cores: Cores) -> str | None:
     """Return the first reason why a slice is void; None if it counts.
 
     An open loop that sent more than 1 % of its requests over 1 ms late, though connections were free, was not
-    the requested load. How the server did under it does not matter. A slice is also void if it lost a load
-    worker with its share of the requests. The same holds if the load machine could not carry it out, or if
-    its *cores* were not ours alone.
+    the requested load. The same holds if the gaps between its sends are not exponential. How the server did
+    under it does not matter. A slice is also void if it lost a load worker with its share of the requests.
+    The same holds if the load machine could not carry it out, or if its *cores* were not ours alone.
     """
     if sample.lost_workers:
         return LOST
     if sample.broken:
         return sample.broken
+    if sample.bend is not None and sample.bend > BENT:
+        return BENT_ARRIVALS
     shares = evidence(sample, usage, cores)
     passed = (
         limit.why

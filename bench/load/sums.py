@@ -47,6 +47,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         latency=Histogram.merged(sample.latency for sample in samples),
         service=_merged([sample.service for sample in samples]),
         lag=_merged([sample.lag for sample in samples]),
+        wake=_merged([sample.wake for sample in samples]),
         due=sum(known) if known else None,
         queued=sum(sample.queued for sample in samples),
         failures=dict(failures),

@@ -39,6 +39,8 @@ COLUMNS: Columns = {
     "service_p50_ms": lambda record: _percentile_ms(record.sample.service, 50, record),
     "service_p99_ms": lambda record: _percentile_ms(record.sample.service, 99, record),
     "lag_p99_ms": lambda record: percentile_ms(record.sample.lag, 99) if record.sample.lag else None,
+    "wake_p50_ms": lambda record: percentile_ms(record.sample.wake, 50) if record.sample.wake else None,
+    "bend": lambda record: record.sample.bend,
     "server_cpu_us_per_request": server_us,
     "client_cpu_us_per_request": client_us,
     "database_cpu_us_per_request": database_us,

@@ -84,6 +84,11 @@ def test_an_open_loop_that_sent_late_was_not_the_load_that_was_asked_for():
     assert void(sample=replace(SAMPLE, lost_workers=("one",), lag=late)) == "a load worker was lost"
 
 
+def test_an_open_loop_whose_gaps_are_bent_was_not_the_load_that_was_asked_for():
+    assert void(sample=replace(SAMPLE, bend=1.9)) is None
+    assert void(sample=replace(SAMPLE, bend=2.0)) == "requests were not sent as drawn"
+
+
 def test_on_one_core_what_client_and_server_use_is_nobody_elses():
     only = Cores(server=("0",), client=("0",), database=("0",))
     busy = {"server_cpu_s": 0.25, "database_cpu_s": 0.1, "client_wait_s": 0.36}

@@ -4,7 +4,7 @@ from statistics import fmean
 import pytest
 from scipy import stats
 
-from bench.load.child.arrivals import Share, due_offsets
+from bench.load.arrivals import Share, due_offsets
 
 
 def offsets(arrivals="poisson", rate_rps=1000.0, *, seed=1, lead_in_s=0.0, window_s=20.0) -> list[int]:

@@ -1,8 +1,10 @@
 """The open loop: what is due is due, whatever the server does about it."""
 
 import os
+import platform
 import signal
 import socket
+import sys
 import time
 from math import ceil
 from statistics import median
@@ -10,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.load.child.arrivals import due_offsets
+from bench.load.arrivals import due_offsets
 from bench.load.driver import LocustLoad
 from bench.loads import Closed, Open
 from bench.model import Cell, Exchange, Expect, Scenario, Slice
@@ -298,3 +300,14 @@ def test_percentiles_of_a_server_that_blocks_at_times_are_those_of_arithmetic(lo
     waited = min(sample.latency.share_above(20) for sample in samples)
     assert waited == pytest.approx(expected.share_above(20), rel=0.1)
     assert closed.latency.share_above(20) < 0.01  # one request per connection and stall
+
+
+def test_arrivals_are_tested_and_the_kernel_dates_some_answers(load):
+    with server(always(GOOD)) as target:
+        poisson = carried_out(load, target.address, open_step(400, arrivals="poisson"))
+        even = carried_out(load, target.address, open_step(400))
+    assert 0 < poisson.bend < 10
+    assert even.bend is None
+    if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64"):
+        assert poisson.wake.count == pytest.approx(poisson.requests / 16, abs=10)
+        assert 0 <= poisson.wake.percentile_ms(50) <= poisson.service.percentile_ms(100)

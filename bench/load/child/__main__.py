@@ -30,7 +30,7 @@ import gevent
 from gevent.queue import Queue
 from locust.env import Environment
 
-from bench.load.child.arrivals import Share
+from bench.load.arrivals import Share
 from bench.load.child.fleet import Fleet
 from bench.load.child.generator import (
     ConnectionUser,

@@ -16,7 +16,7 @@ from locust import User, task
 from pydantic import TypeAdapter
 
 from bench.errors import BenchError, CannotMeasure, UsageError
-from bench.load.child.arrivals import Share, due_offsets
+from bench.load.arrivals import Share, due_offsets
 from bench.load.child.closed import ClosedLoop
 from bench.load.child.connections import Connection, Target
 from bench.load.child.loop import Loop
@@ -94,7 +94,16 @@ def _open(
         window_s=step.window_s,
     )
     draw = mix.drawing(step.seed, share.index)
-    return OpenLoop(target, connections, share.part(offsets_ns), draw, timeout_s=timeout_s)
+    # Every second arrival of a Poisson process is no Poisson process: a part is not tested.
+    tested = load.arrivals == "poisson" and share.of == 1
+    return OpenLoop(
+        target,
+        connections,
+        share.part(offsets_ns),
+        draw,
+        timeout_s=timeout_s,
+        law_rps=step.rate_rps if tested else None,
+    )
 
 
 LOOPS = {Closed: _closed, Open: _open}

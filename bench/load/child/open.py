@@ -17,6 +17,7 @@ from bench.load.polling import IN, RDHUP, Alarm, new_alarm
 from bench.load.requests import Request, Saved
 
 _NEVER = sys.maxsize
+STAMPED_ONE_IN = 16  # answers whose receipt the kernel dates: reading that takes 1 µs more
 
 
 class OpenLoop(Loop):
@@ -32,13 +33,16 @@ class OpenLoop(Loop):
         draw: Callable[[Saved], Request],
         *,
         timeout_s: float,
+        law_rps: float | None = None,
     ) -> None:
         """*draw* returns the requests.
 
-        They are sent *offsets_ns* after the window opens (negative: before).
+        They are sent *offsets_ns* after the window opens (negative: before). *law_rps*: the rate of a Poisson
+        process that they all are, to be tested.
         """
         super().__init__(target, connections, timeout_s=timeout_s)
-        self.books = OpenBooks(due=sum(offset >= 0 for offset in offsets_ns))
+        self.books = OpenBooks(sum(offset >= 0 for offset in offsets_ns), offsets_ns, law_rps)
+        self._until_stamped = STAMPED_ONE_IN
         self._offsets_ns = offsets_ns
         self._draw = draw
         self._free = [connection for connection in connections if connection.connected]
@@ -66,6 +70,7 @@ class OpenLoop(Loop):
                 self._poller.register(self._alarm.fd, IN)
                 self._alarm.set(self._next_ns)
             for connection in self._free:
+                connection.stamp(True)
                 self._watch(connection, IN | RDHUP)
             self._serve_until(open_ns)
             self.books.start_clock()
@@ -83,6 +88,8 @@ class OpenLoop(Loop):
             if self._alarm:
                 self._alarm.close()
             self._let_go()
+            for connection in self._connections:
+                connection.stamp(False)
 
     def _serve_until(self, until_ns: int, *, or_rest: bool = False) -> None:
         """Send due requests and read answers until *until_ns*, or (*or_rest*) until nothing is left to do."""
@@ -103,8 +110,9 @@ class OpenLoop(Loop):
                 if event != IN or not connection.waits:
                     self._attend(connection, event, now)
                     continue
+                self._until_stamped -= 1
                 try:
-                    data = connection.recv(READ_BYTES)
+                    data = self._read(connection, now)
                 except OSError as error:
                     self._break(connection, error)
                     continue
@@ -119,6 +127,16 @@ class OpenLoop(Loop):
                 self._turn(now)
                 now = clock()
                 turn_ns = now + TURN_NS
+
+    def _read(self, connection: Connection, now: int) -> bytes:
+        """Read what has come. Of one in 16, note how long before *now* the kernel had it."""
+        if self._until_stamped > 0:
+            return connection.recv(READ_BYTES)
+        self._until_stamped = STAMPED_ONE_IN
+        data, ago_ns = connection.read_dated()
+        if ago_ns is not None and connection.due_ns >= self.books.open_ns:
+            self.books.wakes.append(max(0, ago_ns - (perf_counter_ns() - now)))
+        return data
 
     def _rest_until(self, until_ns: int) -> None:
         self._serve_until(until_ns, or_rest=True)
@@ -147,7 +165,9 @@ class OpenLoop(Loop):
     def _open_more(self) -> None:
         while self._closed and self._opening < len(self._waiting):
             self._opening += 1
-            self._open(self._closed.pop())
+            connection = self._closed.pop()
+            self._open(connection)
+            connection.stamp(True)
 
     def _rests(self) -> bool:
         resting = len(self._free) + len(self._closed) == len(self._connections)

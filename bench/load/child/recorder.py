@@ -1,7 +1,7 @@
 """What is recorded of a slice: responses, latencies and failures."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from time import process_time_ns, time
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from locust.stats import RequestStats, StatsEntry
 
 from bench.histogram import Histogram, midpoint_ns
 from bench.load.answers import printable
+from bench.load.gaps import bend
 from bench.load.requests import Request
 from bench.model import Exchange
 from bench.records import Sample
@@ -150,13 +151,17 @@ class ClosedBooks(Books):
 class OpenBooks(Books):
     """Books of requests by due time: in the window, or in the lead-in before it."""
 
-    def __init__(self, due: int) -> None:
+    def __init__(self, due: int, offsets_ns: Sequence[int] = (), rate_rps: float | None = None) -> None:
+        """*rate_rps*: of Poisson arrivals that all are in *offsets_ns*. None: their law is not tested."""
         super().__init__()
         self.open_ns = 0
         self.due = due
+        self._offsets_ns = offsets_ns
+        self._rate_rps = rate_rps
         self.queued = 0
         self.services: list[int] = []  # ns, send to last byte
-        self.lags: list[int] = []  # ns
+        self.lags: list[int] = []  # ns, in the order of due times
+        self.wakes: list[int] = []  # ns, of a sample of the answers
 
     def ledger_of(self, due_ns: int) -> Outcomes:
         return self.window if due_ns >= self.open_ns else self.lead_in
@@ -166,9 +171,17 @@ class OpenBooks(Books):
             super().sample(window_s, stats),
             service=Histogram.of(self.services),
             lag=Histogram.of(self.lags),
+            wake=Histogram.of(self.wakes) if self.wakes else None,
+            bend=self._bend(),
             due=self.due,
             queued=self.queued,
         )
+
+    def _bend(self) -> float | None:
+        if self._rate_rps is None:
+            return None
+        counted = (offset for offset in self._offsets_ns if offset >= 0)
+        return bend((due + lag for due, lag in zip(counted, self.lags, strict=False)), self._rate_rps)
 
 
 def _tell_locust(stats: Any, ledger: Outcomes) -> Histogram:

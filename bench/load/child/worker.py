@@ -30,7 +30,7 @@ from gevent.queue import Empty, Queue
 from locust.env import Environment
 
 from bench.errors import BenchError, CannotMeasure, UsageError
-from bench.load.child.arrivals import Share
+from bench.load.arrivals import Share
 from bench.load.child.fleet import CHANNEL
 from bench.load.child.generator import (
     ConnectionUser,

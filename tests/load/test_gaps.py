@@ -1,0 +1,55 @@
+"""Whether requests were sent as drawn: against scipy, and on what stalls and bursts do to arrivals."""
+
+import math
+from itertools import pairwise
+
+import pytest
+from scipy import stats
+
+from bench.analysis.voids import BENT
+from bench.load.arrivals import due_offsets
+from bench.load.gaps import FEWEST, bend
+
+
+def drawn(seed=1, rate_rps=1_000.0, window_s=2.0):
+    return due_offsets("poisson", rate_rps, seed=seed, lead_in_s=0.0, window_s=window_s)
+
+
+def test_it_is_kolmogorovs_distance_in_stephenss_form():
+    due = drawn()
+    gaps = [later - one for one, later in pairwise(due)]
+    distance = stats.kstest(gaps, stats.expon(scale=1e6).cdf).statistic
+    root = math.sqrt(len(gaps))
+    assert bend(due, 1_000.0) == pytest.approx(distance * (root + 0.12 + 0.11 / root))
+
+
+def test_the_limit_is_passed_by_one_in_a_thousand_sound_slices():
+    assert stats.kstwobign.sf(BENT) == pytest.approx(0.001, rel=0.01)
+    assert sum(bend(drawn(seed, window_s=0.5), 1_000.0) > BENT for seed in range(400)) <= 3
+
+
+def late(offsets, until):
+    """Return the sends of a client that can send only at the moments that *until* returns."""
+    return [until(at) for at in offsets]
+
+
+@pytest.mark.parametrize(
+    ("name", "until"),
+    [
+        ("whole milliseconds", lambda at: -(-at // 1_000_000) * 1_000_000),
+        ("bursts of 5 ms", lambda at: -(-at // 5_000_000) * 5_000_000),
+        ("a stall of half the time", lambda at: max(at, 1_000_000_000)),
+    ],
+)
+def test_a_client_that_cannot_send_when_it_should_is_found(name, until):
+    assert bend(late(drawn(), until), 1_000.0) > BENT
+
+
+def test_a_client_that_is_always_late_by_the_same_is_as_drawn():
+    due = drawn()
+    assert bend([at + 80_000 for at in due], 1_000.0) == bend(due, 1_000.0)
+
+
+def test_another_rate_than_the_drawn_one_is_found_and_few_gaps_are_not_judged():
+    assert bend(drawn(), 1_500.0) > BENT
+    assert bend(drawn()[:FEWEST], 1_000.0) is None
