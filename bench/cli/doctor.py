@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.cli import wiring
 from bench.cli.options import machines_turn, wait_option
-from bench.doctor import examine, noise, outdated
+from bench.doctor import examine, latency, noise, outdated
 from bench.doctor.diagnosis import Diagnosis, check, print_diagnosis
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
@@ -24,18 +24,22 @@ from bench.runtime.newest import newest
 
 @click.command()
 @click.option("--noise", "with_noise", is_flag=True, help="also measure what it resolves: three minutes more")
+@click.option("--latency", "of_latency", is_flag=True, help="instead: is latency measured right? Two minutes")
 @click.option("--outdated", "with_age", is_flag=True, help="measure nothing: list what locks are behind in")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 @wait_option
-def doctor(with_noise: bool, with_age: bool, as_json: bool, wait: float | None) -> None:
+def doctor(with_noise: bool, of_latency: bool, with_age: bool, as_json: bool, wait: float | None) -> None:
     """Say whether this machine is fit to measure, and what load generators reach on it: half a minute.
 
     With --outdated, say instead which packages of each lock are behind the index that uv's settings name.
     """
+    if with_noise + of_latency + with_age > 1:
+        raise UsageError("--noise, --latency and --outdated are examinations apart: request one at a time")
     if with_age:
-        if with_noise:
-            raise click.UsageError("--outdated measures nothing: leave --noise out")
         _say_age(as_json)
+        return
+    if of_latency:
+        _examine_latency(as_json, wait)
         return
     with _place(with_noise) as (root, known):
         experiment = noise.planned(root) if with_noise else None
@@ -60,6 +64,17 @@ def _say_age(as_json: bool) -> None:
     tables = contenders.declared(root)
     found = outdated.outdated(root, [contenders.resolve(name, tables) for name in tables], newest)
     click.echo(to_json(outdated.document(found)) if as_json else "\n".join(outdated.lines(found)))
+
+
+def _examine_latency(as_json: bool, wait: float | None) -> None:
+    with machines_turn(wait), progress.shown() as shown, wiring.latency_test() as (load, serve):
+        found = latency.readings(load, serve, shown)
+    if as_json:
+        click.echo(to_json([reading.document() for reading in found]))
+    else:
+        latency.print_readings(found, Console())
+    if what := latency.verdict(found):
+        raise CannotMeasure(what)
 
 
 @contextmanager

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from bench.doctor import Instruments, machine, supplies
 from bench.doctor.ceilings import Peers
+from bench.doctor.known.server import known_server
+from bench.doctor.latency import KnownServers, needs_cores
 from bench.files import working_folder
+from bench.load import LoadGenerator
 from bench.load.driver import LocustLoad, Workers
 from bench.load.null.server import null_server
 from bench.load.peers import stock_users, wrk, wrk_is_installed
@@ -119,6 +122,16 @@ def instruments(root: Path) -> Instruments:
         null_server=partial(null_server, cores=(placement.server or ())[:1]),
         peers=peers,
     )
+
+
+@contextmanager
+def latency_test() -> Iterator[tuple[LoadGenerator, KnownServers]]:
+    """Open what the self-test of latency needs. Raises CannotMeasure."""
+    system.raise_open_files()
+    placement = _placement()
+    needs_cores(placement.server, placement.client)
+    with LocustLoad(cores=placement.client or ()) as load:
+        yield load, partial(known_server, cores=(placement.server or ())[:1])
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Servers of known arithmetic: what latency must be measured in front of them."""

@@ -1,0 +1,98 @@
+"""A server of known arithmetic: `python -m bench.doctor.known KIND SEED [--cores 0,1]`.
+
+It prints its port. When its standard input ends, it prints how late it sent its answers, as a histogram.
+While anybody is connected it never sleeps: no answer waits for it to wake.
+"""
+
+import argparse
+import gc
+import heapq
+import os
+import socket
+import sys
+import time
+from contextlib import suppress
+
+from bench.doctor.known.behaviours import Behaviour
+from bench.doctor.known.kinds import KINDS
+from bench.files import to_json
+from bench.histogram import Histogram
+from bench.load.null.responder import GREETING, only_response
+from bench.load.polling import IN, new_poller
+
+_READ_BYTES = 65_536
+_IDLE_S = 0.02
+
+
+class KnownServer:
+    def __init__(self, listener: socket.socket, behaviour: Behaviour) -> None:
+        self._listener = listener
+        self._behaviour = behaviour
+        self._talks: dict[int, socket.socket] = {}  # by descriptor
+        self._asked: dict[int, socket.socket] = {}  # by number of the request
+        self._due: list[tuple[int, int]] = []  # a heap: when, number
+        self._count = 0
+        self.late_ns: list[int] = []
+        self._answer_bytes = only_response([GREETING]) or b""
+
+    def serve(self) -> None:
+        """Serve until standard input ends."""
+        poller, clock, due = new_poller(), time.perf_counter_ns, self._due
+        poller.register(self._listener.fileno(), IN)
+        poller.register(sys.stdin.fileno(), IN)
+        while True:
+            for fd, _ in poller.poll(0 if self._talks else _IDLE_S):
+                if fd == sys.stdin.fileno():
+                    return
+                if fd != self._listener.fileno():
+                    if not self._take(fd, clock()):
+                        poller.unregister(fd)
+                        self._talks.pop(fd).close()
+                    continue
+                sock, _ = self._listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._talks[sock.fileno()] = sock
+                poller.register(sock.fileno(), IN)
+            while due and (now := clock()) >= due[0][0]:
+                self._answer(now)
+
+    def _take(self, fd: int, now: int) -> bool:
+        """Take a request, which comes in one piece. Return whether its connection is still open."""
+        sock = self._talks[fd]
+        try:
+            if not sock.recv(_READ_BYTES):
+                return False
+        except OSError:
+            return False
+        self._asked[self._count] = sock
+        for number, at_ns in self._behaviour.take(self._count, now):
+            heapq.heappush(self._due, (at_ns, number))
+        self._count += 1
+        return True
+
+    def _answer(self, now: int) -> None:
+        at_ns, number = heapq.heappop(self._due)
+        self.late_ns.append(now - at_ns)
+        with suppress(OSError):  # its client has gone
+            self._asked.pop(number).send(self._answer_bytes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.doctor.known", description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--cores", default="", help="cores to stay on, as in 0,2")
+    options = parser.parse_args()
+    if options.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, map(int, options.cores.split(",")))
+    gc.disable()
+    with socket.create_server(("127.0.0.1", 0), backlog=1_024) as listener:
+        server = KnownServer(listener, KINDS[options.kind].behaviour(options.seed))
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        server.serve()
+    sys.stdout.buffer.write(to_json(Histogram.of(server.late_ns)))
+
+
+if __name__ == "__main__":
+    main()
