@@ -26,6 +26,8 @@ COMMANDS = {
     "compare": "compare.compare",
     "history": "history.history",
     "null-cells": "null_cells.null_cells_",
+    "submit": "submit.submit",
+    "site": "site.site",
     "profile": "profile.profile",
     "count": "count.count_",
     "list": "list.list_",

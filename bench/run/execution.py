@@ -18,6 +18,7 @@ from bench.observe.fingerprint import fingerprint
 from bench.project import contenders, plans, scenarios
 from bench.project.addresses import address_of, is_loopback
 from bench.project.heats import groups
+from bench.project.plan_hash import stamp
 from bench.records import SCHEMA, Event, Run
 from bench.run import experiment, headroom, progress, store
 from bench.run.headroom import Client, Room
@@ -100,7 +101,7 @@ def begin_with(
         events=tuple(Event(at_s=0.0, what=what) for what in (*left_out, *scarce)),
         runtime=runtime,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        fingerprint=fingerprint(root),
+        fingerprint={**fingerprint(root), "plan": stamp(fits)},
         contenders=served,
         scenarios=requested,
     )

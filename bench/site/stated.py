@@ -1,0 +1,153 @@
+"""What a submission states of contenders and scenarios: facts by which a reader filters."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from bench.model import Contender, Exchange, Scenario, name_of
+from bench.project.plan_hash import what_is_set
+from bench.records import Run, Verification
+from bench.site.submission import StatedContender, StatedExchange, StatedScenario
+
+# By the name of their package, those first that build on another one.
+FRAMEWORKS = (
+    *("fastapi", "litestar", "blacksheep", "sanic", "robyn", "falcon", "bottle", "tornado", "pyramid"),
+    *("aiohttp", "quart", "django", "flask", "starlette", "emmett55", "molten", "cherrypy"),
+)
+MAPPERS = ("sqlalchemy", "sqlmodel", "peewee", "tortoise-orm", "pony", "ormar", "piccolo", "django")
+DATABASES = ("postgres", "mysql", "sqlite")
+SYNCHRONOUS = ("-def", "-sync")  # end the base of one whose views are plain functions
+
+
+def contender_of(run: Run, one: Contender) -> StatedContender:
+    name, environment = name_of(one.name), environment_of(run, one)
+    packages = run.fingerprint.get("environments", {}).get(environment, {}).get("packages", {})
+    framework = framework_of(one.base, packages)
+    checked = checks_of(run, one.name)
+    content = run.fingerprint.get("content", {}).get("apps", {})
+    return StatedContender(
+        name=one.name,
+        base=one.base,
+        stack=one.stack,
+        app=one.app,
+        folder=one.at,
+        framework=framework,
+        framework_version=packages.get(framework),
+        interface=one.interface,
+        server=one.server,
+        server_version=packages.get(one.server),
+        is_async=is_async(one),
+        data=data_of(one, packages),
+        database=any(service in DATABASES for service in one.services),
+        services=one.services,
+        switches=name.switches,
+        revision=name.revision,
+        is_twin=name.is_twin,
+        workers=one.workers,
+        threads=one.threads,
+        python=run.fingerprint.get("environments", {}).get(environment, {}).get("python"),
+        environment=environment,
+        source=content.get(one.app),
+        locked_at=run.fingerprint.get("locks", {}).get(one.app, {}).get("committed_at"),
+        definition=digest(asdict(replace(one, root="", name="", stack=""))),
+        checks=checked.outcome if checked else "no checks",
+        checks_passed=checked.checks if checked and checked.outcome == "passed" else 0,
+        keep_alive=one.keep_alive,
+    )
+
+
+def checks_of(run: Run, contender: str) -> Verification | None:
+    original = name_of(contender).original
+    found = {one.contender: one for one in run.verifications}
+    return found.get(contender) or found.get(original)
+
+
+def framework_of(base: str, packages: Mapping[str, str]) -> str:
+    """Return the framework by its package: the one that the contender is named after, if that is there."""
+    family = base.partition("-")[0]
+    if family in packages:
+        return family
+    return next((name for name in FRAMEWORKS if name in packages), family)
+
+
+def is_async(one: Contender) -> bool:
+    """Whether its views run on an event loop, as far as its interface, name and switches show."""
+    switches = name_of(one.name).switches
+    return one.interface == "asgi" and "async=off" not in switches and not one.base.endswith(SYNCHRONOUS)
+
+
+def data_of(one: Contender, packages: Mapping[str, str]) -> Any:
+    """Return "orm" or "sql", how it speaks to its database; None without one, or if nothing shows it."""
+    if not any(service in DATABASES for service in one.services):
+        return None
+    if "orm=off" in name_of(one.name).switches:
+        return "sql"
+    if any(name in packages for name in MAPPERS):
+        return "orm"
+    return "sql" if packages else None
+
+
+def environment_of(run: Run, one: Contender) -> str | None:
+    """Return the name of its environment; None if there are several that it may be, or none."""
+    counted = {found.environment for found in run.instructions if found.contender == one.name}
+    if len(counted) == 1 and (known := counted.pop()):
+        return known
+    minor = "".join((one.python or "").split(".")[:2])
+    names = [name for name in run.fingerprint.get("environments", {}) if name.startswith(f"{one.app}-py")]
+    if len(names) > 1:
+        names = [name for name in names if minor and name.startswith(f"{one.app}-py{minor}-")]
+    return names[0] if len(names) == 1 else None
+
+
+def scenario_of(run: Run, one: Scenario) -> StatedScenario:
+    return StatedScenario(
+        name=one.name,
+        about=one.about,
+        hash=digest(asdict(replace(one, about="", locustfile=_placeless(one)))),
+        database=has_statements(run, one),
+        exchanges=tuple(
+            _exchange(exchange, weight) for exchange, weight in zip(one.exchanges, one.weights, strict=True)
+        ),
+        locustfile=one.locustfile is not None,
+    )
+
+
+def has_statements(run: Run, one: Scenario) -> bool | None:
+    """Whether any contender runs a statement of SQL in it. None: nothing was counted."""
+    names = {exchange.name for exchange in one.exchanges}
+    counts = [found.per_request for found in run.queries if found.exchange in names]
+    known = [count for count in counts if count is not None]
+    return any(known) if known else None
+
+
+def digest(content: Any) -> str:
+    """Return a hash of plain data. What is not set does not count, so later fields change no hash."""
+    text = json.dumps(what_is_set(content), sort_keys=True, default=repr, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def weighted(one: Scenario, values: Mapping[str, float | None]) -> float | None:
+    """Return the mean over the exchanges of *one* by their weights; None if one of them is unknown."""
+    drawn = [
+        (values.get(exchange.name), weight)
+        for exchange, weight in zip(one.exchanges, one.weights, strict=True)
+        if weight
+    ]
+    if not drawn or any(value is None for value, _ in drawn):
+        return None
+    return sum((value or 0.0) * weight for value, weight in drawn) / sum(weight for _, weight in drawn)
+
+
+def _exchange(one: Exchange, weight: int) -> StatedExchange:
+    return StatedExchange(
+        name=one.name,
+        request=f"{one.method} {one.path}",
+        weight=weight,
+        writes=one.method != "GET" or one.writes,
+    )
+
+
+def _placeless(one: Scenario) -> Any:
+    return replace(one.locustfile, root="") if one.locustfile else None
