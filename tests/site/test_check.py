@@ -239,7 +239,7 @@ def test_check_without_a_file_is_a_usage_error():
     ("text", "kind"),
     [
         ("/home/ada/x", "path"),
-        ("see C:\\Users\\ada", "path"),
+        ("C:\\Users\\ada", "path"),
         ("file:///x/y", "path"),
         ("~/shop/run", "path"),
         ("192.168.1.7", "network"),
