@@ -1,0 +1,52 @@
+// Numbers and dates as bench/report/wording.py writes them.
+
+const NOTHING = "–";
+
+function figure(value, like = value) {
+  if (!value) return value === 0 ? "0" : NOTHING;
+  const size = Math.abs(like);
+  const decimals = size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+function ratioText(value, like = value) {
+  if (value === null || value === undefined) return NOTHING;
+  return like < 2 ? value.toFixed(3) : figure(value, like);
+}
+
+function intervalText(estimate, write = ratioText) {
+  if (!estimate || estimate.low === null || estimate.high === null) return "";
+  return `${write(estimate.low, estimate.estimate)}–${write(estimate.high, estimate.estimate)}`;
+}
+
+function bothText(estimate, write = ratioText) {
+  if (!estimate) return NOTHING;
+  const interval = intervalText(estimate, write);
+  return write(estimate.estimate) + (interval && ` (${interval})`);
+}
+
+const plural = (count, noun) => `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+const percent = share => share === null || share === undefined ? NOTHING : `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)} %`;
+const mebibytes = size => size ? `${Math.round(size / 2 ** 20).toLocaleString("en-US")} MiB` : NOTHING;
+const dayOf = moment => moment.slice(0, 10);
+const minuteOf = moment => `${moment.slice(0, 10)} ${moment.slice(11, 16)} UTC`;
+
+function millions(value) {
+  if (!value) return value === 0 ? "0" : NOTHING;
+  return value >= 1e6 ? `${figure(value / 1e6)} million` : figure(value);
+}
+
+function changeText(ratio) {
+  const write = value => `${value >= 1 ? "+" : "−"}${Math.abs(value * 100 - 100).toFixed(1)}`;
+  if (!ratio) return NOTHING;
+  const interval = ratio.low === null ? "" : ` (${write(ratio.low)} to ${write(ratio.high)})`;
+  return `${write(ratio.estimate)} %${interval}`;
+}
+
+const METRIC_NAMES = { throughput_rps: "requests per second", service_demand_us: "server CPU per request" };
+const METRIC_UNITS = { throughput_rps: "req/s", service_demand_us: "µs" };
+
+// Versions compare by their numbers: 5.10 is newer than 5.9.
+function compareVersions(one, other) {
+  return String(one).localeCompare(String(other), "en", { numeric: true });
+}
