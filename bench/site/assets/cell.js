@@ -52,12 +52,12 @@ function roundsSection(run, cell, against, metric, found) {
   const logs = found.logRatios;
   const numbers = [...new Set([...rates.keys(), ...logs.keys()])].sort((a, b) => a - b);
   const ratios = [...logs].map(([number, log]) => ({ x: number, y: Math.exp(log) })).sort((a, b) => a.x - b.x);
-  const [low, high] = reachOf([...ratios.map(point => ({ estimate: point.y })), found.ratio]);
+  const [low, high] = [Math.min(...ratios.map(point => point.y)) * 0.97, Math.max(...ratios.map(point => point.y)) * 1.03];
   return element("section", {}, element("h2", {}, "Rounds ", element("small", {}, `${plural(found.pairs, "pair")} of sweeps, ${found.dropped} without a partner`)),
     ratios.length > 0 && dots({ points: ratios, family: cell.family, ys: [low, high], one: 1, yName: `ratio to ${against.name}, a point for each round`,
-      yTicks: evenTicks(low, high, 5).map(tick => [tick, String(tick)]).concat(low < 1 && high > 1 ? [[1, ""]] : []), xTicks: ratios.map(point => [point.x, String(point.x)]),
+      yTicks: evenTicks(low, high, 5).map(tick => [tick, String(tick)]).filter(([tick]) => tick !== 1).concat(low < 1 && high > 1 ? [[1, "1"]] : []), xTicks: ratios.map(point => [point.x, String(point.x)]),
       words: `Ratio of each round: ${ratios.map(point => ratioText(point.y)).join(", ")}` }),
-    table({ caption: "Round by round: medians over sweeps", heads: [head("round", "number"), head("req/s", "number"), head(`ratio to ${against.name}`, "number"), head("server CPU µs/req", "number")],
+    table({ style: "compact", caption: "Round by round: medians over sweeps", heads: [head("round", "number"), head("req/s", "number"), head(`ratio to ${against.name}`, "number"), head("server CPU µs/req", "number")],
       rows: numbers.map(number => element("tr", {}, element("th", { scope: "row", class: "number" }, String(number)), data(figure(rates.get(number)), "number"),
         data(logs.has(number) ? ratioText(Math.exp(logs.get(number))) : NOTHING, "number"), data(figure(demands.get(number)), "number"))) }));
 }
@@ -98,7 +98,7 @@ function latencySection(cell, against) {
       yTicks: logTicks(low, high, logScale(low, high, 230, 22), 18).map(tick => [tick, String(tick)]),
       xTicks: [0, 0.5, 0.9, 0.99, 0.999].filter(share => nines(share) <= last).map(share => [nines(share), `${share * 100} %`]),
       words: `Latency by share of requests: ${rows.map(row => row.textContent).join("; ")}` }),
-    table({ caption: "Latency of right answers", heads, rows }));
+    table({ style: "compact", caption: "Latency of right answers", heads, rows }));
 }
 
 function latencyCurve(cell) {

@@ -96,7 +96,7 @@ function machineRows(track, reference, { rows }) {
   return table({ caption: `${trackName(track)} relative to ${reference}: the newest valid run of each machine class`, heads, rows: rows.map(({ machine, number, ratio }) => {
     const found = kept.index.machines[machine];
     return element("tr", {}, rowHead(element("b", {}, found.title ?? found.class)), data(ratio ? bothText(ratio) : "not measured beside it", "number"), machineData(found),
-      data(link("board", { run: kept.index.runs.id[number] }, listed(number).day)));
+      data(link("board", { run: kept.index.runs.id[number] }, listed(number).day), "whole"));
   }) });
 }
 
@@ -109,7 +109,7 @@ function acrossTable(found, reference, settings) {
   return table({ caption: `Ratios to ${reference} across machine classes`, heads, rows: found.map(row => {
     const name = trackName(row.track);
     return element("tr", {}, rowHead(mark(familyOf(name)), link("machines", { ...settings, contender: name, ref: reference }, name)), data(String(row.rows.filter(one => one.ratio).length), "number"),
-      data(row.total ? bothText(row.total.ratio) : NOTHING, "number"), data(row.total ? (row.total.isOpen ? "? not proven" : "✓ yes, to this side of 1") : "– too few machines"));
+      data(row.total ? bothText(row.total.ratio) : NOTHING, "number"), data(row.total ? (row.total.isOpen ? "? not proven" : "✓ yes") : "– too few machines"));
   }) });
 }
 

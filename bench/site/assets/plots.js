@@ -41,13 +41,14 @@ function reachOf(ratios) {
 const colourOf = family => (LOOKS.families[family] ?? LOOKS.other).css;
 
 // A ratio on one line: its interval, and its mark (hollow: no proven difference). For a cell of a table.
-function strip(ratio, family, isOpen, [low, high], width = 128, height = 16) {
+function strip(ratio, family, isOpen, [low, high], width = 168, height = 16) {
   const place = logScale(low, high, 6, width - 6);
   const middle = height / 2;
   return drawn("svg", { class: "strip", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", style: `color: ${colourOf(family)}` },
+    drawn("line", { class: "grid", x1: 0, x2: width, y1: middle, y2: middle }),
     drawn("line", { class: "one", x1: place(1), x2: place(1), y1: 0, y2: height }),
     ratio && ratio.low !== null && drawn("path", { class: "interval", d: `M${place(ratio.low).toFixed(1)} ${middle}H${place(ratio.high).toFixed(1)}` }),
-    ratio && marker(family, place(ratio.estimate), middle, isOpen, 9));
+    ratio && marker(family, place(ratio.estimate), middle, isOpen, 8));
 }
 
 function marker(family, x, y, isOpen, size = 10) {
@@ -57,46 +58,45 @@ function marker(family, x, y, isOpen, size = 10) {
     transform: `translate(${(x - 6 * scale).toFixed(1)} ${(y - 6 * scale).toFixed(1)}) scale(${scale.toFixed(3)})` });
 }
 
-// Rows of {name, note, ratio, family, isOpen, isTotal} on one logarithmic axis.
+const isNarrow = () => matchMedia("(max-width: 40rem)").matches;
+
+// Rows of {name, ratio, family, isOpen, isTotal} on one logarithmic axis. On a telephone names stand above.
 function forest(rows, ends, words) {
-  const [width, nameWidth, line] = [720, 250, 26];
-  const height = rows.length * line + 34;
-  const place = logScale(...reachOf(rows.map(row => row.ratio)), nameWidth + 10, width - 150);
-  const [low, high] = reachOf(rows.map(row => row.ratio));
+  const above = isNarrow();
+  const [width, left, right, line] = above ? [330, 8, 8, 42] : [780, 310, 150, 26];
   const bottom = rows.length * line;
-  const ticks = logTicks(low, high, place, 34);
-  return picture(width, height, words,
-    ticks.map(tick => [
+  const [low, high] = reachOf(rows.map(row => row.ratio));
+  const place = logScale(low, high, left, width - right);
+  return picture(width, bottom + 34, words,
+    logTicks(low, high, place, 34).map(tick => [
       drawn("line", { class: tick === 1 ? "one" : "grid", x1: place(tick), x2: place(tick), y1: 0, y2: bottom }),
       drawn("text", { x: place(tick), y: bottom + 13, "text-anchor": "middle" }, String(tick))]),
-    drawn("text", { x: place(1) - 5, y: bottom + 28, "text-anchor": "end" }, `← ${ends[0]}`),
-    drawn("text", { x: place(1) + 5, y: bottom + 28 }, `${ends[1]} →`),
-    rows.map((row, number) => {
-      const y = number * line + line / 2;
-      const { ratio } = row;
-      return drawn("g", { style: `color: ${row.isTotal ? "var(--ink)" : colourOf(row.family)}` },
-        row.isTotal && drawn("line", { class: "grid", x1: 0, x2: width, y1: y - line / 2, y2: y - line / 2 }),
-        drawn("text", { class: row.isTotal ? "name total" : "name", x: 0, y: y + 4 }, shortened(row.name, 40)),
-        ratio && ratio.low !== null && drawn("path", { class: "interval", d: `M${place(ratio.low)} ${y}H${place(ratio.high)}M${place(ratio.low)} ${y - 4}v8M${place(ratio.high)} ${y - 4}v8` }),
-        ratio && (row.isTotal
-          ? drawn("path", { class: row.isOpen ? "point hollow" : "point", d: `M${place(ratio.estimate)} ${y - 7}l7 7l-7 7l-7-7z` })
-          : marker(row.family, place(ratio.estimate), y, row.isOpen, 11)),
-        drawn("text", { class: "name", x: width, y: y + 4, "text-anchor": "end" }, ratio ? bothText(ratio) : row.why ?? NOTHING));
-    }));
+    place(1) > 60 && drawn("text", { x: place(1) - 5, y: bottom + 28, "text-anchor": "end" }, `← ${ends[0]}`),
+    place(1) < width - 60 && drawn("text", { x: place(1) + 5, y: bottom + 28 }, `${ends[1]} →`),
+    rows.map((row, number) => forestRow(row, place, { width, top: number * line, y: number * line + (above ? line - 12 : line / 2), text: number * line + (above ? 14 : line / 2 + 4), letters: above ? 30 : 46 })));
+}
+
+function forestRow({ name, ratio, family, isOpen, isTotal, why }, place, { width, top, y, text, letters }) {
+  const caps = ratio && ratio.low !== null && `M${place(ratio.low)} ${y}H${place(ratio.high)}M${place(ratio.low)} ${y - 4}v8M${place(ratio.high)} ${y - 4}v8`;
+  const diamond = ratio && `M${place(ratio.estimate)} ${y - 7}l7 7l-7 7l-7-7z`;
+  return drawn("g", { style: `color: ${isTotal ? "var(--ink)" : colourOf(family)}` },
+    isTotal && drawn("line", { class: "grid", x1: 0, x2: width, y1: top, y2: top }),
+    drawn("text", { class: isTotal ? "name total" : "name", x: 0, y: text }, shortened(name, letters)),
+    caps && drawn("path", { class: "interval", d: caps }),
+    ratio && (isTotal ? drawn("path", { class: isOpen ? "point hollow" : "point", d: diamond }) : marker(family, place(ratio.estimate), y, isOpen, 11)),
+    drawn("text", { class: "name", x: width, y: text, "text-anchor": "end" }, ratio ? bothText(ratio) : why ?? NOTHING));
 }
 
 const shortened = (text, letters) => text.length <= letters ? text : `${text.slice(0, letters - 1)}…`;
 
-// A picture scales with the page; on a telephone it keeps a readable size and its box scrolls.
 function picture(width, height, words, ...content) {
-  const least = Math.min(width, 540);
   return element("div", { class: "box picture", "data-label": "Picture" },
-    drawn("svg", { class: "chart", role: "img", "aria-label": words, viewBox: `0 0 ${width} ${height}`, style: `max-width: ${width}px; min-width: ${least}px` }, content));
+    drawn("svg", { class: "chart", role: "img", "aria-label": words, viewBox: `0 0 ${width} ${height}`, style: `max-width: ${width}px` }, content));
 }
 
 // *series*: [{name, family, points: [[x, y]]}]. x and y are placed by the given scales' ends.
 function curves({ series, xs, ys, xTicks, yTicks, xName, yName, words, isLogarithmicY = false }) {
-  const [width, height, left, right, top, bottom] = [640, 260, 56, 120, 22, 34];
+  const [width, height, left, right, top, bottom] = isNarrow() ? [330, 240, 40, 72, 22, 34] : [640, 260, 56, 120, 22, 34];
   const x = scaleOf(...xs, left, width - right);
   const y = (isLogarithmicY ? logScale : scaleOf)(...ys, height - bottom, top);
   return picture(width, height, words,
@@ -111,6 +111,13 @@ function curves({ series, xs, ys, xTicks, yTicks, xName, yName, words, isLogarit
     endNames(series, y, width - right + 6));
 }
 
+// Those of the ticks that have room beside the one before.
+function sparse(ticks, x, room) {
+  const kept = [];
+  for (const tick of ticks) if (!kept.length || x(tick[0]) - x(kept[kept.length - 1][0]) >= room || tick[1].length < 4) kept.push(tick);
+  return kept;
+}
+
 // Names beside the ends of curves, moved apart where they would cover each other.
 function endNames(series, y, left) {
   const ends = series.filter(({ points }) => points.length)
@@ -121,7 +128,7 @@ function endNames(series, y, left) {
 
 // One point per round or run, with intervals where there are some.
 function dots({ points, ys, yTicks, xTicks, family, yName, words, one, isLogarithmicY = false, steps = [] }) {
-  const [width, height, left, top, bottom] = [720, 240, 56, 22, 34];
+  const [width, height, left, top, bottom] = isNarrow() ? [330, 220, 44, 22, 34] : [720, 240, 56, 22, 34];
   const xs = points.length ? [Math.min(...points.map(point => point.x)), Math.max(...points.map(point => point.x))] : [0, 1];
   const x = xs[0] === xs[1] ? () => (left + width) / 2 : scaleOf(...xs, left + 14, width - 14);
   const y = (isLogarithmicY ? logScale : scaleOf)(...ys, height - bottom, top);
@@ -130,7 +137,7 @@ function dots({ points, ys, yTicks, xTicks, family, yName, words, one, isLogarit
     yTicks.map(([value, text]) => [
       drawn("line", { class: value === one ? "one" : "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
       drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, text)]),
-    xTicks.map(([value, text]) => drawn("text", { x: x(value), y: height - bottom + 16, "text-anchor": "middle" }, text)),
+    sparse(xTicks, x, 74).map(([value, text]) => drawn("text", { x: x(value), y: height - bottom + 16, "text-anchor": "middle" }, text)),
     steps.map(([value, text]) => [
       drawn("line", { class: "step", x1: x(value), x2: x(value), y1: top, y2: height - bottom }),
       drawn("text", { x: x(value) + 3, y: top + 2 }, text)]),

@@ -26,6 +26,7 @@ async function show() {
 function place(name, { title, say, content }) {
   const main = document.getElementById("main");
   const focused = document.activeElement?.id;
+  const at = scrollY;
   const open = new Set([...main.querySelectorAll("details[data-keeps-open][open]")].map(details => details.id));
   main.replaceChildren(...content.flat(3).filter(isContent));
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
@@ -43,7 +44,10 @@ function place(name, { title, say, content }) {
     const heading = main.querySelector("h1");
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
-  } else if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  } else {
+    scrollTo(0, at);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
 }
 
 // What scrolls sideways is a stop of the keyboard, with a name; what fits is none.
@@ -64,6 +68,7 @@ function footer() {
 
 addEventListener("hashchange", show);
 addEventListener("resize", markScrolling);
+matchMedia("(max-width: 40rem)").addEventListener("change", show);
 document.getElementById("skip").addEventListener("click", event => {
   event.preventDefault(); // the address is the view
   document.getElementById("main").focus();

@@ -104,7 +104,7 @@ function versionMoves(before, after) {
 function trendPicture(points, name, reference) {
   const [low, high] = reachOf(points.map(point => point.ratio));
   const moments = [...new Map(points.map(point => [point.day, point.at])).entries()];
-  const every = Math.max(1, Math.ceil(moments.length / 6));
+  const every = Math.max(1, Math.ceil(moments.length / (isNarrow() ? 3 : 6)));
   const steps = points.slice(1).map((point, at) => [point, versionMoves(points[at].versions, point.versions)]).filter(([, moves]) => moves.length);
   return dots({ points: points.map(({ at, ratio }) => ({ x: at, y: ratio.estimate, low: ratio.low, high: ratio.high, isOpen: ratio.low === null || isTie(ratio) })),
     ys: [low, high], isLogarithmicY: true, family: familyOf(name), yName: `ratio to ${reference}, logarithmic`, one: 1,
