@@ -42,13 +42,13 @@ def site(ctx: click.Context, runs: tuple[Path, ...], out: Path | None, check: bo
 def _build(runs: tuple[Path, ...], out: Path, now: datetime, code: str) -> None:
     # Imported here: the page's colours are those of charts, whose library takes a second to import.
     from bench.site.gathering import gather
-    from bench.site.plain_page import plain_html
+    from bench.site.page import site_html
     from bench.site.publishing import publish
 
     gathering = gather(runs, Path.cwd(), now)
     for why in gathering.left_out:
         click.echo(f"left out: {why}", err=True)
-    made = publish(gathering, out, plain_html, now, code=code)
+    made = publish(gathering, out, site_html, now, code=code)
     click.echo(f"{len(made.runs)} runs, {len(made.machines)} kinds of machines", err=True)
     click.echo(out / "index.html")
 

@@ -17,13 +17,16 @@ from bench.site.catalogue import Catalogue
 from bench.site.gathering import Gathered, Gathering, gather, to_script
 from bench.site.machines import across, machines_of, student
 from bench.site.packing import submission_of
-from bench.site.plain_page import plain_html
 from bench.site.published import published, schema
 from bench.site.publishing import publish
 from tests.support.submissions import HERE, NOW, changed, content_of, run_of, write
 
 OTHER = "aarch64, Other CPU, 4 cores, 16 GiB"
 THIRD = "x86_64, Third CPU, 8 cores, 32 GiB"
+
+
+def page(contenders):
+    return f"<!doctype html><title>{', '.join(contenders)}</title>"
 
 
 def day(number):
@@ -100,7 +103,7 @@ def test_no_run_is_a_usage_error_in_one_line(tmp_path):
 def test_a_site_has_data_for_its_page_and_for_machines(tmp_path):
     out = tmp_path / "site"
     runs = [run_of(at=day(1)), run_of(at=day(2)), run_of(OTHER, at=day(3))]
-    publish(gathered(*runs), out, plain_html, NOW, code="https://example.org/{commit}/{folder}")
+    publish(gathered(*runs), out, page, NOW, code="https://example.org/{commit}/{folder}")
     index = json.loads((out / "index.json").read_text())
     jsonschema.validate(index, json.loads((out / "index.schema.json").read_text()))
     assert [run["state"] for run in index["runs"]] == ["valid"] * 3
@@ -114,13 +117,13 @@ def test_a_site_has_data_for_its_page_and_for_machines(tmp_path):
 
 
 def test_a_site_takes_the_place_of_a_site_and_of_nothing_else(tmp_path):
-    publish(gathered(run_of(at=day(1))), tmp_path / "site", plain_html, NOW)
-    publish(gathered(run_of(at=day(2))), tmp_path / "site", plain_html, NOW)
+    publish(gathered(run_of(at=day(1))), tmp_path / "site", page, NOW)
+    publish(gathered(run_of(at=day(2))), tmp_path / "site", page, NOW)
     assert len([*(tmp_path / "site" / "runs").iterdir()]) == 1
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="holds something else than a site"):
-        publish(gathered(run_of()), tmp_path / "mine", plain_html, NOW)
+        publish(gathered(run_of()), tmp_path / "mine", page, NOW)
 
 
 def test_every_headline_has_a_line_to_cite():
