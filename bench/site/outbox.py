@@ -9,10 +9,10 @@ from bench.files import write_atomically
 from bench.records import Run
 from bench.site.check import Unfit, checked
 from bench.site.origin import Origin
-from bench.site.packing import plain, submission_of, to_text
+from bench.site.packing import plain, smaller, submission_of, to_text
 from bench.site.submission import MOST_BYTES, SUFFIX, Submission
 
-THINNER = (5, 6, 7)  # bits of the buckets of a histogram, the first that fits
+SMALLER = 2  # times, before it is compressed
 PACKED = f"{SUFFIX}.gz"
 
 
@@ -22,12 +22,13 @@ def packed(run: Run, origin: Origin, now: datetime) -> tuple[Submission, bytes]:
     Histograms get wider buckets, then it is compressed, if it is too large otherwise. Raises UsageError if it
     is too large even so, or if `bench site --check` would refuse it.
     """
-    for bits in THINNER:
-        found = submission_of(run, origin, bits=bits)
-        content = to_text(plain(found)).encode()
-        if len(content) <= MOST_BYTES:
-            break
-    else:
+    found = submission_of(run, origin)
+    content = to_text(plain(found)).encode()
+    for _ in range(SMALLER):
+        if len(content) > MOST_BYTES:
+            found = smaller(found)
+            content = to_text(plain(found)).encode()
+    if len(content) > MOST_BYTES:
         content = gzip.compress(content, mtime=0)
     try:
         checked("the submission", content, now)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -11,38 +10,34 @@ from typing import Any
 
 from bench.analysis import Analysis, analyse
 from bench.analysis.comparisons import Comparison
-from bench.analysis.measures import Latency, by_cell, server_us
+from bench.analysis.measures import by_cell, server_us
 from bench.analysis.rows import Row
-from bench.analysis.statistics import Estimate, Sweep
+from bench.analysis.statistics import Sweep
 from bench.errors import UsageError
-from bench.histogram import Histogram
 from bench.loads import Load
 from bench.model import Cell, Scenario, name_of
 from bench.project import plan_hash
 from bench.records import Record, Run
 from bench.report.claims import audited
 from bench.site import privacy
+from bench.site.figures import EXACT, STATED, digits_of, figures_of, latency_of, thinned, wider, window_of
 from bench.site.origin import Origin
 from bench.site.stated import contender_of, scenario_of, weighted
 from bench.site.submission import (
     Counted,
-    Figures,
     Project,
     StatedArrivals,
     StatedCell,
     StatedEvent,
     StatedFinding,
-    StatedLatency,
     StatedLoad,
     StatedPlan,
     StatedRatio,
     Submission,
     Sweeps,
-    Thinned,
 )
 
-EXACT = 8  # digits of what ratios are computed from; a ratio of two is then right to 1e-7
-STATED = 6  # digits of everything else
+BITS = 5  # dropped from the ten of a histogram's buckets: 6 % wide at most
 FACTS = (
     "machine",
     "system",
@@ -57,11 +52,8 @@ FACTS = (
 MACHINE = ("class", "architecture", "cpu", "cores", "memory_bytes", "virtual")
 
 
-def submission_of(run: Run, origin: Origin, *, bits: int = 5) -> Submission:
-    """Return *run* as a submission; raises UsageError if nothing was measured.
-
-    *bits* is how many bits of a histogram's buckets are dropped.
-    """
+def submission_of(run: Run, origin: Origin) -> Submission:
+    """Return *run* as a submission; raises UsageError if nothing was measured."""
     analysis = analyse(run)
     if not any(row.requests for row in analysis.rows):
         raise UsageError("the run has no measurement to submit: no right answer was counted")
@@ -74,7 +66,7 @@ def submission_of(run: Run, origin: Origin, *, bits: int = 5) -> Submission:
         plan=_plan(run),
         runtime=run.runtime,
         started_at=_utc(run.started_at),
-        lasted_s=_digits(max(one.started_s + one.slice.window_s for one in run.records), STATED) or 0.0,
+        lasted_s=digits_of(max(one.started_s + one.slice.window_s for one in run.records), STATED) or 0.0,
         ended=run.ended,
         invalid=privacy.hidden(analysis.invalid) if analysis.invalid else None,
         facts=_facts(run),
@@ -85,7 +77,7 @@ def submission_of(run: Run, origin: Origin, *, bits: int = 5) -> Submission:
             round=tuple(number for number, _ in packing.sweeps),
             sweep=tuple(number for _, number in packing.sweeps),
         ),
-        cells=tuple(packing.cell(row, bits) for row in analysis.rows),
+        cells=tuple(packing.cell(row) for row in analysis.rows),
         ratios=tuple(packing.ratio(one) for one in analysis.comparisons),
         noise_floors=tuple(packing.ratio(one) for one in analysis.noise_floors),
         findings=tuple(
@@ -96,12 +88,22 @@ def submission_of(run: Run, origin: Origin, *, bits: int = 5) -> Submission:
         caveats=tuple(packing.plain(one) for one in packing.caveats),
         events=tuple(
             StatedEvent(
-                at_s=_digits(one.at_s, STATED) or 0.0, what=packing.plain(one.what), contender=one.contender
+                at_s=digits_of(one.at_s, STATED) or 0.0, what=packing.plain(one.what), contender=one.contender
             )
             for one in run.events
         ),
     )
-    return replace(draft, id=id_of(plain(draft)))
+    return _sealed(draft)
+
+
+def smaller(submission: Submission) -> Submission:
+    """Return *submission* with histograms of half as many buckets."""
+    cells = tuple(replace(cell, latencies=wider(cell.latencies)) for cell in submission.cells)
+    return _sealed(replace(submission, cells=cells))
+
+
+def _sealed(submission: Submission) -> Submission:
+    return replace(submission, id=id_of(plain(submission)))
 
 
 def plain(submission: Submission) -> dict[str, Any]:
@@ -163,7 +165,7 @@ class _Packing:
     def plain(self, text: str) -> str:
         return privacy.hidden(text, self.own_names)
 
-    def cell(self, row: Row, bits: int) -> StatedCell:
+    def cell(self, row: Row) -> StatedCell:
         taken = {_sweep(one): one for one in self.records[row.cell] if one.void is None}
         ordered = [taken.get(sweep) for sweep in self.sweeps]
         wrong = tuple(None if one is None else one.sample.failed for one in ordered)
@@ -171,43 +173,43 @@ class _Packing:
             contender=self._contender(row.cell.contender),
             scenario=[one.name for one in self.scenarios].index(row.cell.scenario),
             load=self.loads.index(row.cell.load),
-            window_s=_window([None if one is None else one.sample.window_s for one in ordered]),
+            window_s=window_of([None if one is None else one.sample.window_s for one in ordered]),
             right=tuple(None if one is None else one.sample.requests for one in ordered),
             wrong=wrong if any(wrong) else (),
-            cpu_us=tuple(None if one is None else _digits(server_us(one), EXACT) for one in ordered),
+            cpu_us=tuple(None if one is None else digits_of(server_us(one), EXACT) for one in ordered),
             rounds=row.rounds,
             slices=row.slices,
-            throughput_rps=_figures(row.throughput_rps),
-            service_demand_us=_figures(row.service_demand_us),
-            database_us=_figures(row.database_us),
-            client_us=_figures(row.client_us),
+            throughput_rps=figures_of(row.throughput_rps),
+            service_demand_us=figures_of(row.service_demand_us),
+            database_us=figures_of(row.database_us),
+            client_us=figures_of(row.client_us),
             memory_bytes=row.memory_peak_bytes,
-            response_bytes=_digits(row.response_bytes, STATED),
+            response_bytes=digits_of(row.response_bytes, STATED),
             requests=row.requests,
             answers=row.answers,
             failures={self.plain(kind): count for kind, count in row.failures.items()},
             unfinished=row.unfinished,
             voids=dict(row.voids),
-            latency_ms=_latency(row.latency),
-            latencies=thinned(row.latencies, bits),
+            latency_ms=latency_of(row.latency),
+            latencies=thinned(row.latencies, BITS),
             arrivals=StatedArrivals(
-                rate_rps=_digits(row.arrivals.rate_rps, STATED),
+                rate_rps=digits_of(row.arrivals.rate_rps, STATED),
                 due=row.arrivals.due,
                 queued=row.arrivals.queued,
-                service_ms=_latency(row.arrivals.service),
-                lag_ms=_latency(row.arrivals.lag),
+                service_ms=latency_of(row.arrivals.service),
+                lag_ms=latency_of(row.arrivals.lag),
             )
             if row.arrivals
             else None,
             utilisation={
-                name: _digits(value, STATED)
+                name: digits_of(value, STATED)
                 for name, value in asdict(row.utilisation).items()
                 if value is not None
             },
-            ceiling_rps=_digits(row.ceiling.rps, STATED),
+            ceiling_rps=digits_of(row.ceiling.rps, STATED),
             bound_by=row.bound_by,
-            in_flight=_digits(row.in_flight, STATED),
-            imbalance=_digits(row.imbalance, STATED),
+            in_flight=digits_of(row.in_flight, STATED),
+            imbalance=digits_of(row.imbalance, STATED),
             steadiness=row.steadiness.state if row.steadiness else None,
             withheld=row.withheld or None,
             client_limit=row.client_limit,
@@ -223,7 +225,7 @@ class _Packing:
             cell=cells.index(one.cell),
             reference=self._contender(one.reference),
             metric=one.metric,
-            ratio=_figures(one.ratio, EXACT),
+            ratio=figures_of(one.ratio, EXACT),
             rounds=one.rounds,
             pairs=one.pairs,
             dropped=one.dropped,
@@ -251,25 +253,12 @@ class _Packing:
             None,
         )
         return Counted(
-            statements=_digits(statements, STATED),
+            statements=digits_of(statements, STATED),
             statements_by=", ".join(sorted(by)) if statements is not None else None,
-            instructions=_digits(executed.per_request, STATED) if executed else None,
-            with_collections=_digits(executed.with_collections, STATED) if executed else None,
+            instructions=digits_of(executed.per_request, STATED) if executed else None,
+            with_collections=digits_of(executed.with_collections, STATED) if executed else None,
             instructions_by=executed.counter if executed else None,
         )
-
-
-def thinned(found: Histogram, bits: int) -> Thinned:
-    """Return *found* with buckets 2^bits times as wide, differences in place of all but the first."""
-    wider: dict[int, int] = {}
-    for bucket, count in zip(found.buckets, found.counts, strict=True):
-        wider[bucket >> bits] = wider.get(bucket >> bits, 0) + count
-    ordered = sorted(wider)
-    return Thinned(
-        bits=bits,
-        buckets=tuple(after - before for before, after in zip([0, *ordered], ordered, strict=False)),
-        counts=tuple(wider[bucket] for bucket in ordered),
-    )
 
 
 def _project(run: Run, origin: Origin) -> Project:
@@ -316,7 +305,16 @@ def _facts(run: Run) -> dict[str, Any]:
         for name, made in run.fingerprint.get("environments", {}).items()
         if name.partition("-py")[0] in measured
     }
-    return found
+    return {name: _hidden(fact, f"facts.{name}") for name, fact in found.items()}
+
+
+def _hidden(value: Any, path: str) -> Any:
+    """Return *value*, plain JSON, without what a text in it reveals, such as the folder of a database."""
+    if isinstance(value, str):
+        return privacy.hidden(value) if privacy.revealed(path, value) else value
+    if isinstance(value, Mapping):
+        return {str(key): _hidden(held, f"{path}.{key}") for key, held in value.items()}
+    return [_hidden(held, path) for held in value] if isinstance(value, list | tuple) else value
 
 
 def _load(one: Load) -> StatedLoad:
@@ -332,36 +330,6 @@ def _load(one: Load) -> StatedLoad:
         arrivals=known.get("arrivals"),
         metrics=one.metrics,
     )
-
-
-def _latency(found: Latency) -> StatedLatency:
-    known = {name.removesuffix("_ms"): _digits(value, STATED) for name, value in asdict(found).items()}
-    return StatedLatency(**known)
-
-
-def _figures(found: Estimate | None, digits: int = EXACT) -> Figures | None:
-    if found is None:
-        return None
-    return (
-        _digits(found.estimate, digits) or 0.0,
-        _digits(found.low, digits),
-        _digits(found.high, digits),
-        _digits(found.level, digits),
-    )
-
-
-def _window(found: Sequence[float | None]) -> float | tuple[float | None, ...]:
-    lengths = {one for one in found if one is not None}
-    if len(lengths) == 1:
-        return _digits(lengths.pop(), EXACT + 2) or 0.0
-    return tuple(_digits(one, EXACT + 2) for one in found)
-
-
-def _digits(value: float | None, digits: int) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    rounded = float(f"{value:.{digits}g}")
-    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _sweep(record: Record) -> Sweep:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -11,11 +12,6 @@ from bench.project.plan_hash import what_is_set
 from bench.records import Run, Verification
 from bench.site.submission import StatedContender, StatedExchange, StatedScenario
 
-# By the name of their package, those first that build on another one.
-FRAMEWORKS = (
-    *("fastapi", "litestar", "blacksheep", "sanic", "robyn", "falcon", "bottle", "tornado", "pyramid"),
-    *("aiohttp", "quart", "django", "flask", "starlette", "emmett55", "molten", "cherrypy"),
-)
 MAPPERS = ("sqlalchemy", "sqlmodel", "peewee", "tortoise-orm", "pony", "ormar", "piccolo", "django")
 DATABASES = ("postgres", "mysql", "sqlite")
 SYNCHRONOUS = ("-def", "-sync")  # end the base of one whose views are plain functions
@@ -24,7 +20,7 @@ SYNCHRONOUS = ("-def", "-sync")  # end the base of one whose views are plain fun
 def contender_of(run: Run, one: Contender) -> StatedContender:
     name, environment = name_of(one.name), environment_of(run, one)
     packages = run.fingerprint.get("environments", {}).get(environment, {}).get("packages", {})
-    framework = framework_of(one.base, packages)
+    framework = framework_of(one, packages)
     checked = checks_of(run, one.name)
     content = run.fingerprint.get("content", {}).get("apps", {})
     return StatedContender(
@@ -64,12 +60,11 @@ def checks_of(run: Run, contender: str) -> Verification | None:
     return found.get(contender) or found.get(original)
 
 
-def framework_of(base: str, packages: Mapping[str, str]) -> str:
-    """Return the framework by its package: the one that the contender is named after, if that is there."""
-    family = base.partition("-")[0]
-    if family in packages:
-        return family
-    return next((name for name in FRAMEWORKS if name in packages), family)
+def framework_of(one: Contender, packages: Mapping[str, str]) -> str:
+    """Return the framework by its package: the one that the contender, or else its stack, is named after."""
+    family = one.base.partition("-")[0]
+    named = (family, *re.findall(r"[a-z0-9_-]+", one.stack.lower()))
+    return next((name for name in named if name in packages and name != one.server), family)
 
 
 def is_async(one: Contender) -> bool:

@@ -1,6 +1,7 @@
 import gzip
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,8 @@ from bench.site.check import OtherFormat, Unfit, checked, read
 from bench.site.packing import to_text
 from bench.site.submission import MOST_BYTES
 from tests.support.submissions import NOW, changed, content_of, resealed, run_of, write
+
+ROOT = Path(__file__).parents[2]
 
 
 def reasons(content):
@@ -281,3 +284,10 @@ def test_versions_may_have_three_dots_and_claims_have_sources():
 
 def test_a_submission_is_small():
     assert len(json.dumps(content_of())) < 20_000
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "results/gallery").glob("*.json*")), ids=lambda file: file.stem
+)
+def test_the_gallery_fits(file):
+    read(file, NOW)

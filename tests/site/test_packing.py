@@ -8,18 +8,21 @@ import pytest
 from bench.analysis import analyse
 from bench.analysis.comparisons import log_ratios
 from bench.errors import UsageError
+from bench.histogram import Histogram
 from bench.loads import Closed
 from bench.model import Cell
 from bench.project import plan_hash
 from bench.records import Event
 from bench.site.check import checked
+from bench.site.figures import thinned, wider
 from bench.site.origin import Origin
 from bench.site.outbox import packed
 from bench.site.packing import plain, submission_of, to_text
 from bench.site.recomputed import Recomputed
+from bench.site.stated import data_of, framework_of
 from bench.site.submission import MOST_BYTES
 from tests.support.submissions import HERE, NOW, content_of, run_of
-from tests.support.synthetic import failing, rate, with_records
+from tests.support.synthetic import contender, failing, rate, with_records
 
 
 def read(run):
@@ -76,7 +79,12 @@ def test_nothing_of_the_machine_s_owner_is_sent():
     run = replace(
         run,
         events=(said,),
-        fingerprint={**run.fingerprint, "checkout": "/home/ada/shop", "locks": {"x": {"at": "/tmp/x"}}},
+        fingerprint={
+            **run.fingerprint,
+            "checkout": "/home/ada/shop",
+            "services": {"postgres": {"settings": {"dir": "/home/ada/data"}}},
+            "locks": {"x": {"at": "/tmp/x"}},
+        },
         contenders=tuple(replace(one, env={"DB": "postgres://ada@db.corp/shop"}) for one in run.contenders),
     )
     text = to_text(content_of(run, replace(HERE, own_names=("build7",))))
@@ -100,14 +108,14 @@ def test_a_plan_that_reveals_something_is_not_sent():
 
 def test_a_large_run_has_thinner_histograms_and_is_compressed_at_last():
     small = packed(run_of(), HERE, NOW)[1]
-    names = {f"flask:workers={count}": 1_000.0 * count for count in range(1, 11)}
-    scenarios = tuple(f"s{number}" for number in range(14))
+    names = {f"flask:workers={count}": 100.0 * count for count in range(1, 6)}
+    scenarios = tuple(f"s{number}" for number in range(28))
     run = run_of(speeds=names, scenarios=scenarios, reference="flask:workers=1", rounds=6, sweeps=1)
     large = packed(with_records(run, lambda one: replace(one, started_s=4 * one.started_s)), HERE, NOW)[1]
     assert small.startswith(b"{")
     assert large.startswith(b"\x1f\x8b")
     assert max(len(small), len(large)) <= MOST_BYTES
-    assert len(checked("it", large, NOW).cells) == 10 * 14
+    assert len(checked("it", large, NOW).cells) == 5 * 28
 
 
 def test_without_a_first_commit_only_the_same_code_is_the_same_project():
@@ -140,3 +148,32 @@ def test_a_cell_is_found_by_its_names():
     content = content_of()
     place = Cell(contender="flask", scenario="hello", load=Closed(connections=32))
     assert content["contenders"][content["cells"][0]["contender"]]["name"] == place.contender
+
+
+@pytest.mark.parametrize(
+    ("base", "stack", "packages", "framework"),
+    [
+        ("django-drf", "Django REST framework on gunicorn", {"django": "5.2", "gunicorn": "27"}, "django"),
+        ("shop", "FastAPI on uvicorn", {"fastapi": "0.165", "uvicorn": "0.54"}, "fastapi"),
+        ("stdlib", "Python's own http.server", {}, "stdlib"),
+        ("gunicorn-app", "a WSGI app on gunicorn", {"gunicorn": "27"}, "gunicorn"),
+    ],
+)
+def test_a_framework_is_known_by_its_package(base, stack, packages, framework):
+    one = replace(contender("x"), base=base, stack=stack)
+    assert framework_of(one, packages) == framework
+
+
+def test_how_a_contender_speaks_to_its_database_is_in_its_switches_and_packages():
+    one = replace(contender("flask"), services=("postgres",))
+    by_hand = replace(one, name="flask:orm=off")
+    assert data_of(one, {"sqlalchemy": "2.1"}) == "orm"
+    assert data_of(one, {"psycopg": "3.3"}) == data_of(by_hand, {"sqlalchemy": "2.1"}) == "sql"
+    assert data_of(replace(one, services=("valkey",)), {"sqlalchemy": "2.1"}) is None
+    assert data_of(one, {}) is None
+
+
+def test_a_histogram_twice_as_wide_counts_the_same():
+    found = thinned(Histogram.of(range(1_000_000, 9_000_000, 1_234)), 5)
+    assert sum(wider(found).counts) == sum(found.counts)
+    assert wider(found) == thinned(Histogram.of(range(1_000_000, 9_000_000, 1_234)), 6)
