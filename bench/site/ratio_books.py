@@ -63,7 +63,7 @@ def _wrong_set(one: Recomputed, plan: Plan) -> Iterator[str]:
         name = found.contenders[cell.contender].name
         try:
             reference = plan.reference_of(name)
-        except StopIteration:  # on no ladder
+        except (StopIteration, ValueError):  # on no ladder
             continue
         beside = {found.contenders[found.cells[other].contender].name for other in one.beside(number)}
         for metric in found.loads[cell.load].metrics:

@@ -57,11 +57,11 @@ class StatedContender:
     base: str
     stack: str
     app: str
-    folder: str  # below the root of its repository
+    folder: str = ""  # below the root of its repository; "": the root
     framework: str  # "django", "flask", "fastapi" …, or the base's first word
     framework_version: str | None = None
-    interface: str
-    server: str
+    interface: str = ""
+    server: str = ""
     server_version: str | None = None
     is_async: bool
     data: Literal["orm", "sql"] | None = None  # by its switches and packages; None: no database, or unknown
@@ -131,8 +131,8 @@ class Thinned:
     """
 
     bits: int
-    buckets: tuple[int, ...]
-    counts: tuple[int, ...]
+    buckets: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +146,9 @@ class StatedLatency:
     max: float | None = None
 
 
+NO_LATENCY = StatedLatency()  # of a cell without a right answer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedArrivals:
     """What only an open load has."""
@@ -153,8 +156,8 @@ class StatedArrivals:
     rate_rps: float | None = None
     due: int
     queued: int
-    service_ms: StatedLatency
-    lag_ms: StatedLatency
+    service_ms: StatedLatency = NO_LATENCY
+    lag_ms: StatedLatency = NO_LATENCY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +199,7 @@ class StatedCell:
     failures: Mapping[str, int] = field(default_factory=dict)
     unfinished: int = 0
     voids: Mapping[str, int] = field(default_factory=dict)  # reason → slices
-    latency_ms: StatedLatency
+    latency_ms: StatedLatency = NO_LATENCY
     latencies: Thinned
     arrivals: StatedArrivals | None = None
     utilisation: Mapping[str, float | None] = field(default_factory=dict)

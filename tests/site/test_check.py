@@ -14,8 +14,13 @@ from bench.site.check import OtherFormat, Unfit, checked, read
 from bench.site.packing import to_text
 from bench.site.submission import MOST_BYTES
 from tests.support.submissions import NOW, changed, content_of, resealed, run_of, write
+from tests.support.synthetic import failing, failing_some, rate, with_records
 
 ROOT = Path(__file__).parents[2]
+
+
+def of(record):
+    return record.slice.cell.contender
 
 
 def reasons(content):
@@ -163,6 +168,14 @@ def test_what_is_changed_without_a_new_id_is_noticed():
         run_of(speeds={"flask": 4_300.0, "django": 2_100.0}),
         run_of("aarch64, Other CPU, 4 cores, 16 GiB"),
         replace(run_of(), ended="interrupted"),
+        with_records(run_of(), lambda one: failing(one) if of(one) == "django" else one),
+        with_records(run_of(), lambda one: failing_some(one, 40) if of(one) == "flask" else one),
+        with_records(
+            run_of(),
+            lambda one: replace(one, void="steal") if one.slice.sweep == 2 and of(one) == "flask" else one,
+        ),
+        run_of(loads=(rate(0.5), rate(0.9))),
+        replace(run_of(), contenders=tuple(replace(one, folder="") for one in run_of().contenders)),
         replace(
             run_of(),
             plan=replace(run_of().plan, claims=(Claim(says="a", source="b", needs="c"),)),
