@@ -34,6 +34,10 @@ def day(number):
     return f"2026-11-{number:02}T02:17:00+00:00"
 
 
+def page(names):
+    return f"page of {', '.join(names)}"
+
+
 def gathered(*runs, origin=HERE):
     return Gathering(runs=tuple(_gathered(run, origin) for run in runs))
 

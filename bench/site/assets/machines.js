@@ -28,6 +28,7 @@ async function machinesView(settings, go) {
       travelToolbar(tracks, beside, track, reference, settings, go),
       forest(row.rows.concat(row.total ? [row.total] : []), track.metric === "throughput_rps" ? ["slower", "faster"] : ["less CPU", "more CPU"], travelSentence(track, reference, row)),
       machineRows(track, reference, row),
+      track.notes?.length > 0 && element("ul", { class: "notes" }, track.notes.map(note => element("li", {}, note))),
       element("section", {}, element("h2", {}, "All contenders ", element("small", {}, scenarioText(track))), acrossTable(await travelled(beside, rebased), reference, settings)),
       machineTable(),
       apart(),

@@ -1,0 +1,243 @@
+"""The site in a real browser: the statistics of Python, the views, the address, and who can use it."""
+
+import math
+from dataclasses import replace
+from random import Random
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from bench.analysis.comparisons import between, judged, noise_floors, ranks, verdict_of
+from bench.analysis.statistics import estimate_of, paired_log_ratios, ratio_of
+from bench.model import name_of
+from bench.report.wording import both, ratio
+from bench.site.page import scripts, site_html
+from bench.site.publishing import publish
+from tests.site.test_publishing import gathered
+from tests.support.submissions import NOW, run_of
+from tests.whole.test_report_browser import chromium  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.slow
+
+CELLS = 1_000
+LARGEST = 1e-9
+WAYS = [("light", 1280), ("dark", 360)]
+HOSTILE = "<script>window.taken = 1</script><img src=x onerror='window.taken = 1'>"
+SPEEDS = {"flask": 4_300.0, "fastapi": 10_400.0, "django": 4_200.0, "stdlib": 4_310.0, "flask~aa": 4_300.0}
+MACHINES = [f"x86_64, CPU {number}, {number} cores, 8 GiB" for number in (2, 4, 8)]
+VIEWS = {
+    "board": "",
+    "cell": "#/cell?contender=fastapi&scenario=hello",
+    "machines": "#/machines?contender=fastapi",
+    "time": "#/time?contender=fastapi",
+    "runs": "#/runs",
+    "run": "#/run?run={id}",
+    "lost": "#/cell?run=none",
+}
+
+
+def hostile(run):
+    scenarios = tuple(replace(one, about=HOSTILE) for one in run.scenarios)
+    contenders = tuple(replace(one, stack=f"{one.name} {HOSTILE}") for one in run.contenders)
+    return replace(run, scenarios=scenarios, contenders=contenders)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    made = [
+        run_of(machine, at=f"2026-11-{day:02}T02:17:00+00:00", rounds=12, seed=day, speeds=SPEEDS)
+        for day, machine in enumerate([*MACHINES, *MACHINES], start=1)
+    ]
+    broken = run_of(MACHINES[0], at="2026-10-01T02:17:00+00:00", speeds=SPEEDS)
+    return [*map(hostile, reversed(made)), replace(broken, ended="interrupted")]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, runs):
+    out = tmp_path_factory.mktemp("site") / "out"
+    publish(gathered(*runs), out, site_html, NOW, code="https://example.org/{commit}/{folder}")
+    return out
+
+
+@pytest.fixture
+def opened(chromium, site):  # noqa: F811
+    """Opens a view; afterwards nothing was complained of, and only files of the site were requested."""
+    contexts, complaints, requests = [], [], []
+
+    def open_(view="", width=1280, **options):
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        first = max(file.stem for file in (site / "runs").iterdir())
+        page.goto((site / "index.html").as_uri() + view.replace("{id}", first))
+        page.wait_for_selector("main table, main .warning")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith((site.as_uri(), "data:"))] == []
+
+
+def random_cell(random):
+    rounds = [
+        number
+        for number in range(random.choice((1, 5, 6, 9, 11, 12, 13, 20, 30)))
+        for _ in range(random.randint(1, 6))
+    ]
+    effect = random.gauss(0, 0.2)
+
+    def value(shift):
+        if random.random() < 0.05:
+            return random.choice((None, None, 0))
+        return math.exp(7 + shift + random.gauss(0, 0.05))
+
+    return rounds, [value(effect) for _ in rounds], [value(0) for _ in rounds]
+
+
+def in_python(rounds, values, references):
+    numbered = [(number, sweep) for sweep, number in enumerate(rounds)]
+    sides = [
+        {at: one for at, one in zip(numbered, side, strict=True) if one is not None}
+        for side in (values, references)
+    ]
+    pairing = paired_log_ratios(*sides)
+    found, rate = ratio_of(pairing), estimate_of(pairing.log_ratios.values())
+    numbers = [
+        end
+        for one in (found, rate)
+        for end in ([one.estimate, one.low, one.high, one.level] if one else [None] * 4)
+    ]
+    verdicts = [verdict_of(metric, found, 0.05) for metric in ("throughput_rps", "service_demand_us")]
+    return [pairing.pairs, pairing.dropped, *numbers], verdicts
+
+
+IN_BROWSER = """cells => cells.map(([rounds, values, references]) => {
+  const pairing = pairedLogRatios(values, references, rounds);
+  const numbers = found => found ? [found.estimate, found.low, found.high, found.level] : Array(4).fill(null);
+  const found = ratioOf(pairing);
+  const centre = estimateOf([...pairing.logRatios.values()]);
+  return [[pairing.pairs, pairing.dropped, ...numbers(found), ...numbers(centre)],
+    ["throughput_rps", "service_demand_us"].map(metric => verdictOf(metric, found, 0.05))];
+})"""
+
+
+def test_the_browser_computes_what_python_does(chromium, record_property):  # noqa: F811
+    random = Random(7)
+    cells = [random_cell(random) for _ in range(CELLS)]
+    page = chromium.new_page()
+    page.add_script_tag(content=scripts(["statistics"])[0])
+    theirs = page.evaluate(IN_BROWSER, cells)
+    page.close()
+    largest, compared = 0.0, 0
+    for cell, (numbers, verdicts) in zip(cells, theirs, strict=True):
+        expected, judged = in_python(*cell)
+        assert verdicts == judged
+        assert [one is None for one in numbers] == [one is None for one in expected]
+        known = [(one, other) for one, other in zip(numbers, expected, strict=True) if other is not None]
+        compared += len(known)
+        largest = max([largest, *(abs(one - other) for one, other in known)])
+    record_property("largest difference", largest)
+    assert compared > 6 * CELLS
+    assert largest <= LARGEST
+
+
+@pytest.mark.parametrize("reference", ["django", "stdlib"])
+def test_a_board_on_another_reference_says_what_python_says(opened, runs, reference):
+    page = opened(f"#/board?ref={reference}")
+    run = runs[0]
+    cells = {row.contender: row for row in (record.slice.cell for record in run.records)}
+    places = ranks(
+        run, [cell for name, cell in cells.items() if name in SPEEDS and not name_of(name).is_twin]
+    )
+    for row in page.locator(".board tbody tr").all():
+        name = row.locator("th b").inner_text()
+        rank = row.locator(".rank").first.evaluate("rank => rank.firstChild?.textContent ?? ''")
+        assert int(rank.rstrip("=")) == places[cells[name]]
+        if name == reference:
+            continue
+        found = between(run, cells[name], reference, "throughput_rps")
+        found = judged(found, noise_floors(run), run.plan.margins)
+        shown = row.locator(".cell > a").evaluate("link => link.firstChild.textContent")
+        assert f"{shown} ({row.locator('.cell small').inner_text()})" == both(found.ratio, of_ratio=True)
+        assert found.verdict in row.locator(".cell").get_attribute("class").split()
+        no_difference = found.blocked or found.ratio.low <= 1 <= found.ratio.high
+        assert (row.locator(".strip .hollow").count() == 1) == no_difference
+
+
+@pytest.mark.parametrize(("scheme", "width"), WAYS)
+def test_anyone_can_use_every_view(opened, scheme, width):
+    for name, view in VIEWS.items():
+        page = opened(view, width, color_scheme=scheme)
+        for summary in page.locator("summary").all():
+            summary.click()
+        found = Axe().run(page).response
+        assert found["passes"]
+        assert [(name, one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate("window.taken") is None
+        assert page.locator("main img, main script").count() == 0
+
+
+def test_names_are_text(opened):
+    page = opened()
+    assert HOSTILE in page.locator(".headline").inner_text()
+    assert HOSTILE in page.locator(".board tbody th").first.inner_text()
+
+
+def test_back_works_and_a_link_shows_what_its_sender_saw(opened):
+    page = opened()
+    page.focus("#choose-ref")
+    page.select_option("#choose-ref", "django")
+    page.wait_for_function("location.hash.includes('ref=django')")
+    page.wait_for_function("document.getElementById('live').textContent.includes('relative to django')")
+    assert page.evaluate("document.activeElement.id") == "choose-ref"
+    seen = page.locator(".board").inner_text()
+    assert opened(page.evaluate("location.hash")).locator(".board").inner_text() == seen
+    page.go_back()
+    page.wait_for_function("document.getElementById('live').textContent.includes('relative to flask')")
+    assert page.locator("#choose-ref").input_value() == "flask"
+
+
+def test_it_works_by_keyboard(opened):
+    page = opened()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.locator("#sort-name").press("Enter")
+    page.wait_for_function("location.hash.includes('sort=name')")
+    assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+    assert page.evaluate("document.activeElement.id") == "sort-name"
+    page.locator("#preset-async").press(" ")
+    page.wait_for_function("location.hash.includes('async=yes')")
+    assert page.locator("#preset-async").get_attribute("aria-pressed") == "true"
+    page.locator("nav a[data-view=time]").press("Enter")
+    page.wait_for_function("document.activeElement.tagName === 'H1'")
+
+
+def test_a_partial_run_is_in_no_rank(opened, site):
+    partial = min(file.stem for file in (site / "runs").iterdir())
+    page = opened(f"#/board?run={partial}")
+    assert "In no rank. This run is partial" in page.locator(".warning").first.inner_text()
+    assert not any(page.locator(".board .rank").all_inner_texts())
+    assert page.locator(".board .strip .point").count() == 0
+
+
+def test_it_prints_in_black_on_white(opened):
+    page = opened(color_scheme="dark")
+    page.emulate_media(media="print")
+    style = "body => getComputedStyle(body).backgroundColor"
+    assert page.eval_on_selector("body", style) == "rgb(255, 255, 255)"
+    assert not page.locator(".toolbar").is_visible()
+
+
+def test_ratios_of_machines_and_over_time_are_rebased(opened):
+    page = opened("#/machines?contender=fastapi&ref=django")
+    assert "fastapi relative to django" in page.locator(".headline").inner_text()
+    assert "across 3 machine classes" in page.locator(".headline").inner_text()
+    page = opened("#/time?contender=flask&ref=fastapi")
+    first = page.locator(".box table tbody tr td").first.inner_text()
+    assert first.startswith(ratio(1 / 2.4186)[:3])
