@@ -20,6 +20,7 @@ async function cellView(settings, go) {
       found && element("p", { class: "headline" }, cellSentence(run, cell, against, metric, found)),
       element("div", { class: "toolbar" }, element("div", { class: "choices-row" },
         against && select("choose-ref", "Relative to", beside.map(other => [other.name, other.name]), against.name, value => go({ ...settings, ref: value })))),
+      against && firstOf(settings, "ref") && ![against.name, cell.name].includes(firstOf(settings, "ref")) && element("p", { class: "warning" }, element("b", {}, "Not there. "), `${firstOf(settings, "ref")} was not measured beside it. Shown is ${against.name}.`),
       elsewhere(run, cell, against),
       against && roundsSection(run, cell, against, metric, found),
       latencySection(cell, against),
@@ -54,12 +55,12 @@ function roundsSection(run, cell, against, metric, found) {
   const ratios = [...logs].map(([number, log]) => ({ x: number, y: Math.exp(log) })).sort((a, b) => a.x - b.x);
   const [low, high] = [Math.min(...ratios.map(point => point.y)) * 0.97, Math.max(...ratios.map(point => point.y)) * 1.03];
   return element("section", {}, element("h2", {}, "Rounds ", element("small", {}, `${plural(found.pairs, "pair")} of sweeps, ${found.dropped} without a partner`)),
-    ratios.length > 0 && dots({ points: ratios, family: cell.family, ys: [low, high], one: 1, yName: `ratio to ${against.name}, a point for each round`,
+    element("div", { class: "beside" }, ratios.length > 0 && dots({ points: ratios, family: cell.family, ys: [low, high], one: 1, yName: `ratio to ${against.name}, a point for each round`,
       yTicks: evenTicks(low, high, 5).map(tick => [tick, String(tick)]).filter(([tick]) => tick !== 1).concat(low < 1 && high > 1 ? [[1, "1"]] : []), xTicks: ratios.map(point => [point.x, String(point.x)]),
       words: `Ratio of each round: ${ratios.map(point => ratioText(point.y)).join(", ")}` }),
     table({ style: "compact", caption: "Round by round: medians over sweeps", heads: [head("round", "number"), head("req/s", "number"), head(`ratio to ${against.name}`, "number"), head("server CPU µs/req", "number")],
       rows: numbers.map(number => element("tr", {}, element("th", { scope: "row", class: "number" }, String(number)), data(figure(rates.get(number)), "number"),
-        data(logs.has(number) ? ratioText(Math.exp(logs.get(number))) : NOTHING, "number"), data(figure(demands.get(number)), "number"))) }));
+        data(logs.has(number) ? ratioText(Math.exp(logs.get(number))) : NOTHING, "number"), data(figure(demands.get(number)), "number"))) })));
 }
 
 // Durations in ms with the share of requests that took no longer, from the thinned histogram.
@@ -94,11 +95,11 @@ function latencySection(cell, against) {
   const [low, high] = [Math.min(...all.map(([, ms]) => ms)) * 0.9, Math.max(...all.map(([, ms]) => ms)) * 1.1];
   const last = Math.max(...all.map(([x]) => x));
   return element("section", {}, element("h2", {}, "Latency ", element("small", {}, cell.arrivals ? "from the due moment to the last byte" : `with ${cell.how.connections} requests in flight, so it follows from throughput`)),
-    series.length > 0 && curves({ series, xs: [0, last], ys: [low, high], isLogarithmicY: true, yName: "ms, logarithmic", xName: "share of requests",
+    element("div", { class: "beside" }, series.length > 0 && curves({ series, xs: [0, last], ys: [low, high], isLogarithmicY: true, yName: "ms, logarithmic", xName: "share of requests",
       yTicks: logTicks(low, high, logScale(low, high, 230, 22), 18).map(tick => [tick, String(tick)]),
       xTicks: [0, 0.5, 0.9, 0.99, 0.999].filter(share => nines(share) <= last).map(share => [nines(share), `${share * 100} %`]),
       words: `Latency by share of requests: ${rows.map(row => row.textContent).join("; ")}` }),
-    table({ style: "compact", caption: "Latency of right answers", heads, rows }));
+    table({ style: "compact", caption: "Latency of right answers", heads, rows })));
 }
 
 function latencyCurve(cell) {

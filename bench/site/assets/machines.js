@@ -25,6 +25,7 @@ async function machinesView(settings, go) {
     content: [
       ...intro,
       element("p", { class: "headline" }, travelSentence(track, reference, row)),
+      notThere(settings, trackName(track)),
       travelToolbar(tracks, beside, track, reference, settings, go),
       forest(row.rows.concat(row.total ? [row.total] : []), track.metric === "throughput_rps" ? ["slower", "faster"] : ["less CPU", "more CPU"], travelSentence(track, reference, row)),
       machineRows(track, reference, row),
@@ -34,6 +35,12 @@ async function machinesView(settings, go) {
       apart(),
     ],
   };
+}
+
+// Another contender than the address names is never shown without a word.
+function notThere(settings, shown) {
+  const wanted = firstOf(settings, "contender");
+  return wanted && wanted !== shown ? element("p", { class: "warning" }, element("b", {}, "Not there. "), `No valid run has a ratio of ${wanted} here. Shown is ${shown}.`) : null;
 }
 
 const scenarioText = track => `${trackScenario(track).about || trackScenario(track).name}, ${trackLoad(track).title}`;
@@ -83,12 +90,14 @@ function travelSentence(track, reference, row) {
 function travelToolbar(tracks, beside, track, reference, settings, go) {
   const places = [...new Map(tracks.map(found => [trackPlace(found), found])).values()];
   const several = new Set(tracks.map(found => found.runtime)).size > 1;
+  const projects = new Set(tracks.map(found => found.project)).size > 1;
+  const projectOf = found => kept.index.projects[found.project].name || kept.index.projects[found.project].id.slice(0, 12);
   const names = trackOptions(beside, trackName);
   const references = [...new Set([reference, ...beside.map(trackReference), ...names])].filter(name => name !== trackName(track));
   return element("div", { class: "toolbar" }, element("div", { class: "choices-row" },
     select("choose-contender", "Contender", names.map(name => [name, name]), trackName(track), value => go({ ...settings, contender: value })),
     select("choose-ref", "Relative to", references.map(name => [name, name]), reference, value => go({ ...settings, ref: value })),
-    select("choose-place", "Scenario and load", places.map(found => [trackPlace(found), `${scenarioText(found)}${several ? `, runtime ${found.runtime}` : ""}`]), trackPlace(track),
+    select("choose-place", "Scenario and load", places.map(found => [trackPlace(found), `${scenarioText(found)}${several ? `, runtime ${found.runtime}` : ""}${projects ? `, project ${projectOf(found)}` : ""}`]), trackPlace(track),
       value => go({ ...without(settings, ["scenario", "load"]), at: value }))));
 }
 

@@ -105,7 +105,7 @@ function curves({ series, xs, ys, xTicks, yTicks, xName, yName, words, isLogarit
     yTicks.map(([value, text]) => [
       drawn("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
       drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, text)]),
-    xTicks.map(([value, text]) => drawn("text", { x: x(value), y: height - bottom + 14, "text-anchor": "middle" }, text)),
+    sparse(xTicks, x, 34).map(([value, text]) => drawn("text", { x: x(value), y: height - bottom + 14, "text-anchor": "middle" }, text)),
     series.map(({ family, points }, number) => drawn("g", { style: `color: ${colourOf(family)}` },
       drawn("path", { class: "curve", "stroke-dasharray": number ? "5 3" : null, d: points.map(([a, b], at) => `${at ? "L" : "M"}${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("") }))),
     endNames(series, y, width - right + 6));

@@ -19,7 +19,7 @@ function runsView(settings, go) {
         anyOf("choose-machine", "Machine", "machine", index.machines.map(found => [found.id, found.title ?? found.class])),
         anyOf("choose-state", "State", "state", Object.values(STATES).map(name => [name, name])),
         anyOf("choose-project", "Project", "project", index.projects.map(found => [found.id, found.name || found.id.slice(0, 12)])))),
-      table({ caption: "Newest first. A partial or invalid run is in no rank and no comparison", heads: [head("date"), head("plan"), head("state"), head("machine"), head("versions"), head("void", "number"), head("commit")],
+      table({ style: "dated", caption: "Newest first. A partial or invalid run is in no rank and no comparison", heads: [head("date"), head("plan"), head("state"), head("machine"), head("versions"), head("void", "number"), head("commit")],
         rows: shown.map(runRow) }),
       element("p", { class: "pages" }, page > 1 && link("runs", { ...settings, page: page - 1 }, "Newer runs"), page > 1 && page * PAGE < all.length && " · ", page * PAGE < all.length && link("runs", { ...settings, page: page + 1 }, "Older runs")),
       leftOut(),

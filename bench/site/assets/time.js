@@ -18,6 +18,7 @@ async function timeView(settings, go) {
     content: [
       element("h1", {}, "Time ", element("small", {}, `${kept.index.plans[trend.plan]} on ${machineTitle(trend.machine)}`)),
       element("p", { class: "headline" }, `${name} relative to ${reference}, ${scenarioText(track)}. ${changeSince(shown)}`),
+      notThere(settings, name),
       timeToolbar(trend, track, reference, since, settings, go),
       left > 0 && element("p", { class: "warning" }, `The newest ${MOST_REBASED} runs are shown: ${plural(left, "older run")} left out, as this reference is not the one of their plan.`),
       shown.length > 0 ? trendPicture(shown, name, reference) : element("p", {}, "No valid run since that date."),
@@ -61,7 +62,7 @@ async function trendPoints(trend, track, settings) {
   const newest = track.run.slice(-MOST_REBASED);
   const points = await Promise.all(newest.map(async number => {
     const run = await runOf(kept.index.runs.id[number]);
-    const cell = run.cells.find(found => found.name === track.name && found.what.name === trackScenario(track).name && found.how.slug === trackLoad(track).slug);
+    const cell = run.cells.find(found => found.name === track.name && found.what.hash === trackScenario(track).hash && found.how.slug === trackLoad(track).slug);
     const against = cell && besideIn(run, cell, reference);
     return { ...listed(number), ratio: against && against !== cell ? judged(run, cell, against, track.metric).ratio : null };
   }));
@@ -120,5 +121,5 @@ function trendTable(points, name, reference) {
     return element("tr", {}, element("th", { scope: "row" }, link("run", { run: point.id }, point.day), point.isOld && element("small", { class: "older" }, "older versions: a newer release was seen")),
       data(bothText(point.ratio), "number"), data(point.ratio.low !== null && !isTie(point.ratio) ? "proven" : "not proven"), data(moves.join(", ") || "none"), data(element("code", {}, point.commit)));
   });
-  return table({ caption: `${name} relative to ${reference}, newest first${points.length > 200 ? ` (200 of ${points.length})` : ""}`, heads: [head("run"), head("ratio", "number"), head("difference"), head("versions changed since the run before"), head("commit")], rows });
+  return table({ style: "dated", caption: `${name} relative to ${reference}, newest first${points.length > 200 ? ` (200 of ${points.length})` : ""}`, heads: [head("run"), head("ratio", "number"), head("difference"), head("versions changed"), head("commit")], rows });
 }
