@@ -3,11 +3,13 @@
 Each function yields reasons to refuse it, in words. None of them depends on who is faster.
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -214,9 +216,13 @@ def _are_counted(contender: StatedContender) -> bool:
 
 def plan_of(one: Submission) -> Plan | str:
     """Return the plan, or why its content is none."""
-    content = {**one.plan.content, "claims": list(one.plan.claims)}
+    return _plan(json.dumps({**one.plan.content, "claims": list(one.plan.claims)}))
+
+
+@lru_cache(maxsize=100)  # runs of a site have few plans
+def _plan(text: str) -> Plan | str:
     try:
-        return shaped("plan", content, Plan)
+        return shaped("plan", json.loads(text), Plan)
     except UsageError as error:
         return str(error)
 

@@ -138,11 +138,10 @@ def _board(catalogue: Catalogue, number: int) -> dict[str, Any]:
     }
 
 
-def run_of(catalogue: Catalogue, number: int) -> dict[str, Any]:
-    """Return a run as its own script holds it."""
+def beside_run(catalogue: Catalogue, number: int) -> dict[str, Any]:
+    """Return what the script of a run holds beside the submission."""
     series = catalogue.series.get(catalogue.series_of(number), ())
     return {
-        "submission": catalogue.runs[number].content,
         "project": catalogue.numbers.project[catalogue.submissions[number].project.id],
         "machine": catalogue.machine_of[number],
         "newer": {

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from bench.site import books, privacy, ratio_books
 from bench.site.recomputed import Recomputed
 from bench.site.submission import FORMAT, KIND, MOST_BYTES, Submission
 
+GZIP = b"\x1f\x8b"
 MOST_UNPACKED = 20 * MOST_BYTES
 MOST_REASONS = 20
 ID = r"[A-Za-z0-9-]{10,100}"
@@ -65,11 +67,12 @@ def content_of(where: str, packed: bytes) -> Mapping[str, Any]:
     """Return the plain JSON in *packed*, which may be compressed by gzip."""
     if len(packed) > MOST_BYTES:
         raise Unfit(where, (f"{len(packed):,} bytes: a submission has at most {MOST_BYTES:,}",))
-    text = _unpacked(where, packed) if packed.startswith(b"\x1f\x8b") else packed
     try:
         content = json.loads(
-            text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_each_once
+            text_of(packed), parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_each_once
         )
+    except (OSError, EOFError) as error:
+        raise Unfit(where, (f"it cannot be unpacked: {error}",)) from error
     except (ValueError, RecursionError) as error:
         raise Unfit(where, (f"it is no JSON: {error}",)) from error
     if not isinstance(content, Mapping) or content.get("kind") != KIND:
@@ -102,13 +105,20 @@ def _reasons(one: Submission, content: Mapping[str, Any], now: datetime) -> Iter
 def _wrong_words(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield words that reveal something, or that a page must not show."""
     for path, text in dict.fromkeys(privacy.texts(content)):
-        if found := privacy.revealed(path, text):
-            yield f"{path}: it holds {found}"
-        if privacy.TAG.search(text) or privacy.HIDING.search(text) or len(text) > LONGEST_TEXT:
-            yield f"{path}: it is no plain text: {text[:40]!r}"
+        yield from _wrong_word(path, text)
     for path, text in _names(content):
         if not privacy.NAME.fullmatch(text) or len(text) > privacy.LONGEST_NAME:
             yield f"{path}: {text[:40]!r} is no plain name"
+
+
+@lru_cache(maxsize=20_000)  # files of a site have most of their words in common
+def _wrong_word(path: str, text: str) -> tuple[str, ...]:
+    found = privacy.revealed(path, text)
+    odd = privacy.TAG.search(text) or privacy.HIDING.search(text) or len(text) > LONGEST_TEXT
+    return (
+        *([f"{path}: it holds {found}"] if found else []),
+        *([f"{path}: it is no plain text: {text[:40]!r}"] if odd else []),
+    )
 
 
 def _names(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -123,15 +133,15 @@ def _names(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     yield f"{group}.{key}", str(text)
 
 
-def _unpacked(where: str, packed: bytes) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
-            text = file.read(MOST_UNPACKED + 1)
-    except (OSError, EOFError) as error:
-        raise Unfit(where, (f"it cannot be unpacked: {error}",)) from error
+def text_of(packed: bytes) -> str:
+    """Return the text of a file, which may be compressed by gzip; raises OSError, EOFError, ValueError."""
+    if not packed.startswith(GZIP):
+        return packed.decode()
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+        text = file.read(MOST_UNPACKED + 1)
     if len(text) > MOST_UNPACKED:
-        raise Unfit(where, (f"more than {MOST_UNPACKED:,} bytes unpacked",))
-    return text
+        raise ValueError(f"more than {MOST_UNPACKED:,} bytes unpacked")
+    return text.decode()
 
 
 def _finite(text: str) -> float:

@@ -1,18 +1,16 @@
 """The runs of a site: read from folders and submissions, the newest first, and why others are left out."""
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from bench.errors import BenchError, UsageError
 from bench.run import store
-from bench.site.check import checked, content_of
+from bench.site.check import checked, text_of
 from bench.site.origin import origin_of
 from bench.site.outbox import PACKED, packed
 from bench.site.submission import SUFFIX, Submission
@@ -22,10 +20,10 @@ MANY = 40  # files; with fewer, other processes take longer to start than they s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """A run, and its submission as plain JSON."""
+    """A run, and its submission as it was written."""
 
     submission: Submission
-    content: Mapping[str, Any]
+    text: str
 
     @property
     def is_ranked(self) -> bool:
@@ -106,22 +104,10 @@ def _read(file: Path, project: Path, now: datetime) -> Gathered | str:
         else:
             written = file.read_bytes()
             one = checked(str(file), written, now)
-        return Gathered(submission=one, content=content_of(str(file), written))
+        return Gathered(submission=one, text=text_of(written).strip())
     except OSError as error:
         return f"{file}: {error.strerror}"
     except BenchError as error:
         return str(error) if str(file) in str(error) else f"{file}: {error}"
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         return f"{file} is damaged: {type(error).__name__}: {error}"
-
-
-def to_script(function: str, *arguments: Any) -> str:
-    """Return a script that calls *function*. A page opened from a file may load scripts, and no JSON."""
-    written = ",".join(
-        json.dumps(one, ensure_ascii=False, separators=(",", ":"), allow_nan=False) for one in arguments
-    )
-    return f"{function}({_harmless(written)});\n"
-
-
-def _harmless(text: str) -> str:
-    return text.replace("</", "<\\/").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

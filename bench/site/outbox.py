@@ -16,7 +16,7 @@ SMALLER = 2  # times, before it is compressed
 PACKED = f"{SUFFIX}.gz"
 
 
-def packed(run: Run, origin: Origin, now: datetime) -> tuple[Submission, bytes]:
+def packed(run: Run, origin: Origin, now: datetime, most_bytes: int = MOST_BYTES) -> tuple[Submission, bytes]:
     """Return *run* as a submission and as the bytes of its file.
 
     Histograms get wider buckets, then it is compressed, if it is too large otherwise. Raises UsageError if it
@@ -25,10 +25,10 @@ def packed(run: Run, origin: Origin, now: datetime) -> tuple[Submission, bytes]:
     found = submission_of(run, origin)
     content = to_text(plain(found)).encode()
     for _ in range(SMALLER):
-        if len(content) > MOST_BYTES:
+        if len(content) > most_bytes:
             found = smaller(found)
             content = to_text(plain(found)).encode()
-    if len(content) > MOST_BYTES:
+    if len(content) > most_bytes:
         content = gzip.compress(content, mtime=0)
     try:
         checked("the submission", content, now)

@@ -33,7 +33,8 @@ HOST = re.compile(
 MAIL = re.compile(r"[\w.+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w.-])")
 KINDS = {"an absolute path": PATH, "a network address": ADDRESS, "a mail address": MAIL, "a host": HOST}
 
-TAG = re.compile(r"<[A-Za-z/!?]|javascript:", re.IGNORECASE)
+# What a browser may take for markup, or for more than a key.
+TAG = re.compile(r"<[A-Za-z/!?]|javascript:|__proto__", re.IGNORECASE)
 # Without control characters, and those that turn the direction of a line.
 HIDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 NAME = re.compile(r"[\w][\w .,:;=@~+*&()'’/×–%#-]*")

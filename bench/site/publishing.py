@@ -9,10 +9,10 @@ from bench.errors import UsageError
 from bench.files import to_json, write_atomically
 from bench.site import browser_data
 from bench.site.catalogue import Catalogue
-from bench.site.gathering import Gathering, to_script
+from bench.site.gathering import Gathering
 from bench.site.llms import llms_text
-from bench.site.packing import to_text
 from bench.site.published import published, schema
+from bench.site.scripts import run_script, to_script
 
 Page = Callable[[Iterable[str]], str]  # from the names of contenders
 MARK = "index.schema.json"  # shows that a folder holds a site
@@ -29,9 +29,9 @@ def publish(gathering: Gathering, out: Path, page: Page, built_at: datetime, *, 
         _make_room(out)
         for number, run in enumerate(catalogue.runs):
             name = run.submission.id
-            script = to_script("benchRun", name, browser_data.run_of(catalogue, number))
+            script = run_script(name, run.text, browser_data.beside_run(catalogue, number))
             (out / "data" / f"{name}.js").write_text(script, encoding="utf-8")
-            (out / "runs" / f"{name}.json").write_text(to_text(run.content), encoding="utf-8")
+            (out / "runs" / f"{name}.json").write_text(f"{run.text}\n", encoding="utf-8")
         for number, trend in enumerate(browser_data.trends_of(catalogue)):
             (out / "data" / f"trend-{number}.js").write_text(to_script("benchTrend", number, trend))
         (out / "data" / "machines.js").write_text(

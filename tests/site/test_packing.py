@@ -20,7 +20,6 @@ from bench.site.outbox import packed
 from bench.site.packing import plain, submission_of, to_text
 from bench.site.recomputed import Recomputed
 from bench.site.stated import data_of, framework_of
-from bench.site.submission import MOST_BYTES
 from tests.support.submissions import HERE, NOW, content_of, run_of
 from tests.support.synthetic import contender, failing, rate, with_records
 
@@ -107,15 +106,14 @@ def test_a_plan_that_reveals_something_is_not_sent():
 
 
 def test_a_large_run_has_thinner_histograms_and_is_compressed_at_last():
-    small = packed(run_of(), HERE, NOW)[1]
-    names = {f"flask:workers={count}": 100.0 * count for count in range(1, 6)}
-    scenarios = tuple(f"s{number}" for number in range(28))
-    run = run_of(speeds=names, scenarios=scenarios, reference="flask:workers=1", rounds=6, sweeps=1)
-    large = packed(with_records(run, lambda one: replace(one, started_s=4 * one.started_s)), HERE, NOW)[1]
-    assert small.startswith(b"{")
-    assert large.startswith(b"\x1f\x8b")
-    assert max(len(small), len(large)) <= MOST_BYTES
-    assert len(checked("it", large, NOW).cells) == 5 * 28
+    small, plainly = packed(run_of(), HERE, NOW)
+    thinner, thinly = packed(run_of(), HERE, NOW, len(plainly) - 1)
+    compressed = packed(run_of(), HERE, NOW, 1_000)[1]
+    assert (small.cells[0].latencies.bits, thinner.cells[0].latencies.bits) == (5, 6)
+    assert len(thinly) < len(plainly)
+    assert plainly[:1] == thinly[:1] == b"{"
+    assert compressed.startswith(b"\x1f\x8b")
+    assert checked("it", compressed, NOW).cells[0].latencies.bits == 7
 
 
 def test_without_a_first_commit_only_the_same_code_is_the_same_project():

@@ -15,11 +15,12 @@ from bench.errors import UsageError
 from bench.files import to_json, write_atomically
 from bench.site.browser_data import index_of, trends_of
 from bench.site.catalogue import Catalogue
-from bench.site.gathering import Gathered, Gathering, gather, to_script
+from bench.site.gathering import Gathered, Gathering, gather
 from bench.site.machines import across, machines_of, student
-from bench.site.packing import submission_of
+from bench.site.packing import submission_of, to_text
 from bench.site.published import published, schema
 from bench.site.publishing import publish
+from bench.site.scripts import run_script, to_script
 from tests.support.submissions import HERE, NOW, changed, content_of, run_of, write
 
 OTHER = "aarch64, Other CPU, 4 cores, 16 GiB"
@@ -34,16 +35,12 @@ def day(number):
     return f"2026-11-{number:02}T02:17:00+00:00"
 
 
-def page(names):
-    return f"page of {', '.join(names)}"
-
-
 def gathered(*runs, origin=HERE):
     return Gathering(runs=tuple(_gathered(run, origin) for run in runs))
 
 
 def _gathered(run, origin):
-    return Gathered(submission=submission_of(run, origin), content=content_of(run, origin))
+    return Gathered(submission=submission_of(run, origin), text=to_text(content_of(run, origin)).strip())
 
 
 def catalogue_of(*runs):
@@ -241,16 +238,19 @@ def test_a_script_s_words_cannot_end_the_script():
     text = to_script("f", {"name": "</script><script>alert(1)</script>\u2028"})
     assert "</" not in text
     assert "\u2028" not in text
+    assert run_script("a", '{"x":"</script>"}', {"latest": None}) == (
+        'benchRun("a",{"submission":{"x":"<\\/script>"},"latest":null});\n'
+    )
 
 
 def test_a_thousand_runs_fit_the_first_view():
-    content, one = content_of(), submission_of(run_of(), HERE)
+    text, one = "{}", submission_of(run_of(), HERE)
     runs = tuple(
         Gathered(
             submission=replace(
                 one, id=f"20261123T044300Z-synthetic-{number:010}", started_at=day(1 + number % 28)
             ),
-            content=content,
+            text=text,
         )
         for number in range(1000)
     )
