@@ -15,7 +15,7 @@ TITLE = "Web frameworks side by side"
 # In this order: what each uses stands before it.
 SCRIPTS = (
     *("statistics", "wording", "address", "elements", "plots", "loading", "ratios"),
-    *("filters", "board", "cell", "machines", "time", "runs", "site"),
+    *("filters", "board_table", "board", "latency", "cell", "machines", "time", "runs", "site"),
 )
 OTHER = "other"  # of contenders that came later than the page
 

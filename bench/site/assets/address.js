@@ -2,13 +2,22 @@
 
 function addressOf(view, settings = {}) {
   const words = Object.entries(settings)
-    .filter(([, value]) => value !== null && value !== undefined && value !== "" && !(Array.isArray(value) && !value.length))
-    .map(([name, value]) => `${encodeURIComponent(name)}=${[value].flat().map(encodeURIComponent).join(",")}`);
+    .filter(
+      ([, value]) =>
+        value !== null && value !== undefined && value !== "" && !(Array.isArray(value) && !value.length),
+    )
+    .map(
+      ([name, value]) => `${encodeURIComponent(name)}=${[value].flat().map(encodeURIComponent).join(",")}`,
+    );
   return `#/${view}${words.length ? `?${words.sort().join("&")}` : ""}`;
 }
 
 function decoded(text) {
-  try { return decodeURIComponent(text); } catch { return text; }
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 // Values are lists of texts; a view takes the first where it needs one.

@@ -1,12 +1,13 @@
 // The board: contenders × scenarios, each cell a ratio with its interval.
 
-const VERDICT_SIGNS = { faster: "▲", slower: "▼", equivalent: "=", inconclusive: "?", invalid: "", reference: "" };
-
 function firstBoard() {
   const { boards, runs } = kept.index;
   const size = board => board.size ?? board.rows?.length ?? 0;
-  const largest = boards.reduce((found, board) => !found || size(board) > size(found) ? board : found, null);
-  return largest ? runs.id[largest.run] : runs.id[0] ?? null;
+  const largest = boards.reduce(
+    (found, board) => (!found || size(board) > size(found) ? board : found),
+    null,
+  );
+  return largest ? runs.id[largest.run] : (runs.id[0] ?? null);
 }
 
 async function boardView(settings, go) {
@@ -15,7 +16,11 @@ async function boardView(settings, go) {
   const run = await runOf(id);
   const reference = firstOf(settings, "ref") ?? firstReference(run);
   const metric = firstOf(settings, "metric") ?? "throughput_rps";
-  const shown = run.columns.map(column => ({ ...column, kept: column.cells.filter(cell => !cell.who.is_twin && passes(cell, settings)) }))
+  const shown = run.columns
+    .map(column => ({
+      ...column,
+      kept: column.cells.filter(cell => !cell.who.is_twin && passes(cell, settings)),
+    }))
     .filter(column => column.kept.length);
   const columns = shown.map(column => boardColumn(run, column, reference, metricOf(column.load, metric)));
   return {
@@ -26,7 +31,9 @@ async function boardView(settings, go) {
       conditions(run),
       headline(run, columns, reference),
       toolbar(run, settings, reference, metric, go),
-      columns.length ? boardTable(run, columns, reference, settings, go) : element("p", {}, "No cell passes these filters. “All” shows every cell again."),
+      columns.length
+        ? boardTable(run, columns, reference, settings, go)
+        : element("p", {}, "No cell passes these filters. “All” shows every cell again."),
       legend(run, columns),
     ],
   };
@@ -35,12 +42,24 @@ async function boardView(settings, go) {
 function boardColumn(run, column, reference, metric) {
   const against = column.cells.find(cell => cell.name === reference) ?? null;
   const ranks = ranksOf(run, column, column.kept);
-  const judgements = new Map(column.kept.map(cell => [cell.name, { cell, ...(against ? judged(run, cell, against, metric) : { ratio: null, verdict: "invalid", isOpen: true, withheld: "" }) }]));
-  return { ...column, source: run.columns.find(one => one.key === column.key), metric, against, ranks, judgements };
+  const judgements = new Map(
+    column.kept.map(cell => [
+      cell.name,
+      {
+        cell,
+        ...(against
+          ? judged(run, cell, against, metric)
+          : { ratio: null, verdict: "invalid", isOpen: true, withheld: "" }),
+      },
+    ]),
+  );
+  return { ...column, metric, against, ranks, judgements };
 }
 
 function announced(columns, reference) {
-  const all = columns.flatMap(column => [...column.judgements.values()]).filter(found => found.ratio && found.verdict !== "reference");
+  const all = columns
+    .flatMap(column => [...column.judgements.values()])
+    .filter(found => found.ratio && found.verdict !== "reference");
   const proven = all.filter(found => !found.isOpen).length;
   return `Ratios are relative to ${reference}. ${proven} of ${plural(all.length, "ratio")} show a proven difference.`;
 }
@@ -50,12 +69,33 @@ function conditions(run) {
   const machine = submission.facts.machine ?? {};
   const why = unusable(run);
   return [
-    element("p", { class: "faint" }, [dayOf(submission.started_at), machine.class, submission.facts.python && `Python ${submission.facts.python.version}`,
-      `runtime ${submission.runtime}`, submission.project.commit && `commit ${submission.project.commit.slice(0, 8)}`].filter(Boolean).join(" · "), " · ",
-    link("run", { run: submission.id }, "all about this run")),
+    element(
+      "p",
+      { class: "faint" },
+      [
+        dayOf(submission.started_at),
+        machine.class,
+        submission.facts.python && `Python ${submission.facts.python.version}`,
+        `runtime ${submission.runtime}`,
+        submission.project.commit && `commit ${submission.project.commit.slice(0, 8)}`,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+      " · ",
+      link("run", { run: submission.id }, "all about this run"),
+    ),
     why && element("p", { class: "warning" }, element("b", {}, "In no rank. "), `This run is ${why}.`),
-    run.latest && run.latest !== submission.id && numberOf(run.latest) >= 0 && element("p", { class: "warning" }, element("b", {}, "Older. "),
-      "A newer run of this plan on this machine: ", link("board", { run: run.latest }, listed(numberOf(run.latest)).day), "."),
+    run.latest &&
+      run.latest !== submission.id &&
+      numberOf(run.latest) >= 0 &&
+      element(
+        "p",
+        { class: "warning" },
+        element("b", {}, "Older. "),
+        "A newer run of this plan on this machine: ",
+        link("board", { run: run.latest }, listed(numberOf(run.latest)).day),
+        ".",
+      ),
   ];
 }
 
@@ -64,124 +104,146 @@ function headline(run, [column], reference) {
   if (!column || column.metric !== "throughput_rps" || !column.against) return null;
   const first = [...column.judgements.values()].filter(({ cell }) => column.ranks.get(cell) === 1);
   if (!first.length) return null;
-  const best = first.reduce((found, other) => (other.ratio?.estimate ?? 0) > (found.ratio?.estimate ?? 0) ? other : found);
-  const others = first.length > 1 ? ` It shares the first place with ${first.filter(other => other !== best).map(({ cell }) => cell.name).join(", ")}.` : "";
-  const sentence = best.cell.name === reference
-    ? `nobody is proven faster than ${best.cell.who.stack} (${best.cell.name}), which answers ${bothText(figuresOf(best.cell.throughput_rps), figure)} requests per second.`
-    : `${best.cell.who.stack} (${best.cell.name}) answers ${bothText(best.ratio)} times as many requests per second as ${column.against.who.stack} (${reference}).`;
-  return element("p", { class: "headline" }, `In ${column.scenario.about || column.scenario.name}, ${sentence}${others}`);
+  const best = first.reduce((found, other) =>
+    (other.ratio?.estimate ?? 0) > (found.ratio?.estimate ?? 0) ? other : found,
+  );
+  const others =
+    first.length > 1
+      ? ` It shares the first place with ${first
+          .filter(other => other !== best)
+          .map(({ cell }) => cell.name)
+          .join(", ")}.`
+      : "";
+  const sentence =
+    best.cell.name === reference
+      ? `nobody is proven faster than ${best.cell.who.stack} (${best.cell.name}), which answers ${bothText(figuresOf(best.cell.throughput_rps), figure)} requests per second.`
+      : `${best.cell.who.stack} (${best.cell.name}) answers ${bothText(best.ratio)} times as many requests per second as ${column.against.who.stack} (${reference}).`;
+  return element(
+    "p",
+    { class: "headline" },
+    `In ${column.scenario.about || column.scenario.name}, ${sentence}${others}`,
+  );
 }
 
 function runTitle(number) {
   const found = listed(number);
-  return [found.plan, found.machine?.title ?? found.machine?.class, found.day, found.state === "valid" ? "" : found.state].filter(Boolean).join(" · ");
+  return [
+    found.plan,
+    found.machine?.title ?? found.machine?.class,
+    found.day,
+    found.state === "valid" ? "" : found.state,
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function runChoices(id) {
   const numbers = kept.index.boards.map(board => board.run);
   const current = numberOf(id);
-  return (numbers.includes(current) ? numbers : [current, ...numbers]).map(number => [kept.index.runs.id[number], runTitle(number)]);
+  return (numbers.includes(current) ? numbers : [current, ...numbers]).map(number => [
+    kept.index.runs.id[number],
+    runTitle(number),
+  ]);
 }
 
-const contenderNames = run => [...new Set(run.cells.filter(cell => !cell.who.is_twin).map(cell => cell.name))];
+const contenderNames = run => [
+  ...new Set(run.cells.filter(cell => !cell.who.is_twin).map(cell => cell.name)),
+];
 
 function toolbar(run, settings, reference, metric, go) {
   const names = contenderNames(run);
   const metrics = [...new Set(run.submission.loads.flatMap(load => load.metrics))];
-  return element("div", { class: "toolbar" },
-    element("div", { class: "choices-row" },
-      select("choose-ref", "Relative to", (names.includes(reference) ? names : [reference, ...names]).map(name => [name, name]), reference, value => go({ ...settings, ref: value })),
-      select("choose-metric", "Measure", metrics.map(name => [name, METRIC_NAMES[name] ?? name]), metric, value => go({ ...settings, metric: value })),
-      select("choose-run", "Run: plan, machine, date", runChoices(run.submission.id), run.submission.id, value => go({ ...settings, run: value }))),
+  return element(
+    "div",
+    { class: "toolbar" },
+    element(
+      "div",
+      { class: "choices-row" },
+      select(
+        "choose-ref",
+        "Relative to",
+        (names.includes(reference) ? names : [reference, ...names]).map(name => [name, name]),
+        reference,
+        value => go({ ...settings, ref: value }),
+      ),
+      select(
+        "choose-metric",
+        "Measure",
+        metrics.map(name => [name, METRIC_NAMES[name] ?? name]),
+        metric,
+        value => go({ ...settings, metric: value }),
+      ),
+      select(
+        "choose-run",
+        "Run: plan, machine, date",
+        runChoices(run.submission.id),
+        run.submission.id,
+        value => go({ ...settings, run: value }),
+      ),
+    ),
     presetBar(run, settings, go),
-    filterForm(run, settings, go));
-}
-
-function boardTable(run, columns, reference, settings, go) {
-  const names = ordered(run, columns, settings);
-  const reach = reachOf(columns.flatMap(column => [...column.judgements.values()].map(found => found.ratio)));
-  const [sortedBy, direction] = sortOf(settings, columns);
-  const sortHead = (key, text, detail, falls) => {
-    const isSorted = sortedBy === key;
-    const next = isSorted && (direction === "descending") === falls ? (falls ? "up" : "down") : "";
-    return element("th", { scope: "col", class: key === "name" ? "text" : "text cell-head", "aria-sort": isSorted ? direction : null },
-      element("button", { type: "button", id: `sort-${key}`, click: () => go({ ...settings, sort: key, order: next }) }, text),
-      detail && element("small", {}, detail));
-  };
-  const heads = [sortHead("name", "contender", "", false), columns.map(column => sortHead(column.key, column.scenario.about || column.scenario.name, loadText(column), column.metric === "throughput_rps"))];
-  const rows = names.map(name => {
-    const cells = columns.map(column => column.judgements.get(name));
-    const { cell } = cells.find(Boolean);
-    return element("tr", { class: name === reference ? "reference" : null },
-      rowHead(mark(cell.family), element("b", {}, name), element("small", {}, cell.who.stack), age(cell)),
-      columns.map((column, at) => boardCell(run, column, cells[at], reference, reach)));
-  });
-  return table({ caption: `${METRIC_NAMES[columns[0].metric]} relative to ${reference}: ratio, interval, place`, heads, rows, style: "board", label: "Board" });
-}
-
-const loadText = column => column.metric === "service_demand_us" ? `${column.load.title}, CPU: less is better` : column.load.title;
-
-function age(cell) {
-  if (!cell.newer.length) return null;
-  return element("small", { class: "older" }, cell.newer.map(([what, here, there]) => `older: ${what} ${here}, ${there} was seen`).join("; "));
-}
-
-function boardCell(run, column, found, reference, reach) {
-  if (!found) return data("", "absent");
-  const { cell, ratio, verdict, isOpen } = found;
-  const rank = rankText(column.ranks.get(cell), column.ranks);
-  const settings = { run: run.submission.id, contender: cell.name, scenario: column.scenario.name, load: column.load.slug, ref: reference };
-  const isReference = verdict === "reference";
-  const text = isReference && ratio ? "1" : ratio ? ratioText(ratio.estimate) : reasonText(run, cell, column);
-  const level = intervalText(ratio);
-  return element("td", { class: `cell ${isReference ? "" : ratio ? verdict : "none"} ${isOpen ? "open" : ""}` },
-    element("span", { class: "rank" }, rank, rank && unseen(". place: ")),
-    link("cell", settings, text, unseen(isReference ? ", the reference" : ratio ? `, ${isOpen ? "no proven difference" : verdict}` : "")),
-    !isReference && ratio && element("span", { class: "sign", "aria-hidden": "true" }, VERDICT_SIGNS[verdict]),
-    strip(ratio, cell.family, isOpen && !isReference, reach),
-    element("small", {}, isReference ? bothText(figuresOf(cell.throughput_rps), figure).replace(/ .*/, " req/s") : level));
-}
-
-function reasonText(run, cell, column) {
-  if (!run.isUsable) return `${figure(cell.throughput_rps?.[0])} req/s`;
-  if (cell.withheld) return "withheld";
-  if (cell.client_limit) return `a bound: ≥ ${figure(cell.throughput_rps?.[0])} req/s`;
-  if (cell.coarse) return "too coarse";
-  return column.against ? "no ratio" : "reference not here";
-}
-
-function sortOf(settings, columns) {
-  const wanted = firstOf(settings, "sort");
-  const column = columns.find(column => column.key === wanted) ?? (wanted === "name" ? null : columns[0]);
-  const falls = column ? column.metric === "throughput_rps" : false;
-  const turned = { up: "ascending", down: "descending" }[firstOf(settings, "order")];
-  return [column?.key ?? "name", turned ?? (falls ? "descending" : "ascending")];
-}
-
-// What is not known comes last, both ways.
-function ordered(run, columns, settings) {
-  const [key, direction] = sortOf(settings, columns);
-  const names = [...new Set(columns.flatMap(column => [...column.judgements.keys()]))];
-  const sign = direction === "descending" ? -1 : 1;
-  if (key === "name") return names.sort((a, b) => sign * compareVersions(a, b));
-  const column = columns.find(column => column.key === key);
-  const value = name => {
-    const found = column.judgements.get(name);
-    return found?.ratio?.estimate ?? null;
-  };
-  return names.map(name => [name, value(name)]).sort(([, a], [, b]) => a === null || b === null ? (a === null) - (b === null) : sign * (a - b)).map(([name]) => name);
+    filterForm(run, settings, go),
+  );
 }
 
 function legend(run, columns) {
   const margins = run.submission.plan.content.margins;
-  const levels = [...new Set(columns.flatMap(column => [...column.judgements.values()]).map(found => found.ratio?.level).filter(Boolean).map(level => (level * 100).toFixed(1)))];
-  return element("ul", { class: "notes" },
-    element("li", {}, levels.length ? `Lines and numbers in small print are ${levels.join(" or ")} % intervals over rounds, on one logarithmic axis. The vertical line is the reference.` : "There are too few rounds for intervals (6 are needed), so there is no rank and no verdict."),
-    element("li", {}, `Hollow: no proven difference. ▲ faster, ▼ slower, = equivalent: beyond, or within, a margin of ${Object.entries(margins).map(([name, margin]) => `${percent(margin)} (${METRIC_NAMES[name] ?? name})`).join(", ")}. ? inconclusive.`),
-    element("li", {}, "Place: 1 + how many of those shown here are proven faster. 2= is a shared place. It does not depend on the reference. There is no score over scenarios: none would be right for two readers."),
-    element("li", {}, "Two contenders are only compared within one run. What other machines show is in ", link("machines", {}, "Machines"), "."));
+  const levels = [
+    ...new Set(
+      columns
+        .flatMap(column => [...column.judgements.values()])
+        .map(found => found.ratio?.level)
+        .filter(Boolean)
+        .map(level => (level * 100).toFixed(1)),
+    ),
+  ];
+  return element(
+    "ul",
+    { class: "notes" },
+    element(
+      "li",
+      {},
+      levels.length
+        ? `Lines and numbers in small print are ${levels.join(" or ")} % intervals over rounds, on one logarithmic axis. The vertical line is the reference.`
+        : "There are too few rounds for intervals (6 are needed), so there is no rank and no verdict.",
+    ),
+    element(
+      "li",
+      {},
+      `Hollow: no proven difference. ▲ faster, ▼ slower, = equivalent: beyond, or within, a margin of ${Object.entries(
+        margins,
+      )
+        .map(([name, margin]) => `${percent(margin)} (${METRIC_NAMES[name] ?? name})`)
+        .join(", ")}. ? inconclusive.`,
+    ),
+    element(
+      "li",
+      {},
+      "Place: 1 + how many of those shown here are proven faster. 2= is a shared place. It does not depend on the reference. There is no score over scenarios: none would be right for two readers.",
+    ),
+    element(
+      "li",
+      {},
+      "Two contenders are only compared within one run. What other machines show is in ",
+      link("machines", {}, "Machines"),
+      ".",
+    ),
+  );
 }
 
 function nothingHere() {
-  return { title: "Nothing here", say: "No run", content: [element("h1", {}, "No run"), element("p", {}, "This site was built from no usable run. ", "Build it again with: bench site RUN… --out DIR"), leftOut()] };
+  return {
+    title: "Nothing here",
+    say: "No run",
+    content: [
+      element("h1", {}, "No run"),
+      element(
+        "p",
+        {},
+        "This site was built from no usable run. ",
+        "Build it again with: bench site RUN… --out DIR",
+      ),
+      leftOut(),
+    ],
+  };
 }

@@ -13,20 +13,32 @@ function filled(made, attributes, content) {
   return made;
 }
 
-const element = (tag, attributes = {}, ...content) => filled(document.createElement(tag), attributes, content);
-const drawn = (tag, attributes = {}, ...content) => filled(document.createElementNS(SVG, tag), attributes, content);
+const element = (tag, attributes = {}, ...content) =>
+  filled(document.createElement(tag), attributes, content);
+const drawn = (tag, attributes = {}, ...content) =>
+  filled(document.createElementNS(SVG, tag), attributes, content);
 const unseen = text => element("span", { class: "unseen" }, text);
 const link = (view, settings, ...content) => element("a", { href: addressOf(view, settings) }, ...content);
 
 // Only to the code of a public forge: no other scheme, and no address that a file could make up.
 function outward(url, text) {
-  return /^https:\/\/[\w.-]+\/[^\s"'<>]*$/.test(url) ? element("a", { href: url, rel: "noreferrer" }, text) : text;
+  return /^https:\/\/[\w.-]+\/[^\s"'<>]*$/.test(url)
+    ? element("a", { href: url, rel: "noreferrer" }, text)
+    : text;
 }
 
 function mark(family, hollow = false) {
   const look = LOOKS.families[family] ?? LOOKS.other;
-  return drawn("svg", { class: hollow ? "mark hollow" : "mark", viewBox: "0 0 12 12", "aria-hidden": "true", style: `color: ${look.css}` },
-    drawn("path", { d: LOOKS.marks[look.marker] }));
+  return drawn(
+    "svg",
+    {
+      class: hollow ? "mark hollow" : "mark",
+      viewBox: "0 0 12 12",
+      "aria-hidden": "true",
+      style: `color: ${look.css}`,
+    },
+    drawn("path", { d: LOOKS.marks[look.marker] }),
+  );
 }
 
 function boxed(table, label) {
@@ -34,10 +46,16 @@ function boxed(table, label) {
 }
 
 function table({ caption, heads, rows, style = "", label = caption }) {
-  return boxed(element("table", { class: style },
-    element("caption", {}, element("span", {}, caption)),
-    heads && element("thead", {}, element("tr", {}, heads)),
-    element("tbody", {}, rows)), label);
+  return boxed(
+    element(
+      "table",
+      { class: style },
+      element("caption", {}, element("span", {}, caption)),
+      heads && element("thead", {}, element("tr", {}, heads)),
+      element("tbody", {}, rows),
+    ),
+    label,
+  );
 }
 
 const head = (text, kind = "text") => element("th", { scope: "col", class: kind }, text);
@@ -45,17 +63,27 @@ const data = (content, kind = "") => element("td", { class: kind || null }, cont
 const rowHead = (...content) => element("th", { scope: "row", class: "text" }, ...content);
 
 function facts(caption, pairs) {
-  const rows = pairs.filter(([, value]) => isContent(value))
-    .map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)));
+  const rows = pairs
+    .filter(([, value]) => isContent(value))
+    .map(([name, value]) =>
+      element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)),
+    );
   return table({ caption, rows, style: "facts" });
 }
 
 function select(id, label, options, chosen, onChange) {
-  const box = element("select", { id, change: event => onChange(event.target.value) },
-    options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)));
+  const box = element(
+    "select",
+    { id, change: event => onChange(event.target.value) },
+    options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)),
+  );
   return element("label", { class: "choice", for: id }, element("span", {}, label), box);
 }
 
 function toggle(id, text, pressed, onPress) {
-  return element("button", { type: "button", id, class: "toggle", "aria-pressed": String(pressed), click: onPress }, text);
+  return element(
+    "button",
+    { type: "button", id, class: "toggle", "aria-pressed": String(pressed), click: onPress },
+    text,
+  );
 }

@@ -1,6 +1,6 @@
 // What a board shows: filters of contenders and scenarios, and presets of one click.
 
-const yesOrNo = value => value === undefined || value === null ? "unknown" : value ? "yes" : "no";
+const yesOrNo = value => (value === undefined || value === null ? "unknown" : value ? "yes" : "no");
 const DATA_WORDS = { orm: "ORM", sql: "SQL by hand", none: "no database" };
 const asItIs = value => value;
 
@@ -9,7 +9,12 @@ const FACETS = [
   { name: "framework", label: "Framework", of: cell => cell.who.framework, words: asItIs },
   { name: "server", label: "Server", of: cell => cell.who.server, words: asItIs },
   { name: "interface", label: "Interface", of: cell => cell.who.interface, words: asItIs },
-  { name: "data", label: "ORM or SQL", of: cell => cell.who.data ?? (cell.who.database ? "unknown" : "none"), words: value => DATA_WORDS[value] ?? value },
+  {
+    name: "data",
+    label: "ORM or SQL",
+    of: cell => cell.who.data ?? (cell.who.database ? "unknown" : "none"),
+    words: value => DATA_WORDS[value] ?? value,
+  },
   { name: "async", label: "Async", of: cell => yesOrNo(cell.who.is_async), words: asItIs },
   { name: "python", label: "Python", of: cell => cell.who.python ?? "unknown", words: asItIs },
   { name: "db", label: "Scenario has SQL", of: cell => yesOrNo(cell.what.database), words: asItIs },
@@ -19,15 +24,23 @@ const FACETS = [
 
 function passes(cell, settings) {
   if (firstOf(settings, "latest") && cell.newer.length) return false;
-  return FACETS.every(facet => !settings[facet.name]?.length || settings[facet.name].includes(String(facet.of(cell))));
+  return FACETS.every(
+    facet => !settings[facet.name]?.length || settings[facet.name].includes(String(facet.of(cell))),
+  );
 }
 
 // The servers that serve more than one framework: with one of them, a difference is not the server's.
 function sharedServers(run) {
   const frameworks = new Map();
-  for (const { who } of run.cells) frameworks.set(who.server, (frameworks.get(who.server) ?? new Set()).add(who.framework));
+  for (const { who } of run.cells)
+    frameworks.set(who.server, (frameworks.get(who.server) ?? new Set()).add(who.framework));
   const most = Math.max(0, ...[...frameworks.values()].map(found => found.size));
-  return most < 2 ? [] : [...frameworks].filter(([, found]) => found.size === most).map(([server]) => server).slice(0, 1);
+  return most < 2
+    ? []
+    : [...frameworks]
+        .filter(([, found]) => found.size === most)
+        .map(([server]) => server)
+        .slice(0, 1);
 }
 
 function presetsOf(run) {
@@ -42,31 +55,65 @@ function presetsOf(run) {
   ].filter(Boolean);
 }
 
-const isSet = (settings, wanted) => Object.entries(wanted).every(([name, values]) => String(settings[name] ?? "") === String(values));
-const without = (settings, names) => Object.fromEntries(Object.entries(settings).filter(([name]) => !names.includes(name)));
+const isSet = (settings, wanted) =>
+  Object.entries(wanted).every(([name, values]) => String(settings[name] ?? "") === String(values));
+const without = (settings, names) =>
+  Object.fromEntries(Object.entries(settings).filter(([name]) => !names.includes(name)));
 
 function presetBar(run, settings, go) {
   const chosen = [...FACETS.map(facet => facet.name), "latest"].filter(name => settings[name]?.length);
   const wholly = wanted => isSet(settings, wanted) && chosen.length === Object.keys(wanted).length;
-  return element("div", { class: "presets", role: "group", "aria-label": "Presets" },
+  return element(
+    "div",
+    { class: "presets", role: "group", "aria-label": "Presets" },
     toggle("preset-all", "All", !chosen.length, () => go(without(settings, chosen))),
     presetsOf(run).map(({ id, text, settings: wanted }) =>
-      toggle(`preset-${id}`, text, wholly(wanted), () => go({ ...without(settings, chosen), ...wanted }))));
+      toggle(`preset-${id}`, text, wholly(wanted), () => go({ ...without(settings, chosen), ...wanted })),
+    ),
+  );
 }
 
 function filterForm(run, settings, go) {
   const set = FACETS.filter(facet => settings[facet.name]?.length).length;
-  return element("details", { class: "filters", id: "filters", "data-keeps-open": true },
+  return element(
+    "details",
+    { class: "filters", id: "filters", "data-keeps-open": true },
     element("summary", { id: "filters-summary" }, set ? `Filters (${set} set)` : "Filters"),
-    element("div", { class: "facets" }, FACETS.map(facet => {
-      const values = [...new Set(run.cells.filter(cell => !cell.who.is_twin).map(cell => String(facet.of(cell))))].sort(compareVersions);
-      if (values.length < 2 && !settings[facet.name]?.length) return null;
-      return element("fieldset", {}, element("legend", {}, facet.label), values.map((value, number) => {
-        const chosen = settings[facet.name] ?? [];
-        const id = `filter-${facet.name}-${number}`;
-        return element("label", { for: id }, element("input", { type: "checkbox", id, checked: chosen.includes(value),
-          change: event => go({ ...settings, [facet.name]: event.target.checked ? [...chosen, value] : chosen.filter(other => other !== value) }) }),
-          ` ${facet.words(value)}`);
-      }));
-    })));
+    element(
+      "div",
+      { class: "facets" },
+      FACETS.map(facet => {
+        const values = [
+          ...new Set(run.cells.filter(cell => !cell.who.is_twin).map(cell => String(facet.of(cell)))),
+        ].sort(compareVersions);
+        if (values.length < 2 && !settings[facet.name]?.length) return null;
+        return element(
+          "fieldset",
+          {},
+          element("legend", {}, facet.label),
+          values.map((value, number) => {
+            const chosen = settings[facet.name] ?? [];
+            const id = `filter-${facet.name}-${number}`;
+            return element(
+              "label",
+              { for: id },
+              element("input", {
+                type: "checkbox",
+                id,
+                checked: chosen.includes(value),
+                change: event =>
+                  go({
+                    ...settings,
+                    [facet.name]: event.target.checked
+                      ? [...chosen, value]
+                      : chosen.filter(other => other !== value),
+                  }),
+              }),
+              ` ${facet.words(value)}`,
+            );
+          }),
+        );
+      }),
+    ),
+  );
 }

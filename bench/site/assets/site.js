@@ -1,7 +1,21 @@
 // From the address to the view. A change of the address draws anew; what had the focus keeps it.
 
-const VIEWS = { board: boardView, cell: cellView, machines: machinesView, time: timeView, runs: runsView, run: runView };
-const NAVIGATION = { board: "board", cell: "board", machines: "machines", time: "time", runs: "runs", run: "runs" };
+const VIEWS = {
+  board: boardView,
+  cell: cellView,
+  machines: machinesView,
+  time: timeView,
+  runs: runsView,
+  run: runView,
+};
+const NAVIGATION = {
+  board: "board",
+  cell: "board",
+  machines: "machines",
+  time: "time",
+  runs: "runs",
+  run: "runs",
+};
 
 let drawing = 0;
 let shownView = null;
@@ -10,7 +24,9 @@ async function show() {
   const turn = ++drawing;
   const address = parsedAddress(location.hash);
   const name = address.view || "board";
-  const go = settings => { location.hash = addressOf(name, settings); };
+  const go = settings => {
+    location.hash = addressOf(name, settings);
+  };
   let found;
   try {
     const view = VIEWS[name];
@@ -18,7 +34,15 @@ async function show() {
     found = await view(address.settings, go);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    found = { title: "Not found", say: error.message, content: [element("h1", {}, "Not found"), element("p", { class: "warning" }, error.message), element("p", {}, link("board", {}, "To the board"))] };
+    found = {
+      title: "Not found",
+      say: error.message,
+      content: [
+        element("h1", {}, "Not found"),
+        element("p", { class: "warning" }, error.message),
+        element("p", {}, link("board", {}, "To the board")),
+      ],
+    };
   }
   if (turn === drawing) place(name, found);
 }
@@ -27,7 +51,9 @@ function place(name, { title, say, content }) {
   const main = document.getElementById("main");
   const focused = document.activeElement?.id;
   const at = scrollY;
-  const open = new Set([...main.querySelectorAll("details[data-keeps-open][open]")].map(details => details.id));
+  const open = new Set(
+    [...main.querySelectorAll("details[data-keeps-open][open]")].map(details => details.id),
+  );
   main.replaceChildren(...content.flat(3).filter(isContent));
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   markScrolling();
@@ -54,7 +80,11 @@ function place(name, { title, say, content }) {
 function markScrolling() {
   for (const box of document.querySelectorAll(".box")) {
     const scrolls = box.scrollWidth > box.clientWidth;
-    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", box.dataset.label]]) {
+    for (const [name, value] of [
+      ["tabindex", "0"],
+      ["role", "region"],
+      ["aria-label", box.dataset.label],
+    ]) {
       if (scrolls) box.setAttribute(name, value);
       else box.removeAttribute(name);
     }
@@ -63,7 +93,8 @@ function markScrolling() {
 
 function footer() {
   const { about, built_at: built, rule } = kept.index;
-  document.getElementById("about").textContent = `${plural(about.runs, "run")}, ${about.valid} valid, on ${plural(about.machines, "machine")}, ${dayOf(String(about.from))} to ${dayOf(String(about.to))}. Built ${dayOf(built)}.`;
+  document.getElementById("about").textContent =
+    `${plural(about.runs, "run")}, ${about.valid} valid, on ${plural(about.machines, "machine")}, ${dayOf(String(about.from))} to ${dayOf(String(about.to))}. Built ${dayOf(built)}.`;
 }
 
 addEventListener("hashchange", show);
@@ -73,4 +104,15 @@ document.getElementById("skip").addEventListener("click", event => {
   event.preventDefault(); // the address is the view
   document.getElementById("main").focus();
 });
-loaded("index").then(() => { footer(); return show(); }, error => place("board", { title: "No data", say: error.message, content: [element("h1", {}, "No data"), element("p", { class: "warning" }, error.message)] }));
+loaded("index").then(
+  () => {
+    footer();
+    return show();
+  },
+  error =>
+    place("board", {
+      title: "No data",
+      say: error.message,
+      content: [element("h1", {}, "No data"), element("p", { class: "warning" }, error.message)],
+    }),
+);

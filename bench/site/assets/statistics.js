@@ -3,7 +3,6 @@
 
 const LEVEL = 0.95;
 const FEWEST_FOR_SIGNED_RANK = 12;
-const FEWEST_FOR_INTERVAL = 6;
 
 const ascending = values => Float64Array.from(values).sort();
 
@@ -40,7 +39,7 @@ function medianInterval(values, level = LEVEL) {
 
 function walshAverages(values) {
   const n = values.length;
-  const averages = new Float64Array(n * (n + 1) / 2);
+  const averages = new Float64Array((n * (n + 1)) / 2);
   let at = 0;
   for (let i = 0; i < n; i++) for (let j = i; j < n; j++) averages[at++] = (values[i] + values[j]) / 2;
   return averages.sort();
@@ -60,16 +59,21 @@ function chancesBelow(n) {
     chances = longer;
   }
   let total = 0;
-  const below = chances.map(chance => total += chance);
+  const below = chances.map(chance => (total += chance));
   chancesOf.set(n, below);
   return below;
 }
 
 function estimated(centre, interval) {
-  return { estimate: centre, low: interval?.low ?? null, high: interval?.high ?? null, level: interval?.level ?? null };
+  return {
+    estimate: centre,
+    low: interval?.low ?? null,
+    high: interval?.high ?? null,
+    level: interval?.level ?? null,
+  };
 }
 
-const estimateOf = values => values.length ? estimated(median(values), medianInterval(values)) : null;
+const estimateOf = values => (values.length ? estimated(median(values), medianInterval(values)) : null);
 
 // The centre of one paired difference per round.
 function differenceOf(values) {
@@ -78,10 +82,17 @@ function differenceOf(values) {
   return estimated(middleOf(averages), narrowest(averages, chancesBelow(values.length)));
 }
 
-const powered = value => value === null ? null : Math.exp(value);
+const powered = value => (value === null ? null : Math.exp(value));
 
 function exponential(logs) {
-  return logs && { estimate: Math.exp(logs.estimate), low: powered(logs.low), high: powered(logs.high), level: logs.level };
+  return (
+    logs && {
+      estimate: Math.exp(logs.estimate),
+      low: powered(logs.low),
+      high: powered(logs.high),
+      level: logs.level,
+    }
+  );
 }
 
 // *values* and *references* have one entry per sweep, null where nothing counts; *rounds* names its round.
@@ -118,7 +129,7 @@ const MORE_IS_BETTER = { throughput_rps: true, service_demand_us: false };
 function verdictOf(metric, ratio, margin) {
   if (!ratio || ratio.low === null || ratio.high === null || ratio.low <= 0) return "invalid";
   const [low, high, bound] = [Math.log(ratio.low), Math.log(ratio.high), Math.log1p(margin)];
-  if (low > bound || high < -bound) return (low > bound) === MORE_IS_BETTER[metric] ? "faster" : "slower";
+  if (low > bound || high < -bound) return low > bound === MORE_IS_BETTER[metric] ? "faster" : "slower";
   return -bound <= low && high <= bound ? "equivalent" : "inconclusive";
 }
 
@@ -127,11 +138,6 @@ function isBlocked(metric, ratio, floor, margin) {
   if (!floor || floor.estimate <= 0) return false;
   if (["faster", "slower"].includes(verdictOf(metric, floor, margin))) return true;
   return Math.abs(Math.log(floor.estimate)) >= Math.abs(Math.log(ratio.estimate));
-}
-
-function isProvenFaster(metric, ratio) {
-  if (!ratio || ratio.low === null || ratio.high === null) return false;
-  return MORE_IS_BETTER[metric] ? ratio.low > 1 : ratio.high < 1;
 }
 
 const isTie = ratio => Boolean(ratio?.low && ratio?.high && ratio.low <= 1 && 1 <= ratio.high);

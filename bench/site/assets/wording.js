@@ -26,8 +26,11 @@ function bothText(estimate, write = ratioText) {
 }
 
 const plural = (count, noun) => `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
-const percent = share => share === null || share === undefined ? NOTHING : `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)} %`;
-const mebibytes = size => size ? `${Math.round(size / 2 ** 20).toLocaleString("en-US")} MiB` : NOTHING;
+const percent = share =>
+  share === null || share === undefined
+    ? NOTHING
+    : `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)} %`;
+const mebibytes = size => (size ? `${Math.round(size / 2 ** 20).toLocaleString("en-US")} MiB` : NOTHING);
 const dayOf = moment => moment.slice(0, 10);
 const minuteOf = moment => `${moment.slice(0, 10)} ${moment.slice(11, 16)} UTC`;
 
@@ -44,7 +47,6 @@ function changeText(ratio) {
 }
 
 const METRIC_NAMES = { throughput_rps: "requests per second", service_demand_us: "server CPU per request" };
-const METRIC_UNITS = { throughput_rps: "req/s", service_demand_us: "µs" };
 
 // Versions compare by their numbers: 5.10 is newer than 5.9.
 function compareVersions(one, other) {
