@@ -277,7 +277,7 @@ function trendTable(points, name, reference) {
         ),
         data(bothText(point.ratio), "number"),
         data(point.ratio.low !== null && !isTie(point.ratio) ? "proven" : "not proven"),
-        data(moves.join(", ") || "none"),
+        data(moves.join(", ") || "none", "versions"),
         data(element("code", {}, point.commit)),
       );
     });
