@@ -1,4 +1,4 @@
-// Pictures: ratios with intervals, rounds, latency curves, trends. Plain SVG (docs/adr/0018).
+// Pictures: ratios with intervals, rounds, latency curves, trends. Plain SVG (docs/adr/0019).
 
 const TICK_STEPS = [1, 2, 5, 1.5, 3, 4, 6, 8, 7];
 const scaleOf = (low, high, from, to) => value => from + ((value - low) / (high - low || 1)) * (to - from);
