@@ -51,9 +51,8 @@ digits = BeforeValidator(refuse_all_but_digits)
 
 
 class Page(BaseModel):
-    model_config = ConfigDict(
-        populate_by_name=not EARLY
-    )  # FastAPI 0.115 has the names of fields, not aliases
+    # FastAPI 0.115 has the names of fields, not their aliases.
+    model_config = ConfigDict(populate_by_name=not EARLY)
 
     limit: Annotated[int, Field(ge=1, le=100), digits] = 20
     after: Annotated[int, Field(ge=0, le=BIGINT_MAX), digits] = 0

@@ -65,10 +65,10 @@ def _part(analysis: Analysis, block: Block) -> Section:
         if moved := versions.moved(run, name, reference):
             notes.append(f"{name}, beside the oldest: {'; '.join(moved)}.")
     known = ", ".join(f"{package} {version}" for package, version in _known(analysis, reference).items())
+    if known:
+        notes.insert(0, f"The oldest has {known}.")
     title = f"{stacks.get(reference, reference)} ({reference})"
-    table = Table(
-        caption=f"Relative to {title}{f': {known}' if known else ''}", columns=COLUMNS, rows=tuple(rows)
-    )
+    table = Table(caption=f"Relative to {title}", columns=COLUMNS, rows=tuple(rows))
     return Section(title=f"Since {title}", tables=(table,), notes=tuple(notes))
 
 

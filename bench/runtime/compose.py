@@ -22,6 +22,7 @@ from bench.runtime.docker import containers, images
 from bench.runtime.docker.containers import Containers, as_this_user, on_cores
 from bench.runtime.docker.engine import INSTEAD, Engine
 from bench.runtime.docker.images import Image
+from bench.runtime.gil import FREE
 from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
 from bench.runtime.readiness import ready
@@ -84,6 +85,8 @@ class ComposeRuntime:
             self._running.close()
 
     def lacks(self, contender: Contender) -> str | None:
+        if (contender.python or "").endswith(FREE):
+            return f"no image has Python {contender.python}: add --runtime process"
         return uncontained(contender)
 
     @staticmethod

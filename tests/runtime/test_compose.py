@@ -199,6 +199,11 @@ def test_a_container_that_does_not_serve_is_told_in_one_line_with_its_log(
     assert host.containers == {}
 
 
+def test_no_image_has_a_free_threaded_python(runtime, contender):
+    assert runtime.lacks(contender(python="3.14t")) == "no image has Python 3.14t: add --runtime process"
+    assert runtime.lacks(contender(python="3.14")) is None
+
+
 def test_containers_that_cannot_be_seen_are_refused_and_removed(runtime, contender, host):
     host.sees_processes = False
     runtime.prepare([contender()])

@@ -150,6 +150,11 @@ def test_a_python_is_there_on_the_path_or_under_pyenv(app, tmp_path, monkeypatch
     assert missing_python(contender(app, python="3.99"))
     write_python(tmp_path / "pyenv" / "versions" / "3.99.7" / "bin", "3.99")
     assert missing_python(contender(app, python="3.99")) is None
+    assert missing_python(contender(app, python="3.99t"))
+    write_python(tmp_path / "pyenv" / "versions" / "3.99.7t" / "bin", "3.99t")
+    assert missing_python(contender(app, python="3.99t")) is None
+    write_python(tmp_path / "pyenv" / "versions" / "3.97.7t" / "bin", "3.97")
+    assert missing_python(contender(app, python="3.97"))
 
 
 def test_what_failed_is_named_beside_its_cause(app, tmp_path, monkeypatch):

@@ -5,12 +5,16 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from bench.model import Contender
 from bench.runtime.gil import GilWatch, is_free_threaded
 from bench.runtime.hooks import hook
+from bench.runtime.placement import placed
+from bench.runtime.process import ProcessRuntime
+from tests.support.projects import tiny
 
 # Imported by our hook, as any sitecustomize that it hides.
 STAND_IN = "import os, sys\nsys._is_gil_enabled = lambda: os.path.exists(os.environ['TURNED_ON'])\n"
@@ -83,3 +87,37 @@ def test_a_free_threaded_build_is_named_with_a_t(python, is_free):
         command="s", python=python,
     )  # fmt: skip
     assert is_free_threaded(one) is is_free
+
+
+SERVER = """
+import http.server, os
+os.fork() or __import__("time").sleep(60)  # as a worker of gunicorn
+handler = http.server.SimpleHTTPRequestHandler
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), handler).serve_forever()
+"""
+
+
+def test_a_server_on_such_a_build_is_asked_and_any_other_is_not(tmp_path, monkeypatch):
+    """The interpreter is the usual one under the name of such a build: so its lock is on."""
+    app, programs = tmp_path / "project" / "apps" / "tiny_app", tmp_path / "programs"
+    app.mkdir(parents=True)
+    programs.mkdir()
+    (app / "requirements.txt").touch()
+    (app / "server.py").write_text(SERVER)
+    (app / "health").touch()
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}t"
+    (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    contender = partial(tiny, tmp_path / "project", env={"PORT": "{port}"})
+    two = [contender("free", python=name.removeprefix("python")), contender("usual")]
+    runtime = ProcessRuntime(
+        project=tmp_path / "project", placement=placed(None), scratch=tmp_path / "run", logs=tmp_path / "logs"
+    )
+    with runtime:
+        runtime.prepare(two)
+        with runtime.serve(two, hash_seed=0) as servers:
+            assert servers["free"].gil_on() == "the GIL is on"
+            assert servers["usual"].gil_on() is None
+        environments = runtime.facts()["environment_of"]
+    assert environments["free"] != environments["usual"]
