@@ -21,6 +21,18 @@ class OutOfTime(Exception):
     """Requests would go on beyond the time that there is."""
 
 
+class Deadline:
+    """Until when requests may be sent (`monotonic`). It can be brought forward, from another thread too."""
+
+    def __init__(self, until_s: float = inf) -> None:
+        self.until_s = until_s
+
+    def check(self, lasting_s: float = 0.0) -> None:
+        """Raise OutOfTime if what lasts so long would end after it."""
+        if monotonic() + lasting_s > self.until_s:
+            raise OutOfTime
+
+
 class Serial:
     """Sends the requests of a scenario to a server. Equal seeds: equal requests in equal order."""
 
@@ -32,11 +44,11 @@ class Serial:
         requests: int,
         seed: int,
         limit_s: float,
-        until_s: float = inf,
+        deadline: Deadline | None = None,
     ) -> None:
         """*requests* of a window, without those that first save what it needs. Raises UsageError.
 
-        *limit_s* is for an answer; nothing is sent after *until_s* (`monotonic`).
+        *limit_s* is for an answer; nothing is sent after the *deadline*.
         """
         mix = Mix(scenario, "{}:{}".format(*address))
         self._mix = mix
@@ -44,7 +56,7 @@ class Serial:
         self._random = Random(seed)
         self._saved: Saved = {}
         self._client = Client(address, limit_s)
-        self._until_s = until_s
+        self._deadline = deadline or Deadline()
 
     def __enter__(self) -> Self:
         return self
@@ -66,8 +78,7 @@ class Serial:
         return sent
 
     def _send(self, template: Template) -> None:
-        if monotonic() > self._until_s:
-            raise OutOfTime
+        self._deadline.check()
         request: Request = template.request(self._random, self._saved)
         try:
             head, body = self._client.answer(request)

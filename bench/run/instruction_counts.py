@@ -16,7 +16,7 @@ from time import monotonic
 
 from bench.errors import CannotMeasure
 from bench.files import legible, read_json, to_json, write_atomically
-from bench.load.serial import OutOfTime, Serial, WrongAnswer
+from bench.load.serial import Deadline, OutOfTime, Serial, WrongAnswer
 from bench.model import Contender, Scenario
 from bench.records import CountedWindow, Instructions
 from bench.run.field_queries import queried_on
@@ -92,6 +92,7 @@ def _counted(
     beside: Sequence[Wanted], runtime: Runtime, profiles: Path | None, until_s: float
 ) -> list[Instructions]:
     """Count on servers that run at the same time; one by one if they do not all start."""
+    deadline = Deadline(until_s)
     windows: list[dict[int, tuple[CountedWindow, ...]]] = [{} for _ in beside]
     known: list[Instructions] = [_without(one, "") for one in beside]
     try:
@@ -103,8 +104,12 @@ def _counted(
             ):
                 running = [servers[one.name] for one in contenders]
                 to_come = len(SEEDS) - len(windows[0])
-                of_server = partial(_of_server, profiles=profiles, until_s=until_s, to_come=to_come)
-                found = pool.map(of_server, running, [scenario for _, scenario in beside])
+                of_server = partial(_of_server, profiles=profiles, deadline=deadline, to_come=to_come)
+                try:
+                    found = list(pool.map(of_server, running, [scenario for _, scenario in beside]))
+                except BaseException:
+                    deadline.until_s = 0.0  # the pool waits for all its threads, also after Ctrl-C
+                    raise
                 for place, values in enumerate(found):
                     windows[place][seed] = values
                 runtime.check()
@@ -127,11 +132,11 @@ def _known(one: Instructions, server: Server) -> Instructions:
 
 
 def _of_server(
-    server: Server, scenario: Scenario, *, profiles: Path | None, until_s: float, to_come: int
+    server: Server, scenario: Scenario, *, profiles: Path | None, deadline: Deadline, to_come: int
 ) -> tuple[CountedWindow, ...]:
     """Return the instructions per request of each window. Raises CannotMeasure, OutOfTime.
 
-    *to_come*: the servers that are to be counted before *until_s*, with this one.
+    *to_come*: the servers that are to be counted before the *deadline*, with this one.
     """
     counter = server.instructions
     assert counter is not None
@@ -139,12 +144,10 @@ def _of_server(
     try:
         began_s = monotonic()
         with Serial(
-            known, server.address, requests=REQUESTS, seed=1, limit_s=LIMIT_S, until_s=until_s
+            known, server.address, requests=REQUESTS, seed=1, limit_s=LIMIT_S, deadline=deadline
         ) as serial:
             serial.window()
-            now_s = monotonic()
-            if now_s + to_come * (WARM_UP + WINDOWS) * (now_s - began_s) > until_s:
-                raise OutOfTime
+            deadline.check(to_come * (WARM_UP + WINDOWS) * (monotonic() - began_s))
             counter.begin(server.pids())
             warm: list[float] = []
             while len(warm) < WARM_UP or (len(warm) < WARM_UP_MOST and abs(warm[-1] / warm[-2] - 1) > AGREE):

@@ -167,6 +167,30 @@ def test_answers_too_slow_for_the_budget_end_the_count(count):
     assert all(counter.read_pids == [] for counter in runtime.counters)  # the first window showed it
 
 
+def test_ctrl_c_ends_what_is_still_being_counted(tmp_path):
+    class Interrupted(FakeCounter):
+        def begin(self, pids):
+            raise KeyboardInterrupt
+
+    class OneInterrupted(CountingRuntime):
+        def _server(self, contender):
+            found = super()._server(contender)
+            found.instructions = (FakeCounter if len(self.counters) > 1 else Interrupted)([])
+            return found
+
+    def slow(talk):
+        while talk.request():
+            sleep(0.005)
+            talk.send(GOOD)
+
+    one = contenders.resolve("one", contenders.declared(make_project(tmp_path)))
+    wanted = [(one, HELLO_SCENARIO), (replace(one, name="two"), HELLO_SCENARIO)]
+    with server(slow) as up, pytest.raises(KeyboardInterrupt):
+        list(instruction_counts.count(wanted, OneInterrupted(up.address), FakeProgress([]), together=2))
+    windows = 1 + 3 + 5  # of a server that is counted to its end
+    assert len(up.requests) < 2 * windows * instruction_counts.REQUESTS / 3
+
+
 def test_counts_of_the_same_content_are_remembered(count, tmp_path):
     (first,), _ = count(memory=tmp_path / ".bench")
     (again,), runtime = count(memory=tmp_path / ".bench", costs=[9])
