@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bench.analysis.capacities import Capacity, capacities
 from bench.analysis.caveats import ENDS, GIL, caveats_of, cut_off
 from bench.analysis.comparisons import Comparison, climbs, comparisons, judged, noise_floors, ranks
+from bench.analysis.costs import Cost, costs
 from bench.analysis.findings import Finding, Grounded, findings, grounded
 from bench.analysis.processes import processes_of
 from bench.analysis.rows import Row, rows, unfit
@@ -80,6 +81,10 @@ class Analysis:
     @property
     def scalings(self) -> tuple[Scaling, ...]:
         return scalings(self.run, self.rows)
+
+    @property
+    def costs(self) -> tuple[Cost, ...]:
+        return costs(self.run, self.rows, self.capacities)
 
     @property
     def choices(self) -> tuple[Grounded, ...]:

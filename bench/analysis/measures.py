@@ -5,8 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from bench.analysis.statistics import Sweep, medians_by_round, paired_log_ratios
-from bench.histogram import Histogram
+from bench.analysis.statistics import (
+    FEWEST_FOR_INTERVAL,
+    LEVEL,
+    Estimate,
+    Sweep,
+    half_width_at,
+    medians_by_round,
+    paired_log_ratios,
+)
+from bench.histogram import Histogram, bucket_of
 from bench.loads import Metric
 from bench.model import Cell
 from bench.project.heats import groups
@@ -169,6 +177,43 @@ def percentile_ms(latencies: Histogram, percent: float, unanswered: int = 0) -> 
     """Return a percentile in ms; None with fewer than 20 observations beyond it, or beyond all answers."""
     beyond = round((latencies.count + unanswered) * (100 - percent) / 100, 6)  # 99.9 has no exact binary form
     return latencies.percentile_ms(percent, unanswered) if beyond >= FEWEST_BEYOND else None
+
+
+def percentile_over_rounds(
+    rounds: Sequence[Histogram], percent: float, unanswered: int = 0
+) -> Estimate | None:
+    """Return a percentile of all rounds together in ms, with an interval; None as in `percentile_ms`.
+
+    Requests of a round depend on each other, so rounds are the units. The share below the percentile has an
+    error over rounds, as of a ratio of totals. Its interval, turned back into times, is the percentile's
+    (Woodruff, Confidence Intervals for Medians and Other Position Measures, 1952). There is none with fewer
+    than six rounds, or where it would end beyond all requests.
+    """
+    merged, count = Histogram.merged(rounds), len(rounds)
+    found = percentile_ms(merged, percent, unanswered)
+    if found is None or count < FEWEST_FOR_INTERVAL:
+        return None if found is None else Estimate(estimate=found)
+    place = bucket_of(round(found * 1e6))
+    # Many requests may have taken equally long: then those below differ from those not above.
+    spread = max(_spread_of_share(rounds, place), _spread_of_share(rounds, place - 1))
+    half = 100 * half_width_at(spread, count)
+    low = merged.percentile_ms(percent - half, unanswered) if half < percent else None
+    high = merged.percentile_ms(percent + half, unanswered) if percent + half < 100 else None
+    if low is None or high is None:
+        return Estimate(estimate=found)
+    return Estimate(estimate=found, low=low, high=high, level=LEVEL)
+
+
+def _spread_of_share(rounds: Sequence[Histogram], last: int) -> float:
+    """Return the standard deviation over rounds of the share of durations up to bucket *last*."""
+    below = [
+        sum(count for bucket, count in zip(one.buckets, one.counts, strict=True) if bucket <= last)
+        for one in rounds
+    ]
+    requests = sum(one.count for one in rounds)
+    share = sum(below) / requests
+    off = [number - one.count * share for number, one in zip(below, rounds, strict=True)]
+    return len(rounds) / requests * math.sqrt(sum(one**2 for one in off) / (len(rounds) - 1))
 
 
 def last_percent(count: int) -> float:

@@ -121,7 +121,7 @@ def readings(
 ) -> tuple[Reading, ...]:
     """Request from each kind of server in turn: two minutes. Raises CannotMeasure."""
     seconds = sum(requests / kind.rate_rps + LEAD_IN_S for kind in KINDS.values())
-    progress.phase(f"requesting from {len(KINDS)} servers of known arithmetic: {ceil(seconds / 60)} min")
+    progress.phase(f"requesting from {len(KINDS)} servers of known arithmetic: about {seconds:.0f} s")
     return tuple(_reading(name, load, serve, progress, requests) for name in KINDS)
 
 

@@ -9,6 +9,7 @@ from bench.report import (
     blocks,
     by_workers,
     claims,
+    costs,
     details,
     evidence,
     forest,
@@ -27,6 +28,7 @@ FILE = "report.md"
 MAKERS = (
     blocks.section,
     upgrades.section,
+    costs.section,
     by_workers.section,
     gains.section,
     claims.section,

@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.measures import Latency, last_percent, percentile_ms
+from bench.analysis.measures import Latency, last_percent, percentile_ms, percentile_over_rounds
 from bench.histogram import Histogram
 from bench.loads import Closed
 from tests.support.synthetic import rate, synthetic_run, with_records
@@ -47,3 +48,31 @@ def test_only_an_open_loop_waits_for_the_unfinished(load, p99_told):
     latency = analyse(run).rows[0].latency
     assert latency.p50_ms == pytest.approx(1, rel=1e-3)
     assert (latency.p99_ms is not None) == p99_told
+
+
+def drawn_rounds(random, rounds=9, requests=400):
+    """Return rounds whose requests share a factor: those of one round are all slow, or all fast."""
+    shared = random.lognormal(0, 0.1, rounds)
+    return [Histogram.of(map(int, factor * random.exponential(1e6, requests))) for factor in shared]
+
+
+def test_intervals_of_percentiles_hold_the_truth_as_often_as_they_claim():
+    random = np.random.default_rng(1)
+    truth = np.percentile(random.lognormal(0, 0.1, 400_000) * random.exponential(1, 400_000), 90)
+    held, naive = 0, 0
+    for _ in range(200):
+        rounds = drawn_rounds(random)
+        found = percentile_over_rounds(rounds, 90)
+        held += found.low <= truth <= found.high
+        merged, half = Histogram.merged(rounds), 196 * np.sqrt(0.9 * 0.1 / 3_600)
+        naive += merged.percentile_ms(90 - half) <= truth <= merged.percentile_ms(90 + half)
+    assert 0.90 * 200 <= held <= 0.99 * 200
+    assert naive < held  # what takes all requests for independent promises too much
+
+
+def test_a_percentile_over_rounds_has_no_interval_with_few_rounds_or_where_it_would_end_beyond_all():
+    rounds = drawn_rounds(np.random.default_rng(2))
+    assert percentile_over_rounds(rounds[:5], 50).low is None
+    assert percentile_over_rounds(rounds, 99.9) is None  # 3.6 observations are beyond it
+    slow = [*rounds[:8], Histogram.of([10**10] * 60)]
+    assert percentile_over_rounds(slow, 99).low is None

@@ -1,0 +1,129 @@
+"""What requests cost at given rates, and what a rate of one's own would take: cores, memory, machines."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.analysis.capacities import Capacity
+from bench.analysis.measures import by_cell, percentile_over_rounds
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
+from bench.histogram import Histogram
+from bench.model import Cell
+from bench.records import Record, Run
+
+WANTED_RPS = (50, 500, 5_000)
+PERCENTS = (50.0, 90.0, 99.0, 99.9)
+POLLS = 0.005  # of a core, while nobody requests anything: a server that waits uses less than a tenth of that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """What a rate takes: so many servers like the measured one share it, each within the objective."""
+
+    rate_rps: float
+    machines: int
+    cores: float  # CPU seconds per second of all servers and their databases
+    memory_bytes: int | None  # of all servers
+    priced_at_rps: float  # the measured rate whose CPU per request this is computed from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """A contender in a scenario: its rows by rate, and what follows from them."""
+
+    contender: str
+    scenario: str
+    rows: tuple[Row, ...]  # lowest rate first
+    percentiles: Mapping[Cell, Mapping[float, Estimate | None]]  # ms, by percent
+    idle_cores: float | None  # of the server, in windows in which nothing was due; None: there is none
+    capacity: Capacity
+    needed: tuple[Needed, ...]  # none where no rate is known to keep the objective
+
+    @property
+    def polls(self) -> bool:
+        return self.idle_cores is not None and self.idle_cores >= POLLS
+
+
+def costs(run: Run, rows: Iterable[Row], capacities: Iterable[Capacity]) -> tuple[Cost, ...]:
+    """Return the cost of each contender and scenario; none where no window was idle."""
+    idle = _idle(run)
+    if not idle:
+        return ()
+    at_rates: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.arrivals and row.arrivals.rate_rps and row.requests and not (row.withheld or row.client_limit):
+            at_rates.setdefault((row.cell.contender, row.cell.scenario), []).append(row)
+    records = by_cell(run)
+    return tuple(
+        _cost(one, sorted(found, key=_rate), idle.get((one.contender, one.scenario), ()), records)
+        for one in capacities
+        if (found := at_rates.get((one.contender, one.scenario)))
+    )
+
+
+def _rate(row: Row) -> float:
+    return (row.arrivals and row.arrivals.rate_rps) or 0.0
+
+
+def _cost(
+    capacity: Capacity, rows: Sequence[Row], idle: Sequence[float], records: Mapping[Cell, Sequence[Record]]
+) -> Cost:
+    highest = capacity.rate_rps.estimate
+    # With fewer requests nobody knows p99 at that rate: a server that is idle keeps any objective.
+    known = highest and min(rows, key=lambda row: abs(_rate(row) - highest)).latency.p99_ms is not None
+    wanted = WANTED_RPS if known else ()
+    return Cost(
+        contender=capacity.contender,
+        scenario=capacity.scenario,
+        rows=tuple(rows),
+        percentiles={row.cell: _percentiles(row, records[row.cell]) for row in rows},
+        idle_cores=median(idle) if idle else None,
+        capacity=capacity,
+        needed=tuple(found for rate in wanted if (found := _needed(rate, capacity, rows))),
+    )
+
+
+def _percentiles(row: Row, records: Sequence[Record]) -> Mapping[float, Estimate | None]:
+    by_round: dict[int, list[Histogram]] = {}
+    for record in records:
+        if record.void is None:
+            by_round.setdefault(record.slice.round, []).append(record.sample.latency)
+    rounds = [Histogram.merged(found) for found in by_round.values()]
+    return {percent: percentile_over_rounds(rounds, percent, row.unanswered) for percent in PERCENTS}
+
+
+def _needed(rate_rps: float, capacity: Capacity, rows: Sequence[Row]) -> Needed | None:
+    """Return what *rate_rps* takes. CPU per request is that of the nearest measured rate."""
+    machines = math.ceil(rate_rps / capacity.rate_rps.estimate)
+    share = rate_rps / machines
+    priced = [row for row in rows if row.service_demand_us]
+    if not priced:
+        return None
+    row = min(priced, key=lambda one: abs(math.log(_rate(one) / share)))
+    used_us = sum(one.estimate for one in (row.service_demand_us, row.database_us) if one)
+    memory = [one.memory_peak_bytes for one in rows if one.memory_peak_bytes is not None]
+    return Needed(
+        rate_rps=rate_rps,
+        machines=machines,
+        cores=rate_rps * used_us / 1e6,
+        memory_bytes=machines * max(memory) if memory else None,
+        priced_at_rps=_rate(row),
+    )
+
+
+def _idle(run: Run) -> dict[tuple[str, str], list[float]]:
+    """Return the server's cores in use, in each window in which no request was due or under way."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for cell, records in by_cell(run).items():
+        for record in filter(_is_idle, records):
+            used_s = record.usage.server_cpu_s or 0.0
+            found.setdefault((cell.contender, cell.scenario), []).append(used_s / record.usage.elapsed_s)
+    return found
+
+
+def _is_idle(record: Record) -> bool:
+    sample = record.sample
+    quiet = sample.due == 0 and sample.slice_requests == 0
+    return quiet and record.void is None and record.usage.server_cpu_s is not None

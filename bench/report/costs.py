@@ -1,0 +1,112 @@
+"""What it costs: CPU, memory and latency at equal rates, and what a rate takes."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.analysis import Analysis
+from bench.analysis.costs import PERCENTS, POLLS, Cost, Needed
+from bench.analysis.rows import Row
+from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
+from bench.report.wording import NOTHING, figure, measured, mebibytes
+
+TITLE, ANCHOR = "What it costs", "costs"
+GIBIBYTE = 2**30
+
+
+def section(analysis: Analysis) -> Section | None:
+    """Return its section; None for a run in which no server was left alone."""
+    found = analysis.costs
+    if not found:
+        return None
+    return Section(
+        title=TITLE,
+        anchor=ANCHOR,
+        intro=f"For p99 within {found[0].capacity.slo_ms:g} ms. Machines are servers like the measured ones.",
+        tables=(_needs_table(found), _rates_table(found)),
+        notes=tuple(_notes(found)),
+    )
+
+
+def _needs_table(found: Sequence[Cost]) -> Table:
+    rates = sorted({needed.rate_rps for one in found for needed in one.needed})
+    columns = (
+        name_column("contender", term="contender"),
+        Column(heading="scenario", kind="text", term="scenario"),
+        *(Column(heading=f"for {rate:,.0f} req/s: cores, GiB, machines", kind="text") for rate in rates),
+        Column(heading="highest rate within the objective"),
+        Column(heading="idle, % of a core"),
+    )
+    rows = tuple(
+        (
+            contender_cell(one.contender),
+            TableCell(one.scenario),
+            *(_needed(one, rate) for rate in rates),
+            _capacity(one),
+            TableCell(NOTHING if one.idle_cores is None else figure(one.idle_cores * 100)),
+        )
+        for one in found
+    )
+    return Table(caption="What a rate takes", captioned=True, columns=columns, rows=rows)
+
+
+def _needed(one: Cost, rate_rps: float) -> TableCell:
+    needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
+    return TableCell(NOTHING) if needed is None else TableCell(_words(needed))
+
+
+def _words(needed: Needed) -> str:
+    memory = NOTHING if needed.memory_bytes is None else f"{needed.memory_bytes / GIBIBYTE:,.2f}"
+    return f"{needed.cores:,.2f}, {memory}, {needed.machines:,}"
+
+
+def _capacity(one: Cost) -> TableCell:
+    if not one.capacity.rate_rps.estimate:
+        return TableCell("none that was tried")
+    cell = measured(one.capacity.rate_rps)
+    return TableCell(f"{'≥ ' * one.capacity.at_least}{cell.text}", cell.detail)
+
+
+def _rates_table(found: Sequence[Cost]) -> Table:
+    headings = ("req/s", "server µs/req", "database µs/req", "MiB", *(f"p{one:g} ms" for one in PERCENTS))
+    columns = (
+        name_column("contender", term="contender"),
+        Column(heading="scenario", kind="text", term="scenario"),
+        *(Column(heading=heading) for heading in headings),
+    )
+    rows = tuple(_line(one, row) for one in found for row in one.rows)
+    return Table(caption="What was measured at each rate", captioned=True, columns=columns, rows=rows)
+
+
+def _line(one: Cost, row: Row) -> tuple[TableCell, ...]:
+    return (
+        contender_cell(one.contender),
+        TableCell(one.scenario),
+        TableCell(figure(row.arrivals.rate_rps if row.arrivals else None)),
+        measured(row.service_demand_us),
+        measured(row.database_us),
+        TableCell(mebibytes(row.memory_peak_bytes)),
+        *(measured(one.percentiles[row.cell][percent]) for percent in PERCENTS),
+    )
+
+
+def _notes(found: Sequence[Cost]) -> Iterator[str]:
+    for one in found:
+        if one.polls:
+            idle = figure((one.idle_cores or 0) * 100)
+            yield (
+                f"{one.contender} uses {idle} % of a core while nobody requests anything: it polls, or works "
+                f"in the background (named from {POLLS:.1%} on)."
+            )
+        if one.capacity.rate_rps.estimate and not one.needed:
+            yield (
+                f"{one.contender}: no machines: too few requests were sent at the highest rate that kept "
+                "the objective to know p99 there."
+            )
+    yield (
+        "Machines: the rate over the highest rate that was tried and kept the objective, rounded up. Cores: "
+        "the rate times CPU per request of server and database, at the measured rate nearest to one "
+        "machine's share. GiB: the peak of one server's memory, times machines, without the database's."
+    )
+    yield (
+        "A load balancer, failover, and growth are not in it. Machines share nothing: a database that all of "
+        "them use has a limit of its own."
+    )
