@@ -240,3 +240,16 @@ def test_ratios_of_machines_and_over_time_are_rebased(opened):
     page = opened("#/time?contender=flask&ref=fastapi")
     first = page.locator(".box table tbody tr td").first.inner_text()
     assert first.startswith(ratio(1 / 2.4186)[:3])
+
+
+def test_two_machines_do_not_tell_whether_a_ratio_travels(chromium, tmp_path):  # noqa: F811
+    two = [
+        run_of(machine, at=f"2026-11-0{day}T02:17:00+00:00") for day, machine in enumerate(MACHINES[:2], 1)
+    ]
+    publish(gathered(*two), tmp_path / "two", site_html, NOW)
+    page = chromium.new_page()
+    page.goto((tmp_path / "two" / "index.html").as_uri() + "#/machines")
+    page.wait_for_selector("main table")
+    assert "2 machine classes cannot tell" in page.locator(".headline").inner_text()
+    assert "✓ yes" not in page.locator("main").inner_text()
+    page.close()

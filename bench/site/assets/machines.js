@@ -117,13 +117,13 @@ async function travelled(tracks, reference) {
       const usable = rows.filter(row => row.ratio);
       const found = reference
         ? acrossOf(usable.map(row => row.ratio.estimate))
-        : track.across
+        : track.across?.[1] // without an interval nothing travels
           ? { across: figuresOf(track.across), next: track.next }
           : null;
       const total = found && {
         name: `across ${usable.length} machines`,
         ratio: found.across,
-        isOpen: isTie(found.across),
+        isOpen: found.across.low === null || isTie(found.across),
         isTotal: true,
       };
       return { track, rows, total, next: found?.next ?? null };
