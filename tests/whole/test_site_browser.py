@@ -250,6 +250,6 @@ def test_two_machines_do_not_tell_whether_a_ratio_travels(chromium, tmp_path):  
     page = chromium.new_page()
     page.goto((tmp_path / "two" / "index.html").as_uri() + "#/machines")
     page.wait_for_selector("main table")
-    assert "2 machine classes cannot tell" in page.locator(".headline").inner_text()
+    assert "2 kinds of machines cannot tell" in page.locator(".headline").inner_text()
     assert "✓ yes" not in page.locator("main").inner_text()
     page.close()

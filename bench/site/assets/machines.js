@@ -147,7 +147,7 @@ function travelText({ rows, total }) {
   const known = rows.filter(row => row.ratio);
   if (!total)
     return known.length < 3
-      ? `${plural(known.length, "machine class")} cannot tell: an interval across machines needs 3.`
+      ? `${plural(known.length, "kind")} of machines cannot tell: an interval across machines needs 3.`
       : "";
   return total.isOpen
     ? "Across machines no difference is proven: it does not travel."
