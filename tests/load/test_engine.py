@@ -30,6 +30,19 @@ def step(
     return Slice(cell=cell, role="measure", round=1, sweep=1, seed=seed, lead_in_s=0.05, window_s=window_s)
 
 
+WINDOWS_S = (0.1, 1.0, 10.0)  # a busy machine needs a longer one for the same requests
+SOME = 6  # requests that are enough to show how they are taken
+
+
+def sample_of_some(load: LocustLoad, behave: Callable[[Talk], None]):
+    """Run slices against *behave* until one has some requests; return its sample and what the server saw."""
+    for window_s in WINDOWS_S:
+        sample, target = sample_of(load, behave, window_s=window_s)
+        if sample.slice_requests >= SOME:
+            break
+    return sample, target
+
+
 def sample_of(load: LocustLoad, behave: Callable[[Talk], None], scenario: Scenario = HELLO_SCENARIO, **more):
     """Run one slice against *behave*; return the sample and what the server saw."""
     with server(behave) as target:
@@ -69,8 +82,8 @@ CHUNKED = (
     ],
 )
 def test_right_answers_are_verified_however_they_arrive(load, behave):
-    sample, target = sample_of(load, behave)
-    assert sample.slice_requests > 5
+    sample, target = sample_of_some(load, behave)
+    assert sample.slice_requests >= SOME
     assert (sample.failed, sample.connects, sample.examples) == (0, 2, ())
     assert len(target.requests) == sample.slice_requests + sample.unfinished
     assert sample.latency.max_ns < 2e9
@@ -87,8 +100,8 @@ def test_right_answers_are_verified_however_they_arrive(load, behave):
     ],
 )
 def test_a_server_that_closes_after_each_answer_is_connected_to_again_each_time(load, behave):
-    sample, target = sample_of(load, behave)
-    assert sample.slice_requests > 5
+    sample, target = sample_of_some(load, behave)
+    assert sample.slice_requests >= SOME
     assert sample.failed == 0
     assert sample.connects >= sample.slice_requests
     assert len(target.requests) == sample.slice_requests + sample.unfinished
@@ -113,7 +126,7 @@ def test_a_server_that_closes_after_each_answer_is_connected_to_again_each_time(
     ids=["status", "body", "not JSON", "extra bytes", "not HTTP", "cut short", "no answer", "reset"],
 )
 def test_each_wrong_answer_is_a_failure_of_its_kind_with_an_example(load, behave, kind, said):
-    sample, target = sample_of(load, behave)
+    sample, target = sample_of_some(load, behave)
     assert sample.requests == 0
     assert sample.failures.keys() == {kind}
     assert 0 < len(sample.examples) <= 5
@@ -254,10 +267,13 @@ def test_each_connection_asks_the_same_of_every_target_and_keeps_what_it_has_sav
         load.prepare({"one": one.address, "other": other.address}, [crud])
         asked = {}
         for target, name, seed in [(one, "one", 7), (other, "other", 7), (one, "one", 8)]:
-            target.requests.clear()
-            load.begin(step(name, "crud", connections=1, seed=seed))
-            sample = load.finish()
-            assert (sample.failed, sample.examples) == (0, ())
+            for window_s in WINDOWS_S:
+                target.requests.clear()
+                load.begin(step(name, "crud", connections=1, seed=seed, window_s=window_s))
+                sample = load.finish()
+                assert (sample.failed, sample.examples) == (0, ())
+                if len(target.requests) >= 20:
+                    break
             asked[name, seed] = [line.split(b" HTTP/1.1")[0] for line in target.requests][:20]
         load.prepare({}, [])
     kinds = {line.split()[0] for line in asked["one", 7]}
