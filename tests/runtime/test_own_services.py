@@ -125,12 +125,12 @@ def test_each_server_gets_its_own_parts_when_its_turn_comes(services, server):
     server.diary.clear()
     with services.given([TWO, NEITHER, ONE]) as given:
         two = next(given)
-        assert server.diary == ["copy two-1, 0 more"]
+        assert server.diary == ["copy two-00001, 0 more"]
         neither, one = given
-        assert two.environment() == {"TWO_URL": "invented:two-1", "QUEUE_URL": "invented:queue-two"}
+        assert two.environment() == {"TWO_URL": "invented:two-00001", "QUEUE_URL": "invented:queue-two"}
         assert (neither.parts, neither.reset(), one.reset()) == ({}, None, None)
         assert two.counter is None
-    assert server.diary[1:] == ["copy one-2, 1 more", "reset one-2", "drop one-2", "drop two-1"]
+    assert server.diary[1:] == ["copy one-00002, 1 more", "reset one-00002", "drop one-00002", "drop two-00001"]
 
 
 def test_what_one_part_leaves_is_told_after_all_are_reset(services, server):
@@ -138,7 +138,7 @@ def test_what_one_part_leaves_is_told_after_all_are_reset(services, server):
     with services.given([TWO]) as given:
         (two,) = given
         assert two.reset() == "it is not empty"
-    assert {"reset two-1", "reset queue-two"} <= set(server.diary)
+    assert {"reset two-00001", "reset queue-two"} <= set(server.diary)
 
 
 def test_a_database_server_that_has_died_is_named(services, server):
