@@ -77,7 +77,7 @@ class Catalogue:
         machines, numbers = machines_of(submissions)
         return cls(
             runs=gathering.runs,
-            left_out=gathering.left_out,
+            left_out=tuple(one.published for one in gathering.left_out),
             machines=machines,
             machine_of=numbers,
             releases=releases_of(submissions),

@@ -35,12 +35,28 @@ class Gathered:
         return datetime.fromisoformat(self.submission.started_at)
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that is no run of a site, and why."""
+
+    file: Path
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+    @property
+    def published(self) -> str:
+        """The same without its folder, which is nobody's business."""
+        return self.why.replace(f"{self.file.parent}/", "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathering:
     """Runs, the newest first."""
 
     runs: tuple[Gathered, ...]
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def gather(places: Iterable[Path], project: Path, now: datetime) -> Gathering:
@@ -55,12 +71,12 @@ def gather(places: Iterable[Path], project: Path, now: datetime) -> Gathering:
     left_out = []
     for file, read in zip(files, _all(files, project, now), strict=True):
         if isinstance(read, str):
-            left_out.append(read)
+            left_out.append(LeftOut(file, read))
             continue
         one = read.submission
         same = (one.started_at, one.plan.hash, str(one.facts.get("machine")), one.runtime)
         if same in whose:
-            left_out.append(f"{file}: it is the run of {whose[same].name} once more")
+            left_out.append(LeftOut(file, f"{file}: it is the run of {whose[same].name} once more"))
         else:
             whose[same] = file
             found[one.id] = read

@@ -130,7 +130,12 @@ def test_each_server_gets_its_own_parts_when_its_turn_comes(services, server):
         assert two.environment() == {"TWO_URL": "invented:two-00001", "QUEUE_URL": "invented:queue-two"}
         assert (neither.parts, neither.reset(), one.reset()) == ({}, None, None)
         assert two.counter is None
-    assert server.diary[1:] == ["copy one-00002, 1 more", "reset one-00002", "drop one-00002", "drop two-00001"]
+    assert server.diary[1:] == [
+        "copy one-00002, 1 more",
+        "reset one-00002",
+        "drop one-00002",
+        "drop two-00001",
+    ]
 
 
 def test_what_one_part_leaves_is_told_after_all_are_reset(services, server):

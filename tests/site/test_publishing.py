@@ -81,7 +81,7 @@ def test_what_cannot_be_read_is_left_out_each_in_a_line(tmp_path):
         "old.json has format 9",
         "torn.json: it is no JSON",
     ):
-        assert any(words in line for line in found.left_out), found.left_out
+        assert any(words in str(one) for one in found.left_out), found.left_out
 
 
 def test_a_run_and_its_submission_are_one_run(tmp_path):
@@ -91,7 +91,18 @@ def test_a_run_and_its_submission_are_one_run(tmp_path):
     file = write(tmp_path / "gallery", content_of(run))
     found = gather([file, tmp_path / "run"], tmp_path, NOW)
     assert len(found.runs) == 1
-    assert "once more" in found.left_out[0]
+    assert "once more" in str(found.left_out[0])
+
+
+def test_what_is_left_out_is_published_without_its_folder(tmp_path):
+    write(tmp_path, content_of(run_of(at=day(1))))
+    (tmp_path / "torn.json").write_text("{")
+    found = gather([tmp_path], tmp_path, NOW)
+    publish(found, tmp_path / "site", page, NOW)
+    assert str(tmp_path / "torn.json") in str(found.left_out[0])
+    texts = [one.read_text() for one in (tmp_path / "site").rglob("*") if one.is_file()]
+    assert any("torn.json" in text for text in texts)
+    assert not any(str(tmp_path) in text for text in texts)
 
 
 def test_no_run_is_a_usage_error_in_one_line(tmp_path):

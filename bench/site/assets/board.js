@@ -75,6 +75,8 @@ function conditions(run) {
       [
         dayOf(submission.started_at),
         machine.class,
+        submission.facts.placement?.server?.length &&
+          `servers on ${plural(submission.facts.placement.server.length, "core")} of them`,
         submission.facts.python && `Python ${submission.facts.python.version}`,
         `runtime ${submission.runtime}`,
         submission.project.commit && `commit ${submission.project.commit.slice(0, 8)}`,
@@ -219,7 +221,7 @@ function legend(run, columns) {
     element(
       "li",
       {},
-      "Place: 1 + how many of those shown here are proven faster. 2= is a shared place. It does not depend on the reference. There is no score over scenarios: none would be right for two readers.",
+      "Place: 1 + how many of those shown here are proven faster, by however little. So a place can be better though the sign is ? or =, as signs need the whole margin. 2= is a shared place. It does not depend on the reference. There is no score over scenarios: none would be right for two readers.",
     ),
     element(
       "li",

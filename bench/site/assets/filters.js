@@ -51,7 +51,7 @@ function presetsOf(run) {
     { id: "orm", text: "Database and ORM", settings: { db: ["yes"], data: ["orm"] } },
     server.length ? { id: "server", text: `Same server (${server[0]})`, settings: { server } } : null,
     { id: "async", text: "Async", settings: { async: ["yes"] } },
-    { id: "latest", text: "Only latest", settings: { latest: ["yes"] } },
+    { id: "latest", text: "Only latest releases", settings: { latest: ["yes"] } },
   ].filter(Boolean);
 }
 

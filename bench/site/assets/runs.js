@@ -119,6 +119,9 @@ function runRow(found) {
   );
 }
 
+const coresText = numbers =>
+  numbers?.length ? `${plural(numbers.length, "core")} (number ${numbers.join(", ")})` : undefined;
+
 function leftOut() {
   const texts = kept.index.left_out ?? [];
   if (!texts.length) return null;
@@ -126,7 +129,7 @@ function leftOut() {
     "section",
     {},
     element("h2", {}, "Left out"),
-    element("p", { class: "lead" }, "These files could not be used:"),
+    element("p", { class: "lead" }, "These files are not in this site:"),
     element(
       "ul",
       {},
@@ -196,9 +199,9 @@ async function runView(settings) {
         ["Governors", known.system?.governors?.join(", ")],
         ["Python of the harness", known.python?.version],
         ["CPU limit", known.limits?.cpu_quota],
-        ["Cores of the servers", known.placement?.server?.join(", ")],
-        ["Cores of the client", known.placement?.client?.join(", ")],
-        ["Cores of the database", known.placement?.database?.join(", ")],
+        ["Cores of the servers", coresText(known.placement?.server)],
+        ["Cores of the client", coresText(known.placement?.client)],
+        ["Cores of the database", coresText(known.placement?.database)],
         ...Object.entries(known.services ?? {}).map(([name, service]) => [name, service.version]),
       ]),
       submission.caveats?.length > 0 &&

@@ -287,7 +287,7 @@ function trendTable(points, name, reference) {
     heads: [
       head("run"),
       head("ratio", "number"),
-      head("difference"),
+      head(`difference from ${reference}`),
       head("versions changed"),
       head("commit"),
     ],
