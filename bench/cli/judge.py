@@ -9,9 +9,9 @@ import click
 
 from bench.analysis import Analysis, analyse
 from bench.cli import wiring
-from bench.compare.checkouts import Moved
 from bench.compare.explain import calls_wanted, explain, explain_calls, regressions
 from bench.compare.explained_report import Explanation, Why
+from bench.compare.upgrade_move import UpgradeMove
 from bench.compare.verdict import Conclusion, concluded, is_empty
 from bench.compare.verdict_report import MARKDOWN, document, write_verdict
 from bench.errors import BenchError, Broken, CannotMeasure
@@ -39,7 +39,7 @@ class Judge:
     as_json: bool
     unsettled_code: int  # the exit code if not all is settled
     plain: Callable[[str], str]  # names files of the trees as git does
-    moved: tuple[Moved, ...] = ()  # by an upgrade
+    moved: tuple[UpgradeMove, ...] = ()  # by an upgrade
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)

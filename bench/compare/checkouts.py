@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.compare.upgrade_move import UpgradeMove
 from bench.errors import BenchError, UsageError
 from bench.files import working_folder
 from bench.project import bench_file, contenders, scenarios
@@ -220,16 +221,6 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """What an upgrade moved for some contenders: a package, or "python". None: not there on that side."""
-
-    contenders: tuple[str, ...]
-    package: str
-    was: str | None
-    now: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
     """Base and head, laid out, with their contenders. *twin* is the base once more, in a third folder."""
 
@@ -241,7 +232,7 @@ class Sides:
     notes: tuple[str, ...]
     changed: Changed
     lacking: str = ""  # why the base has nothing to compare with; "" if it has
-    moved: tuple[Moved, ...] = ()  # by an upgrade
+    moved: tuple[UpgradeMove, ...] = ()  # by an upgrade
 
     def plain(self, text: str) -> str:
         """Return *text* with files of the trees as git names them: "<revision>:apps/shop_app/app.py"."""

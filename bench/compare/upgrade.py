@@ -9,8 +9,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from bench.compare import diff
-from bench.compare.checkouts import Moved, Sides, laid_out_twice
+from bench.compare.checkouts import Sides, laid_out_twice
 from bench.compare.diff import Selection
+from bench.compare.upgrade_move import UpgradeMove
 from bench.errors import UsageError
 from bench.files import near_miss
 from bench.model import Contender, name_of
@@ -195,13 +196,13 @@ def _upgraded(
     return sides, found
 
 
-def _moved(group: Sequence[_Pair], found: Upgraded) -> Iterator[Moved]:
+def _moved(group: Sequence[_Pair], found: Upgraded) -> Iterator[UpgradeMove]:
     names = tuple(pair.name for pair in group)
     pythons = [interpreter(one)[1] for one in (group[0].base, group[0].head)]
     if pythons[0] != pythons[1]:
-        yield Moved(contenders=names, package="python", was=pythons[0], now=pythons[1])
+        yield UpgradeMove(contenders=names, package="python", was=pythons[0], now=pythons[1])
     for move in found.moved:
-        yield Moved(contenders=names, package=move.name, was=move.was, now=move.now)
+        yield UpgradeMove(contenders=names, package=move.name, was=move.was, now=move.now)
 
 
 def _moves(group: Sequence[_Pair], found: Upgraded) -> Iterator[str]:

@@ -18,7 +18,7 @@ from bench.compare.changes import (
     time_changes,
     uncounted,
 )
-from bench.compare.checkouts import Moved
+from bench.compare.upgrade_move import UpgradeMove
 from bench.model import name_of
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run
@@ -51,7 +51,7 @@ class Conclusion:
     broken: tuple[Fault, ...] = ()  # what the head answers wrongly and the base does not
     invalid: tuple[str, ...]  # what could not be judged at all, and why
     notes: tuple[str, ...]
-    moved: tuple[Moved, ...] = ()  # by an upgrade
+    moved: tuple[UpgradeMove, ...] = ()  # by an upgrade
 
     @property
     def exit_code(self) -> int:

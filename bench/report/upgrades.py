@@ -134,8 +134,8 @@ def sentences(analysis: Analysis) -> Iterator[str]:
     found = [one for _, one in judged]
     counts = {word: sum(one.verdict == word for one in found) for word in ("faster", "slower", "equivalent")}
     rest = len(found) - sum(counts.values())
-    told = ", ".join(f"{count} {word}" for word, count in counts.items())
-    yield f"Of {len(found)} comparisons with the oldest version: {told}, {rest} cannot be told."
+    verdicts = ", ".join(f"{count} {word}" for word, count in counts.items())
+    yield f"Of {len(found)} comparisons with the oldest version: {verdicts}, {rest} cannot be verdicts."
     for word, chosen in (("Most gained", max), ("Most lost", min)):
         one = chosen(found, key=lambda each: each.ratio.estimate if each.ratio else 1.0)
         if one.verdict == ("faster" if chosen is max else "slower"):

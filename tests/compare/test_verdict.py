@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bench.analysis import analyse
-from bench.compare.checkouts import Moved
+from bench.compare.upgrade_move import UpgradeMove
 from bench.compare.verdict import concluded
 from bench.compare.verdict_report import JSON, JUNIT, MARKDOWN, document, text, write_verdict
 from bench.files import to_json
@@ -60,7 +60,7 @@ def test_what_an_upgrade_moved_is_in_the_document():
     run = measured()
     told = conclude(run)
     assert "moved" not in document(analyse(run), told, 0)
-    moved = Moved(contenders=("fastapi",), package="pydantic", was="2.13.0", now=None)
+    moved = UpgradeMove(contenders=("fastapi",), package="pydantic", was="2.13.0", now=None)
     shown = json.loads(to_json(document(analyse(run), replace(told, moved=(moved,)), 0)))
     assert shown["moved"] == [
         {"contenders": ["fastapi"], "package": "pydantic", "was": "2.13.0", "now": None}

@@ -12,10 +12,10 @@ async function cellView(settings, go) {
   const column = columnOf(run, cell);
   const first = firstReference(run);
   const beside = column.cells.filter(other => other !== cell);
-  const asked = firstOf(settings, "ref") ?? first;
+  const wanted = firstOf(settings, "ref") ?? first;
   const against =
-    beside.find(other => other.name === asked) ??
-    (asked === cell.name ? null : beside.find(other => other.name === first)) ??
+    beside.find(other => other.name === wanted) ??
+    (wanted === cell.name ? null : beside.find(other => other.name === first)) ??
     beside.find(other => !other.who.is_twin) ??
     null;
   const metric = cell.how.metrics[0];
