@@ -22,8 +22,8 @@ class Kind(ABC):
     __slots__ = ()
     called: ClassVar[str]  # in a sentence, with its article
     metrics: ClassVar[tuple[Metric, ...]]  # what can be compared, the main one first
-    # Every connection always waits for an answer. Then Little's law holds the answers to the number of
-    # connections, and the probe can tell how long windows must be.
+    # Every connection always waits for an answer. Then Little's law ties throughput and latency to the
+    # number of connections, and the probe can tell how long windows must be.
     keeps_busy: ClassVar[bool]
     # Requests are due at times of their own. Then they can be late, queued, or never answered.
     has_due_times: ClassVar[bool]
@@ -75,12 +75,12 @@ class Kind(ABC):
         """Whether every contender of a group has the same rate."""
         return False
 
-    def rated_by(self, contender: str, group: Sequence[str]) -> Sequence[str]:
+    def rate_depends_on(self, contender: str, group: Sequence[str]) -> Sequence[str]:
         """Return the contenders of *group* whose capacity determines the rate for *contender*."""
         return ()
 
     def rate_rps(self, capacities: Sequence[float]) -> float | None:
-        """Return the rate in requests per second by the *capacities* of `rated_by`; None if it has none."""
+        """Return the rate in requests per second by the *capacities* of `rate_depends_on`. None: no rate."""
         return None
 
     def check(self) -> None:
@@ -190,7 +190,7 @@ class Open(Kind):
     def is_at_one_rate(self) -> bool:
         return self.rate is not None or self.of is not None
 
-    def rated_by(self, contender: str, group: Sequence[str]) -> Sequence[str]:
+    def rate_depends_on(self, contender: str, group: Sequence[str]) -> Sequence[str]:
         if self.fraction is None:
             return ()
         return group if self.of == "slowest" else (contender,)

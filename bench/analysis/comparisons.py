@@ -96,7 +96,7 @@ def comparisons(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison,
         for cell in measured
         for metric in cell.load.metrics
         if (reference := run.plan.reference_of(cell.contender)) != cell.contender
-        and _beside(cell, reference) in measured
+        and _in_place_of(cell, reference) in measured
     )
 
 
@@ -104,7 +104,7 @@ def noise_floors(run: Run, unfit: Mapping[Cell, str] = NONE) -> tuple[Comparison
     """Return each contender that ran twice relative to itself, in every metric, without *unfit* cells."""
     measured = by_cell(run)
     twice = [
-        (cell, _beside(cell, name_of(cell.contender).original))
+        (cell, _in_place_of(cell, name_of(cell.contender).original))
         for cell in measured
         if name_of(cell.contender).is_twin
     ]
@@ -128,7 +128,7 @@ def between(
     run: Run, cell: Cell, reference: str, metric: Metric, unfit: Mapping[Cell, str] = NONE
 ) -> Comparison | None:
     measured = by_cell(run)
-    if not {cell, _beside(cell, reference)} <= measured.keys():
+    if not {cell, _in_place_of(cell, reference)} <= measured.keys():
         return None
     return _withheld(_compared(measured, cell, reference, metric), unfit)
 
@@ -179,7 +179,7 @@ def noise_floor_of(
     there, and else the first of the run.
     """
     same = [floor for floor in floors if floor.metric == metric]
-    here = [floor for floor in same if _beside(floor.cell, "") == _beside(cell, "")]
+    here = [floor for floor in same if _in_place_of(floor.cell, "") == _in_place_of(cell, "")]
     own = [floor for floor in here if floor.reference == reference]
     return next(iter((*own, *here, *same)), None)
 
@@ -192,7 +192,7 @@ def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:
     measured = by_cell(run)
     ranked = {}
     for cell in cells:
-        rivals = [other for other in cells if other != cell and _beside(other, cell.contender) == cell]
+        rivals = [other for other in cells if other != cell and _in_place_of(other, cell.contender) == cell]
         ratios = [_compared(measured, rival, cell.contender, "throughput_rps").ratio for rival in rivals]
         if cell.load.compares_throughput and all(ratio and ratio.low is not None for ratio in ratios):
             ranked[cell] = 1 + sum(proven_faster("throughput_rps", ratio) for ratio in ratios)
@@ -200,7 +200,7 @@ def ranks(run: Run, cells: Collection[Cell]) -> dict[Cell, int]:
 
 
 def _withheld(comparison: Comparison, unfit: Mapping[Cell, str]) -> Comparison:
-    both = (comparison.cell, _beside(comparison.cell, comparison.reference))
+    both = (comparison.cell, _in_place_of(comparison.cell, comparison.reference))
     names: dict[str, list[str]] = {}
     for cell in both:
         if why := unfit.get(cell):
@@ -211,7 +211,7 @@ def _withheld(comparison: Comparison, unfit: Mapping[Cell, str]) -> Comparison:
     return replace(comparison, ratio=None, withheld=why)
 
 
-def _beside(cell: Cell, contender: str) -> Cell:
+def _in_place_of(cell: Cell, contender: str) -> Cell:
     return Cell(contender=contender, scenario=cell.scenario, load=cell.load)
 
 
@@ -220,7 +220,7 @@ def _compared(
 ) -> Comparison:
     measure = METRICS[metric]
     pairing = paired_log_ratios(
-        by_sweep(measured[cell], measure), by_sweep(measured[_beside(cell, reference)], measure)
+        by_sweep(measured[cell], measure), by_sweep(measured[_in_place_of(cell, reference)], measure)
     )
     return Comparison(
         cell=cell,

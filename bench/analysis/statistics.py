@@ -192,8 +192,8 @@ def difference_of(values: Iterable[float]) -> Estimate | None:
     """Return the centre of one paired difference per round, with its interval; None without a round.
 
     It is the median, and from 12 rounds on Hodges and Lehmann's estimate. The latter assumes symmetry only.
-    The order within a sweep is random, so a difference of equals falls to either side alike. Single values do
-    not have that property.
+    The order within a sweep is random, so a difference of equals is as likely above zero as
+    below it. Single values do not have that property.
     """
     kept = list(values)
     if len(kept) < FEWEST_FOR_SIGNED_RANK:

@@ -61,12 +61,12 @@ class Panel:
     @property
     def ranked(self) -> tuple[Row, ...]:
         """The contenders with right answers and no client limit, best first."""
-        return tuple(row for row in self.contenders if _counts(row) and not row.client_limit)
+        return tuple(row for row in self.contenders if _is_valid(row) and not row.client_limit)
 
     @property
     def limited(self) -> tuple[Row, ...]:
         """The contenders with only a lower bound, as the client may be the limit."""
-        return tuple(row for row in self.contenders if _counts(row) and row.client_limit)
+        return tuple(row for row in self.contenders if _is_valid(row) and row.client_limit)
 
     @property
     def withheld(self) -> tuple[Row, ...]:
@@ -86,7 +86,7 @@ class Panel:
     def ratio_of(self, row: Row) -> Estimate | None:
         """Return the row's main metric relative to the reference's. None if there is no ratio."""
         if row.cell.contender in self.references:
-            return None if row.client_limit or not _counts(row) else Estimate(estimate=1.0)
+            return None if row.client_limit or not _is_valid(row) else Estimate(estimate=1.0)
         comparison = self.ratios.get(row.cell.contender)
         return comparison.ratio if comparison else None
 
@@ -141,7 +141,7 @@ def _heading(plan: Plan, named: Collection[str]) -> str:
     return found.pop() if len(found) == 1 else "its reference"
 
 
-def _counts(row: Row) -> bool:
+def _is_valid(row: Row) -> bool:
     return row.requests > 0 and not row.withheld
 
 

@@ -47,7 +47,7 @@ def in_two_lines(cell: TableCell) -> Text:
 
 NARROW = 72  # columns; a narrower terminal has no CPU and memory
 WIDE = 110  # a wider one shows each ratio on an axis, too
-REST = 86  # columns of everything else
+WITHOUT_AXIS = 86  # columns of a table before its axis: one more column needs more
 LONGEST_AXIS = 48
 
 
@@ -95,7 +95,7 @@ def _windows(run: Run) -> str:
 
 def _axis(console: Console, alike: Sequence[Panel]) -> Axis | None:
     """Return the axis that the tables of *alike* share. None if there is no room."""
-    return axis_of(alike, min(console.width - REST, LONGEST_AXIS)) if console.width >= WIDE else None
+    return axis_of(alike, min(console.width - WITHOUT_AXIS, LONGEST_AXIS)) if console.width >= WIDE else None
 
 
 def _print_panel(console: Console, panel: Panel, axis: Axis | None) -> None:

@@ -30,7 +30,7 @@ def rate_rps(group: Group, contender: str, known: Capacities) -> float | None:
 
     None if its pilots are incomplete, or the load has no rate.
     """
-    names = group.load.rated_by(contender, group.contenders)
+    names = group.load.rate_depends_on(contender, group.contenders)
     found = [known.get((piloted(group, name), group.scenario)) for name in names]
     reached = [capacity for capacity in found if capacity is not None]
     return group.load.rate_rps(reached) if len(reached) == len(found) else None

@@ -184,7 +184,7 @@ def _probes(plan: Plan, groups: Sequence[Group], records: Sequence[Record]) -> I
 def _pilots(plan: Plan, groups: Sequence[Group]) -> Iterator[Slice]:
     piloted: dict[str, dict[str, None]] = {}
     for group in groups:
-        raters = (group.load.rated_by(name, group.contenders) for name in group.contenders)
+        raters = (group.load.rate_depends_on(name, group.contenders) for name in group.contenders)
         members = dict.fromkeys(pilots.piloted(group, name) for name in chain.from_iterable(raters))
         piloted.setdefault(group.scenario, {}).update(members)
     for scenario, members in piloted.items():

@@ -23,13 +23,13 @@ from bench.records import Queries, Sample
 from bench.run.settled import settled
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
+from bench.runtime.services.own import COUNTING
 
 METHOD = 3  # part of the cache key of counts: add one when the way of counting changes
 WINDOW_S = 0.06
 # Every thread of a server sends a query before counting starts. Otherwise it opens its connection later.
 WARM_UP_S, WARM_UP_CONNECTIONS, EVERYTHING = 0.2, 16, "*"
 ATTEMPTS = 3
-OURS = frozenset({"postgres", "mysql"})  # services that count by themselves
 OF_USERS = "users of a locustfile choose their requests themselves, so no request can be counted alone"
 RARELY = 10**9  # to one: a request that needs nothing is drawn only when it is needed
 
@@ -138,7 +138,7 @@ def _fresh(
         try:
             servers = running.enter_context(runtime.serve(contenders, hash_seed=0, counting="statements"))
         except CannotMeasure as error:
-            if all(OURS.intersection(one.services) for one in contenders):
+            if all(COUNTING.intersection(one.services) for one in contenders):
                 raise
             yield from _apart(unknown, runtime, load, error)
             return
@@ -163,7 +163,7 @@ def _apart(
         why = f"its server does not start while drivers are counted: {error}"
         yield file, tuple(_uncounted(contender, probes(scenarios), why))
         return
-    ours = {file: one for file, one in unknown.items() if OURS.intersection(one[0].services)}
+    ours = {file: one for file, one in unknown.items() if COUNTING.intersection(one[0].services)}
     if ours:
         yield from _fresh(ours, runtime, load)
     for file in unknown.keys() - ours.keys():

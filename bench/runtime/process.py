@@ -127,7 +127,7 @@ class ProcessRuntime:
             for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
                 folder = held.enter_context(self._folders.given(contender))
                 hooked: DriverStatements | PythonCalls | GilWatch | None = None
-                if counting == "statements" and services.counter is None:
+                if counting == "statements" and services.counting_part is None:
                     hooked = DriverStatements(held.enter_context(hook("bench_statements", self._scratch)))
                 elif counting == "calls":
                     hooked = PythonCalls(held.enter_context(hook("bench_calls", self._scratch)))

@@ -68,7 +68,7 @@ class ProcessServer:
         return self.services.data_version(), self.files.version() if self.files else None
 
     def query(self, sql: str, most: int) -> Sequence[Sequence[object]]:
-        if database := self.services.counter:
+        if database := self.services.database:
             return database.query(sql, most)
         found = [] if self.files is None else self.files.databases()
         if len(found) != 1:
@@ -85,12 +85,12 @@ class ProcessServer:
             raise CannotMeasure(f"{found[0].name}: {error}") from error
 
     def statements(self) -> Mapping[str, int]:
-        if counter := self.services.counter:
+        if counter := self.services.counting_part:
             return counter.statements()
         return self.drivers.statements() if self.drivers else {}
 
     def statement_source(self) -> StatementSource:
-        if counter := self.services.counter:
+        if counter := self.services.counting_part:
             return StatementSource(by=counter.counted_by)
         if self.drivers:
             return self.drivers.source(self.pids(), self.address[1])

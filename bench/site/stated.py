@@ -10,10 +10,10 @@ from typing import Any
 from bench.model import Contender, Exchange, Scenario, name_of
 from bench.project.plan_hash import what_is_set
 from bench.records import Run, Verification
+from bench.runtime.services.own import DATABASES
 from bench.site.submission import StatedContender, StatedExchange, StatedScenario
 
 MAPPERS = ("sqlalchemy", "sqlmodel", "peewee", "tortoise-orm", "pony", "ormar", "piccolo", "django")
-DATABASES = ("postgres", "mysql", "sqlite")
 SYNCHRONOUS = ("-def", "-sync")  # end the base of one whose views are plain functions
 
 
@@ -36,7 +36,7 @@ def contender_of(run: Run, one: Contender) -> StatedContender:
         server_version=packages.get(one.server),
         is_async=is_async(one),
         data=data_of(one, packages),
-        database=any(service in DATABASES for service in one.services),
+        database=not DATABASES.isdisjoint(one.services),
         services=one.services,
         switches=name.switches,
         revision=name.revision,
@@ -75,7 +75,7 @@ def is_async(one: Contender) -> bool:
 
 def data_of(one: Contender, packages: Mapping[str, str]) -> Any:
     """Return "orm" or "sql", how it speaks to its database; None without one, or if nothing shows it."""
-    if not any(service in DATABASES for service in one.services):
+    if DATABASES.isdisjoint(one.services):
         return None
     if "orm=off" in name_of(one.name).switches:
         return "sql"

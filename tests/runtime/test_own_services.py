@@ -129,7 +129,7 @@ def test_each_server_gets_its_own_parts_when_its_turn_comes(services, server):
         neither, one = given
         assert two.environment() == {"TWO_URL": "invented:two-00001", "QUEUE_URL": "invented:queue-two"}
         assert (neither.parts, neither.reset(), one.reset()) == ({}, None, None)
-        assert two.counter is None
+        assert (two.counting_part, two.database) == (None, None)
     assert server.diary[1:] == [
         "copy one-00002, 1 more",
         "reset one-00002",

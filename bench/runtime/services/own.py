@@ -15,6 +15,8 @@ from bench.runtime.services.service import OwnPart, Service, ServiceFacts, Servi
 INSTEAD = "or use --runtime compose"
 KINDS = {kind.name: kind for kind in (POSTGRESQL, MYSQL, cache(VALKEY), cache(MEMCACHED))}
 PLACEHOLDERS = {name: kind.placeholders for name, kind in KINDS.items()}
+DATABASES = frozenset(name for name, kind in KINDS.items() if kind.is_database)
+COUNTING = frozenset(name for name, kind in KINDS.items() if kind.counts_statements)
 UNCOUNTED = "in containers only our PostgreSQL counts; `--runtime process` counts sqlite and MySQL too"
 
 
@@ -69,9 +71,13 @@ class OwnServices:
         return {name: value for part in self.parts.values() for name, value in part.placeholders().items()}
 
     @property
-    def counter(self) -> OwnPart | None:
+    def counting_part(self) -> OwnPart | None:
         """The part that counts the statements of its server."""
         return next((part for part in self.parts.values() if part.counted_by), None)
+
+    @property
+    def database(self) -> OwnPart | None:
+        return next((part for name, part in self.parts.items() if name in DATABASES), None)
 
     def keep(self) -> None:
         for part in self.parts.values():

@@ -25,7 +25,7 @@ DATABASE_PLACEHOLDERS = tuple(
 
 
 class OwnPart(Protocol):
-    """One server's part of a service. A part that each reset empties inherits what is written out here."""
+    """One server's part of a service. A part that each reset empties inherits the methods with a body."""
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that its app finds it by."""
@@ -126,6 +126,8 @@ class ServiceKind:
     name: str  # in a contender's services
     title: str
     placeholders: tuple[str, ...]  # in a contender's command and env
+    is_database: bool = False  # its parts answer queries
+    counts_statements: bool = False  # its parts do, so drivers need not
     processes: Callable[[ProcessPlace], AbstractContextManager[Service]]
     containers: Callable[[ContainerPlace], AbstractContextManager[Service]] | None  # None: only as a process
     missing: Callable[[], tuple[str, str] | None] = lambda: None  # why no process can be started, and remedy
