@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Loop
 from bench.load.child.recorder import OpenBooks, Outcomes
+from bench.load.child.turns import short_turns
 from bench.load.polling import IN, RDHUP, Alarm, new_alarm
 from bench.load.requests import Request, Saved
 
@@ -66,22 +67,8 @@ class OpenLoop(Loop):
         self._next_ns = next(self._dues, _NEVER)
         self._alarm = new_alarm()
         try:
-            if self._alarm:
-                self._poller.register(self._alarm.fd, IN)
-                self._alarm.set(self._next_ns)
-            for connection in self._free:
-                connection.stamp(True)
-                self._watch(connection, IN | RDHUP)
-            self._serve_until(open_ns)
-            self.books.start_clock()
-            self._serve_until(close_ns)
-            self.books.stop_clock()
-            self._serve_until(close_ns + round(drain_s * 1e9), or_rest=True)
-            if unended := self._unended():
-                self._learn_whether_they_end(unended, self._rest_until)
-            for connection in filter(self._never_ends, self._unended()):
-                self._time_out(connection)
-            self.books.unfinished = self._unfinished()
+            with short_turns():
+                self._carry_out(open_ns, close_ns, drain_s)
         except Exhausted as exhausted:
             self.books.broken = str(exhausted)
         finally:
@@ -90,6 +77,24 @@ class OpenLoop(Loop):
             self._let_go()
             for connection in self._connections:
                 connection.stamp(False)
+
+    def _carry_out(self, open_ns: int, close_ns: int, drain_s: float) -> None:
+        if self._alarm:
+            self._poller.register(self._alarm.fd, IN)
+            self._alarm.set(self._next_ns)
+        for connection in self._free:
+            connection.stamp(True)
+            self._watch(connection, IN | RDHUP)
+        self._serve_until(open_ns)
+        self.books.start_clock()
+        self._serve_until(close_ns)
+        self.books.stop_clock()
+        self._serve_until(close_ns + round(drain_s * 1e9), or_rest=True)
+        if unended := self._unended():
+            self._learn_whether_they_end(unended, self._rest_until)
+        for connection in filter(self._never_ends, self._unended()):
+            self._time_out(connection)
+        self.books.unfinished = self._unfinished()
 
     def _serve_until(self, until_ns: int, *, or_rest: bool = False) -> None:
         """Send due requests and read answers until *until_ns*, or (*or_rest*) until nothing is left to do."""
