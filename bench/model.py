@@ -74,7 +74,7 @@ RATIO, CHOICES = "ratio", "choices"  # for what a place has that is no topic of 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ClaimPlace:
     """Where a claim stands in a table of its source.
 
     A figure has columns of its own. A need without a *column* stands in each of them.
@@ -97,7 +97,7 @@ class Claim:
     ratio: ClaimedRatio | None = None
     evidence: Ground | None = None
     needs: str = ""
-    at: Place | None = None
+    at: ClaimPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

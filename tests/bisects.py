@@ -24,9 +24,9 @@ from statistics import median, stdev
 
 from bench.analysis.comparisons import log_ratios, noise_floors
 from bench.analysis.statistics import rounds_for
-from bench.compare.bisect import Search, Wanted, searched
-from bench.compare.bisect_reading import LOOKS, Reading, of_time, rounds_at
-from bench.compare.bisect_target import Target
+from bench.compare.bisect import BisectOptions, Search, searched
+from bench.compare.bisect_reading import LOOKS, CommitReading, of_time, rounds_at
+from bench.compare.bisect_target import BisectTarget
 from bench.compare.bisection import Commit, steps_for
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
 from bench.model import MARGINS
@@ -148,7 +148,7 @@ def simulated(noise: Sequence[Sequence[float]], what: Planted, seed: int, slower
     if not proven:
         return {**facts, "found": None, "suspects": 0, "steps": 0, "rounds": rounds}
     commits = tuple(Commit(sha=f"{number}", parents=(f"{number - 1}",)) for number in range(1, COMMITS + 1))
-    target = Target(
+    target = BisectTarget(
         contender="shop",
         scenario="front",
         of="front",
@@ -159,13 +159,13 @@ def simulated(noise: Sequence[Sequence[float]], what: Planted, seed: int, slower
     )
     steps = steps_for(COMMITS)
 
-    def measure(commit: Commit) -> tuple[Reading, float]:
+    def measure(commit: Commit) -> tuple[CommitReading, float]:
         number = int(commit.sha)
         if number in what.broken:
-            return Reading(outcome="skip"), 0.0
+            return CommitReading(outcome="skip"), 0.0
         is_worse = what.culprit is not None and number >= what.culprit
         known: dict[int, float] = {}
-        reading = Reading(outcome=None)
+        reading = CommitReading(outcome=None)
         for look in range(LOOKS):
             new = measured(math.log(slower) if is_worse else 0.0, rounds_at(look, steps))
             known |= {len(known) + place: ratio for place, ratio in enumerate(new.values())}
@@ -174,7 +174,7 @@ def simulated(noise: Sequence[Sequence[float]], what: Planted, seed: int, slower
                 break
         return reading, 0.0
 
-    wanted = Wanted(good="0", bad=commits[-1].sha, budget_s=0.0, runtime="process")
+    wanted = BisectOptions(good="0", bad=commits[-1].sha, budget_s=0.0, runtime="process")
     begun = Search(wanted=wanted, commits=commits, target=target)
     search, answer = searched(begun, measure, lambda search: None)
     culprit = int(answer.culprit) if answer.culprit else None

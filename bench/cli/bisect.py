@@ -11,7 +11,7 @@ from bench.cli import wiring
 from bench.cli.judge import INCONCLUSIVE
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import bisect_report, commits
-from bench.compare.bisect import FILE, Search, Step, Wanted, keep, searched, taken_up
+from bench.compare.bisect import FILE, BisectOptions, BisectStep, Search, keep, searched, taken_up
 from bench.compare.bisect_runs import Compared, Runs
 from bench.compare.bisect_target import APART, FOLLOWED, Followed, chosen, metric_of
 from bench.compare.bisection import Upcoming, steps_for
@@ -92,7 +92,7 @@ def bisect(
         if metric == "instructions" and (lack := wiring.uncounted(where)):
             raise CannotMeasure(f"instructions cannot be counted: {lack}")
         say_runtime(where, why)
-        wanted = Wanted(
+        wanted = BisectOptions(
             good=commit_of(root, good),
             bad=every[-1].sha,
             contender=contender,
@@ -164,7 +164,7 @@ def kept(folder: Path, search: Search) -> None:
     write_atomically(folder / LOG, bisect_report.log(search).encode())
 
 
-def said(search: Search, step: Step) -> None:
+def said(search: Search, step: BisectStep) -> None:
     click.echo(bisect_report.step_line(search, step), err=True)
 
 

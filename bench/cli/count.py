@@ -94,7 +94,7 @@ def judged(
     margin: float,
     found: Sequence[Instructions],
     wanted: Sequence[Wanted],
-) -> tuple[kept_counts.Move, ...]:
+) -> tuple[kept_counts.CountMove, ...]:
     """Return what moved. *wanted* is empty if only a part was requested: then the rest is not missed."""
     places = [(one.name, scenario.name) for one, scenario in wanted] or known.counts.keys()
     return (*kept_counts.moves(known, now, margin), *kept_counts.lost(known, found, places))

@@ -193,7 +193,11 @@ def diff(
 
 @contextmanager
 def _sides(
-    root: Path, base: str | None, head: str | None, wanted: revisions.Selection, asked: upgrade.Change | None
+    root: Path,
+    base: str | None,
+    head: str | None,
+    wanted: revisions.Selection,
+    asked: upgrade.HeadChange | None,
 ) -> Iterator[tuple[Sides, revisions.Selection]]:
     if asked is not None:
         with upgrade.upgraded(root, base, wanted, asked) as found:
@@ -204,7 +208,7 @@ def _sides(
 
 
 def _runtime(
-    requested: str, root: Path, asked: upgrade.Change | None, *, only_count: bool
+    requested: str, root: Path, asked: upgrade.HeadChange | None, *, only_count: bool
 ) -> tuple[str, str]:
     """Return the runtime and why. Packages are resolved for a Python of this machine, not for an image's."""
     if asked is None and only_count and requested == wiring.AUTO:

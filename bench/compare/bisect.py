@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from bench.compare.bisect_reading import Reading
-from bench.compare.bisect_target import Followed, Target
-from bench.compare.bisection import Answer, Commit, Outcome, Upcoming, upcoming
+from bench.compare.bisect_reading import CommitReading
+from bench.compare.bisect_target import BisectTarget, Followed
+from bench.compare.bisection import BisectAnswer, Commit, Outcome, Upcoming, upcoming
 from bench.errors import UsageError
 from bench.files import check_schema, read_json, to_json, write_atomically
 
@@ -16,7 +16,7 @@ FILE = "bisect.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class BisectStep:
     """A commit that was measured, or could not be."""
 
     commit: str
@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class BisectOptions:
     """What the command line requested."""
 
     good: str  # commits
@@ -45,19 +45,19 @@ class Search:
     """A search in the making: all that has to outlive the process."""
 
     schema: int = SCHEMA
-    wanted: Wanted
+    wanted: BisectOptions
     commits: tuple[Commit, ...]  # after GOOD up to BAD
-    target: Target | None = None  # None: GOOD and BAD are not compared yet
+    target: BisectTarget | None = None  # None: GOOD and BAD are not compared yet
     others: tuple[str, ...] = ()  # what else regressed
     compared_in: str = ""  # the folder of the run of GOOD and BAD
-    steps: tuple[Step, ...] = ()
+    steps: tuple[BisectStep, ...] = ()
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
         return {one.commit: one.outcome for one in self.steps}
 
     @property
-    def now(self) -> Upcoming | Answer:
+    def now(self) -> Upcoming | BisectAnswer:
         return upcoming(self.commits, self.outcomes)
 
     def commit(self, sha: str) -> Commit:
@@ -72,7 +72,7 @@ class Search:
 class Measure(Protocol):
     """Measures a commit beside GOOD. Raises what stops the whole search."""
 
-    def __call__(self, commit: Commit) -> tuple[Reading, float]:
+    def __call__(self, commit: Commit) -> tuple[CommitReading, float]:
         """Return the reading, and the seconds that it took."""
 
 
@@ -80,13 +80,13 @@ def searched(
     search: Search,
     measure: Measure,
     keep: Callable[[Search], None],
-    say: Callable[[Search, Step], None] = lambda search, step: None,
-) -> tuple[Search, Answer]:
+    say: Callable[[Search, BisectStep], None] = lambda search, step: None,
+) -> tuple[Search, BisectAnswer]:
     """Measure commits until the answer is known. *keep* gets the search after each of them."""
     while isinstance(due := search.now, Upcoming):
         reading, took_s = measure(search.commit(due.sha))
         why = reading.why if reading.outcome else "its rounds do not tell whether it is as GOOD or as BAD"
-        step = Step(
+        step = BisectStep(
             commit=due.sha,
             outcome=reading.outcome or "skip",
             share=reading.share,
@@ -115,7 +115,7 @@ def taken_up(folder: Path) -> Search:
     return search
 
 
-def around(search: Search, answer: Answer) -> tuple[str | None, str]:
+def around(search: Search, answer: BisectAnswer) -> tuple[str | None, str]:
     """Return the nearest good commit before the answer, and the bad one that it ends with."""
     first = search.commit(answer.suspects[0])
     before: Sequence[str] = [*first.parents, search.wanted.good]

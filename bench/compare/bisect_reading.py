@@ -8,7 +8,7 @@ from statistics import median
 from bench.analysis import analyse
 from bench.analysis.comparisons import log_ratios
 from bench.analysis.rows import unfit
-from bench.compare.bisect_target import Target
+from bench.compare.bisect_target import BisectTarget
 from bench.compare.bisection import Outcome
 from bench.compare.changes import STEADY, count_changes, uncounted
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
@@ -21,7 +21,7 @@ LOOKS = 4  # at the rounds of a commit by time: each doubles them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class CommitReading:
     """What was read of a commit."""
 
     outcome: Outcome | None  # None: more rounds could tell
@@ -29,7 +29,7 @@ class Reading:
     why: str = ""  # of a skip
 
 
-def of_counts(run: Run, target: Target) -> Reading:
+def of_counts(run: Run, target: BisectTarget) -> CommitReading:
     """Return the reading of a run of GOOD and the commit. Half-way counts as bad: it is worse than GOOD."""
     found = [
         one
@@ -37,21 +37,21 @@ def of_counts(run: Run, target: Target) -> Reading:
         if (one.contender, one.counted, one.of) == (target.contender, target.metric, target.of)
     ]
     if not found and _has_none(run, target):
-        return Reading(outcome="good", share=0.0)
+        return CommitReading(outcome="good", share=0.0)
     if not found:
         whys = (*instructions.uncounted(run.instructions), *uncounted(run))
-        return Reading(outcome="skip", why=" ".join(whys) or f"no {target.metric} of it were counted")
+        return CommitReading(outcome="skip", why=" ".join(whys) or f"no {target.metric} of it were counted")
     (change,) = found[:1]
     unsteady = max((one.spread or 0.0 for one in run.instructions), default=0.0) > STEADY
     if change.verdict == "inconclusive" and (target.metric != "instructions" or unsteady):
-        return Reading(outcome="skip", why=change.why)
+        return CommitReading(outcome="skip", why=change.why)
     # Relative to GOOD as this run has it: both sides of a run have the same data and the same moment.
     scale = target.good / change.base if change.base else 1.0
     share = (change.head * scale - target.good) / (target.bad - target.good)
-    return Reading(outcome="bad" if share >= HALF else "good", share=share)
+    return CommitReading(outcome="bad" if share >= HALF else "good", share=share)
 
 
-def _has_none(run: Run, target: Target) -> bool:
+def _has_none(run: Run, target: BisectTarget) -> bool:
     """Return whether neither side runs a statement, as GOOD: a diff then has nothing to compare."""
     if target.metric != "statements" or target.good:
         return False
@@ -59,7 +59,7 @@ def _has_none(run: Run, target: Target) -> bool:
     return bool(counted) and all(one == 0 for one in counted)
 
 
-def rounds_of(runs: Sequence[Run], target: Target) -> Mapping[int, float]:
+def rounds_of(runs: Sequence[Run], target: BisectTarget) -> Mapping[int, float]:
     """Return the log-ratios to GOOD of all *runs* of one commit, numbered on."""
     found: list[float] = []
     for run in runs:
@@ -89,21 +89,21 @@ def rounds_at(look: int, steps: int) -> int:
     return first_rounds(steps) << max(0, look - 1)
 
 
-def of_time(ratios: Mapping[int, float], target: Target, *, steps: int) -> Reading:
+def of_time(ratios: Mapping[int, float], target: BisectTarget, *, steps: int) -> CommitReading:
     """Return on which side of the middle between GOOD and BAD a commit lies, if the rounds tell.
 
     The middle is half of BAD's log-ratio. Each side is a sign-flip test of whole rounds, at `level_of`.
     """
     assert target.timed_by
     if not ratios:
-        return Reading(outcome=None)
+        return CommitReading(outcome=None)
     effect = math.log(target.bad)
     share, half = median(ratios.values()) / effect, abs(effect) / 2
     worse = FamilyCell(log_ratios=ratios, log_margin=half, towards=-1 if effect < 0 else 1)
     better = FamilyCell(log_ratios=ratios, log_margin=-half, towards=1 if effect < 0 else -1)
     level = level_of(steps)
     if adjusted_p([worse])[0] <= level:
-        return Reading(outcome="bad", share=share)
+        return CommitReading(outcome="bad", share=share)
     if adjusted_p([better])[0] <= level:
-        return Reading(outcome="good", share=share)
-    return Reading(outcome=None, share=share)
+        return CommitReading(outcome="good", share=share)
+    return CommitReading(outcome=None, share=share)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.compare.bisect import Search, Step, around
-from bench.compare.bisect_target import APART, Target
-from bench.compare.bisection import Answer, Upcoming
+from bench.compare.bisect import BisectStep, Search, around
+from bench.compare.bisect_target import APART, BisectTarget
+from bench.compare.bisection import BisectAnswer, Upcoming
 from bench.compare.checkouts import SHORT
 from bench.report.wording import plural
 
@@ -30,7 +30,7 @@ def named(search: Search, sha: str) -> str:
     return f"{sha[:SHORT]} {search.commit(sha).subject}".rstrip()
 
 
-def grew(target: Target, share: float | None) -> str:
+def grew(target: BisectTarget, share: float | None) -> str:
     """Return by how much a commit is worse than GOOD: "+2.1 %"."""
     if share is None:
         return "not known"
@@ -40,7 +40,7 @@ def grew(target: Target, share: float | None) -> str:
     return f"{round(by * 100, 2) + 0.0:+.2f} %"
 
 
-def followed(target: Target) -> str:
+def followed(target: BisectTarget) -> str:
     """Return what is followed, in one line."""
     where = f"{target.contender}, {target.scenario}"
     if target.of != target.scenario:
@@ -53,7 +53,7 @@ def followed(target: Target) -> str:
     return f"{where}: {grew(target, 1.0)} {NAMES[target.metric]} for each request ({values})"
 
 
-def step_line(search: Search, step: Step) -> str:
+def step_line(search: Search, step: BisectStep) -> str:
     """Return what a step found, and what is left."""
     found = "skipped: " + step.why if step.outcome == "skip" else step.outcome
     if step.share is not None and search.target:
@@ -67,12 +67,12 @@ def step_line(search: Search, step: Step) -> str:
     return f"step {len(search.steps)}: {named(search, step.commit)}: {found}{left}"
 
 
-def text(search: Search, answer: Answer) -> str:
+def text(search: Search, answer: BisectAnswer) -> str:
     """Return the result in Markdown."""
     return "\n".join(_lines(search, answer)) + "\n"
 
 
-def _lines(search: Search, answer: Answer) -> Iterator[str]:
+def _lines(search: Search, answer: BisectAnswer) -> Iterator[str]:
     target = search.target
     assert target
     before, last = around(search, answer)
@@ -103,7 +103,7 @@ def _row(search: Search, sha: str, word: str) -> str:
     return f"| {subject} | {word} | {grew(search.target, search.share(sha)) if word != 'skipped' else ''} |"
 
 
-def _remarks(search: Search, answer: Answer, before: str | None) -> Iterator[str]:
+def _remarks(search: Search, answer: BisectAnswer, before: str | None) -> Iterator[str]:
     skipped = [one for one in search.steps if one.outcome == "skip"]
     took_s = sum(one.took_s for one in search.steps)
     measured = len(search.steps) - len(skipped)
@@ -131,7 +131,7 @@ def ended_document(word: str, why: str, exit_code: int) -> Mapping[str, Any]:
     return {"schema": SCHEMA, "verdict": word, "exit_code": exit_code, "why": why, "culprit": None}
 
 
-def document(search: Search, answer: Answer, exit_code: int) -> Mapping[str, Any]:
+def document(search: Search, answer: BisectAnswer, exit_code: int) -> Mapping[str, Any]:
     """Return the result for machines."""
     target = search.target
     assert target
@@ -191,7 +191,7 @@ def log(search: Search) -> str:
         lines.append(f"# {one.outcome}: [{one.commit}] {search.commit(one.commit).subject}{known}")
         lines.append(f"git bisect {one.outcome} {one.commit}")
     now = search.now
-    if search.target and isinstance(now, Answer):
+    if search.target and isinstance(now, BisectAnswer):
         what = "first bad commit" if now.culprit else "possible first bad commit"
         lines += [f"# {what}: [{sha}] {search.commit(sha).subject}" for sha in now.suspects]
     return "\n".join(lines) + "\n"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.analysis import analyse
 from bench.compare import diff as revisions
-from bench.compare.bisect import Search, Wanted
-from bench.compare.bisect_reading import LOOKS, Reading, of_counts, of_time, rounds_at, rounds_of
-from bench.compare.bisect_target import APART, Followed, Target, scenario_of
+from bench.compare.bisect import BisectOptions, Search
+from bench.compare.bisect_reading import LOOKS, CommitReading, of_counts, of_time, rounds_at, rounds_of
+from bench.compare.bisect_target import APART, BisectTarget, Followed, scenario_of
 from bench.compare.bisection import Commit, steps_for
 from bench.compare.checkouts import SHORT, Sides, laid_out
 from bench.compare.verdict import Conclusion, concluded
@@ -47,7 +47,7 @@ class Runs:
     opened_by: Opening
     turn: Callable[[], AbstractContextManager[None]]  # held while something is timed
 
-    def compared(self, wanted: Wanted, metrics: Sequence[Followed]) -> Compared:
+    def compared(self, wanted: BisectOptions, metrics: Sequence[Followed]) -> Compared:
         """Compare GOOD with BAD in *metrics*. Raises CannotMeasure, also if BAD is broken."""
         selection = revisions.Selection(
             contenders=() if wanted.contender is None else (wanted.contender,),
@@ -80,7 +80,7 @@ class Runs:
         conclusion = concluded(analyse(run), notes=notes, today=datetime.now(UTC).date())
         return Compared(run=run, conclusion=conclusion, folder=folder.name, notes=notes)
 
-    def measure(self, search: Search, commit: Commit) -> tuple[Reading, float]:
+    def measure(self, search: Search, commit: Commit) -> tuple[CommitReading, float]:
         """Return the reading of *commit*, and the seconds that it took. Raises what stops the search."""
         assert search.target
         ends = store.load(self.folder / search.compared_in)
@@ -89,14 +89,14 @@ class Runs:
             reading = self._read(search, search.target, ends, commit)
         return reading, time.monotonic() - began
 
-    def _read(self, search: Search, target: Target, ends: Run, commit: Commit) -> Reading:
+    def _read(self, search: Search, target: BisectTarget, ends: Run, commit: Commit) -> CommitReading:
         with ExitStack() as stack:
             try:
                 sides = stack.enter_context(laid_out(self.root, search.wanted.good, commit.sha))
                 plan = step_plan(ends.plan, target, sides.base.label, sides.head.label)
                 served = revisions.served(sides, plan)
             except UsageError as error:  # it cannot be laid out, or has no such contender
-                return Reading(outcome="skip", why=_line(error))
+                return CommitReading(outcome="skip", why=_line(error))
             scenario = store.placed(scenario_of(ends, target), str(sides.head.folder))
             steps = steps_for(len(search.commits))
             return self._looked_at(plan, sides, served, scenario, search.wanted, target, commit, steps)
@@ -107,14 +107,14 @@ class Runs:
         sides: Sides,
         served: tuple[Contender, ...],
         scenario: Scenario,
-        wanted: Wanted,
-        target: Target,
+        wanted: BisectOptions,
+        target: BisectTarget,
         commit: Commit,
         steps: int,
-    ) -> Reading:
+    ) -> CommitReading:
         """Measure once by counts, and by time until the rounds tell, `LOOKS` times at most."""
         runs: list[Run] = []
-        reading, invalid = Reading(outcome=None), ""
+        reading, invalid = CommitReading(outcome=None), ""
         for look in range(1 if target.metric != "time" else LOOKS):
             folder = self.folder / STEPS / f"{commit.sha[:SHORT]}{f'-{look + 1}' if look else ''}"
             rounds = rounds_at(look, steps)
@@ -122,13 +122,13 @@ class Runs:
             try:
                 run = self._measured(planned, sides, served, (scenario,), wanted, folder)
             except Broken as error:
-                return Reading(outcome="skip", why=_line(error))
+                return CommitReading(outcome="skip", why=_line(error))
             if target.metric == "response_bytes":
                 run = with_disturbed(run)
             analysis = analyse(run)
             conclusion = concluded(analysis, today=datetime.now(UTC).date())
             if conclusion.broken:
-                return Reading(outcome="skip", why=str(conclusion.broken[0]))
+                return CommitReading(outcome="skip", why=str(conclusion.broken[0]))
             if target.metric != "time":
                 return of_counts(run, target)
             if analysis.invalid:  # the machine was not ours meanwhile
@@ -148,7 +148,7 @@ class Runs:
         sides: Sides,
         served: tuple[Contender, ...],
         requested: tuple[Scenario, ...],
-        wanted: Wanted,
+        wanted: BisectOptions,
         folder: Path,
     ) -> Run:
         """Carry out *plan* in *folder*. What a killed process left there is measured again."""
@@ -159,7 +159,7 @@ class Runs:
         return journal.run
 
 
-def step_plan(plan: Plan, target: Target, base: str, head: str) -> Plan:
+def step_plan(plan: Plan, target: BisectTarget, base: str, head: str) -> Plan:
     """Return the plan of a diff of GOOD and a commit, from that of GOOD and BAD: the target's cell alone."""
     of_it = next(
         one

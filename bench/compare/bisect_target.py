@@ -23,7 +23,7 @@ APART: tuple[Followed, ...] = ("statements", "instructions")  # counted on serve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class BisectTarget:
     """The value that is followed, in GOOD and in BAD."""
 
     contender: str  # without a revision
@@ -57,7 +57,7 @@ def metric_of(change: AnyChange) -> Followed | None:
 
 def chosen(
     run: Run, conclusion: Conclusion, metrics: Sequence[Followed]
-) -> tuple[Target | None, tuple[str, ...]]:
+) -> tuple[BisectTarget | None, tuple[str, ...]]:
     """Return what to follow of what regressed in *metrics*, and a line for each of the rest.
 
     What is surest comes first, then what grew most. CPU comes before throughput, which is noisier.
@@ -77,18 +77,18 @@ def chosen(
     return _target(run, found[0]), tuple(others)
 
 
-def _target(run: Run, change: AnyChange) -> Target:
+def _target(run: Run, change: AnyChange) -> BisectTarget:
     contender, of, _ = place(change)
     metric = metric_of(change)
     assert metric
     if isinstance(change, CountChange):
         scenario = _scenario_of(run, contender, of) if metric == "statements" else of
-        return Target(
+        return BisectTarget(
             contender=contender, scenario=scenario, of=of, metric=metric, good=change.base, bad=change.head
         )
     one = change.comparison
     assert one.ratio
-    return Target(
+    return BisectTarget(
         contender=contender,
         scenario=of,
         of=of,
@@ -116,6 +116,6 @@ def measuring(plan: Plan, contender: str) -> list[tuple[str, ...]]:
     return [one.scenarios for one in plan.blocks if name_of(one.contenders[0]).unrevised == contender]
 
 
-def scenario_of(run: Run, target: Target) -> Scenario:
+def scenario_of(run: Run, target: BisectTarget) -> Scenario:
     """Return what is requested: as BAD has it, and as GOOD can answer it."""
     return next(one for one in run.scenarios if one.name == target.scenario)

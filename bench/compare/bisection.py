@@ -37,7 +37,7 @@ class Upcoming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class BisectAnswer:
     """The commits of which one is to blame, oldest first. One: the culprit. More: the others were skipped."""
 
     suspects: tuple[str, ...]
@@ -52,7 +52,7 @@ def steps_for(commits: int) -> int:
     return math.ceil(math.log2(commits)) if commits > 1 else 0
 
 
-def upcoming(commits: Sequence[Commit], outcomes: Mapping[str, Outcome]) -> Upcoming | Answer:
+def upcoming(commits: Sequence[Commit], outcomes: Mapping[str, Outcome]) -> Upcoming | BisectAnswer:
     """Return what follows from *outcomes*. *commits*: parents before children, BAD last, all but GOOD."""
     ancestors = _ancestors(commits)
     numbers = {one.sha: number for number, one in enumerate(commits)}
@@ -66,7 +66,7 @@ def upcoming(commits: Sequence[Commit], outcomes: Mapping[str, Outcome]) -> Upco
     known = outcomes.keys() | {commits[-1].sha}
     usable = [number for number in left if commits[number].sha not in known]
     if not usable:
-        return Answer(suspects=tuple(commits[number].sha for number in left))
+        return BisectAnswer(suspects=tuple(commits[number].sha for number in left))
     skipped = sum(outcomes.get(commits[number].sha) == "skip" for number in left)
     ranked = sorted(usable, key=lambda number: -_halves(ancestors[number] & suspects, len(left)))
     return Upcoming(sha=commits[ranked[_place(len(ranked), skipped)]].sha, suspects=len(left))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.compare.bisection import Commit
-from bench.compare.change_points import ChangePoint, Mark
+from bench.compare.change_points import ChangePoint, DatedRun
 from bench.compare.change_points_report import WORDS, commit_text, place_text, size_text
 from bench.compare.history import Followed
 from bench.errors import UsageError
@@ -141,8 +141,8 @@ def _section(point: ChangePoint, between: Between) -> Iterator[str]:
     yield f"- **Which commit**: {_command(point)}"
 
 
-def _run(mark: Mark) -> str:
-    return f"{commit_text(mark)} ({mark.at:%Y-%m-%d})"
+def _run(run: DatedRun) -> str:
+    return f"{commit_text(run)} ({run.at:%Y-%m-%d})"
 
 
 def _commits(point: ChangePoint, between: Between) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bench.analysis.statistics import Estimate
 from bench.compare.changes import COUNT_MARGINS, HALF
-from bench.compare.history import MEASURED, Followed, Point, Track, Trend
+from bench.compare.history import MEASURED, CellTrack, Followed, TrackPoint, Trend
 from bench.compare.significance import shift_of
 from bench.compare.steps import Step, moves_of, steps_of
 from bench.model import MARGINS, name_of
@@ -25,7 +25,7 @@ CAUSES = 6  # more of them name none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class DatedRun:
     """A run on the line of time."""
 
     at: datetime
@@ -37,13 +37,13 @@ class Mark:
 class ChangePoint:
     """A step of a track, with the commits that it lies between."""
 
-    track: Track
+    track: CellTrack
     reference: str | None  # None: of raw figures
     worse: bool
-    after: Mark  # the last run that certainly was at the level before
-    likely: Mark  # the first at the new level, most likely
-    by: Mark  # the first that certainly was at the new level
-    found: Mark  # the run that showed it
+    after: DatedRun  # the last run that certainly was at the level before
+    likely: DatedRun  # the first at the new level, most likely
+    by: DatedRun  # the first that certainly was at the new level
+    found: DatedRun  # the run that showed it
     size: Estimate | None  # new level to old; None: the old one is 0
     before: float
     now: float
@@ -55,10 +55,10 @@ class ChangePoint:
 class Drift:
     """A track that moves, in no step: no commit is to blame."""
 
-    track: Track
+    track: CellTrack
     reference: str | None
     worse: bool
-    latest: Mark
+    latest: DatedRun
     change: float  # the last runs to those before
 
 
@@ -88,16 +88,16 @@ def changes_in(trends: Iterable[Trend]) -> Changes:
     return Changes(points=tuple(found), drifts=tuple(drifts))
 
 
-def _series(points: Iterable[Point]) -> list[list[Point]]:
+def _series(points: Iterable[TrackPoint]) -> list[list[TrackPoint]]:
     """Return the runs of each condition that have a value; gaps close up."""
-    found: dict[str, list[Point]] = {}
+    found: dict[str, list[TrackPoint]] = {}
     for point in points:
         if point.judged is not None and (point.judged > 0 or point.ratio is None):
             found.setdefault(point.conditions, []).append(point)
     return [series for series in found.values() if len(series) > 1]
 
 
-def _of(point: Point) -> float:
+def _of(point: TrackPoint) -> float:
     assert point.judged is not None
     return point.judged
 
@@ -110,7 +110,7 @@ def _margin_of(metric: Followed) -> Callable[[float], float]:
     return lambda level: MARGINS["instructions"] * level
 
 
-def _points(track: Track, series: Sequence[Point], steps: Sequence[Step]) -> Iterator[ChangePoint]:
+def _points(track: CellTrack, series: Sequence[TrackPoint], steps: Sequence[Step]) -> Iterator[ChangePoint]:
     for number, step in enumerate(steps):
         begun = steps[number - 1].at if number else 0
         ended = steps[number + 1].at if number + 1 < len(steps) else len(series)
@@ -121,10 +121,10 @@ def _points(track: Track, series: Sequence[Point], steps: Sequence[Step]) -> Ite
             track=track,
             reference=by.reference,
             worse=_is_worse(track.metric, step.towards),
-            after=_mark(after),
-            likely=_mark(series[step.at]),
-            by=_mark(by),
-            found=_mark(series[step.found]),
+            after=_dated(after),
+            likely=_dated(series[step.at]),
+            by=_dated(by),
+            found=_dated(series[step.found]),
             size=_size(track.metric, old, new),
             before=median(old),
             now=median(new),
@@ -140,13 +140,13 @@ def _size(metric: Followed, old: Sequence[float], new: Sequence[float]) -> Estim
     return shift.exp() if shift else None
 
 
-def _drift(track: Track, series: Sequence[Point], towards: Literal[1, -1]) -> Drift:
+def _drift(track: CellTrack, series: Sequence[TrackPoint], towards: Literal[1, -1]) -> Drift:
     last = max(1, len(series) // 4)
     return Drift(
         track=track,
         reference=series[-1].reference,
         worse=_is_worse(track.metric, towards),
-        latest=_mark(series[-1]),
+        latest=_dated(series[-1]),
         change=median(map(_of, series[-last:])) / median(map(_of, series[-BESIDE * 2 : -last])),
     )
 
@@ -155,11 +155,11 @@ def _is_worse(metric: Followed, towards: Literal[1, -1]) -> bool:
     return (towards == -1) == (metric == "throughput_rps")
 
 
-def _mark(point: Point) -> Mark:
-    return Mark(at=point.at, commit=point.commit, dirty=point.dirty)
+def _dated(point: TrackPoint) -> DatedRun:
+    return DatedRun(at=point.at, commit=point.commit, dirty=point.dirty)
 
 
-def _causes(track: Track, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _causes(track: CellTrack, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Yield what differs: versions first, and of those the contender's own."""
     base = name_of(track.contender).base.partition("-")[0]
     found = [one for one in differences(before, after) if one.kind != "machine"]

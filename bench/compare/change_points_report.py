@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bench.compare.change_points import ChangePoint, Changes, Drift, Mark
+from bench.compare.change_points import ChangePoint, Changes, DatedRun, Drift
 from bench.compare.entries import Entries
-from bench.compare.history import Followed, Track, Trend
+from bench.compare.history import CellTrack, Followed, Trend
 from bench.compare.steps import AFTER, FALSE_ALARMS, FEWEST_BEFORE
 from bench.report.terminal import table_of
 from bench.report.wording import NOTHING, change, figure, plain_estimate, plural, rounded
@@ -75,15 +75,15 @@ def size_text(point: ChangePoint) -> str:
     return f"{way}: {change(point.size)}"
 
 
-def commit_text(mark: Mark) -> str:
-    return f"{mark.commit[:8] or f'{mark.at:%Y-%m-%d}'}{' and changes' if mark.dirty else ''}"
+def commit_text(run: DatedRun) -> str:
+    return f"{run.commit[:8] or f'{run.at:%Y-%m-%d}'}{' and changes' if run.dirty else ''}"
 
 
-def place_text(track: Track) -> str:
+def place_text(track: CellTrack) -> str:
     return f"{track.scenario}, {track.load}" if track.load else track.scenario
 
 
-def _who(track: Track) -> str:
+def _who(track: CellTrack) -> str:
     return f"{track.contender}, {place_text(track)}"
 
 
@@ -121,7 +121,7 @@ def _point(point: ChangePoint) -> dict[str, Any]:
         "ratio": plain_estimate(point.size),
         "before": rounded(point.before),
         "now": rounded(point.now),
-        **{name: _mark(getattr(point, name)) for name in ("after", "likely", "by", "found")},
+        **{name: _dated(getattr(point, name)) for name in ("after", "likely", "by", "found")},
         "causes": list(point.causes),
     }
 
@@ -132,9 +132,9 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "reference": drift.reference,
         "worse": drift.worse,
         "ratio": rounded(drift.change),
-        "latest": _mark(drift.latest),
+        "latest": _dated(drift.latest),
     }
 
 
-def _mark(mark: Mark) -> dict[str, Any]:
-    return {"at": mark.at.isoformat(), "commit": mark.commit or None, "dirty": mark.dirty}
+def _dated(run: DatedRun) -> dict[str, Any]:
+    return {"at": run.at.isoformat(), "commit": run.commit or None, "dirty": run.dirty}

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.compare.kept_counts import Move
+from bench.compare.kept_counts import CountMove
 from bench.profile.callgrind_profile import OBJECT_LAYERS
 from bench.records import CountedWindow, Instructions
 from bench.report.terminal import say, table_of
@@ -31,7 +31,7 @@ class LayerShares:
 
 def print_counts(
     found: Sequence[Instructions],
-    moves: Sequence[Move],
+    moves: Sequence[CountMove],
     shares: Sequence[LayerShares],
     console: Console,
 ) -> None:
@@ -77,7 +77,7 @@ def _cells(one: Instructions, first: Instructions) -> Iterator[str]:
     yield f"{(one.spread or 0.0) * 100:.2f} %"
 
 
-def lines(moves: Sequence[Move]) -> Iterator[str]:
+def lines(moves: Sequence[CountMove]) -> Iterator[str]:
     """Yield a sentence for each count that moved or cannot be compared, and one for all others."""
     same = 0
     for one in moves:
@@ -97,7 +97,7 @@ def lines(moves: Sequence[Move]) -> Iterator[str]:
 
 
 def document(
-    found: Sequence[Instructions], moves: Sequence[Move], shares: Sequence[LayerShares] = ()
+    found: Sequence[Instructions], moves: Sequence[CountMove], shares: Sequence[LayerShares] = ()
 ) -> dict[str, Any]:
     return {
         "layers": [
@@ -125,7 +125,7 @@ def document(
     }
 
 
-def plain_move(one: Move) -> dict[str, Any]:
+def plain_move(one: CountMove) -> dict[str, Any]:
     return {
         "contender": one.contender,
         "scenario": one.scenario,

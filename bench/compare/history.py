@@ -19,7 +19,7 @@ MEASURED: tuple[Followed, ...] = ("throughput_rps", "service_demand_us", "memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class CellTrack:
     """What is followed: a metric of a cell, on a class of machine, under a runtime and a plan."""
 
     machine: str
@@ -32,7 +32,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class TrackPoint:
     """One run of a track. *ratio* is to *reference* in the same rounds; *raw* has the unit of the metric."""
 
     at: datetime
@@ -51,9 +51,9 @@ class Point:
 class Trend:
     """A track with its runs, the oldest first."""
 
-    track: Track
+    track: CellTrack
     anchor: str | None  # the base of all its ratios; None: there is none, and raw figures are used instead
-    points: tuple[Point, ...]
+    points: tuple[TrackPoint, ...]
 
     @property
     def values(self) -> tuple[float | None, ...]:
@@ -73,14 +73,14 @@ class Trend:
 
 def trends(runs: Iterable[Entry]) -> tuple[Trend, ...]:
     """Return the trend of every cell and count over *runs*, the oldest first."""
-    points: dict[Track, list[tuple[Point, str | None]]] = {}
+    points: dict[CellTrack, list[tuple[TrackPoint, str | None]]] = {}
     for entry in runs:
         for track, point in _points(entry):
             points.setdefault(track, []).append((point, entry.anchor))
     return tuple(_trend(track, known) for track, known in points.items())
 
 
-def _trend(track: Track, known: Sequence[tuple[Point, str | None]]) -> Trend:
+def _trend(track: CellTrack, known: Sequence[tuple[TrackPoint, str | None]]) -> Trend:
     anchors = {anchor for _, anchor in known}
     anchored = len(anchors) == 1 and any(point.ratio is not None for point, _ in known)
     return Trend(
@@ -90,7 +90,7 @@ def _trend(track: Track, known: Sequence[tuple[Point, str | None]]) -> Trend:
     )
 
 
-def _points(entry: Entry) -> Iterator[tuple[Track, Point]]:
+def _points(entry: Entry) -> Iterator[tuple[CellTrack, TrackPoint]]:
     found = [one for cell in entry.cells for one in _of_cell(entry, cell)]
     family = sum(
         point.judged is not None and track.metric in MEASURED and not name_of(track.contender).is_twin
@@ -100,7 +100,7 @@ def _points(entry: Entry) -> Iterator[tuple[Track, Point]]:
         yield track, replace(point, family=max(1, family))
 
 
-def _of_cell(entry: Entry, cell: EntryCell) -> Iterator[tuple[Track, Point]]:
+def _of_cell(entry: Entry, cell: EntryCell) -> Iterator[tuple[CellTrack, TrackPoint]]:
     reference = cell.reference or (entry.anchor if cell.ratio is not None else None)
     alone = entry.anchor is None and not any(one.reference for one in entry.cells)
     conditions = _conditions(
@@ -131,7 +131,7 @@ def _of_cell(entry: Entry, cell: EntryCell) -> Iterator[tuple[Track, Point]]:
             yield _pair(entry, what, raw=raw, judged=raw, conditions=under)
 
 
-def _of_counts(entry: Entry) -> Iterator[tuple[Track, Point]]:
+def _of_counts(entry: Entry) -> Iterator[tuple[CellTrack, TrackPoint]]:
     for one in entry.counts:
         metric: Followed = "statements" if one.counted == "statements" else "instructions"
         conditions = _conditions(entry, one.of, counter=one.by)
@@ -148,9 +148,9 @@ def _pair(
     conditions: str,
     ratio: float | None = None,
     reference: str | None = None,
-) -> tuple[Track, Point]:
+) -> tuple[CellTrack, TrackPoint]:
     metric, contender, scenario, load = what
-    track = Track(
+    track = CellTrack(
         machine=entry.machine,
         runtime=entry.runtime,
         plan=entry.plan,
@@ -159,7 +159,7 @@ def _pair(
         contender=contender,
         metric=metric,
     )
-    return track, Point(
+    return track, TrackPoint(
         at=entry.started_at,
         commit=entry.commit,
         dirty=entry.dirty,

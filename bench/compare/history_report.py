@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bench.compare.change_points import ChangePoint
 from bench.compare.change_points_report import WORDS, commit_text, place_text, size_text
-from bench.compare.history import Track, Trend
+from bench.compare.history import CellTrack, Trend
 from bench.model import name_of
 from bench.report.charts.figures import FILE, headed, style
 from bench.report.charts.style import FAINT, GRID, INK, Look, looks_of
@@ -54,7 +54,7 @@ def write_trend_charts(trends: Sequence[Trend], points: Sequence[ChangePoint], f
     """Draw every scenario from 0, and each track with a change point close up."""
     folder.mkdir(parents=True, exist_ok=True)
     looks = looks_of(dict.fromkeys(trend.track.contender for trend in trends))
-    by_track: dict[Track, list[ChangePoint]] = {}
+    by_track: dict[CellTrack, list[ChangePoint]] = {}
     for point in points:
         by_track.setdefault(point.track, []).append(point)
     with style(text="path", salt="bench"):
@@ -216,5 +216,5 @@ def _grouped(trends: Iterable[Trend]) -> Mapping[str, list[Trend]]:
     return groups
 
 
-def _title(track: Track) -> str:
+def _title(track: CellTrack) -> str:
     return f"{track.scenario}, {track.load}: {track.plan}, {track.runtime}, {track.machine}"

@@ -55,7 +55,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class CountMove:
     """A count beside the kept one. If it cannot be compared, *why* says so and nothing else is known."""
 
     contender: str
@@ -121,7 +121,7 @@ def read(file: Path) -> Kept:
     return kept
 
 
-def moves(before: Kept, now: Kept, margin: float) -> tuple[Move, ...]:
+def moves(before: Kept, now: Kept, margin: float) -> tuple[CountMove, ...]:
     """Return each count of *before* that was counted again. *margin*: 0.005 is half a percent.
 
     Between checkouts whose paths are not equally long it is `ELSEWHERE` at least.
@@ -131,30 +131,32 @@ def moves(before: Kept, now: Kept, margin: float) -> tuple[Move, ...]:
     return tuple(_moves(before, now, margin))
 
 
-def lost(before: Kept, found: Sequence[Instructions], wanted: Collection[Place]) -> Iterator[Move]:
+def lost(before: Kept, found: Sequence[Instructions], wanted: Collection[Place]) -> Iterator[CountMove]:
     """Yield what is kept in *before* and is not counted: it failed, or nobody declares it any more."""
     whys = {(one.contender, one.scenario): one.why for one in found if one.why}
     for contender, scenario in before.counts:
         place = contender, scenario
         if place in whys:
-            yield Move(contender=contender, scenario=scenario, why=f"not counted: {whys[place]}")
+            yield CountMove(contender=contender, scenario=scenario, why=f"not counted: {whys[place]}")
         elif place not in wanted:
-            yield Move(contender=contender, scenario=scenario, why=f"there is no such scenario of it: {ANEW}")
+            yield CountMove(
+                contender=contender, scenario=scenario, why=f"there is no such scenario of it: {ANEW}"
+            )
 
 
-def _moves(before: Kept, now: Kept, margin: float) -> Iterator[Move]:
+def _moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
     for place, old in before.counts.items():
         new = now.counts.get(place)
         if new is None:
             continue
         contender, scenario = place
         if why := _unlike(before, now, old, new):
-            yield Move(contender=contender, scenario=scenario, why=why)
+            yield CountMove(contender=contender, scenario=scenario, why=why)
             continue
         seeds = sorted(old.by_seed.keys() & new.by_seed.keys())
         ratios = [new.by_seed[seed] / old.by_seed[seed] for seed in seeds]
         low, high = min(ratios), max(ratios)
-        yield Move(
+        yield CountMove(
             contender=contender,
             scenario=scenario,
             ratio=mean(ratios),

@@ -7,7 +7,7 @@ from bench.analysis import Analysis, analyse
 from bench.analysis.comparisons import Comparison, log_ratios
 from bench.analysis.rows import Row
 from bench.compare import kept_counts
-from bench.compare.kept_counts import Move
+from bench.compare.kept_counts import CountMove
 from bench.compare.run_changes import Change, change_of, judged_together
 from bench.errors import CannotMeasure, UsageError
 from bench.model import MARGINS, Cell, name_of
@@ -25,7 +25,7 @@ class TwoRuns:
     candidate: Analysis
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]  # what else differs; "here" is the baseline, "there" the candidate
-    moves: tuple[Move, ...] = ()  # of instructions
+    moves: tuple[CountMove, ...] = ()  # of instructions
 
     @property
     def reference(self) -> str:

@@ -27,7 +27,7 @@ Packages = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class HeadChange:
     """What differs in the head."""
 
     packages: tuple[Requirement, ...] = ()
@@ -38,7 +38,7 @@ class Change:
         return {str(canonicalize_name(one.name)) for one in self.packages}
 
 
-def change(packages: Sequence[str], python: str | None) -> Change:
+def change(packages: Sequence[str], python: str | None) -> HeadChange:
     """Return the change that the command line requested; raises UsageError."""
     read = []
     for written in packages:
@@ -48,7 +48,7 @@ def change(packages: Sequence[str], python: str | None) -> Change:
             raise UsageError(
                 f'--upgrade {written!r} is no requirement: write "django", "django==6.1.*" or "django>=6"'
             ) from error
-    return Change(packages=tuple(read), python=python)
+    return HeadChange(packages=tuple(read), python=python)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class _Pair:
 
 @contextmanager
 def upgraded(
-    root: Path, revision: str | None, wanted: Selection, asked: Change
+    root: Path, revision: str | None, wanted: Selection, asked: HeadChange
 ) -> Iterator[tuple[Sides, Selection]]:
     """Lay out *revision* (None: the working tree) beside itself with *asked* changed.
 
@@ -98,7 +98,7 @@ def upgraded(
         yield replace(sides, notes=(*notes, *beside, *sides.notes)), replace(wanted, contenders=tuple(moved))
 
 
-def why_nothing(asked: Change) -> str:
+def why_nothing(asked: HeadChange) -> str:
     requested = ", ".join(map(str, asked.packages))
     return f"nothing to compare: nothing moves, {requested} is what is installed already"
 
@@ -119,7 +119,7 @@ def _pair(sides: Sides, name: str) -> _Pair:
     return _Pair(name=name, base=base, head=head)
 
 
-def _servable(sides: Sides, names: Sequence[str], asked: Change) -> tuple[list[_Pair], list[str]]:
+def _servable(sides: Sides, names: Sequence[str], asked: HeadChange) -> tuple[list[_Pair], list[str]]:
     """Return the contenders whose Python is there, and notes on the others; raises UsageError."""
     pairs, notes = [], []
     for pair in (_pair(sides, name) for name in names):
@@ -143,7 +143,7 @@ def _versions(pairs: Sequence[_Pair]) -> dict[Packages, Mapping[str, str]]:
 
 
 def _concerned(
-    pairs: Sequence[_Pair], found: Mapping[Packages, Mapping[str, str]], asked: Change, *, named: bool
+    pairs: Sequence[_Pair], found: Mapping[Packages, Mapping[str, str]], asked: HeadChange, *, named: bool
 ) -> tuple[list[_Pair], list[str]]:
     """Return the contenders that have one of the packages, and notes on the others. Raises UsageError."""
     if not asked.packages:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from statistics import median
 
-from bench.doctor.diagnosis import LOAD_GENERATORS, Check, Reading, Readings, check
+from bench.doctor.diagnosis import LOAD_GENERATORS, Check, GeneratorReading, Readings, check
 from bench.load import LoadGenerator
 from bench.load.peers import CONNECTIONS, Ask, Turn
 from bench.loads import Closed
@@ -104,11 +104,11 @@ def _peer(ask: Ask, null: SliceTarget) -> _Watched:
     return turn, None if used_s is None else used_s / (time.perf_counter() - began_s)
 
 
-def _reading(watched: list[_Watched]) -> Reading:
+def _reading(watched: list[_Watched]) -> GeneratorReading:
     turns = [turn for turn, _ in watched]
     prices = [turn.cpu_s / turn.requests * 1e6 for turn in turns if turn.requests]
     busy = [share for _, share in watched if share is not None]
-    return Reading(
+    return GeneratorReading(
         rps=median(turn.requests / turn.elapsed_s for turn in turns),
         us_per_request=median(prices) if prices else None,
         client_busy=median(turn.cpu_s / turn.elapsed_s for turn in turns),

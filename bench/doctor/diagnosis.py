@@ -33,7 +33,7 @@ def check(name: str, status: Status, detail: str, remedy: str | None = None) -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class GeneratorReading:
     """The results of one load generator on a null server: medians over its turns."""
 
     rps: float
@@ -48,7 +48,7 @@ def graded(value: float, caution: float, not_fit: float) -> Status:
     return "not fit" if value >= not_fit else "caution" if value >= caution else "ok"
 
 
-Readings = Mapping[str, Reading]  # by load generator: engine, fast, http, wrk
+Readings = Mapping[str, GeneratorReading]  # by load generator: engine, fast, http, wrk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +146,10 @@ def _ceilings(diagnosis: Diagnosis) -> Table:
     return table
 
 
-def _figures(reading: Reading | None) -> list[str]:
+def _figures(reading: GeneratorReading | None) -> list[str]:
     return [figure(reading.rps), figure(reading.us_per_request)] if reading else [NOTHING, NOTHING]
 
 
-def _shares(reading: Reading | None) -> list[str]:
+def _shares(reading: GeneratorReading | None) -> list[str]:
     shares = (reading.client_busy, reading.server_busy) if reading else (None, None)
     return [NOTHING if share is None else f"{share:.0%}" for share in shares]

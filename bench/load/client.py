@@ -21,7 +21,7 @@ class NoAnswer(Exception):
         self.ended = ended
 
 
-class Client:
+class HttpClient:
     """One connection, reopened if the server has ended it."""
 
     def __init__(self, address: tuple[str, int], limit_s: float) -> None:

@@ -10,7 +10,7 @@ from random import Random
 
 from bench.files import printable
 from bench.load.answers import check
-from bench.load.client import Client, NoAnswer
+from bench.load.client import HttpClient, NoAnswer
 from bench.load.mix import Mix
 from bench.load.requests import Request, Saved, Template, compile_exchange
 from bench.load.users_once import users_once
@@ -33,7 +33,7 @@ def requested(
     """
     known: set[str] = set()
     random = Random(0)  # shared by all exchanges, so that no two create the same object
-    with Client(address, limit_s) as client:
+    with HttpClient(address, limit_s) as client:
         for scenario in scenarios:
             if scenario.locustfile:
                 yield users_once(contender, address, scenario, scenario.locustfile)
@@ -44,7 +44,7 @@ def requested(
 
 
 def _of_scenario(
-    contender: str, client: Client, scenario: Scenario, random: Random, known: set[str]
+    contender: str, client: HttpClient, scenario: Scenario, random: Random, known: set[str]
 ) -> Iterator[Try]:
     host = "{}:{}".format(*client.address)
     Mix(scenario, host)  # refuses variables that nothing saves
@@ -72,7 +72,7 @@ def _of_scenario(
                 yield done
 
 
-def _right_again(contender: str, client: Client, template: Template, random: Random, saved: Saved) -> int:
+def _right_again(contender: str, client: HttpClient, template: Template, random: Random, saved: Saved) -> int:
     """Return how many repeats after a wrong answer are answered rightly.
 
     None is sent without the values that it needs.
@@ -92,7 +92,7 @@ def _sendable(template: Template, savers: dict[str, Template], saved: Saved) -> 
     return template
 
 
-def _try(contender: str, client: Client, template: Template, random: Random, saved: Saved) -> Try:
+def _try(contender: str, client: HttpClient, template: Template, random: Random, saved: Saved) -> Try:
     request = template.request(random, saved)
     head, body, wrong = None, b"", ""
     try:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.load.answers import check
-from bench.load.client import Client, NoAnswer
+from bench.load.client import HttpClient, NoAnswer
 from bench.load.mix import Mix
 from bench.load.requests import Request, Saved, Template
 from bench.model import Scenario
@@ -55,7 +55,7 @@ class Serial:
         self._deck = mix.dealt(seed, requests)
         self._random = Random(seed)
         self._saved: Saved = {}
-        self._client = Client(address, limit_s)
+        self._client = HttpClient(address, limit_s)
         self._deadline = deadline or Deadline()
 
     def __enter__(self) -> Self:

@@ -65,7 +65,7 @@ def count_calls(server: Server, scenario: Scenario) -> Calls:
         )
     if why := calls.uncounted(server.pids(), server.address[1]):
         raise CannotMeasure(f"calls of functions are not counted in {name}: {why}")
-    place = Place.of(server.contender, folder_of(server.pids()[0]))
+    place = AppPlace.of(server.contender, folder_of(server.pids()[0]))
     try:
         windows = list(_windows(server, calls, scenario))
     except WrongAnswer as error:
@@ -135,14 +135,14 @@ def _sum(parts: Sequence[Called]) -> Called:
     return Called(windows, sum(part.by_timers for part in parts))
 
 
-class Place(NamedTuple):
+class AppPlace(NamedTuple):
     """Where a server's app is, and the project around it."""
 
     folder: str
     project: str
 
     @classmethod
-    def of(cls, contender: Contender, folder: str) -> "Place":
+    def of(cls, contender: Contender, folder: str) -> "AppPlace":
         below = f"/{contender.at}"
         return cls(folder, folder.removesuffix(below) if folder.endswith(below) else folder)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.project.git import call
-from bench.project.snapshot import MODULE, PROGRAM, Entry, Part, Snapshot
+from bench.project.snapshot import MODULE, PROGRAM, Part, Snapshot, TreeEntry
 
 LAID_OUT_AT_S = 978_307_200  # 2001-01-01: the time of every file
 ATTRIBUTES = ".gitattributes"
@@ -92,7 +92,7 @@ def below(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _from_git(part: Part, entries: Mapping[str, Entry], folder: Path) -> None:
+def _from_git(part: Part, entries: Mapping[str, TreeEntry], folder: Path) -> None:
     """Write *entries* into *folder* with git and a separate index. The repository's index does not change."""
     folder.mkdir(parents=True, exist_ok=True)
     if not entries:

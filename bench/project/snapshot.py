@@ -16,7 +16,7 @@ MOST_LINKS = 40  # followed for one path, as the kernel does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TreeEntry:
     """A file or link of a revision: a blob as git keeps it, or a file in the working tree."""
 
     mode: str
@@ -31,7 +31,7 @@ class Part:
     at: str  # its folder: "", "apps/shop_app/core/"
     repository: Repository
     commit: str | None  # None: its files as they are in the working tree
-    entries: dict[str, Entry]  # by path in that repository
+    entries: dict[str, TreeEntry]  # by path in that repository
 
 
 class Snapshot:
@@ -43,7 +43,7 @@ class Snapshot:
     def __init__(self, repository: Repository, commit: str | None, label: str) -> None:
         self.label = label
         self.parts: list[Part] = []
-        self.entries: dict[str, tuple[Part, Entry]] = {}
+        self.entries: dict[str, tuple[Part, TreeEntry]] = {}
         self._modules: dict[
             str, tuple[Part, str]
         ] = {}  # not opened: its folder, and the commit that it should be at
@@ -172,14 +172,14 @@ def _inside(at: str, root: str) -> str | None:
     return root.removeprefix(at) if root.startswith(at) else None
 
 
-def _of_commit(repository: Repository, commit: str) -> Iterator[tuple[str, Entry]]:
+def _of_commit(repository: Repository, commit: str) -> Iterator[tuple[str, TreeEntry]]:
     for line in _lines(repository.printed("ls-tree", "-r", "-z", "--full-tree", commit)):
         facts, _, path = line.partition("\t")
         mode, _, blob = facts.split(" ")
-        yield path, Entry(mode=mode, blob=blob)
+        yield path, TreeEntry(mode=mode, blob=blob)
 
 
-def _of_worktree(repository: Repository) -> Iterator[tuple[str, Entry]]:
+def _of_worktree(repository: Repository) -> Iterator[tuple[str, TreeEntry]]:
     """Yield what the index has: its entry if the file is unchanged, else the file as it is now."""
     options = ("--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
     changed = {line[3:] for line in _lines(repository.printed("status", *options)) if line[1] != " "}
@@ -191,10 +191,10 @@ def _of_worktree(repository: Repository) -> Iterator[tuple[str, Entry]]:
         # A small letter: git treats it as unchanged, whatever its content.
         as_it_was = path not in changed and stage == "0" and not tag.islower()
         if as_it_was or mode == MODULE:
-            yield path, Entry(mode=mode, blob=blob)
+            yield path, TreeEntry(mode=mode, blob=blob)
         elif found := _mode(top / path):
             regular = found != LINK and mode != LINK
-            yield path, Entry(mode=found if modes_count or not regular else mode, file=top / path)
+            yield path, TreeEntry(mode=found if modes_count or not regular else mode, file=top / path)
 
 
 def _mode(file: Path) -> str | None:

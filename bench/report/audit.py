@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bench.analysis import Analysis
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.model import CHOICES, RATIO, ClaimedFigure, Place
+from bench.model import CHOICES, RATIO, ClaimedFigure, ClaimPlace
 from bench.report.claims import Audited, audited, notes
 from bench.report.document import Column, Section, Table, TableCell, name_column
 from bench.report.wording import NOTHING, at_least, both, edge, figure, measured
@@ -85,7 +85,7 @@ def sentences(analysis: Analysis) -> Iterator[str]:
         yield f"Requests per second relative to {_reference(placed)}: {'; '.join(compared)}."
 
 
-Placed = Sequence[tuple[Place, Audited]]
+Placed = Sequence[tuple[ClaimPlace, Audited]]
 
 
 def _placed(analysis: Analysis) -> Placed:
@@ -113,7 +113,7 @@ def _table(analysis: Analysis, name: str, everything: Placed) -> Table:
 
 
 def _cells(
-    analysis: Analysis, place: Place, one: Audited, columns: Iterable[str], everything: Placed
+    analysis: Analysis, place: ClaimPlace, one: Audited, columns: Iterable[str], everything: Placed
 ) -> Cells:
     if one.claim.figure:
         return _of_figure(place, one, one.claim.figure, everything)
@@ -141,7 +141,7 @@ def _cell(claimed: str, found: str, verdict: str = "") -> TableCell:
     return TableCell(f"claimed: {claimed}" if claimed else "", here, in_brackets=False, verdict=verdict)
 
 
-def _of_figure(place: Place, one: Audited, claimed: ClaimedFigure, everything: Placed) -> Cells:
+def _of_figure(place: ClaimPlace, one: Audited, claimed: ClaimedFigure, everything: Placed) -> Cells:
     row = _usable(one)
     rate = at_least if row and row.client_limit else both
     mean = f"{figure(row.latency.mean_ms)} ms" if row else NOTHING
@@ -191,7 +191,7 @@ def _reference(placed: Placed) -> str:
     )
 
 
-def _instead(analysis: Analysis, place: Place, subject: str, everything: Placed) -> str:
+def _instead(analysis: Analysis, place: ClaimPlace, subject: str, everything: Placed) -> str:
     """Return what was found about *subject* where a claim is not one that is measured."""
     if place.found == RATIO:
         return next((_to_reference(one, everything) for one in _figures(subject, everything)), "")
@@ -223,7 +223,7 @@ def _contenders(subject: str, everything: Placed) -> Iterator[str]:
             yield one.claim.evidence.contender
 
 
-def _bar(place: Place, one: Audited, claimed: ClaimedFigure) -> Bar:
+def _bar(place: ClaimPlace, one: Audited, claimed: ClaimedFigure) -> Bar:
     row = _usable(one)
     return Bar(
         subject=place.row,

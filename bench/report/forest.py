@@ -65,7 +65,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class ForestGroup:
     """The marks of one scenario under one load, best first."""
 
     about: str
@@ -83,7 +83,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
-    groups: tuple[Group, ...]
+    groups: tuple[ForestGroup, ...]
     reference: str  # in a sentence
     of_throughput: bool  # else of CPU per request
     left_out: tuple[str, ...]  # contenders without a mark here, as there are too many
@@ -223,7 +223,9 @@ def _shown(plan: Plan, panel: Panel) -> tuple[Row, ...]:
     return tuple(sorted(others, key=lambda row: places.get(row.cell.contender, len(places))))
 
 
-def _group(analysis: Analysis, panel: Panel, named: frozenset[str], chosen: Sequence[Panel]) -> Group | None:
+def _group(
+    analysis: Analysis, panel: Panel, named: frozenset[str], chosen: Sequence[Panel]
+) -> ForestGroup | None:
     plan = analysis.run.plan
     marks = [marked(panel, row) for row in _shown(plan, panel) if row.cell.contender in named]
     if not marks:
@@ -232,8 +234,10 @@ def _group(analysis: Analysis, panel: Panel, named: frozenset[str], chosen: Sequ
     if len(_references(plan, (panel,))) > 1:
         # Ranks compare throughput itself: beside these ratios they would mislead.
         alone = (replace(mark, rank="", against=plan.reference_of(mark.contender)) for mark in marks)
-        return Group(about=about, title=panel.title, marks=tuple(alone), noise_floor=None)
-    return Group(about=about, title=panel.title, marks=_in_order(panel, marks), noise_floor=_noise(panel))
+        return ForestGroup(about=about, title=panel.title, marks=tuple(alone), noise_floor=None)
+    return ForestGroup(
+        about=about, title=panel.title, marks=_in_order(panel, marks), noise_floor=_noise(panel)
+    )
 
 
 def _noise(panel: Panel) -> Estimate | None:

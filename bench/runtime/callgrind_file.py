@@ -18,7 +18,7 @@ UNNAMED = "???"
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class InstructionCost:
     """Instructions of a function: in itself or, with a *callee*, in a call and all that it calls."""
 
     object: str
@@ -28,7 +28,7 @@ class Cost:
 
 
 @dataclass(slots=True)
-class _Part:
+class _ReaderState:
     """The state of a reader: where the next costs belong, and what compressed names stand for."""
 
     objects: dict[str, str] = field(default_factory=dict)
@@ -41,55 +41,55 @@ class _Part:
     total: int = 0
 
 
-def costs(text: str, named: str = "the profile") -> Iterator[Cost]:
+def costs(text: str, named: str = "the profile") -> Iterator[InstructionCost]:
     """Yield the costs in *text*, which may have several parts.
 
     Raises CannotMeasure, at its end, if what functions took in themselves does not add up to its totals.
     """
-    part, added = _Part(), 0
+    state, added = _ReaderState(), 0
     is_calls_cost = False
     for line in text.splitlines():
         if line and line[0] in POSITIONS:
             numbers = line.split()
-            at = part.positions + part.event
+            at = state.positions + state.event
             found = int(numbers[at]) if len(numbers) > at else 0  # costs of 0 may be left out at the end
             if is_calls_cost:
-                yield Cost(part.object, part.function, found, part.callee)
+                yield InstructionCost(state.object, state.function, found, state.callee)
             else:
                 added += found
-                yield Cost(part.object, part.function, found)
+                yield InstructionCost(state.object, state.function, found)
             is_calls_cost = False
         elif line.startswith("calls="):
             is_calls_cost = True  # its next line has the costs of the callee
         else:
-            _enter(part, line)
-    if added != part.total:
+            _enter(state, line)
+    if added != state.total:
         raise CannotMeasure(
-            f"{named} does not add up: {added:,} of {part.total:,} instructions: it was cut short"
+            f"{named} does not add up: {added:,} of {state.total:,} instructions: it was cut short"
         )
 
 
-def _enter(part: _Part, line: str) -> None:
+def _enter(state: _ReaderState, line: str) -> None:
     key, equals, value = line.partition("=")
     if equals and key in OBJECTS:
-        name = _named(value, part.objects)
+        name = _named(value, state.objects)
         if key == "ob":
-            part.object = name
+            state.object = name
     elif equals and key in FUNCTIONS:
-        name = RECURSION.sub("", _named(value, part.functions))
+        name = RECURSION.sub("", _named(value, state.functions))
         if key == "fn":
-            part.function = name
+            state.function = name
         else:
-            part.callee = name
+            state.callee = name
     elif line.startswith("totals:"):
-        part.total += int(line.split()[1 + part.event])
+        state.total += int(line.split()[1 + state.event])
     elif line.startswith("positions:"):
-        part.positions = len(line.split()) - 1
+        state.positions = len(line.split()) - 1
     elif line.startswith("events:"):
         events = line.split()[1:]
         if EVENT not in events:
             raise CannotMeasure(f"the profile counts no instructions, but {', '.join(events) or 'nothing'}")
-        part.event = events.index(EVENT)
+        state.event = events.index(EVENT)
 
 
 def _named(value: str, known: dict[str, str]) -> str:

@@ -19,7 +19,7 @@ from bench.project.installs import InstallFile, keeps_a_lock_of_apps
 from bench.runtime.environments import interpreter
 from bench.runtime.packages.installation import Installation, installation
 from bench.runtime.packages.installing import exported, left_as_they_are
-from bench.runtime.packages.moves import Move, moves, pins
+from bench.runtime.packages.moves import PackageMove, moves, pins
 from bench.runtime.packages.own_code import requirements_of
 from bench.runtime.packages.own_lines import is_own
 from bench.runtime.packages.required import Required, required, with_requested
@@ -37,7 +37,7 @@ LITERAL = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'")
 class Upgraded:
     """What moved, and the locks that were written beside the old files; None: the old file is used."""
 
-    moved: tuple[Move, ...]
+    moved: tuple[PackageMove, ...]
     base_lock: str | None = None
     head_lock: str | None = None
 

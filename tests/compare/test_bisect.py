@@ -11,10 +11,10 @@ import pytest
 
 from bench.analysis import analyse
 from bench.compare import bisect_report
-from bench.compare.bisect import FILE, Search, Step, Wanted, around, keep, searched, taken_up
+from bench.compare.bisect import FILE, BisectOptions, BisectStep, Search, around, keep, searched, taken_up
 from bench.compare.bisect_reading import (
     LOOKS,
-    Reading,
+    CommitReading,
     first_rounds,
     level_of,
     of_counts,
@@ -22,7 +22,7 @@ from bench.compare.bisect_reading import (
     rounds_of,
 )
 from bench.compare.bisect_runs import step_plan, with_disturbed
-from bench.compare.bisect_target import FOLLOWED, Target, chosen
+from bench.compare.bisect_target import FOLLOWED, BisectTarget, chosen
 from bench.compare.bisection import Commit, steps_for
 from bench.compare.checkouts import laid_out
 from bench.compare.commits import between
@@ -35,7 +35,7 @@ from tests.compare.test_instructions import BASE, HEAD, TODAY, counted
 from tests.support.repositories import WHO, commit, git, make_repository
 from tests.support.synthetic import synthetic_run, with_records
 
-INSTRUCTIONS = Target(
+INSTRUCTIONS = BisectTarget(
     contender="fastapi", scenario="hello", of="hello", metric="instructions", good=1e6, bad=1.02e6
 )
 
@@ -44,7 +44,7 @@ def search_of(length, **changes):
     commits = tuple(
         Commit(sha=f"{n:040}", parents=(f"{n - 1:040}",), subject=f"change {n}") for n in range(1, length + 1)
     )
-    wanted = Wanted(good=f"{0:040}", bad=commits[-1].sha, budget_s=600.0, runtime="process")
+    wanted = BisectOptions(good=f"{0:040}", bad=commits[-1].sha, budget_s=600.0, runtime="process")
     return Search(**{"wanted": wanted, "commits": commits, "target": INSTRUCTIONS} | changes)
 
 
@@ -54,9 +54,9 @@ def planted(culprit, broken=()):
     def measure(commit):
         number = int(commit.sha)
         if number in broken:
-            return Reading(outcome="skip", why="it does not start"), 1.0
+            return CommitReading(outcome="skip", why="it does not start"), 1.0
         bad = number >= culprit
-        return Reading(outcome="bad" if bad else "good", share=0.99 if bad else 0.02), 1.0
+        return CommitReading(outcome="bad" if bad else "good", share=0.99 if bad else 0.02), 1.0
 
     return measure
 
@@ -105,7 +105,7 @@ def test_where_every_commit_between_is_broken_all_are_suspects():
 def test_a_culprit_that_brings_a_part_alone_is_named_so():
     def measure(commit):
         share = 0.4 if int(commit.sha) < 5 else 0.6
-        return Reading(outcome="bad" if share > 0.5 else "good", share=share), 1.0
+        return CommitReading(outcome="bad" if share > 0.5 else "good", share=share), 1.0
 
     text = bisect_report.text(*searched(search_of(8), measure, ignored))
     rest = f"`bench bisect {5:040}"[:22] + f" {8:040}"[:9] + "` looks for them."
@@ -113,7 +113,9 @@ def test_a_culprit_that_brings_a_part_alone_is_named_so():
 
 
 def test_what_its_rounds_do_not_tell_is_skipped_with_that_reason():
-    search, answer = searched(search_of(2), lambda commit: (Reading(outcome=None, share=0.5), 1.0), ignored)
+    search, answer = searched(
+        search_of(2), lambda commit: (CommitReading(outcome=None, share=0.5), 1.0), ignored
+    )
     assert search.steps[0].outcome == "skip"
     assert search.steps[0].why == "its rounds do not tell whether it is as GOOD or as BAD"
     assert len(answer.suspects) == 2
@@ -155,7 +157,7 @@ def test_what_cannot_be_taken_up_is_named(tmp_path, content, says):
 
 
 def test_steps_of_other_commits_are_damage(tmp_path):
-    keep(replace(search_of(3), steps=(Step(commit="elsewhere", outcome="good"),)), tmp_path)
+    keep(replace(search_of(3), steps=(BisectStep(commit="elsewhere", outcome="good"),)), tmp_path)
     with pytest.raises(UsageError, match="its steps are not among its commits"):
         taken_up(tmp_path)
 
@@ -202,7 +204,7 @@ def test_statements_from_none_are_judged_too(head, outcome):
         Queries(contender=HEAD, statements={"SELECT": head} if head else {}, **facts),
     )
     run = run_of(counted(BASE, (1e6,)), counted(HEAD, (1e6,)), queries=queries)
-    assert of_counts(run, target) == Reading(outcome=outcome, share=head / 4)
+    assert of_counts(run, target) == CommitReading(outcome=outcome, share=head / 4)
 
 
 def test_statements_that_could_not_be_counted_are_skipped():
@@ -241,7 +243,7 @@ def test_time_in_the_middle_is_not_settled_and_more_rounds_are_pooled():
 
 
 def test_no_round_is_no_verdict():
-    assert of_time({}, slower(), steps=5) == Reading(outcome=None)
+    assert of_time({}, slower(), steps=5) == CommitReading(outcome=None)
 
 
 def test_all_looks_at_all_steps_err_in_one_search_of_twenty_at_most():
@@ -252,7 +254,7 @@ def test_all_looks_at_all_steps_err_in_one_search_of_twenty_at_most():
         erred = False
         for _ in range(steps):
             truth = draw.choice((0.0, 1.0))
-            ratios, reading = [], Reading(outcome=None)
+            ratios, reading = [], CommitReading(outcome=None)
             for look in range(LOOKS):
                 more = first_rounds(steps) * 2 ** max(0, look - 1)
                 ratios += [truth * effect + draw.gauss(0, abs(effect)) for _ in range(more)]
@@ -350,11 +352,13 @@ def test_of_a_merge_with_two_culprits_one_is_named_and_what_looks_for_the_rest(
     """Both y, which was merged, and b bring half. The merge has all."""
     commits = between(repository, "main~3", "main", all_parents=all_parents)
     halves = {"x": 0.0, "y": 0.5, "b": 0.5 if all_parents else 0.0}
-    wanted = Wanted(good="0" * 40, bad=commits[-1].sha, all_parents=all_parents, budget_s=1.0, runtime="x")
+    wanted = BisectOptions(
+        good="0" * 40, bad=commits[-1].sha, all_parents=all_parents, budget_s=1.0, runtime="x"
+    )
 
     def measure(commit):
         share = halves.get(commit.subject, 1.0)
-        return Reading(outcome="bad" if share >= 0.5 else "good", share=share), 1.0
+        return CommitReading(outcome="bad" if share >= 0.5 else "good", share=share), 1.0
 
     search, answer = searched(Search(wanted=wanted, commits=commits, target=INSTRUCTIONS), measure, ignored)
     assert search.commit(answer.culprit).subject in culprits
@@ -397,12 +401,12 @@ def test_revisions_that_are_no_line_are_named(repository, good, bad, says):
 def test_git_replays_the_log(repository, tmp_path):
     commits = between(repository, "main~3", "main", all_parents=True)
     good = git(repository, "rev-parse", "main~3")
-    wanted = Wanted(good=good, bad=commits[-1].sha, all_parents=True, budget_s=1.0, runtime="process")
+    wanted = BisectOptions(good=good, bad=commits[-1].sha, all_parents=True, budget_s=1.0, runtime="process")
     search = Search(wanted=wanted, commits=commits, target=INSTRUCTIONS)
 
     def measure(commit):
         bad = commit.subject in ("y", "merge")
-        return Reading(outcome="bad" if bad else "good", share=float(bad)), 1.0
+        return CommitReading(outcome="bad" if bad else "good", share=float(bad)), 1.0
 
     search, answer = searched(search, measure, ignored)
     log = tmp_path / "bisect.log"
@@ -423,6 +427,6 @@ def test_a_merge_says_how_to_look_into_it():
 
 
 def test_a_step_says_what_it_found_and_what_is_left():
-    search = replace(search_of(32), steps=(Step(commit=f"{16:040}", outcome="good", share=0.05),))
+    search = replace(search_of(32), steps=(BisectStep(commit=f"{16:040}", outcome="good", share=0.05),))
     line = bisect_report.step_line(search, search.steps[0])
     assert line == "step 1: 00000000 change 16: good (+0.10 %); 16 commits left, about 4 steps"

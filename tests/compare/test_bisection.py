@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.compare.bisection import Answer, Commit, Upcoming, steps_for, upcoming
+from bench.compare.bisection import BisectAnswer, Commit, Upcoming, steps_for, upcoming
 
 
 def chain(length):
@@ -92,7 +92,7 @@ def test_a_long_stretch_of_broken_commits_is_left_soon():
 
 
 def test_nothing_between_leaves_bad_itself():
-    assert upcoming(chain(1), {}) == Answer(suspects=("0",))
+    assert upcoming(chain(1), {}) == BisectAnswer(suspects=("0",))
 
 
 def test_what_is_next_says_how_far_it_is():

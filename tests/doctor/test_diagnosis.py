@@ -16,7 +16,7 @@ from rich.console import Console
 from bench.cli import commands
 from bench.doctor import Instruments, examine, machine, supplies
 from bench.doctor.ceilings import BUSY, ceiling
-from bench.doctor.diagnosis import Reading, print_diagnosis
+from bench.doctor.diagnosis import GeneratorReading, print_diagnosis
 from bench.doctor.machine import Company, Facts, look_around
 from bench.doctor.supplies import Disk, EngineFound, Supplies, disk, engine
 from bench.errors import CannotMeasure
@@ -283,7 +283,7 @@ def test_steal_is_a_share_of_the_time_that_a_core_wanted_to_run():
 
 
 def reading(rps=100_000.0, client_busy=0.99, server_busy=0.7, failures=0):
-    return Reading(
+    return GeneratorReading(
         rps=rps,
         us_per_request=None,
         client_busy=client_busy,

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import CannotMeasure
 from bench.model import Contender, Exchange, Expect, Scenario
-from bench.profile.call_counts import NEVER, Called, Place, count_calls
+from bench.profile.call_counts import NEVER, AppPlace, Called, count_calls
 from bench.runtime.interpreters import found
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
@@ -173,5 +173,5 @@ def test_counts_are_apart_only_where_windows_and_timers_leave_no_doubt():
     ],
 )
 def test_a_file_is_named_from_its_app_or_its_package(file, named):
-    place = Place.of(contender("flask"), "/run/7/project/apps/flask_app")
+    place = AppPlace.of(contender("flask"), "/run/7/project/apps/flask_app")
     assert place.named(file) == named

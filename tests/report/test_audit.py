@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.model import Choice, Claim, Ground, Inquiry, Place
+from bench.model import Choice, Claim, ClaimPlace, Ground, Inquiry
 from bench.records import Evidence
 from bench.report.answer import answer
 from bench.report.audit import audit, section
@@ -134,7 +134,7 @@ def test_reports_begin_with_the_tables():
 
 def test_words_of_a_source_cannot_break_a_page():
     nasty = "<script>alert(1)</script>"
-    place = Place(table=nasty, row=nasty, column=nasty, cell=nasty)
+    place = ClaimPlace(table=nasty, row=nasty, column=nasty, cell=nasty)
     html = page_of(claiming(synthetic_run(), Claim(says="a", source="b", needs="c", at=place)))
     assert html.count("<script>") == 1
     assert html.count("&lt;script&gt;alert(1)") >= 4

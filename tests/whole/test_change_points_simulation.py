@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.compare.change_points import changes_in
-from bench.compare.history import Point, Track, Trend
+from bench.compare.history import CellTrack, TrackPoint, Trend
 from bench.compare.steps import steps_of
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,9 @@ NEAR = 10  # runs: a point further from every change is a false alarm
 SIMULATIONS = Path(__file__).parents[2] / "docs" / "simulations.md"
 ROUNDING = 0.06
 BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
-TRACK = Track(machine="m", runtime="process", plan="p", scenario="s", load="32 connections", contender="c")
+TRACK = CellTrack(
+    machine="m", runtime="process", plan="p", scenario="s", load="32 connections", contender="c"
+)
 
 
 def noise(random, runs=RUNS):
@@ -139,7 +141,7 @@ OTHER_CONDITIONS = {machine_change: 60, plan_change: 60}  # from that run on
 
 
 def point(kind, run, value):
-    return Point(
+    return TrackPoint(
         at=BEGAN + timedelta(days=run),
         commit=f"{run:040x}",
         ratio=math.exp(value),

@@ -24,7 +24,7 @@ _READ_BYTES = 65_536
 _IDLE_S = 0.02
 
 
-class KnownServer:
+class ArithmeticServer:
     def __init__(self, listener: socket.socket, behaviour: Behaviour) -> None:
         self._listener = listener
         self._behaviour = behaviour
@@ -87,7 +87,7 @@ def main() -> None:
         os.sched_setaffinity(0, map(int, options.cores.split(",")))
     gc.disable()
     with socket.create_server(("127.0.0.1", 0), backlog=1_024) as listener:
-        server = KnownServer(listener, KINDS[options.kind].behaviour(options.seed))
+        server = ArithmeticServer(listener, KINDS[options.kind].behaviour(options.seed))
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         server.serve()

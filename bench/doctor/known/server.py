@@ -16,7 +16,7 @@ _END_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownServer:
+class KnownServerProcess:
     address: tuple[str, int]
     process: "subprocess.Popen[bytes]"
 
@@ -30,7 +30,7 @@ class KnownServer:
 
 
 @contextmanager
-def known_server(kind: str, seed: int, *, cores: Sequence[int] = ()) -> Iterator[KnownServer]:
+def known_server(kind: str, seed: int, *, cores: Sequence[int] = ()) -> Iterator[KnownServerProcess]:
     """Serve as `KINDS[kind]` does, pinned to *cores*. Raises CannotMeasure."""
     command = [sys.executable, "-P", "-m", "bench.doctor.known", kind, str(seed)]
     command += ["--cores", ",".join(map(str, cores))] if cores else []
@@ -46,6 +46,6 @@ def known_server(kind: str, seed: int, *, cores: Sequence[int] = ()) -> Iterator
                 log.seek(0)
                 lines = log.read().decode(errors="replace").strip().splitlines() or ["its log is empty"]
                 raise CannotMeasure(f"a server of the self-test did not start: {lines[-1]}")
-            yield KnownServer(address=("127.0.0.1", int(port)), process=process)
+            yield KnownServerProcess(address=("127.0.0.1", int(port)), process=process)
         finally:
             process.kill()

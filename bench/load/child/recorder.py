@@ -18,7 +18,7 @@ from bench.records import Sample
 _EXAMPLES = 5
 
 
-class Kind(Protocol):
+class RecordedKind(Protocol):
     """What requests are recorded by: a template, or all of a locustfile's of one method."""
 
     @property
@@ -29,8 +29,8 @@ class Kind(Protocol):
 class Outcomes:
     """Outcomes of the requests of the lead-in, or of those that count."""
 
-    latencies: defaultdict[Kind, list[int]] = field(default_factory=lambda: defaultdict(list))  # ns
-    failures: Counter[tuple[Kind | None, str]] = field(default_factory=Counter)  # None: connecting
+    latencies: defaultdict[RecordedKind, list[int]] = field(default_factory=lambda: defaultdict(list))  # ns
+    failures: Counter[tuple[RecordedKind | None, str]] = field(default_factory=Counter)  # None: connecting
     examples: list[str] = field(default_factory=list)
     received_bytes: int = 0
 
@@ -49,7 +49,7 @@ class Outcomes:
         line = request.line if request else "connect"
         self.fault(request.template if request else None, kind, f"{line}: {text}")
 
-    def fault(self, of: Kind | None, kind: str, example: str) -> None:
+    def fault(self, of: RecordedKind | None, kind: str, example: str) -> None:
         self.failures[of, kind] += 1
         if len(self.examples) < _EXAMPLES:
             self.examples.append(printable(example))
@@ -194,7 +194,7 @@ def _tell_locust(stats: Any, ledger: Outcomes) -> Histogram:
     return Histogram.merged(by_template.values())
 
 
-def _tell_of_responses(stats: Any, template: Kind, latencies: Histogram, *, min_ns: int) -> None:
+def _tell_of_responses(stats: Any, template: RecordedKind, latencies: Histogram, *, min_ns: int) -> None:
     """Add verified responses at once. Calling Locust for each response costs half a request."""
     name, method = template.exchange.name, template.exchange.method
     now = time()
@@ -211,7 +211,7 @@ def _tell_of_responses(stats: Any, template: Kind, latencies: Histogram, *, min_
     stats.total.extend(entry)
 
 
-def _tell_of_failures(stats: Any, template: Kind | None, kind: str, count: int) -> None:
+def _tell_of_failures(stats: Any, template: RecordedKind | None, kind: str, count: int) -> None:
     method, name = (template.exchange.method, template.exchange.name) if template else ("CONNECT", "")
     for _ in range(count):
         stats.log_request(method, name, None, 0)

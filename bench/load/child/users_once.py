@@ -29,7 +29,7 @@ from bench.model import Scenario
 _TURNS = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately)  # a task is over
 
 
-class Open:
+class OpenDoors:
     """Doors that hold nobody."""
 
     def arrived(self) -> None:
@@ -39,7 +39,7 @@ class Open:
         return send()
 
 
-class Once:
+class TasksOnce:
     """The users of a locustfile, each of whose tasks is run once."""
 
     def __init__(self, users: OwnUsers) -> None:
@@ -99,9 +99,9 @@ def rounds(scenario: Scenario, address: tuple[str, int]) -> list[dict[str, Any]]
     """Return the first round, and more if it shows something wrong. Raises UsageError."""
     if scenario.locustfile is None:
         raise ValueError(f"{scenario.name} has no locustfile")
-    users = OwnUsers(scenario.locustfile, Open())
+    users = OwnUsers(scenario.locustfile, OpenDoors())
     users.aim(address)
-    once = Once(users)
+    once = TasksOnce(users)
     with only(address):
         found = [once.round()]
         if found[0]["error"] or any(one["wrong"] for one in found[0]["requests"]):

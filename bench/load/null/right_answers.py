@@ -34,30 +34,30 @@ _COMPACT, _SPACED = (",", ":"), (", ", ": ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class KnownValue:
     pattern: str = r'[^\s"/?&]+'  # of its text in a request
     integer: bool = False
     constant: str = _SAVED  # its text, if it does not depend on the request
     choices: tuple[Any, ...] = ()  # all of its values, if they are not written alike in all places
 
 
-Known = Mapping[str, Value]
+Known = Mapping[str, KnownValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ValuePlace:
     """Where a value stands: how it is written there, and what may be there in its place."""
 
     pattern: str
     written: Callable[[Any], str]
 
 
-_AS_JSON = Place(pattern=r'(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)', written=json.dumps)
-_IN_JSON = Place(pattern=r'(?:[^"\\]|\\.)*?', written=lambda value: json.dumps(as_text(value))[1:-1])
-_IN_PATH = Place(pattern=r"[\w.~%+-]*", written=lambda value: str(in_path(value)))
-_IN_HEADER = Place(pattern=r"[^\r\n]*?", written=lambda value: str(in_header(value)))
-_IN_FORM = Place(pattern=r"[\w.~%+-]*", written=lambda value: quote_plus(as_text(value)))
-_IN_TEXT = Place(pattern=r"(?s:.*?)", written=as_text)
+_AS_JSON = ValuePlace(pattern=r'(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)', written=json.dumps)
+_IN_JSON = ValuePlace(pattern=r'(?:[^"\\]|\\.)*?', written=lambda value: json.dumps(as_text(value))[1:-1])
+_IN_PATH = ValuePlace(pattern=r"[\w.~%+-]*", written=lambda value: str(in_path(value)))
+_IN_HEADER = ValuePlace(pattern=r"[^\r\n]*?", written=lambda value: str(in_header(value)))
+_IN_FORM = ValuePlace(pattern=r"[\w.~%+-]*", written=lambda value: quote_plus(as_text(value)))
+_IN_TEXT = ValuePlace(pattern=r"(?s:.*?)", written=as_text)
 
 
 def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
@@ -66,11 +66,11 @@ def answers(scenario: Scenario, response_bytes: int = 0) -> tuple[Answer, ...]:
     Bodies are padded with spaces until a response has *response_bytes* bytes on average, head included.
     """
     mix = Mix(scenario, host="localhost")
-    saved: dict[str, Value] = {}
+    saved: dict[str, KnownValue] = {}
     for exchange in scenario.exchanges:
         for name, value in _saved(exchange).items():
             known = saved.setdefault(name, value)
-            saved[name] = known if known == value else Value(pattern=r"-?\d+", integer=True)  # a counter
+            saved[name] = known if known == value else KnownValue(pattern=r"-?\d+", integer=True)  # a counter
     weighed = [
         (_answer(exchange, saved | _drawn(exchange)), weight)
         for exchange, weight in zip(scenario.exchanges, scenario.weights, strict=True)
@@ -115,34 +115,34 @@ def _rehearsed(mix: Mix, answers: tuple[Answer, ...]) -> Iterator[tuple[int, int
             return
 
 
-def _drawn(exchange: Exchange) -> dict[str, Value]:
+def _drawn(exchange: Exchange) -> dict[str, KnownValue]:
     return {name: _generated(dict(generator)) for name, generator in exchange.fields.items()}
 
 
-def _generated(generator: Mapping[str, Any]) -> Value:
+def _generated(generator: Mapping[str, Any]) -> KnownValue:
     match generator:
         case {"integer": _}:
-            return Value(pattern=r"-?\d+", integer=True)
+            return KnownValue(pattern=r"-?\d+", integer=True)
         case {"hex": length}:
-            return Value(pattern=rf"[0-9a-f]{{{length}}}")
+            return KnownValue(pattern=rf"[0-9a-f]{{{length}}}")
         case {"letters": length}:
-            return Value(pattern=rf"[a-z]{{{length}}}")
+            return KnownValue(pattern=rf"[a-z]{{{length}}}")
         case {"uuid": _}:
-            return Value(pattern=r"[0-9a-f-]{36}")
+            return KnownValue(pattern=r"[0-9a-f-]{36}")
         case {"values": values}:
             return _one_of(tuple(values))
-    return Value()
+    return KnownValue()
 
 
-def _one_of(values: tuple[Any, ...]) -> Value:
+def _one_of(values: tuple[Any, ...]) -> KnownValue:
     if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return Value(pattern=r"-?\d+", integer=True)
+        return KnownValue(pattern=r"-?\d+", integer=True)
     if all(isinstance(value, str) and _ALIKE.fullmatch(value) for value in values):
-        return Value(pattern=rf"{_ALIKE.pattern}")
-    return Value(choices=values)
+        return KnownValue(pattern=rf"{_ALIKE.pattern}")
+    return KnownValue(choices=values)
 
 
-def _saved(exchange: Exchange) -> dict[str, Value]:
+def _saved(exchange: Exchange) -> dict[str, KnownValue]:
     kept = {}
     for name, source in exchange.save.items():
         place, path = place_of(source)
@@ -151,28 +151,28 @@ def _saved(exchange: Exchange) -> dict[str, Value]:
             value = example_of(path)[1]
             kept[name] = replace(_one_of((value,)), constant=value)
         elif content is MISSING:
-            kept[name] = Value(pattern=re.escape(_SAVED), integer=place == "json")
+            kept[name] = KnownValue(pattern=re.escape(_SAVED), integer=place == "json")
         else:
             kept[name] = _held(content, _drawn(exchange))
     return kept
 
 
-def _held(content: Any, drawn: Known) -> Value:
+def _held(content: Any, drawn: Known) -> KnownValue:
     if isinstance(content, str) and (whole := PLACEHOLDER.fullmatch(content)):
-        value = drawn.get(whole[1], Value())
+        value = drawn.get(whole[1], KnownValue())
         return replace(value, integer=False, choices=()) if _is_text(content) else value
     if isinstance(content, str) and PLACEHOLDER.search(content):
-        return Value()
+        return KnownValue()
     text = as_text(content)
-    return Value(pattern=re.escape(text), integer=isinstance(content, int | float), constant=text)
+    return KnownValue(pattern=re.escape(text), integer=isinstance(content, int | float), constant=text)
 
 
 def _answer(exchange: Exchange, known: Known) -> Answer:
-    caught: dict[str, Place] = {}
+    caught: dict[str, ValuePlace] = {}
     pattern, is_open = _pattern(exchange, known, caught)
     values: list[tuple[str, int, Mapping[str, str] | None]] = []
 
-    def value(name: str, added: int, place: Place) -> str:
+    def value(name: str, added: int, place: ValuePlace) -> str:
         if name in caught:
             choices = known[name].choices
             values.append((name, added, _texts(choices, caught[name], place, added) if choices else None))
@@ -200,7 +200,7 @@ def _answer(exchange: Exchange, known: Known) -> Answer:
     )
 
 
-def _texts(choices: Sequence[Any], sent: Place, shown: Place, added: int) -> dict[str, str]:
+def _texts(choices: Sequence[Any], sent: ValuePlace, shown: ValuePlace, added: int) -> dict[str, str]:
     """Return the text of each of *choices* where it is shown, by its text where it is sent."""
     texts: dict[str, str] = {}
     for choice in choices:
@@ -231,13 +231,13 @@ def _header(place: str, name: str) -> str:
     return f"{begins}{_SAVED}\r\n"
 
 
-def _pattern(exchange: Exchange, known: Known, caught: dict[str, Place]) -> tuple[str, bool]:
+def _pattern(exchange: Exchange, known: Known, caught: dict[str, ValuePlace]) -> tuple[str, bool]:
     """Return a regular expression of the requests of *exchange*, and whether it matches the beginning of one.
 
     Add the values that it captures to *caught*, with the place where each does.
     """
 
-    def value(name: str, added: int, place: Place) -> str:
+    def value(name: str, added: int, place: ValuePlace) -> str:
         choices = known[name].choices
         if added and not choices:
             return r"-?\d+"
@@ -248,7 +248,7 @@ def _pattern(exchange: Exchange, known: Known, caught: dict[str, Place]) -> tupl
         caught[name] = place
         return f"(?P<{name}>{place.pattern if choices else known[name].pattern})"
 
-    def woven(text: str, place: Place) -> str:
+    def woven(text: str, place: ValuePlace) -> str:
         return _woven(text, known, re.escape, value, place)
 
     line = woven(f"{exchange.method} {quote(exchange.path, safe=RESERVED)} HTTP/1.1", _IN_PATH)
@@ -272,7 +272,7 @@ def _pattern(exchange: Exchange, known: Known, caught: dict[str, Place]) -> tupl
     return head + woven(sent, place), is_open
 
 
-def _place_of_text(exchange: Exchange) -> Place:
+def _place_of_text(exchange: Exchange) -> ValuePlace:
     media = media_type(content_type(exchange) or "")
     if media == FORM:
         return _IN_FORM
@@ -333,8 +333,8 @@ def _woven(
     text: str,
     known: Known,
     literal: Callable[[str], str],
-    value: Callable[[str, int, Place], str],
-    place: Place,
+    value: Callable[[str, int, ValuePlace], str],
+    place: ValuePlace,
 ) -> str:
     """Return *text* with *value* applied to placeholders and *literal* to the text between them."""
     pieces, at = [], 0

@@ -12,7 +12,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from bench.report.charts.figures import LETTER, Sheet, headed
 from bench.report.charts.style import FAINT, GRID, INK, PAPER, Look
-from bench.report.forest import Forest, Group, Mark
+from bench.report.forest import Forest, ForestGroup, Mark
 from bench.report.wording import levels, plural, point
 
 WIDE = 10.0  # inches; a narrower sheet has no stacks and no intervals in figures
@@ -150,7 +150,7 @@ def _ticks(low: float, high: float, width_in: float) -> list[float]:
     return sorted(kept)
 
 
-def _title(axes: Axes, gutters: Gutters, sheet: Sheet, group: Group, at_in: float) -> None:
+def _title(axes: Axes, gutters: Gutters, sheet: Sheet, group: ForestGroup, at_in: float) -> None:
     letters = int((sheet.width_in - 2 * gutters.edge_in) * 72 / (TITLE_PT * LETTER))
     place: dict[str, Any] = {"xycoords": _on_sheet(axes), "va": "center", "annotation_clip": False}
     place["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}  # no line crosses the words
@@ -158,7 +158,7 @@ def _title(axes: Axes, gutters: Gutters, sheet: Sheet, group: Group, at_in: floa
     axes.annotate(words, (gutters.edge_in, at_in), size=TITLE_PT, weight="bold", color=INK, **place)
 
 
-def _draw(axes: Axes, looks: Mapping[str, Look], group: Group, lines_in: Sequence[float]) -> None:
+def _draw(axes: Axes, looks: Mapping[str, Look], group: ForestGroup, lines_in: Sequence[float]) -> None:
     floor = group.noise_floor
     if floor and floor.low and floor.high:
         ends = (lines_in[0] - LINE_IN / 2, lines_in[-1] + LINE_IN / 2)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
-    from bench.runtime.counted.sitecustomize import Books
+    from bench.runtime.counted.sitecustomize import ProcessFile
 
 COUNTS = ".counts"  # ends the name of the file of counts
 FUNCTIONS, BYTES = 1 << 20, 8  # empty pages of the file take no room
@@ -27,8 +27,8 @@ NEITHER = 0  # the number of what is not to be counted: our own functions, and t
 
 
 class Calls:
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, own_file: ProcessFile) -> None:
+        self.own_file = own_file
         self.begin()
 
     def begin(self) -> None:
@@ -37,7 +37,7 @@ class Calls:
         self.known: dict[int, int] = {}  # id of a code object → its number
         self.starts: dict[int, int] = {}  # id of a code object → the offset at which a call of it begins
         self.kept: list[CodeType] = []  # so that no other code object gets its id
-        file = os.open(f"{self.books.file}{COUNTS}", os.O_RDWR | os.O_CREAT, 0o666)
+        file = os.open(f"{self.own_file.file}{COUNTS}", os.O_RDWR | os.O_CREAT, 0o666)
         try:
             os.ftruncate(file, FUNCTIONS * BYTES)
             self.counts = memoryview(mmap.mmap(file, FUNCTIONS * BYTES)).cast("Q")
@@ -45,8 +45,8 @@ class Calls:
             os.close(file)
 
     def begin_again(self) -> None:
-        """Begin books of a forked process."""
-        self.books.begin()
+        """Begin the file of a forked process."""
+        self.own_file.begin()
         self.begin()
 
     def started(self, code: CodeType, offset: int) -> None:
@@ -72,7 +72,7 @@ class Calls:
             if os.path.dirname(code.co_filename) != HERE and (new := next(self.next)) < FUNCTIONS:
                 number = new
                 qualified, file = (part.replace("\n", " ").replace("\t", " ") for part in name)
-                self.books.write(f"={number} {qualified}\t{file}\n")
+                self.own_file.write(f"={number} {qualified}\t{file}\n")
             self.numbers[name] = number
         self.kept.append(code)
         self.starts[id(code)] = start_of(code)
@@ -87,8 +87,8 @@ def start_of(code: CodeType) -> int:
     return next(starts, -1)  # before Python 3.11
 
 
-def install(books: Books) -> None:
-    calls = Calls(books)
+def install(own_file: ProcessFile) -> None:
+    calls = Calls(own_file)
     os.register_at_fork(after_in_child=calls.begin_again)
     monitoring: Any = getattr(sys, "monitoring", None)
     if monitoring:  # Python 3.12

@@ -12,32 +12,32 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.runtime.counted.sitecustomize import Books
+    from bench.runtime.counted.sitecustomize import ProcessFile
 
 PIPE = ".counts"  # ends a name that is not read as a file of lines
 
 
-def install(books: Books) -> None:
-    wait(books)
-    os.register_at_fork(after_in_child=lambda: wait_again(books))
+def install(own_file: ProcessFile) -> None:
+    wait(own_file)
+    os.register_at_fork(after_in_child=lambda: wait_again(own_file))
 
 
-def wait_again(books: Books) -> None:
-    books.begin()
-    wait(books)
+def wait_again(own_file: ProcessFile) -> None:
+    own_file.begin()
+    wait(own_file)
 
 
-def wait(books: Books) -> None:
-    pipe = f"{books.file}{PIPE}"
+def wait(own_file: ProcessFile) -> None:
+    pipe = f"{own_file.file}{PIPE}"
     os.mkfifo(pipe, 0o666)
-    threading.Thread(target=answer, args=(books, pipe), daemon=True).start()
+    threading.Thread(target=answer, args=(own_file, pipe), daemon=True).start()
 
 
-def answer(books: Books, pipe: str) -> None:
+def answer(own_file: ProcessFile, pipe: str) -> None:
     while os.path.exists(pipe):
         with open(pipe, "rb") as other_end:
             other_end.read()
-        books.write(f"{int(is_on())}\n")
+        own_file.write(f"{int(is_on())}\n")
 
 
 def is_on() -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.runtime.counted.sitecustomize import Books
+    from bench.runtime.counted.sitecustomize import ProcessFile
 
 UNCOUNTED = frozenset(
     [
@@ -72,10 +72,10 @@ def shape(text: str, tokens: re.Pattern[str] = SQLITE) -> str:
 
 
 class Counts:
-    """What this process has counted, in its books."""
+    """What this process has counted, in its file."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, own_file: ProcessFile) -> None:
+        self.own_file = own_file
         self.begin()
 
     def begin(self) -> None:
@@ -85,12 +85,12 @@ class Counts:
         self.drivers: set[str] = set()
 
     def begin_again(self) -> None:
-        """Begin books of a forked process."""
-        self.books.begin()
+        """Begin the file of a forked process."""
+        self.own_file.begin()
         self.begin()
 
     def write(self, lines: str) -> None:
-        self.books.write(lines)
+        self.own_file.write(lines)
 
     def saw(self, driver: str, text: object, tokens: re.Pattern[str]) -> None:
         with suppress(Exception):  # an error here is never the server's fault
@@ -110,13 +110,13 @@ class Counts:
             self.write(f"{lines}{number}\n")
 
 
-def count_sqlite(module: ModuleType, books: Counts) -> None:
+def count_sqlite(module: ModuleType, counts: Counts) -> None:
     real: Any = module.Connection
     real_connect = module.connect
     driver = module.__name__.partition("._")[0].lstrip("_")
 
     def saw(text: str) -> None:
-        books.saw(driver, text, SQLITE)
+        counts.saw(driver, text, SQLITE)
 
     class CountedConnection(real):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -141,18 +141,18 @@ def count_sqlite(module: ModuleType, books: Counts) -> None:
     module.connect, module.Connection = connect, CountedConnection  # type: ignore[attr-defined]
 
 
-def count_commands(module: ModuleType, books: Counts) -> None:
+def count_commands(module: ModuleType, counts: Counts) -> None:
     real = module.Connection._execute_command
 
     def execute(self: Any, command: int, sql: object) -> Any:
         if command == COM_QUERY:
-            books.saw(module.__name__.partition(".")[0], sql, MYSQL)
+            counts.saw(module.__name__.partition(".")[0], sql, MYSQL)
         return real(self, command, sql)
 
     module.Connection._execute_command = execute
 
 
-def count_queries(module: ModuleType, books: Counts) -> None:
+def count_queries(module: ModuleType, counts: Counts) -> None:
     """Count what MySQLdb and mysql.connector send.
 
     Commit and rollback in C have no text; their calls count.
@@ -162,16 +162,16 @@ def count_queries(module: ModuleType, books: Counts) -> None:
     sends = "query" if driver == "MySQLdb" else "cmd_query"
     for kind in ("Connection", "MySQLConnection", "CMySQLConnection"):
         if isinstance(found := vars(module).get(kind), type) and found.__module__ == module.__name__:
-            count_calls(found, sends, None, driver, books)
+            count_calls(found, sends, None, driver, counts)
             for ending in ("commit", "rollback") if in_c else ():
-                count_calls(found, ending, ending.upper(), driver, books)
+                count_calls(found, ending, ending.upper(), driver, counts)
 
 
-def count_calls(kind: Any, method: str, text: str | None, driver: str, books: Counts) -> None:
+def count_calls(kind: Any, method: str, text: str | None, driver: str, counts: Counts) -> None:
     real = getattr(kind, method)
 
     def counted(self: Any, *args: Any, **options: Any) -> Any:
-        books.saw(driver, text or (args[0] if args else options.get("query", "")), MYSQL)
+        counts.saw(driver, text or (args[0] if args else options.get("query", "")), MYSQL)
         return real(self, *args, **options)
 
     setattr(kind, method, counted)
@@ -194,9 +194,9 @@ COUNTED: dict[str, Callable[[ModuleType, Counts], None]] = {
 class Patching:
     """A loader that patches its module after loading, so that its statements are counted."""
 
-    def __init__(self, loader: Any, books: Counts) -> None:
+    def __init__(self, loader: Any, counts: Counts) -> None:
         self._loader = loader
-        self._books = books
+        self._counts = counts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -207,24 +207,24 @@ class Patching:
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        patch(module, self._books)
+        patch(module, self._counts)
 
 
-def patch(module: ModuleType, books: Counts) -> None:
+def patch(module: ModuleType, counts: Counts) -> None:
     """Count the statements of *module*. If that fails, it is recorded as a driver that is not counted."""
     done = False
     with suppress(Exception):
-        COUNTED[module.__name__](module, books)
+        COUNTED[module.__name__](module, counts)
         done = True
     if not done:
-        books.write(f"-{module.__name__}\n")
+        counts.write(f"-{module.__name__}\n")
 
 
 class Finder:
     """Finds modules as the other finders do, and detects drivers among them."""
 
-    def __init__(self, books: Counts) -> None:
-        self._books = books
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return the next finder's result for a driver.
@@ -237,17 +237,17 @@ class Finder:
         specs = (other.find_spec(name, path, target) for other in others)
         spec = next(filter(None, specs), None)
         if spec and name in UNCOUNTED:
-            self._books.write(f"-{name}\n")
+            self._counts.write(f"-{name}\n")
         elif spec and spec.loader:
-            spec.loader = Patching(spec.loader, self._books)  # type: ignore[assignment]
+            spec.loader = Patching(spec.loader, self._counts)  # type: ignore[assignment]
         return spec
 
 
-def install(own: Books) -> None:
-    books = Counts(own)
-    sys.meta_path.insert(0, Finder(books))
+def install(own_file: ProcessFile) -> None:
+    counts = Counts(own_file)
+    sys.meta_path.insert(0, Finder(counts))
     for name in COUNTED.keys() & sys.modules.keys():
-        patch(sys.modules[name], books)
+        patch(sys.modules[name], counts)
     for name in UNCOUNTED & sys.modules.keys():
-        books.write(f"-{name}\n")
-    os.register_at_fork(after_in_child=books.begin_again)
+        counts.write(f"-{name}\n")
+    os.register_at_fork(after_in_child=counts.begin_again)

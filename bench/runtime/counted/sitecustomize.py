@@ -14,7 +14,7 @@ from importlib.util import module_from_spec
 FOLDER = os.environ.get("BENCH_COUNTED", "")
 
 
-class Books:
+class ProcessFile:
     """The file of this process.
 
     It is opened for each line: a server may close descriptors that it does not know.
@@ -49,5 +49,5 @@ def hand_on() -> None:
 
 
 if FOLDER:
-    import_module(os.environ["BENCH_COUNTS"]).install(Books(FOLDER))
+    import_module(os.environ["BENCH_COUNTS"]).install(ProcessFile(FOLDER))
     hand_on()

@@ -12,7 +12,7 @@ from bench.runtime.requirements import OPTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class PackageMove:
     """A package whose version differs. None: it is not there on that side."""
 
     name: str
@@ -23,10 +23,10 @@ class Move:
         return f"{self.name} {self.was or 'none'} → {self.now or 'none'}"
 
 
-def moves(was: Mapping[str, str], now: Mapping[str, str]) -> tuple[Move, ...]:
+def moves(was: Mapping[str, str], now: Mapping[str, str]) -> tuple[PackageMove, ...]:
     names = sorted(was.keys() | now.keys())
     pairs = ((name, was.get(name), now.get(name)) for name in names)
-    return tuple(Move(name=name, was=one, now=other) for name, one, other in pairs if one != other)
+    return tuple(PackageMove(name=name, was=one, now=other) for name, one, other in pairs if one != other)
 
 
 def requirement(line: str) -> Requirement | None:
