@@ -20,7 +20,7 @@ from bench.load.driver import Workers
 from bench.profile.pyspy import PySpy
 from bench.project.waivers import Waiver
 from bench.records import Event
-from bench.report.page import write_report
+from bench.report.report_files import write_report
 from bench.run import execution, progress
 from bench.run.execution import Elsewhere
 from bench.run.store import Journal

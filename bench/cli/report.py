@@ -9,8 +9,8 @@ from bench.analysis import analyse
 from bench.profile import record
 from bench.profile.words import print_profiling
 from bench.report.exports import FORMATS, export
-from bench.report.page import write_report
 from bench.report.quoted import BEGIN, END, quote
+from bench.report.report_files import write_report
 from bench.report.terminal import print_run
 from bench.run import store
 

@@ -12,7 +12,7 @@ from bench.cli import wiring
 from bench.cli.options import RUNTIMES, machines_turn, say_runtime, wait_option
 from bench.errors import CannotMeasure, UsageError
 from bench.project import contenders, plans
-from bench.report.page import write_report
+from bench.report.report_files import write_report
 from bench.report.terminal import print_run
 from bench.run import execution
 from bench.run.preview import preview

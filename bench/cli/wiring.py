@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.doctor import Instruments, machine, supplies
 from bench.doctor.ceilings import Peers
-from bench.doctor.known.server import known_server
+from bench.doctor.known.server_process import known_server
 from bench.doctor.latency import KnownServers, needs_cores
 from bench.files import working_folder
 from bench.load import LoadGenerator

@@ -16,7 +16,7 @@ from bench.compare.change_points import ChangePoint
 from bench.compare.change_points_report import WORDS, commit_text, place_text, size_text
 from bench.compare.history import CellTrack, Trend
 from bench.model import name_of
-from bench.report.charts.figures import FILE, headed, style
+from bench.report.charts.sheet import FILE, headed, style
 from bench.report.charts.style import FAINT, GRID, INK, Look, looks_of
 from bench.report.terminal import table_of
 from bench.report.wording import NOTHING, figure, plural, ratio

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from bench.errors import UsageError
 from bench.init.draft import Proposal
-from bench.init.mix import is_static, proposed
+from bench.init.frequent_requests import is_static, proposed
 from bench.init.paths import Shapes, written
 
 FORMATS = 'nginx or Apache (common, combined), gunicorn, uvicorn: each line has "GET /path HTTP/1.1" 200'

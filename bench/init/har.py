@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from bench.errors import UsageError
 from bench.files import near_miss
 from bench.init.draft import CHANGE_ME, Proposal, unique
+from bench.init.frequent_requests import Details, is_static, proposed
 from bench.init.masks import masked, masked_json, masked_text, names_secret
-from bench.init.mix import Details, is_static, proposed
 from bench.init.multipart_body import multipart_of
 from bench.init.paths import Outline, Shapes, shape_of
 from bench.project.exchanges import FORM, JSON, METHODS, media_type

@@ -53,7 +53,7 @@ def _wrong(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _rounds(address: tuple[str, int], scenario: Scenario, file: Locustfile) -> Sequence[Mapping[str, Any]]:
     with TemporaryFile() as result_file:
-        command = [sys.executable, "-P", "-m", "bench.load.child.users_once", str(result_file.fileno())]
+        command = [sys.executable, "-P", "-m", "bench.load.child.tasks_once", str(result_file.fileno())]
         try:
             done = subprocess.run(
                 [*command, *map(str, address), to_json(scenario).decode()],

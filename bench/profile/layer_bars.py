@@ -5,7 +5,7 @@ from io import StringIO
 
 from bench.profile.layers import LAYERS, REST
 from bench.profile.words import LayeredProfile, used
-from bench.report.charts.figures import FILE, SCREEN, Sheet, frame_bars, headed, style
+from bench.report.charts.sheet import FILE, SCREEN, Sheet, frame_bars, headed, style
 from bench.report.charts.style import DATABASE_GREY, INK, PAPER, Look
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.wording import figure

@@ -32,7 +32,7 @@ from bench.model import (
     Scenario,
     name_of,
 )
-from bench.project.claims import check_choices, distinct, grounded, of_one_kind, placed
+from bench.project.claim_rules import check_choices, distinct, grounded, of_one_kind, placed
 from bench.project.contenders import Declared, declared, resolve
 from bench.project.scenarios import declared as scenarios_of
 

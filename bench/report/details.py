@@ -12,7 +12,7 @@ from bench.model import Contender, Exchange, name_of
 from bench.records import CountedBy, Queries, Run
 from bench.report import versions
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.kinds import SHOWN
+from bench.report.load_kinds import SHOWN
 from bench.report.panels import Panel
 from bench.report.wording import NOTHING, both, changed, figure, percent, plural
 

@@ -9,7 +9,7 @@ from bench.report import (
     blocks,
     by_workers,
     claims,
-    costs,
+    cost_tables,
     details,
     evidence,
     forest,
@@ -28,7 +28,7 @@ FILE = "report.md"
 MAKERS = (
     blocks.section,
     upgrades.section,
-    costs.section,
+    cost_tables.section,
     by_workers.section,
     gains.section,
     claims.section,

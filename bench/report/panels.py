@@ -21,7 +21,7 @@ from bench.report.columns import (
     throughput,
 )
 from bench.report.document import TableCell
-from bench.report.kinds import shown
+from bench.report.load_kinds import shown
 from bench.report.wording import NOTHING, figure, measured, mebibytes, percent, point
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bench.analysis.comparisons import Comparison, more_rounds
 from bench.analysis.rows import Row
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.kinds import shown
+from bench.report.load_kinds import shown
 from bench.report.panels import Panel, page_columns
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point
 

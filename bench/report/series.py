@@ -8,7 +8,7 @@ from bench.analysis.rows import Row
 from bench.loads import Load
 from bench.report.columns import RowColumn
 from bench.report.document import Section, TableCell, lines_table
-from bench.report.kinds import shown
+from bench.report.load_kinds import shown
 from bench.report.panels import Panel
 from bench.report.wording import at_least, both, plural
 

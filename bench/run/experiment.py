@@ -13,7 +13,7 @@ from bench.errors import Broken, CannotMeasure, UsageError
 from bench.model import Contender, Slice, name_of
 from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
-from bench.run import connections, instruction_counts, schedule, windows
+from bench.run import fewer_connections, instruction_counts, schedule, windows
 from bench.run.field_queries import are_queried, queried
 from bench.run.lab import Lab
 from bench.run.probes import gather
@@ -250,8 +250,8 @@ def _look_for_evidence(journal: Journal, lab: Lab, equal: Mapping[str, Contender
 def _has_fewer_connections(journal: Journal, lab: Lab, swept: Sequence[Group]) -> bool:
     """Lower the connections of the plan where the probe shows that answers take long: whether it did."""
     run = journal.run
-    plan = connections.lowered(run.plan, swept, run.records)
-    for remark in connections.remarks(run.plan, swept, run.records):
+    plan = fewer_connections.lowered(run.plan, swept, run.records)
+    for remark in fewer_connections.remarks(run.plan, swept, run.records):
         _remark(journal, lab, remark)
     journal.narrowed(plan, run.scenarios)
     return plan is not run.plan

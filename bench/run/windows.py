@@ -14,7 +14,7 @@ from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.model import Cell, Plan, name_of
 from bench.project.heats import Group
 from bench.records import Record
-from bench.run import connections
+from bench.run import fewer_connections
 
 PROBE_ROUND = 0
 # The next one is used if the one before does not show how long a cell's answers take.
@@ -75,7 +75,7 @@ def probes_due(plan: Plan, group: Group, records: Iterable[Record]) -> Iterator[
     taken = _probes(kept)
     due = tuple(name for name in group.contenders if not _is_twin(name, group))
     for number in range(1, len(PROBE_WINDOWS_S) + 1):
-        if not due or connections.takes_long(plan, group, kept):
+        if not due or fewer_connections.takes_long(plan, group, kept):
             return  # what takes long is probed on fewer connections
         yield number, due
         found = {name: taken.get((group.cell(name), number)) for name in due}

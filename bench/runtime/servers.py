@@ -12,10 +12,10 @@ from bench.model import Contender
 from bench.runtime import env_file, sqlite_files
 from bench.runtime.callgrind import Callgrind
 from bench.runtime.children import Running
+from bench.runtime.contender_placeholders import OWN, Values, filled
 from bench.runtime.folders import OwnFolder
 from bench.runtime.gil import GilWatch
 from bench.runtime.packages.own_code import SOURCES
-from bench.runtime.placeholders import OWN, Values, filled
 from bench.runtime.ports import HOST
 from bench.runtime.python_calls import PythonCalls
 from bench.runtime.services.own import PLACEHOLDERS, OwnServices

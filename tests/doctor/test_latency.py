@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.doctor.known import theory
 from bench.doctor.known.behaviours import Stall, latencies_ns
 from bench.doctor.known.kinds import KINDS
-from bench.doctor.known.server import known_server
+from bench.doctor.known.server_process import known_server
 from bench.doctor.latency import PERCENTS, Point, Reading, needs_cores, print_readings, readings, verdict
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram

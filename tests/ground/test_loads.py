@@ -12,7 +12,7 @@ from bench.files import read_json, read_toml, to_json
 from bench.loads import KINDS, Closed, Load, Open
 from bench.model import Cell
 from bench.project.plans import WrittenLoad
-from bench.report.kinds import SHOWN
+from bench.report.load_kinds import SHOWN
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 import zmq
 
 from bench.errors import CannotMeasure
-from bench.load.child.versions import unlike, versions
+from bench.load.child.generator_versions import unlike, versions
 from bench.load.driver import LocustLoad, Workers
 from bench.loads import Closed, Open
 from bench.model import Cell, Exchange, Expect, Scenario, Slice

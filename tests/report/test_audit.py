@@ -9,7 +9,7 @@ from bench.report.answer import answer
 from bench.report.audit import audit, section
 from bench.report.charts import draw
 from bench.report.charts.claimed import latency_chart, rate_chart
-from bench.report.charts.figures import FILE, SCREEN
+from bench.report.charts.sheet import FILE, SCREEN
 from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
 from tests.report.test_claims import article_run, claiming, printed

@@ -8,9 +8,9 @@ from bench.analysis import analyse
 from bench.loads import Closed
 from bench.report.charts.bars import demand_chart, throughput_chart
 from bench.report.charts.draw import write_charts
-from bench.report.charts.figures import SCREEN
 from bench.report.charts.lines import latency_lines, throughput_lines
 from bench.report.charts.percentiles import latency_chart, place_of
+from bench.report.charts.sheet import SCREEN
 from bench.report.charts.style import COLOURS, looks_of, spread_out
 from bench.report.panels import panels
 from bench.report.series import series_of

@@ -13,7 +13,7 @@ from bench.model import Claim, ClaimedRatio
 from bench.project import plans
 from bench.report.claims import audited, judged_table, notes
 from bench.report.markdown import report_text
-from bench.report.page import write_report
+from bench.report.report_files import write_report
 from bench.report.summary import summary
 from bench.report.terminal import print_run
 from bench.run import store

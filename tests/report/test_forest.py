@@ -6,8 +6,8 @@ from bench.analysis import analyse
 from bench.loads import Closed
 from bench.model import ITSELF, PREVIOUS
 from bench.report.charts import draw
-from bench.report.charts.figures import SCREEN, WIDE_FILE, WIDE_SCREEN
-from bench.report.charts.forest import ratio_caption, ratio_chart
+from bench.report.charts.ratio_chart import ratio_caption, ratio_chart
+from bench.report.charts.sheet import SCREEN, WIDE_FILE, WIDE_SCREEN
 from bench.report.charts.style import looks_of
 from bench.report.forest import MOST, forest, notes, section
 from tests.report.test_terminal import busy_client

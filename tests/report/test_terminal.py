@@ -241,6 +241,6 @@ def test_a_run_without_records_says_so():
 
 def test_printing_needs_neither_matplotlib_nor_pandas():
     slow = "{'matplotlib', 'pandas'}"
-    code = f"import sys, bench.report.page, bench.report.terminal; print(*{slow} & {{*sys.modules}})"
+    code = f"import sys, bench.report.report_files, bench.report.terminal; print(*{slow} & {{*sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []

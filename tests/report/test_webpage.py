@@ -18,8 +18,8 @@ from bench.report.charts.style import looks_of
 from bench.report.claims import audited, judged_table, unmeasured_table
 from bench.report.forest import forest
 from bench.report.glossary import explained, meanings
-from bench.report.page import write_report
 from bench.report.panels import panels
+from bench.report.report_files import write_report
 from bench.report.series import apart, series_of
 from bench.report.wording import figure
 from tests.report.test_claims import article_run, claiming

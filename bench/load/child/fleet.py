@@ -22,8 +22,8 @@ from pydantic import TypeAdapter
 
 from bench.errors import CannotMeasure
 from bench.load.child.generator import ConnectionUser, Message, window_of
+from bench.load.child.generator_versions import unlike
 from bench.load.child.setting_up import LIMIT_S
-from bench.load.child.versions import unlike
 from bench.load.sums import merged
 from bench.model import Scenario, Slice
 from bench.project.addresses import format_address

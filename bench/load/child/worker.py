@@ -41,7 +41,7 @@ from bench.load.child.generator import (
     understood,
     window_of,
 )
-from bench.load.child.versions import versions
+from bench.load.child.generator_versions import versions
 from bench.project.addresses import address_of, format_address
 
 PATIENCE_S = 60.0  # for a master that has not started yet

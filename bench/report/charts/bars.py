@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.report.charts.figures import FILE, LETTER, Sheet, frame_bars, headed
+from bench.report.charts.sheet import FILE, LETTER, Sheet, frame_bars, headed
 from bench.report.charts.style import DATABASE_GREY, FAINT, INK, PAPER, Look
 from bench.report.panels import Panel
 from bench.report.wording import at_least, both, levels, plural, point

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.report.audit import Audit, Bar
-from bench.report.charts.figures import LETTER, Sheet, frame_bars, headed
+from bench.report.charts.sheet import LETTER, Sheet, frame_bars, headed
 from bench.report.charts.style import FAINT, INK, PAPER, Look
 from bench.report.wording import NOTHING, at_least, figure, point
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from bench.report.audit import Audit
 from bench.report.by_workers import WorkerTable
 from bench.report.charts import bars, claimed, lines, percentiles
-from bench.report.charts import forest as forests
-from bench.report.charts.figures import FILE, SCREEN, WIDE_FILE, WIDE_SCREEN, Sheet, style
+from bench.report.charts.ratio_chart import ratio_caption, ratio_chart
+from bench.report.charts.sheet import FILE, SCREEN, WIDE_FILE, WIDE_SCREEN, Sheet, style
 from bench.report.charts.style import Look
 from bench.report.charts.svg import Drawing, inlined
 from bench.report.forest import Forest, alternatives
@@ -90,8 +90,8 @@ BY_WORKERS = ChartKind(
 RATIOS = ChartKind(
     what="Ratios",
     ending="",
-    draw=forests.ratio_chart,
-    caption=forests.ratio_caption,
+    draw=ratio_chart,
+    caption=ratio_caption,
     numbers=alternatives,
     file=WIDE_FILE,
     screen=WIDE_SCREEN,

@@ -11,10 +11,10 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis.rows import Row
 from bench.report.by_workers import WorkerTable
-from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
 from bench.report.charts.percentiles import ticks
+from bench.report.charts.sheet import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
 from bench.report.charts.style import FAINT, INK, LEADER, PAPER, Look, spread_out
-from bench.report.kinds import level_of, shown
+from bench.report.load_kinds import level_of, shown
 from bench.report.series import Series
 from bench.report.wording import figure as number
 

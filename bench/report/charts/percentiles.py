@@ -13,9 +13,9 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from bench.analysis.measures import last_percent
 from bench.analysis.rows import Row
-from bench.report.charts.figures import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
+from bench.report.charts.sheet import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
 from bench.report.charts.style import INK, LEADER, PAPER, Look, family_of, spread_out
-from bench.report.kinds import shown
+from bench.report.load_kinds import shown
 from bench.report.panels import Panel
 from bench.report.wording import figure as number
 

@@ -18,9 +18,9 @@ from typing import Self
 from bench.errors import CannotMeasure
 from bench.model import Contender
 from bench.runtime.children import Children, Running, log_name
+from bench.runtime.contender_placeholders import Url
 from bench.runtime.docker.containers import as_this_user, on_cores
 from bench.runtime.launch import UNPRIVILEGED
-from bench.runtime.placeholders import Url
 from bench.runtime.ports import HOST, free_ports, listens
 from bench.runtime.services.service import ContainerPlace, OwnPart, ProcessPlace, ServiceFacts, ServiceKind
 

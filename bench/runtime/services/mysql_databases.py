@@ -13,7 +13,7 @@ import pymysql
 
 from bench.errors import CannotMeasure
 from bench.records import CountedBy
-from bench.runtime.placeholders import Url
+from bench.runtime.contender_placeholders import Url
 from bench.runtime.ports import HOST
 from bench.runtime.services import mysql_objects
 from bench.runtime.services.mysql_objects import COPYING, Objects, Session, SqlTable, quoted, rows, run

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bench.errors import UsageError
 from bench.model import Contender
-from bench.runtime.placeholders import OWN, Url, filled
+from bench.runtime.contender_placeholders import OWN, Url, filled
 from bench.runtime.services.caches import MEMCACHED, VALKEY, cache
 from bench.runtime.services.mysql import MYSQL
 from bench.runtime.services.postgresql import POSTGRESQL

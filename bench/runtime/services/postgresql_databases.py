@@ -16,7 +16,7 @@ from psycopg.sql import SQL, Identifier
 
 from bench.errors import CannotMeasure
 from bench.records import CountedBy
-from bench.runtime.placeholders import Url
+from bench.runtime.contender_placeholders import Url
 from bench.runtime.ports import HOST
 from bench.runtime.services.psql_text import SqlPart, is_dump, parts
 from bench.runtime.services.service import DATABASE_PLACEHOLDERS, OwnPart

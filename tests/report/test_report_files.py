@@ -10,7 +10,7 @@ import pytest
 
 from bench.loads import Closed
 from bench.records import Event, Queries, Verification
-from bench.report.page import write_report
+from bench.report.report_files import write_report
 from bench.report.summary import summary
 from tests.support.pages import read
 from tests.support.synthetic import contender, failing, rate, synthetic_run, with_records

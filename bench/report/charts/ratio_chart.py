@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from matplotlib.transforms import blended_transform_factory
 
-from bench.report.charts.figures import LETTER, Sheet, headed
+from bench.report.charts.sheet import LETTER, Sheet, headed
 from bench.report.charts.style import FAINT, GRID, INK, PAPER, Look
 from bench.report.forest import Forest, ForestGroup, Mark
 from bench.report.wording import levels, plural, point

@@ -9,7 +9,7 @@ from bench.loads import Closed, Open
 from bench.model import Block
 from bench.project import plans
 from bench.project.heats import groups
-from bench.run import connections, schedule, windows
+from bench.run import fewer_connections, schedule, windows
 from tests.run.test_windows import LOAD, NAMES, PLAN, World, computing, waiting
 from tests.support.synthetic import contender
 
@@ -45,7 +45,7 @@ class Diff(World):
         while step := schedule.upcoming(self.plan, self.groups, self.records):
             if step.role == "probe":
                 self.records.append(self.record(step))
-            elif (plan := connections.lowered(self.plan, self.groups, self.records)) == self.plan:
+            elif (plan := fewer_connections.lowered(self.plan, self.groups, self.records)) == self.plan:
                 break
             else:
                 self.plan = plan
@@ -114,7 +114,7 @@ def test_a_server_that_is_only_cold_keeps_its_connections():
     while (step := schedule.upcoming(diff.plan, diff.groups, diff.records)).role == "probe":
         diff.answers = cold if step.sweep == 1 else warm
         diff.records.append(diff.record(step))
-    assert not connections.takes_long(diff.plan, diff.groups[0], diff.records)
+    assert not fewer_connections.takes_long(diff.plan, diff.groups[0], diff.records)
 
 
 def test_only_slow_scenarios_are_measured_with_fewer_and_the_reader_learns_it():
@@ -124,17 +124,17 @@ def test_only_slow_scenarios_are_measured_with_fewer_and_the_reader_learns_it():
     while (step := schedule.upcoming(diff.plan, diff.groups, diff.records)).role == "probe":
         diff.answers = dict.fromkeys(fast, 1.0) if step.cell.scenario == "quick" else fast
         diff.records.append(diff.record(step))
-    plan = connections.lowered(diff.plan, diff.groups, diff.records)
+    plan = fewer_connections.lowered(diff.plan, diff.groups, diff.records)
     assert [(block.scenarios, block.loads) for block in plan.blocks[:2]] == [
         (("report", "list"), (LOAD,)),
         (("quick",), (FEW,)),
     ]
-    assert [*connections.remarks(diff.plan, diff.groups, diff.records)] == [
+    assert [*fewer_connections.remarks(diff.plan, diff.groups, diff.records)] == [
         "quick, 32 connections: an answer takes 1 s or longer: measured with 10 connections instead, for all "
         "contenders alike"
     ]
     again = groups(plan, SERVED)
-    assert connections.lowered(plan, again, diff.records) is plan
+    assert fewer_connections.lowered(plan, again, diff.records) is plan
 
 
 def test_what_a_plan_says_itself_stays_and_so_do_open_loads():

@@ -1,6 +1,6 @@
 """Runs the tasks of a locustfile's users once, to show what they request and whether Locust finds it right.
 
-`python -m bench.load.child.users_once FD HOST PORT SCENARIO`, with the scenario as JSON. FD receives
+`python -m bench.load.child.tasks_once FD HOST PORT SCENARIO`, with the scenario as JSON. FD receives
 JSON: `{"rounds": [{"users", "requests": [{"line", "status", "wrong", "answer"}], "error"}, …]}`, or
 `{"error"}` if the file cannot be used. The first round is followed by more if something in it is wrong.
 """
@@ -110,7 +110,7 @@ def rounds(scenario: Scenario, address: tuple[str, int]) -> list[dict[str, Any]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench.load.child.users_once", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bench.load.child.tasks_once", description=__doc__)
     parser.add_argument("fd", type=int)
     parser.add_argument("host")
     parser.add_argument("port", type=int)
