@@ -10,7 +10,7 @@ from bench.errors import CannotMeasure, UsageError
 from bench.model import Contender
 from bench.runtime.services import mysql
 from bench.runtime.services.copies import copies
-from bench.runtime.services.mysql_databases import portable
+from bench.runtime.services.mysql_client import portable
 from bench.runtime.services.own import KINDS, known_services, lacking, opened, uncontained
 from bench.runtime.services.service import OwnPart
 

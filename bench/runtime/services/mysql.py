@@ -20,7 +20,8 @@ from bench.runtime.launch import launched
 from bench.runtime.leftovers import FOLDER_PREFIX
 from bench.runtime.ports import HOST, free_ports, listens
 from bench.runtime.services.copies import copies
-from bench.runtime.services.mysql_databases import USER, MySQLDatabases
+from bench.runtime.services.mysql_client import USER, MySQLClient
+from bench.runtime.services.mysql_databases import MySQLDatabases
 from bench.runtime.services.service import (
     DATABASE_PLACEHOLDERS,
     ProcessPlace,
@@ -163,7 +164,7 @@ def mysql(place: ProcessPlace, settings: Mapping[str, str] = SETTINGS) -> Iterat
         databases = MySQLDatabases(
             port=port,
             password=password,
-            client=found.client,
+            client=MySQLClient(program=found.client, title=found.title, port=port, password=password),
             title=found.title,
             identified=found.identified,
         )

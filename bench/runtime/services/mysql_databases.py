@@ -1,8 +1,6 @@
 """Databases on a MySQL server: templates made once, a copy for each server, resets in place."""
 
 import hashlib
-import re
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -16,13 +14,12 @@ from bench.records import CountedBy
 from bench.runtime.contender_placeholders import Url
 from bench.runtime.ports import HOST
 from bench.runtime.services import mysql_objects
+from bench.runtime.services.mysql_client import USER, MySQLClient
 from bench.runtime.services.mysql_objects import COPYING, Objects, Session, SqlTable, quoted, rows, run
 from bench.runtime.services.service import DATABASE_PLACEHOLDERS, OwnPart
 
-USER = "bench"  # the harness; each copy has a user of its own name
 CONNECT_TIMEOUT_S = 10
 PATIENCE_S = 60  # for one answer of the server
-FILL_TIMEOUT_S = 600  # of a text of SQL
 PREPARED = "EXECUTE of a prepared statement"
 # Whatever it does itself is in no count.
 UNSEEN = "UPDATE performance_schema.threads SET instrumented = 'NO' WHERE processlist_id = connection_id()"
@@ -45,15 +42,6 @@ EXECUTED = """
 SELECT coalesce(sum(count_star), 0) FROM performance_schema.events_statements_summary_by_user_by_event_name
 WHERE user = %s AND event_name = 'statement/com/Execute'
 """
-# What a dump of one database says of its name, of its makers, and to other clients. The lines stay.
-OF_ANOTHER = re.compile(
-    r"^(?:USE\s+[`\w]+\s*;|CREATE\s+(?:DATABASE|SCHEMA)\b[^;]*;|/\*[M!]*!999999\\-.*)[ \t]*$",
-    re.MULTILINE | re.I,
-)
-MAKES = re.compile(r"^\s*(?:/\*!\d+\s+)?(?:CREATE|ALTER|DEFINER)\b.*$", re.MULTILINE | re.I)
-NAME = r"(?:`[^`]*`|'[^']*'|\"[^\"]*\"|[\w.%]+)"
-DEFINER = re.compile(rf"\bDEFINER\s*=\s*{NAME}\s*@\s*{NAME}", re.I)
-MESSAGE = re.compile(r"^ERROR \d+(?: \(\w+\))?(?: at line (\d+))?(?: in file: '[^']*')?: (.*)$", re.MULTILINE)
 
 
 class State(NamedTuple):
@@ -69,7 +57,7 @@ class MySQLDatabases:
 
     port: int
     password: str = field(repr=False)
-    client: str  # the program that runs SQL texts
+    client: MySQLClient
     title: str  # MySQL or MariaDB
     identified: str = "IDENTIFIED BY"  # how a user's password is set
     _templates: dict[str, Objects] = field(default_factory=dict)
@@ -158,39 +146,9 @@ class MySQLDatabases:
 
     def _fill(self, name: str, texts: Mapping[str, str]) -> None:
         for source, text in texts.items():
-            if failed := self._run_text(name, text):
+            if failed := self.client.run(text, name):
                 line, message = failed
                 raise CannotMeasure(f"{source}{f' line {line}' if line else ''}: {message}")
-
-    def _run_text(self, name: str, text: str) -> tuple[str | None, str] | None:
-        """Run *text* in a database by the client, which knows DELIMITER.
-
-        Return line and message of an error.
-        """
-        options = [
-            "--no-defaults",
-            "--protocol=tcp",
-            f"--host={HOST}",
-            f"--port={self.port}",
-            f"--user={USER}",
-        ]
-        try:
-            done = subprocess.run(
-                [self.client, *options, "--default-character-set=utf8mb4", "--binary-mode", name],
-                input=portable(text).encode(errors="surrogateescape"),
-                env={"MYSQL_PWD": self.password, "LC_ALL": "C.UTF-8"},
-                capture_output=True,
-                timeout=FILL_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return None, f"{self.title} did not answer within {FILL_TIMEOUT_S} s"
-        if done.returncode == 0:
-            return None
-        output = done.stderr.decode(errors="replace")
-        if found := MESSAGE.search(output):
-            return found[1], found[2]
-        return None, (output.strip().splitlines() or ["its client failed without a message"])[-1]
 
     @contextmanager
     def _failures_told(self, name: str = "") -> Iterator[None]:
@@ -353,12 +311,6 @@ class MySQLDatabase(OwnPart):
 
 def kept(name: str) -> str:
     return f"{name}_kept"
-
-
-def portable(text: str) -> str:
-    """Return SQL without what names its own database, and with makers of objects that exist. Lines stay."""
-    text = OF_ANOTHER.sub(lambda found: "\n" * found[0].count("\n"), text)
-    return MAKES.sub(lambda found: DEFINER.sub("DEFINER=CURRENT_USER", found[0]), text)
 
 
 def _make_user(session: Session, name: str, identified: str) -> None:
