@@ -11,7 +11,7 @@ from bench.cli.judge import INCONCLUSIVE, Judge, carried_out, finish
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import diff as revisions
 from bench.compare import upgrade, verdict_report
-from bench.compare.checkouts import Sides, laid_out
+from bench.compare.sides import Sides, laid_out
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
 from bench.project import contenders

@@ -14,7 +14,8 @@ from bench.compare.bisect import BisectOptions, Search
 from bench.compare.bisect_reading import LOOKS, CommitReading, of_counts, of_time, rounds_at, rounds_of
 from bench.compare.bisect_target import APART, BisectTarget, Followed, scenario_of
 from bench.compare.bisection import Commit, steps_for
-from bench.compare.checkouts import SHORT, Sides, laid_out
+from bench.compare.checkouts import SHORT
+from bench.compare.sides import Sides, laid_out
 from bench.compare.verdict import Conclusion, concluded
 from bench.errors import BenchError, Broken, CannotMeasure, UsageError
 from bench.model import Block, Contender, Plan, Scenario, name_of

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bench.compare.checkouts import Sides
+from bench.compare.sides import Sides
 from bench.errors import UsageError
 from bench.files import near_miss
 from bench.loads import Closed, Load

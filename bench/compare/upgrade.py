@@ -9,8 +9,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from bench.compare import diff
-from bench.compare.checkouts import Sides, laid_out_twice
 from bench.compare.diff import Selection
+from bench.compare.sides import Sides, laid_out_twice
 from bench.compare.upgrade_move import UpgradeMove
 from bench.errors import UsageError
 from bench.files import near_miss

@@ -24,9 +24,9 @@ from bench.compare.bisect_reading import (
 from bench.compare.bisect_runs import step_plan, with_disturbed
 from bench.compare.bisect_target import FOLLOWED, BisectTarget, chosen
 from bench.compare.bisection import Commit, steps_for
-from bench.compare.checkouts import laid_out
 from bench.compare.commits import between
 from bench.compare.diff import Selection, planned, served
+from bench.compare.sides import laid_out
 from bench.compare.verdict import concluded
 from bench.errors import UsageError
 from bench.files import to_json

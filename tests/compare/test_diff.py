@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from bench.compare.checkouts import laid_out
 from bench.compare.diff import Selection, left_out, planned, requested_scenarios, served, why_nothing
+from bench.compare.sides import laid_out
 from bench.errors import CannotMeasure, UsageError
 from tests.project.test_layout import change_core, with_submodule
 from tests.support.projects import CONTENDERS, PLAN

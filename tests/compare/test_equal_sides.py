@@ -6,8 +6,8 @@ import urllib.request
 
 import pytest
 
-from bench.compare.checkouts import laid_out
 from bench.compare.diff import Selection, planned, served
+from bench.compare.sides import laid_out
 from bench.runtime.placement import available_cores, placed
 from bench.runtime.process import ProcessRuntime
 from tests.support.projects import SCENARIOS, make_project

@@ -1,7 +1,7 @@
 import pytest
 
-from bench.compare.checkouts import laid_out
 from bench.compare.diff import Selection, planned
+from bench.compare.sides import laid_out
 from bench.errors import UsageError
 from bench.project import contenders, plans, scenarios
 from bench.project.sources import ownership, sources
