@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.init import har, source
+from bench.init import har, har_entries, source
 from bench.init.scenarios_file import written
 from bench.project import scenarios
 
@@ -116,7 +116,7 @@ def test_the_memory_is_that_of_an_entry(tmp_path):
 
 def test_a_long_entry_is_read_in_linear_steps(tmp_path):
     file = recording(tmp_path, entry("http://a/x", answer={"text": "x" * 20_000_000}), entry("http://a/y"))
-    assert len(list(har.entries(file))) == 2
+    assert len(list(har_entries.entries(file))) == 2
 
 
 @pytest.mark.parametrize(
