@@ -5,53 +5,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from bench.init.draft import unique
 from bench.init.python_values import (
     AnswerPart,
     Drawn,
     Fields,
-    Json,
-    Text,
     Unknown,
     drawn_from,
     source_of,
     value_of,
 )
+from bench.init.sent_request import Sent, target_of
 from bench.project.exchanges import METHODS
 
 _WITHIN = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 DEEPEST = 5  # methods that call methods
 MOST_REQUESTS = 500  # of a task
 _VERBS = {one.lower() for one in METHODS} | {"head", "options"}
-_SAFE = "/?&=%:;,@!$'()*+~[]#-._"  # as in a URL that someone writes
 _IGNORED = ("name", "catch_response", "timeout", "verify", "stream", "allow_redirects", "context", "cert")
-
-
-@dataclass(slots=True, eq=False)
-class Sent:
-    """A request of a task. *often*: how many times in one execution of the task."""
-
-    line: int
-    method: str
-    target: str
-    named: str = ""
-    often: float = 1.0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: Any = None
-    form: Mapping[str, Any] | None = None
-    text: str | None = None
-    fields: Fields = field(default_factory=Fields)
-    save: dict[str, str] = field(default_factory=dict)
-    status: int = 200
-    lacks: str = ""
-
-    @property
-    def consumes(self) -> str | None:
-        """The saved variable whose thing it deletes: once."""
-        used = [one for one in self.fields.uses if f"{{{one}}}" in self.target]
-        return used[0] if self.method == "DELETE" and len(used) == 1 else None
 
 
 @dataclass(slots=True, eq=False)
@@ -274,14 +246,13 @@ class _Reader:
         if method in ("post", "put", "patch") and positional:
             keywords["data"] = positional.pop(0)
         fields = Fields()
-        target = _target(value_of(where, self.scope), fields)
+        target = target_of(value_of(where, self.scope), fields)
         sent = Sent(call.lineno, method.upper(), target, often=often, fields=fields)
         self._add(sent, {str(name): node for name, node in keywords.items()})
         sent.headers = {**self.shared.headers, **sent.headers}
         return sent
 
     def _add(self, sent: Sent, keywords: Mapping[str, ast.expr]) -> None:
-        fields = sent.fields
         for name, node in keywords.items():
             if name == "name":
                 known = value_of(node, self.scope) if _constant(node) else ""
@@ -291,7 +262,7 @@ class _Reader:
             elif name == "files":
                 sent.lacks = "it uploads files: write its body (docs/scenarios.md)"
             else:
-                _add_part(sent, name, value_of(node, self.scope), fields)
+                sent.add(name, value_of(node, self.scope))
 
     def _lost(self, node: ast.Call, often: float, why: str) -> None:
         self.shared.lost.append((node.lineno, often))
@@ -302,57 +273,6 @@ class _Reader:
 
 
 _EXPECT = "write it as `expect` of the exchange"
-
-
-def _add_part(sent: Sent, name: str, value: Any, fields: Fields) -> None:
-    match name, value:
-        case _, None:
-            return
-        case "json", _:
-            sent.body = fields.plain(value)
-        case "data", Json():
-            sent.body = fields.plain(value.content)
-        case "data", Mapping():
-            sent.form = fields.plain(value)
-        case "data", str() | Text():
-            sent.text = fields.text(value)
-        case "headers", Mapping():
-            sent.headers = {str(key): fields.text(one) for key, one in value.items()}
-        case "params", Mapping():
-            joined = "&" if "?" in sent.target else "?"
-            plain = {str(key): fields.text(one) for key, one in value.items()}
-            sent.target += joined + urlencode(plain, safe="{}", errors="replace")
-        case "auth", _:
-            sent.lacks = "it sends a user and a password (auth): write the header Authorization"
-        case _:
-            raise Unknown(f"{name}=")
-
-
-def _target(value: Any, fields: Fields) -> str:
-    parts = value.parts if isinstance(value, Text) else (value,)
-    texts = []
-    for part in parts:
-        if isinstance(part, Text):
-            texts.append(_joined(part, fields))
-        elif isinstance(part, str):
-            texts.append(quote(part, safe=_SAFE, errors="replace"))
-        else:
-            texts.append(fields.text(part))
-    target = "".join(texts)
-    if not target.startswith("/"):
-        raise Unknown(f"{target}: a URL that is no path of the server")
-    return target.partition("#")[0]
-
-
-def _joined(value: Text, fields: Fields) -> str:
-    return "".join(
-        _joined(part, fields)
-        if isinstance(part, Text)
-        else quote(part, safe=_SAFE, errors="replace")
-        if isinstance(part, str)
-        else fields.text(part)
-        for part in value.parts
-    )
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:

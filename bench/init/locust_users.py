@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from bench.errors import UsageError
 from bench.init.draft import WEIGHTS, Draft, Proposal, name_of
-from bench.init.locust_tasks import Sent, Shared, requests_of
+from bench.init.locust_tasks import Shared, requests_of
 from bench.init.python_values import Unknown, source_of, value_of
+from bench.init.sent_request import Sent
 
 USERS = ("HttpUser", "FastHttpUser", "HttpLocust", "FastHttpLocust")
 TASK_SETS = ("TaskSet", "SequentialTaskSet")
