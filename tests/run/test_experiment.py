@@ -225,6 +225,23 @@ def test_a_server_that_answers_nothing_is_told_once_with_its_log(journal, tmp_pa
     assert {event.log for event in journal.run.events} == {"its last words"}
 
 
+class SometimesIdle(FakeLoad):
+    """At half a request per second: nothing is due in every second slice."""
+
+    def finish(self):
+        sample = super().finish()
+        if self.slices % 2:
+            return replace(sample, due=len(self.latencies_ns))
+        return replace(sample, due=0, latency=Histogram())
+
+
+def test_a_slice_in_which_nothing_was_due_is_no_fault_of_the_server(journal, tmp_path):
+    lab, _ = lab_with(tmp_path, load=SometimesIdle)
+    experiment.carry_out(journal, lab)
+    assert any(record.sample.due == 0 for record in journal.run.records)
+    assert not journal.run.events
+
+
 class Disturbed(FakeObserver):
     """Others use the server's core in the third slice that is watched in a round's sweeps."""
 
