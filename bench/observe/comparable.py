@@ -21,6 +21,7 @@ KINDS: Mapping[str, Kind] = {
     "placement.server": "machine",
     "placement.client": "machine",
     "placement.database": "machine",
+    "limits.cpu_quota": "machine",
     "content": "code",
     "services.*.settings": "code",
     "system.kernel": "versions",

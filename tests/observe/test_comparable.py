@@ -17,6 +17,7 @@ FACTS = {
     "project": {"commit": "a" * 40, "dirty": False},
     "content": {"bench": "b1", "seed": "d1", "apps": {"flask_app": "f1", "django_app": "j1"}},
     "placement": {"server": (0,), "client": (1,), "database": (1,), "caveats": ()},
+    "limits": {"cpu_quota": None},
     "services": {
         "postgres": {"version": "18.6", "settings": {"fsync": "off"}},
         "valkey": {"version": "9.1.2", "settings": {"--maxmemory": "64mb"}},
@@ -57,6 +58,7 @@ def test_facts_that_were_written_and_read_are_the_same():
         ("system.turbo", True, "machine"),
         ("runtime", "compose", "machine"),
         ("placement.server", [0, 1], "machine"),
+        ("limits.cpu_quota", 1.5, "machine"),
         ("content.bench", "b2", "code"),
         ("content.apps.flask_app", "f2", "code"),
         ("services.postgres.settings.fsync", "on", "code"),
