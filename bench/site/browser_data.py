@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.site.catalogue import Catalogue, Series, Track, Travel, Value
+from bench.site.catalogue import Catalogue, Series, Track, Value
 from bench.site.machines import FORMULA, MOST_FREEDOM, RULE, student
 from bench.site.releases import stack_of
-from bench.site.submission import StatedContender, Submission
+from bench.site.submission import Figures, StatedContender, Submission
 
 FORMAT = 1
 MOST_LEFT_OUT = 50
@@ -31,6 +32,7 @@ def index_of(catalogue: Catalogue, built_at: datetime, code: str) -> dict[str, A
         "machines": [_machine(catalogue, number) for number in range(len(catalogue.machines))],
         "plans": catalogue.plans,
         "stacks": catalogue.stacks,
+        "conditions": [asdict(one) for one in dict.fromkeys(catalogue.conditions)],
         "contenders": [
             _contender(one, catalogue.numbers.project[whose])
             for (whose, _), one in catalogue.contenders.items()
@@ -71,6 +73,7 @@ def _machine(catalogue: Catalogue, number: int) -> dict[str, Any]:
     return {
         "id": machine.id,
         "title": machine.title,
+        "short": machine.short,
         "class": machine.kind,
         "runtime": machine.runtime,
         "facts": machine.facts,
@@ -101,6 +104,7 @@ def _contender(one: StatedContender, project: int) -> dict[str, Any]:
 
 def _runs(catalogue: Catalogue, trends: Mapping[Series, int]) -> dict[str, Any]:
     runs, numbers = catalogue.submissions, catalogue.numbers
+    conditions = {one: number for number, one in enumerate(dict.fromkeys(catalogue.conditions))}
     return {
         "id": [run.id for run in runs],
         "at": [int(one.at.timestamp()) for one in catalogue.runs],
@@ -108,6 +112,7 @@ def _runs(catalogue: Catalogue, trends: Mapping[Series, int]) -> dict[str, Any]:
         "machine": catalogue.machine_of,
         "plan": [numbers.plan[run.plan.name] for run in runs],
         "stack": [numbers.stack[stack_of(run)] for run in runs],
+        "conditions": [conditions[one] for one in catalogue.conditions],
         "commit": [run.project.commit[:8] for run in runs],
         "state": "".join(map(state_of, runs)),
         "void": [round(1000 * run.void_slices / run.slices) if run.slices else 0 for run in runs],
@@ -163,32 +168,52 @@ def trends_of(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
             "machine": machine,
             "plan": catalogue.numbers.plan[plan],
             "tracks": [_track(track) | _columns(values) for track, values in tracks.items()],
+            "figures": _own_figures(catalogue, numbers[::-1]),
         }
 
 
+def _own_figures(catalogue: Catalogue, runs: Sequence[int]) -> list[dict[str, Any]]:
+    """Return requests per second and CPU per request of each cell over *runs*: of one machine and plan."""
+    found: dict[tuple[int, int, int], dict[str, list[Any]]] = {}
+    numbers = catalogue.numbers
+    for number in runs:
+        run = catalogue.submissions[number]
+        for cell in run.cells:
+            who, scenario = run.contenders[cell.contender], run.scenarios[cell.scenario]
+            if who.is_twin or cell.withheld or not cell.throughput_rps:
+                continue
+            place = (
+                numbers.contender[run.project.id, who.name],
+                numbers.scenario[scenario.name, scenario.hash],
+                numbers.load[run.loads[cell.load].slug],
+            )
+            columns = found.setdefault(place, {"run": [], "rps": [], "cpu": [], "bound": []})
+            columns["run"].append(number)
+            columns["rps"].append(_ends(cell.throughput_rps))
+            columns["cpu"].append(_ends(cell.service_demand_us))
+            columns["bound"].append(int(bool(cell.client_limit)))
+    return [
+        {"contender": contender, "scenario": scenario, "load": load, **columns}
+        for (contender, scenario, load), columns in found.items()
+    ]
+
+
+def _ends(found: Figures | None) -> list[float | None] | None:
+    return None if found is None else [_rounded(end) for end in found[:3]]
+
+
 def travels_of(catalogue: Catalogue) -> dict[str, Any]:
-    return {"tracks": [_travel(catalogue, travel) for travel in catalogue.travels]}
-
-
-def _travel(catalogue: Catalogue, travel: Travel) -> dict[str, Any]:
-    found, interval = travel.across, None
-    if found.low is not None and found.high is not None:
-        interval = [_rounded(found.next_low), _rounded(found.next_high)]
     return {
-        **_track(travel.track),
-        "project": travel.track.project,
-        "runtime": travel.runtime,
-        "machine": [catalogue.machine_of[value.run] for value in travel.values],
-        **_columns(travel.values),
-        "across": [
-            _rounded(found.estimate),
-            _rounded(found.low),
-            _rounded(found.high),
-            0.95 if interval else None,
-        ],
-        "next": interval,
-        "same_side": travel.same_side,
-        "notes": travel.notes,
+        "tracks": [_travel(catalogue, track, values) for track, values in catalogue.newest.items()],
+    }
+
+
+def _travel(catalogue: Catalogue, track: Track, values: Sequence[Value]) -> dict[str, Any]:
+    return {
+        **_track(track),
+        "project": track.project,
+        **_columns(values),
+        "held": [catalogue.held(value) for value in values],
     }
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bench.analysis.comparisons import MORE_IS_BETTER
 from bench.loads import Metric
+from bench.site.conditions import Conditions, conditions_of
 from bench.site.gathering import Gathered, Gathering
 from bench.site.machines import Across, Machine, across, machines_of
 from bench.site.releases import Outdated, Release, outdated, releases_of, stack_of
@@ -55,6 +55,7 @@ class Travel:
 
     track: Track
     runtime: str
+    plans: tuple[str, ...]
     values: tuple[Value, ...]
     across: Across
     same_side: int  # classes whose interval excludes 1 on the side of the estimate
@@ -138,6 +139,11 @@ class Catalogue:
         )
 
     @cached_property
+    def conditions(self) -> tuple[Conditions, ...]:
+        """By run."""
+        return tuple(map(conditions_of, self.submissions))
+
+    @cached_property
     def outdated(self) -> tuple[Mapping[int, tuple[Outdated, ...]], ...]:
         """By run, and by number of its contender."""
         return tuple(
@@ -184,19 +190,32 @@ class Catalogue:
 
     @cached_property
     def travels(self) -> tuple[Travel, ...]:
-        """Every ratio that more than one class of machine has, under one runtime."""
-        ranked = [number for number, run in enumerate(self.runs) if run.is_ranked]
-        found: dict[tuple[Track, str], dict[str, Value]] = {}
-        for track, value in self.values(ranked):
-            machine = self.machines[self.machine_of[value.run]]
-            found.setdefault((track, machine.runtime), {}).setdefault(machine.kind, value)
+        """Every ratio that more than one class of machine has, in one setting."""
+        found: dict[tuple[Track, tuple[str, ...]], dict[str, Value]] = {}
+        for track, value in self.values(self.ranked):
+            setting, kind = self.conditions[value.run].setting, self.machines[self.machine_of[value.run]].kind
+            found.setdefault((track, setting), {}).setdefault(kind, value)
         return tuple(
-            self._travel(track, runtime, tuple(values.values()))
-            for (track, runtime), values in found.items()
+            self._travel(track, tuple(values.values()))
+            for (track, _), values in found.items()
             if len(values) > 1
         )
 
-    def _travel(self, track: Track, runtime: str, values: tuple[Value, ...]) -> Travel:
+    @cached_property
+    def newest(self) -> Mapping[Track, tuple[Value, ...]]:
+        """Every ratio, of the newest run of each machine under each conditions."""
+        found: dict[Track, dict[tuple[int, Conditions], Value]] = {}
+        for track, value in self.values(self.ranked):
+            found.setdefault(track, {}).setdefault(
+                (self.machine_of[value.run], self.conditions[value.run]), value
+            )
+        return {track: tuple(values.values()) for track, values in found.items()}
+
+    @cached_property
+    def ranked(self) -> tuple[int, ...]:
+        return tuple(number for number, run in enumerate(self.runs) if run.is_ranked)
+
+    def _travel(self, track: Track, values: tuple[Value, ...]) -> Travel:
         found = across([math.log(value.ratio) for value in values])
         above = found.estimate > 1
         sides = [
@@ -205,31 +224,40 @@ class Catalogue:
         ]
         return Travel(
             track=track,
-            runtime=runtime,
+            runtime=self.submissions[values[0].run].runtime,
+            plans=tuple(dict.fromkeys(self.conditions[value.run].plan for value in values)),
             values=values,
             across=found,
             same_side=sum(sides),
-            notes=tuple(self._differing(track, values)),
+            notes=tuple(f"{what} differ between machines" for what in self._differing(values)),
         )
 
-    def _differing(self, track: Track, values: Sequence[Value]) -> Iterator[str]:
+    def _differing(self, values: Sequence[Value]) -> Iterator[str]:
         """Yield what differs between machines beside the machine."""
-        sides: dict[str, set[Any]] = {"source": set(), "framework_version": set(), "python": set()}
-        for value in values:
-            run = self.submissions[value.run]
-            for number in (run.cells[value.stated.cell].contender, value.stated.reference):
-                one = run.contenders[number]
-                for name, known in sides.items():
-                    if held := getattr(one, name):
-                        known.add((one.name, held))
-        words = {
-            "source": "code",
-            "framework_version": "versions of frameworks",
-            "python": "versions of Python",
+        held = [self.held(value) for value in values]
+        for what in ("code", "versions of frameworks", "versions of Python"):
+            known: dict[str, set[str]] = {}
+            for one in held:
+                for who, content in one[what].items():
+                    known.setdefault(who, set()).add(content)
+            if any(len(contents) > 1 for contents in known.values()):
+                yield what
+        if len({self.conditions[value.run].plan for value in values}) > 1:
+            yield "plans"
+
+    def held(self, value: Value) -> Mapping[str, Mapping[str, str]]:
+        """Return code and versions of both sides of a ratio, by what and whose, where they are known."""
+        run = self.submissions[value.run]
+        sides = [
+            run.contenders[at] for at in (run.cells[value.stated.cell].contender, value.stated.reference)
+        ]
+        return {
+            "code": {one.name: one.source for one in sides if one.source},
+            "versions of frameworks": {
+                one.name: one.framework_version for one in sides if one.framework_version
+            },
+            "versions of Python": {one.name: one.python for one in sides if one.python},
         }
-        for name, known in sides.items():
-            if len(known) > len({who for who, _ in known}):
-                yield f"{words[name]} differ between machines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,10 +270,6 @@ class Numbers:
     contender: Mapping[tuple[str, str], int]
     scenario: Mapping[tuple[str, str], int]
     load: Mapping[str, int]
-
-
-def is_faster(metric: Metric, ratio: float) -> bool:
-    return (ratio > 1) == MORE_IS_BETTER[metric]
 
 
 def short(text: str) -> str:

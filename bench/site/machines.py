@@ -12,13 +12,25 @@ from bench.observe.comparable import machine_facts
 from bench.site.submission import Submission
 
 LEVEL = 0.95
+# What a title says of a fact that tells two groups apart: of a value, of none, and of several cores.
+WORDS = {
+    "placement.server": ("servers on {}", "servers on any core"),
+    "placement.client": ("client on {}", "client on any core"),
+    "placement.database": ("database on {}", "database on any core"),
+    "limits.cpu_quota": ("{} cores' worth of CPU time", "no limit of CPU time"),
+    "machine.virtual": ("{}", "not virtual"),
+    "system.governors": ("governor {}", "no governor"),
+    "system.turbo": ("turbo {}", "turbo unknown"),
+}
+IN_SHORT = re.compile(r"\((?:R|TM)\)|\b(?:x86_64|Processor|CPU)\b(?! \d)|@ *[\d.]+ ?GHz|, \d+ GiB$")
 FEWEST = 3  # machines: two leave one degree of freedom, which says next to nothing
 MOST_FREEDOM = 40  # degrees in the table for the browser
 RULE = (
     "Runs compare if their machines do, as for `bench compare`: class of machine (architecture, CPU, cores, "
-    "memory), virtualisation, system, governors, turbo, the runtime and the cores of server, client and "
-    "database are the same where both know them. Cells compare if project, contender, scenario (by the hash "
-    "of its requests), load and reference are the same. Partial and invalid runs do not compare."
+    "memory), virtualisation, system, governors, turbo, the runtime, the cores of server, client and "
+    "database, and a limit of CPU time are the same where both know them. Cells compare if project, "
+    "contender, scenario (by the hash of its requests), load and reference are the same. Partial and invalid "
+    "runs do not compare."
 )
 FORMULA = (
     "Across machines: one ratio for each class of machine, that of its newest valid run. With k classes, m "
@@ -36,6 +48,7 @@ class Machine:
 
     id: str
     title: str
+    short: str  # the same, fit for a list on a telephone
     facts: Mapping[str, Any]  # the rule's facts, by their paths
 
     @property
@@ -77,7 +90,7 @@ def machines_of(runs: Sequence[Submission]) -> tuple[tuple[Machine, ...], tuple[
         numbers[index] = number
     titles = [_title(facts, groups) for facts in groups]
     found = [
-        Machine(id=_slug(title, facts), title=title, facts=facts)
+        Machine(id=_slug(title, facts), title=", ".join(title), short=_short(title), facts=facts)
         for title, facts in zip(titles, groups, strict=True)
     ]
     return tuple(found), tuple(numbers[index] for index in range(len(runs)))
@@ -91,24 +104,37 @@ def _differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return any(path in other and other[path] != value for path, value in one.items())
 
 
-def _title(facts: Mapping[str, Any], groups: Iterable[Mapping[str, Any]]) -> str:
+def _title(facts: Mapping[str, Any], groups: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return its class and runtime, and what else tells it apart from groups with the same."""
     common = ("machine.class", "runtime")
     alike = [other for other in groups if all(other.get(path) == facts.get(path) for path in common)]
     apart = [
-        f"{path} {_shown(value)}"
+        _shown(path, value)
         for path, value in facts.items()
         if path not in common and any(other.get(path, value) != value for other in alike)
     ]
-    return ", ".join([str(facts.get("machine.class", "unknown machine")), str(facts.get("runtime")), *apart])
+    return str(facts.get("machine.class", "unknown machine")), str(facts.get("runtime")), *apart
 
 
-def _shown(value: Any) -> str:
-    return "+".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+def _short(title: tuple[str, ...]) -> str:
+    kind, *rest = title
+    plain = re.sub(r"\s+", " ", IN_SHORT.sub("", kind)).replace(" ,", ",").strip(" ,")
+    return ", ".join([plain or kind, *rest])
 
 
-def _slug(title: str, facts: Mapping[str, Any]) -> str:
-    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-")
+def _shown(path: str, value: Any) -> str:
+    held, none = WORDS.get(path, (f"{path} {{}}", f"{path} none"))
+    if path.startswith("placement.") and value:
+        return held.format(f"core{'s' if len(value) > 1 else ''} {'+'.join(map(str, value))}")
+    if isinstance(value, bool):
+        return held.format("on" if value else "off")
+    if isinstance(value, list | tuple):
+        return held.format("+".join(map(str, value))) if value else none
+    return none if value is None else held.format(f"{value:g}" if isinstance(value, float) else value)
+
+
+def _slug(title: tuple[str, ...], facts: Mapping[str, Any]) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", ", ".join(title).lower()).strip("-")[:60].strip("-")
     return f"{words}-{hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()[:6]}"
 
 

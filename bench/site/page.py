@@ -1,5 +1,6 @@
 """index.html of a site: one file with its style and its scripts, which loads the data beside it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
@@ -14,9 +15,11 @@ from bench.report.webpage import environment
 TITLE = "Web frameworks side by side"
 # In this order: what each uses stands before it.
 SCRIPTS = (
-    *("statistics", "wording", "address", "elements", "plots", "loading", "ratios"),
-    *("filters", "board_table", "board", "latency", "cell", "machines", "time", "runs", "site"),
+    *("statistics", "wording", "address", "elements", "plots", "loading", "ratios", "toolbar"),
+    *("conditions", "filters", "headline", "board_table", "board", "latency", "cell"),
+    *("tracks", "across", "machines", "time_pictures", "time", "runs", "site"),
 )
+INDENT = re.compile(r"^ +", re.MULTILINE)  # a twelfth of the page
 OTHER = "other"  # of contenders that came later than the page
 
 
@@ -43,7 +46,8 @@ def site_html(contenders: Iterable[str], title: str = TITLE) -> str:
 
 def scripts(names: Iterable[str] = SCRIPTS) -> tuple[Markup, ...]:
     folder = resources.files("bench.site") / "assets"
-    return tuple(Markup((folder / f"{name}.js").read_text(encoding="utf-8")) for name in names)
+    texts = ((folder / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return tuple(Markup(INDENT.sub("", text)) for text in texts)
 
 
 def _plain(look: Look) -> Mapping[str, Any]:

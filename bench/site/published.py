@@ -80,6 +80,7 @@ class AcrossMachines:
     load: str
     metric: Metric
     runtime: str
+    plans: tuple[str, ...]
     machines: tuple[str, ...]
     runs: tuple[str, ...]
     ratio: float
@@ -225,6 +226,7 @@ def _across(catalogue: Catalogue, one: Travel) -> AcrossMachines:
         load=load,
         metric=track.metric,
         runtime=one.runtime,
+        plans=one.plans,
         machines=machines,
         runs=tuple(catalogue.submissions[value.run].id for value in one.values),
         ratio=found.estimate,
@@ -237,6 +239,10 @@ def _across(catalogue: Catalogue, one: Travel) -> AcrossMachines:
             f"{contender.stack} ({contender.name}) has {found.estimate:.3f} × {VERB[track.metric]} "
             f"{reference.stack} ({reference.name}) at {scenario.about or scenario.name}, {load}, across "
             f"{len(machines)} classes of machines ({interval}); "
-            f"{days[0]} to {days[-1]}, runtime {one.runtime}"
+            f"{days[0]} to {days[-1]}, runtime {one.runtime}, {_named(one.plans)}"
         ),
     )
+
+
+def _named(plans: tuple[str, ...]) -> str:
+    return f"plan{'s' if len(plans) > 1 else ''} {', '.join(plans)}"

@@ -13,7 +13,8 @@ from bench.cli import commands
 from bench.compare.two_runs import compare
 from bench.errors import UsageError
 from bench.files import to_json, write_atomically
-from bench.site.browser_data import index_of, trends_of
+from bench.project import plan_hash
+from bench.site.browser_data import index_of, travels_of, trends_of
 from bench.site.catalogue import Catalogue
 from bench.site.gathering import Gathered, Gathering, gather
 from bench.site.machines import across, machines_of, student
@@ -50,6 +51,10 @@ def catalogue_of(*runs):
 def with_packages(run, **versions):
     environments = {"fastapi_app-py313-0": {"python": "3.13.1", "packages": versions}}
     return replace(run, fingerprint={**run.fingerprint, "environments": environments})
+
+
+def with_facts(run, **facts):
+    return replace(run, fingerprint={**run.fingerprint, **facts})
 
 
 def test_submissions_and_folders_of_runs_are_read_the_newest_first(tmp_path):
@@ -191,15 +196,40 @@ def test_machines_are_grouped_by_the_rule_of_compare():
         compare(one, other)
 
 
-def test_groups_of_one_class_are_told_apart_by_what_differs():
-    pinned = run_of(at=day(1))
-    place = {**pinned.fingerprint["placement"], "server": [0, 1]}
-    wider = replace(run_of(at=day(2)), fingerprint={**pinned.fingerprint, "placement": place})
-    machines, _ = machines_of([submission_of(run, HERE) for run in (pinned, wider)])
-    assert [machine.title.rpartition(", ")[2] for machine in machines] == [
-        "placement.server 0",
-        "placement.server 0+1",
-    ]
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"placement": {"server": [0, 1], "client": [1], "database": [1]}}, ["core 0", "cores 0+1"]),
+        ({"limits": {"cpu_quota": 1.5}}, ["no limit of CPU time", "1.5 cores' worth of CPU time"]),
+        ({"system": {"turbo": True}}, ["turbo unknown", "turbo on"]),
+    ],
+)
+def test_groups_of_one_class_are_told_apart_by_what_differs(facts, words):
+    known = {"limits": {"cpu_quota": None}, "system": {"turbo": None}}
+    usual = with_facts(run_of(at=day(1)), **known)
+    other = with_facts(run_of(at=day(2)), **{**known, **facts})
+    machines, _ = machines_of([submission_of(run, HERE) for run in (usual, other)])
+    assert [machine.title.rpartition(", ")[2].removeprefix("servers on ") for machine in machines] == words
+    with pytest.raises(UsageError, match=r"placement\.server|cpu_quota|turbo"):
+        compare(usual, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "short"),
+    [
+        ("x86_64, Intel(R) Xeon(R) Processor, 2 cores, 24 GiB", "Intel Xeon, 2 cores, process"),
+        ("x86_64, AMD EPYC, 2 cores, 24 GiB", "AMD EPYC, 2 cores, process"),
+        (
+            "x86_64, Intel(R) Core(TM) i7-8700 CPU @ 3.20GHz, 1 core, 8 GiB",
+            "Intel Core i7-8700, 1 core, process",
+        ),
+        ("aarch64, Apple M2, 8 cores, 16 GiB", "aarch64, Apple M2, 8 cores, process"),
+        ("x86_64", "x86_64, process"),
+    ],
+)
+def test_a_machine_has_a_short_name(kind, short):
+    machines, _ = machines_of([submission_of(run_of(kind), HERE)])
+    assert machines[0].short == short
 
 
 def test_an_interval_across_machines_needs_three_classes():
@@ -230,6 +260,69 @@ def test_the_interval_across_machines_is_student_s():
     # Tables of Student's t, 0.975
     tables = {1: 12.70620, 2: 4.302653, 3: 3.182446, 4: 2.776445, 10: 2.228139, 40: 2.021075}
     assert {freedom: student(freedom) for freedom in tables} == pytest.approx(tables, rel=1e-6)
+
+
+def test_a_limit_of_cpu_time_and_another_runtime_are_not_put_across_machines():
+    free = {"limits": {"cpu_quota": None}}
+    one, other = with_facts(run_of("a", at=day(1)), **free), with_facts(run_of(OTHER, at=day(2)), **free)
+    held = with_facts(run_of(THIRD, at=day(3)), limits={"cpu_quota": 1.5})
+    boxed = replace(with_facts(run_of(THIRD, at=day(4)), **free), runtime="compose")
+    shared = {"placement": {"server": [0], "client": [0], "database": [0]}}
+    single = with_facts(run_of(THIRD, at=day(5)), **free, **shared)
+    catalogue = catalogue_of(single, boxed, held, other, one)
+    assert {tuple(value.run for value in found.values) for found in catalogue.travels} == {(3, 4)}
+    assert (
+        catalogue_of(run_of(THIRD, at=day(3)), other, one).travels[0].across.low is not None
+    )  # unknown: none
+
+
+def test_a_ratio_across_machines_names_its_plans():
+    one, other = run_of("a", at=day(1)), run_of(OTHER, at=day(2))
+    other = replace(other, plan=replace(other.plan, name="article"))
+    other = with_facts(other, plan=plan_hash.stamp(other.plan))
+    [first, *_] = published(catalogue_of(other, one), NOW).across
+    assert first.plans == ("article", "synthetic")
+    assert first.cite.endswith("plans article, synthetic")
+    assert "plans differ between machines" in first.notes
+
+
+def test_the_page_has_the_conditions_of_every_run():
+    newer = with_facts(
+        run_of(at=day(2)),
+        limits={"cpu_quota": 1.5},
+        placement={"server": [0], "client": [0], "database": [0]},
+        environments={"fastapi_app-py314-0": {"python": "3.14.2", "packages": {"fastapi": "0.165.0"}}},
+    )
+    newer = replace(newer, runtime="compose")
+    index = index_of(catalogue_of(newer, run_of(at=day(1))), NOW, "")
+    usual = {"plan": "synthetic", "runtime": "process", "cores": "2", "placed": "1", "quota": "unknown"}
+    assert [index["conditions"][number] for number in index["runs"]["conditions"]] == [
+        {**usual, "runtime": "compose", "placed": "1, shared", "quota": "1.5", "python": ("3.14",)},
+        {**usual, "python": ()},
+    ]
+
+
+def test_a_trend_has_the_own_figures_of_one_machine():
+    one, same, other = run_of(at=day(1)), run_of(at=day(2), seed=2), run_of(OTHER, at=day(3))
+    catalogue = catalogue_of(other, same, one)
+    names = [name for _, name in catalogue.contenders]
+    elsewhere, here = trends_of(catalogue)
+    flask = next(cell for cell in here["figures"] if names[cell["contender"]] == "flask")
+    assert flask["run"] == [2, 1]
+    assert elsewhere["figures"][0]["run"] == [0]
+    stated = next(cell for cell in submission_of(one, HERE).cells if cell.contender == names.index("flask"))
+    assert flask["rps"][0] == pytest.approx(stated.throughput_rps[:3], rel=1e-5)
+    assert flask["cpu"][0] == pytest.approx(stated.service_demand_us[:3], rel=1e-5)
+    assert flask["bound"] == [0, 0]
+    assert "flask~aa" not in {names[cell["contender"]] for cell in here["figures"]}
+
+
+def test_the_page_has_a_ratio_of_each_machine_under_each_conditions():
+    one, newer = run_of(at=day(1)), run_of(at=day(2), seed=2)
+    boxed = replace(run_of(at=day(3)), runtime="compose")
+    tracks = travels_of(catalogue_of(boxed, newer, one))["tracks"]
+    assert [track["run"] for track in tracks] == [[0, 1]] * 4
+    assert set(tracks[0]["held"][0]) == {"code", "versions of frameworks", "versions of Python"}
 
 
 def test_a_row_older_than_a_release_that_was_seen_is_marked():

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from bench.analysis.comparisons import between, judged, noise_floors, ranks, verdict_of
 from bench.analysis.statistics import estimate_of, paired_log_ratios, ratio_of
 from bench.model import name_of
+from bench.project import plan_hash
 from bench.report.wording import both, ratio
 from bench.site.page import scripts, site_html
 from bench.site.publishing import publish
@@ -33,6 +34,8 @@ VIEWS = {
     "runs": "#/runs",
     "run": "#/run?run={id}",
     "lost": "#/cell?run=none",
+    "cost": "#/board?metric=service_demand_us&sort=name",
+    "nothing": "#/board?python=2.7",
 }
 
 
@@ -253,3 +256,212 @@ def test_two_machines_do_not_tell_whether_a_ratio_travels(chromium, tmp_path):  
     assert "2 kinds of machines cannot tell" in page.locator(".headline").inner_text()
     assert "✓ yes" not in page.locator("main").inner_text()
     page.close()
+
+
+def sentence(page):
+    return page.locator(".headline").inner_text()
+
+
+def test_the_headline_is_of_what_was_filtered(opened):
+    page = opened()
+    assert sentence(page).startswith("Among 4 contenders by requests per second: in ")
+    assert "fastapi is ahead, 2.3" in sentence(page) or "fastapi is ahead, 2.4" in sentence(page)
+    assert "× flask. Measured 2026-11-06 on CPU 8, 8 cores, process, plan synthetic" in sentence(page)
+    page = opened("#/board?framework=flask,django,stdlib")
+    assert "Among 3 contenders of flask or django or stdlib by requests per second" in sentence(page)
+    assert "fastapi" not in sentence(page)
+    page = opened("#/board?framework=flask")
+    assert "only flask is shown" in sentence(page)
+    page = opened("#/board?metric=service_demand_us")
+    assert "fastapi needs the least CPU per request, 0." in sentence(page)
+
+
+def test_a_tie_is_no_lead(chromium, tmp_path):  # noqa: F811
+    speeds = {"flask": 4_000.0, "fastapi": 4_001.0, "django": 2_000.0}
+    publish(gathered(run_of(rounds=12, speeds=speeds)), tmp_path / "tie", site_html, NOW)
+    few = run_of(rounds=3, speeds=speeds, at="2026-11-24T04:43:00+00:00")
+    publish(gathered(few), tmp_path / "few", site_html, NOW)
+    page = chromium.new_page()
+    for name, words in (
+        ("tie", "share the first place"),
+        ("few", "nobody is ahead: there are too few rounds"),
+    ):
+        page.goto((tmp_path / name / "index.html").as_uri())
+        page.wait_for_selector("main table")
+        assert words in sentence(page)
+        assert "is ahead," not in sentence(page)
+    page.close()
+
+
+def test_a_cost_is_never_faster(opened):
+    page = opened("#/board?metric=service_demand_us")
+    text = page.locator("main").inner_text()
+    assert "faster" not in text
+    assert "slower" not in text
+    assert "▲ costs less, ▼ costs more" in text
+    page = opened("#/cell?contender=fastapi&scenario=hello&metric=service_demand_us")
+    assert sentence(page).endswith("It costs less.")
+    page = opened("#/machines?contender=fastapi&metric=service_demand_us")
+    assert "costs less" in page.locator(".chart").first.inner_html()
+    assert "faster" in opened().locator("main").inner_text()
+
+
+def test_what_was_chosen_goes_along(opened):
+    page = opened("#/board?ref=django&metric=service_demand_us&framework=fastapi,flask")
+    page.locator(".board tbody tr", has_text="fastapi").locator(".cell > a").click()
+    page.wait_for_selector("h1 >> text=fastapi")
+    for view in ("machines", "time", "board"):
+        page.locator(f"nav a[data-view={view}]").click()
+        page.wait_for_function(f"location.hash.startsWith('#/{view}')")
+        page.wait_for_function("document.activeElement.tagName === 'H1'")
+        for part in (
+            "contender=fastapi",
+            "scenario=hello",
+            "load=32",
+            "metric=service_demand_us",
+            "ref=django",
+            "framework=fastapi,flask",
+        ):
+            assert part in page.evaluate("location.hash"), view
+        if view != "board":
+            assert page.locator("#choose-contender").input_value() == "fastapi"
+        assert page.locator("#choose-ref").input_value() == "django"
+        assert page.locator("#choose-metric").input_value() == "service_demand_us"
+    assert page.locator(".board .chosen").count() == 1
+
+
+def test_what_became_of_a_contender_is_by_machine_and_since_a_date(opened):
+    page = opened("#/board")
+    page.locator("nav a[data-view=time]").click()
+    page.wait_for_selector(".series")
+    assert page.locator("#choose-contender").input_value() == "flask"  # what others are multiples of
+    assert page.locator(".series").count() == 3
+    assert [row.inner_text() for row in page.locator(".series h2 small").all()] == [
+        "plan synthetic, 2 runs"
+    ] * 3
+    assert "requests per second" in sentence(page)
+    assert page.locator(".series").first.locator(".chart").count() == 2
+    assert page.locator(".chart .curve").count() == 0  # nothing joins runs
+    page.fill("#choose-since", "2026-11-05")
+    page.locator("#choose-since").dispatch_event("change")
+    page.wait_for_function("location.hash.includes('since=2026-11-05')")
+    page.wait_for_function("document.querySelectorAll('.series').length === 2")
+    assert page.locator(".series h2 small").first.inner_text() == "plan synthetic, 1 run"
+    rows = page.locator(".series tbody tr th").all_inner_texts()
+    assert rows == ["2026-11-05", "2026-11-06"] or rows == ["2026-11-06", "2026-11-05"]
+
+
+def conditioned(chromium, folder):  # noqa: F811
+    """A site of runs under many conditions, and a page on it."""
+    made = []
+    for day, (plan, runtime, python, facts) in enumerate(
+        [
+            ("quick", "process", "3.13.1", {}),
+            ("article", "process", "3.14.2", {}),
+            ("quick", "compose", "3.13.1", {}),
+            ("quick", "process", "3.13.1", {"limits": {"cpu_quota": 1.5}}),
+            ("quick", "process", "3.13.1", {"placement": {"server": [0], "client": [0], "database": [0]}}),
+        ],
+        start=1,
+    ):
+        run = run_of(MACHINES[0], at=f"2026-11-0{day}T02:17:00+00:00", rounds=12, seed=day, speeds=SPEEDS)
+        plan = replace(run.plan, name=plan)
+        environments = {
+            f"{app}_app-py{day}-0": {"python": python, "packages": {app: "1.0"}}
+            for app in ("flask", "fastapi", "django", "stdlib")
+        }
+        stamp = {"plan": plan_hash.stamp(plan)}
+        known = {
+            **run.fingerprint,
+            "limits": {"cpu_quota": None},
+            "environments": environments,
+            **stamp,
+            **facts,
+        }
+        made.append(replace(run, plan=plan, runtime=runtime, fingerprint=known))
+    publish(gathered(*reversed(made)), folder / "many", site_html, NOW)
+    return folder / "many" / "index.html"
+
+
+def test_conditions_are_filters_and_words(chromium, tmp_path):  # noqa: F811
+    address = conditioned(chromium, tmp_path).as_uri()
+    page = chromium.new_page()
+
+    def at(view):
+        page.goto("about:blank")
+        page.goto(address + view)
+        page.wait_for_selector("main table, main .warning")
+
+    for view in ("board", "machines", "time"):
+        at(f"#/{view}")
+        page.locator("#filters-summary").click()
+        shown = {
+            name: page.locator(f"#condition-{name}").inner_text().split("\n")
+            for name in ("plan", "runtime", "placed", "quota", "python")
+        }
+        assert shown["plan"] == ["any", "article", "quick"]
+        assert shown["runtime"] == ["any", "compose", "process"]
+        assert shown["placed"] == ["any", "1", "1, shared with the client"]
+        assert shown["quota"] == ["any", "1.5 cores' worth of CPU time", "no limit"]
+        assert shown["python"] == ["any", "3.13", "3.14"]
+        page.select_option("#condition-quota", "1.5")
+        page.wait_for_function("location.hash.includes('quota=1.5')")
+        page.wait_for_function("document.getElementById('filters-summary').textContent.includes('1 set')")
+    at("#/board?quota=1.5")
+    assert "CPU: 1.5 cores' worth of CPU time" in page.locator("main").inner_text()
+    at("#/board?placed=1%2C%20shared")
+    assert "servers on 1 core, shared with the client" in page.locator("main").inner_text()
+    at("#/board?python=3.14")
+    assert "plan article, Python 3.14" in sentence(page)
+    at("#/machines?contender=fastapi&runtime=compose")
+    assert "(plan quick, runtime compose)" in sentence(page)
+    assert page.locator("main table").first.locator("tbody tr").count() == 1
+    at("#/time?contender=flask")
+    assert page.locator(".series").count() == 5
+    at("#/board?runtime=compose&python=3.14")
+    assert "No run passes. No valid run has all of this: Runtime compose; Python 3.14" in page.inner_text(
+        "main"
+    )
+    page.close()
+
+
+def test_plans_are_held_the_same_across_machines_and_said(chromium, tmp_path):  # noqa: F811
+    made = []
+    for day, (machine, plan) in enumerate(
+        [(MACHINES[0], "quick"), (MACHINES[1], "quick"), (MACHINES[0], "article")], 1
+    ):
+        run = run_of(machine, at=f"2026-11-0{day}T02:17:00+00:00", rounds=12, seed=day)
+        named = replace(run.plan, name=plan)
+        made.append(replace(run, plan=named, fingerprint={**run.fingerprint, "plan": plan_hash.stamp(named)}))
+    publish(gathered(*reversed(made)), tmp_path / "plans", site_html, NOW)
+    page = chromium.new_page()
+    page.goto((tmp_path / "plans" / "index.html").as_uri() + "#/machines?contender=fastapi")
+    page.wait_for_selector("main table")
+    assert "(plan quick, runtime process)" in sentence(page)
+    assert "above 1 on 2 of 2" in sentence(page)
+    page.locator("#filters-summary").click()
+    page.select_option("#condition-plan", "article")
+    page.wait_for_function("document.querySelector('.headline').textContent.includes('plan article')")
+    page.close()
+
+
+def test_the_choice_of_a_run_fits_a_telephone(opened):
+    page = opened(width=390)
+    widths = page.locator("#choose-run").evaluate(
+        """choice => {
+          const style = getComputedStyle(choice);
+          const brush = document.createElement("canvas").getContext("2d");
+          brush.font = `${style.fontSize} ${style.fontFamily}`;
+          const [arrow, edges] = [28, parseFloat(style.paddingLeft) + parseFloat(style.paddingRight)];
+          const room = choice.clientWidth - edges - arrow;
+          return [...choice.options].map(option => [brush.measureText(option.text).width, room]);
+        }"""
+    )
+    assert widths
+    assert all(text <= room for text, room in widths), widths
+
+
+def test_the_level_of_intervals_is_explained(opened):
+    notes = opened().locator(".notes").inner_text()
+    assert "95 % (exactly 95.8 %)" in notes
+    assert "allow only some levels" in notes

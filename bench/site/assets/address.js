@@ -32,3 +32,10 @@ function parsedAddress(hash) {
 }
 
 const firstOf = (settings, name) => settings[name]?.[0] ?? null;
+
+const without = (settings, names) =>
+  Object.fromEntries(Object.entries(settings).filter(([name]) => !names.includes(name)));
+
+// What is chosen goes with the reader from view to view; what only orders a list stays behind.
+const STAYS = ["page", "state", "sort", "order"];
+const carried = settings => without(settings, STAYS);

@@ -1,18 +1,37 @@
 // The board: contenders × scenarios, each cell a ratio with its interval.
 
-function firstBoard() {
+// Of the newest runs that pass the conditions, the one with most cells.
+function firstBoard(settings = {}) {
   const { boards, runs } = kept.index;
-  const size = board => board.size ?? board.rows?.length ?? 0;
-  const largest = boards.reduce(
-    (found, board) => (!found || size(board) > size(found) ? board : found),
+  const sizes = new Map(boards.map(board => [board.run, board.size]));
+  const passing = newestRuns().filter(number => runPasses(number, settings));
+  const largest = passing.reduce(
+    (found, number) => (found === null || (sizes.get(number) ?? 0) > (sizes.get(found) ?? 0) ? number : found),
     null,
   );
-  return largest ? runs.id[largest.run] : (runs.id[0] ?? null);
+  if (largest !== null) return runs.id[largest];
+  return conditionsSet(settings).length ? null : (runs.id[0] ?? null);
+}
+
+// The newest valid run of each plan and machine, and of each of its conditions.
+function newestRuns() {
+  const { runs } = kept.index;
+  const found = new Map();
+  runs.trend.forEach((trend, number) => {
+    const key = `${trend} ${runs.conditions[number]}`;
+    if (trend >= 0 && !found.has(key)) found.set(key, number);
+  });
+  return [...found.values()];
+}
+
+function boardRun(settings) {
+  const wanted = firstOf(settings, "run");
+  return wanted && (numberOf(wanted) < 0 || runPasses(numberOf(wanted), settings)) ? wanted : firstBoard(settings);
 }
 
 async function boardView(settings, go) {
-  const id = firstOf(settings, "run") ?? firstBoard();
-  if (!id) return nothingHere();
+  const id = boardRun(settings);
+  if (!id) return kept.index.runs.id.length ? nonePasses("Board", settings, go) : nothingHere();
   const run = await runOf(id);
   const reference = firstOf(settings, "ref") ?? firstReference(run);
   const metric = firstOf(settings, "metric") ?? "throughput_rps";
@@ -29,19 +48,19 @@ async function boardView(settings, go) {
     content: [
       element("h1", {}, run.submission.plan.content.about || `Plan ${run.submission.plan.name}`),
       conditions(run),
-      headline(run, columns, reference),
-      toolbar(run, settings, reference, metric, go),
+      boardHeadline(run, columns, reference, settings),
+      boardToolbar(run, settings, reference, metric, go),
       columns.length
         ? boardTable(run, columns, reference, settings, go)
         : element("p", {}, "No cell passes these filters. “All” shows every cell again."),
-      legend(run, columns),
+      legend(run, columns, settings),
     ],
   };
 }
 
 function boardColumn(run, column, reference, metric) {
   const against = column.cells.find(cell => cell.name === reference) ?? null;
-  const ranks = ranksOf(run, column, column.kept);
+  const ranks = ranksOf(run, column, column.kept, metric);
   const judgements = new Map(
     column.kept.map(cell => [
       cell.name,
@@ -67,6 +86,8 @@ function announced(columns, reference) {
 function conditions(run) {
   const { submission } = run;
   const machine = submission.facts.machine ?? {};
+  const number = numberOf(submission.id);
+  const pythons = [...new Set(submission.contenders.map(who => who.python).filter(Boolean))].sort(compareVersions);
   const why = unusable(run);
   return [
     element(
@@ -75,9 +96,9 @@ function conditions(run) {
       [
         dayOf(submission.started_at),
         machine.class,
-        submission.facts.placement?.server?.length &&
-          `servers on ${plural(submission.facts.placement.server.length, "core")} of them`,
-        submission.facts.python && `Python ${submission.facts.python.version}`,
+        coresUsed(number),
+        conditionsOf(number).quota !== "unknown" && `CPU: ${QUOTA(conditionsOf(number).quota)}`,
+        pythons.length && `Python ${pythons.join(", ")}`,
         `runtime ${submission.runtime}`,
         submission.project.commit && `commit ${submission.project.commit.slice(0, 8)}`,
       ]
@@ -101,46 +122,32 @@ function conditions(run) {
   ];
 }
 
-// The first column in a sentence: with its interval, its date and its conditions.
-function headline(run, [column], reference) {
-  if (!column || column.metric !== "throughput_rps" || !column.against) return null;
-  const first = [...column.judgements.values()].filter(({ cell }) => column.ranks.get(cell) === 1);
-  if (!first.length) return null;
-  const best = first.reduce((found, other) =>
-    (other.ratio?.estimate ?? 0) > (found.ratio?.estimate ?? 0) ? other : found,
-  );
-  const others =
-    first.length > 1
-      ? ` It shares the first place with ${first
-          .filter(other => other !== best)
-          .map(({ cell }) => cell.name)
-          .join(", ")}.`
-      : "";
-  const sentence =
-    best.cell.name === reference
-      ? `nobody is proven faster than ${best.cell.who.stack} (${best.cell.name}), which answers ${bothText(figuresOf(best.cell.throughput_rps), figure)} requests per second.`
-      : `${best.cell.who.stack} (${best.cell.name}) answers ${bothText(best.ratio)} times as many requests per second as ${column.against.who.stack} (${reference}).`;
-  return element(
-    "p",
-    { class: "headline" },
-    `In ${column.scenario.about || column.scenario.name}, ${sentence}${others}`,
-  );
+function coresUsed(number) {
+  const { placed } = conditionsOf(number);
+  if (placed === "unknown") return null;
+  const [count] = placed.split(",");
+  return `servers on ${plural(Number(count), "core")}${placed.includes("shared") ? ", shared with the client" : " of them"}`;
 }
 
+function nonePasses(title, settings, go) {
+  return { title, say: "No run passes.", content: [element("h1", {}, title), ...noRunPasses(settings, go)] };
+}
+
+// A run in a list, short enough for a telephone: what differs first.
 function runTitle(number) {
   const found = listed(number);
   return [
+    new Date(found.at * 1000).toISOString().slice(0, 16).replace("T", " "),
     found.plan,
-    found.machine?.title ?? found.machine?.class,
-    found.day,
+    shortMachine(kept.index.runs.machine[number]),
     found.state === "valid" ? "" : found.state,
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
-function runChoices(id) {
-  const numbers = kept.index.boards.map(board => board.run);
+function runChoices(id, settings) {
+  const numbers = newestRuns().filter(number => runPasses(number, settings));
   const current = numberOf(id);
   return (numbers.includes(current) ? numbers : [current, ...numbers]).map(number => [
     kept.index.runs.id[number],
@@ -152,53 +159,32 @@ const contenderNames = run => [
   ...new Set(run.cells.filter(cell => !cell.who.is_twin).map(cell => cell.name)),
 ];
 
-function toolbar(run, settings, reference, metric, go) {
-  const names = contenderNames(run);
+function boardToolbar(run, settings, reference, metric, go) {
   const metrics = [...new Set(run.submission.loads.flatMap(load => load.metrics))];
-  return element(
-    "div",
-    { class: "toolbar" },
-    element(
-      "div",
-      { class: "choices-row" },
-      select(
-        "choose-ref",
-        "Relative to",
-        (names.includes(reference) ? names : [reference, ...names]).map(name => [name, name]),
-        reference,
-        value => go({ ...settings, ref: value }),
-      ),
-      select(
-        "choose-metric",
-        "Measure",
-        metrics.map(name => [name, METRIC_NAMES[name] ?? name]),
-        metric,
-        value => go({ ...settings, metric: value }),
-      ),
+  return toolbar(
+    [
+      referenceChoice(contenderNames(run), reference, settings, go),
+      measureChoice(metrics, metric, settings, go),
       select(
         "choose-run",
-        "Run: plan, machine, date",
-        runChoices(run.submission.id),
+        "Run: date, plan, machine",
+        runChoices(run.submission.id, settings),
         run.submission.id,
         value => go({ ...settings, run: value }),
       ),
-    ),
+    ],
     presetBar(run, settings, go),
     filterForm(run, settings, go),
   );
 }
 
-function legend(run, columns) {
+function legend(run, columns, settings) {
   const margins = run.submission.plan.content.margins;
-  const levels = [
-    ...new Set(
-      columns
-        .flatMap(column => [...column.judgements.values()])
-        .map(found => found.ratio?.level)
-        .filter(Boolean)
-        .map(level => (level * 100).toFixed(1)),
-    ),
-  ];
+  const metrics = [...new Set(columns.map(column => column.metric))];
+  const levels = columns
+    .flatMap(column => [...column.judgements.values()])
+    .map(found => found.ratio?.level)
+    .filter(Boolean);
   return element(
     "ul",
     { class: "notes" },
@@ -206,32 +192,32 @@ function legend(run, columns) {
       "li",
       {},
       levels.length
-        ? `Lines and numbers in small print are ${levels.join(" or ")} % intervals over rounds, on one logarithmic axis. The vertical line is the reference.`
+        ? `Numbers in small print, and lines, are ${[...new Set(levels.map(levelText))].join(" or ")} intervals, on one logarithmic axis. So few rounds allow only some levels: the least from 95 % on is taken. The vertical line is the reference.`
         : "There are too few rounds for intervals (6 are needed), so there is no rank and no verdict.",
     ),
     element(
       "li",
       {},
-      `Hollow: no proven difference. ▲ faster, ▼ slower, = equivalent: beyond, or within, a margin of ${Object.entries(
-        margins,
-      )
-        .map(([name, margin]) => `${percent(margin)} (${METRIC_NAMES[name] ?? name})`)
+      `Hollow: no proven difference. ${metrics.map(signsText).join("; ")}; = equivalent: beyond, or within, a margin of ${metrics
+        .map(name => `${percent(margins[name])} (${METRIC_NAMES[name] ?? name})`)
         .join(", ")}. ? inconclusive.`,
     ),
     element(
       "li",
       {},
-      "Place: 1 + how many of those shown here are proven faster, by however little. So a place can be better though the sign is ? or =, as signs need the whole margin. 2= is a shared place. It does not depend on the reference. There is no score over scenarios: none would be right for two readers.",
+      "Place: 1 + how many of those shown here are proven better, by however little. So a place can be better though the sign is ? or =, as signs need the whole margin. 2= is a shared place. It does not depend on the reference. There is no score over scenarios: none would be right for two readers.",
     ),
     element(
       "li",
       {},
       "Two contenders are only compared within one run. What other machines show is in ",
-      link("machines", {}, "Machines"),
+      link("machines", carried(settings), "Machines"),
       ".",
     ),
   );
 }
+
+const signsText = metric => `▲ ${verdictText(metric, "faster")}, ▼ ${verdictText(metric, "slower")}`;
 
 function nothingHere() {
   return {

@@ -48,8 +48,12 @@ function boardTable(run, columns, reference, settings, go) {
     return element(
       "tr",
       { class: name === reference ? "reference" : null },
-      rowHead(mark(cell.family), element("b", {}, name), element("small", {}, cell.who.stack), age(cell)),
-      columns.map((column, at) => boardCell(run, column, cells[at], reference, reach)),
+      rowHead(
+        mark(cell.family),
+        link("time", { ...carried(settings), run: run.submission.id, contender: name }, element("b", {}, name)), element("small", {}, cell.who.stack),
+        age(cell),
+      ),
+      columns.map((column, at) => boardCell(run, column, cells[at], reference, reach, settings)),
     );
   });
   return table({
@@ -62,7 +66,7 @@ function boardTable(run, columns, reference, settings, go) {
 }
 
 const loadText = column =>
-  column.metric === "service_demand_us" ? `${column.load.title}, CPU: less is better` : column.load.title;
+  column.metric === "service_demand_us" ? `${column.load.title}, CPU: less costs less` : column.load.title;
 
 function age(cell) {
   if (!cell.newer.length) return null;
@@ -73,29 +77,40 @@ function age(cell) {
   );
 }
 
-function boardCell(run, column, found, reference, reach) {
+function boardCell(run, column, found, reference, reach, settings) {
   if (!found) return data("", "absent");
   const { cell, ratio, verdict, isOpen } = found;
   const rank = rankText(column.ranks.get(cell), column.ranks);
-  const settings = {
+  const place = {
+    ...carried(settings),
     run: run.submission.id,
     contender: cell.name,
     scenario: column.scenario.name,
     load: column.load.slug,
     ref: reference,
   };
+  const isChosen = ["contender", "scenario", "load"].every(name => firstOf(settings, name) === place[name]);
   const isReference = verdict === "reference";
   const text = isReference && ratio ? "1" : ratio ? ratioText(ratio.estimate) : reasonText(run, cell, column);
   const level = intervalText(ratio);
   return element(
     "td",
-    { class: `cell ${isReference ? "" : ratio ? verdict : "none"} ${isOpen ? "open" : ""}` },
+    {
+      class: `cell ${isReference ? "" : ratio ? verdict : "none"} ${isOpen ? "open" : ""} ${isChosen ? "chosen" : ""}`,
+    },
     element("span", { class: "rank" }, rank, rank && unseen(". place: ")),
     link(
       "cell",
-      settings,
+      place,
       text,
-      unseen(isReference ? ", the reference" : ratio ? `, ${isOpen ? "no proven difference" : verdict}` : ""),
+      unseen(
+        isReference
+          ? ", the reference"
+          : ratio
+            ? `, ${isOpen ? "no proven difference" : verdictText(column.metric, verdict)}`
+            : "",
+      ),
+      isChosen && unseen(", chosen"),
     ),
     !isReference &&
       ratio &&
@@ -104,10 +119,15 @@ function boardCell(run, column, found, reference, reach) {
     element(
       "small",
       {},
-      isReference ? bothText(figuresOf(cell.throughput_rps), figure).replace(/ .*/, " req/s") : level,
+      isReference ? ownFigure(cell, column.metric) : level,
     ),
   );
 }
+
+const ownFigure = (cell, metric) =>
+  metric === "throughput_rps"
+    ? `${figure(cell.throughput_rps?.[0])} req/s`
+    : `${figure(cell.service_demand_us?.[0])} µs/req`;
 
 function reasonText(run, cell, column) {
   if (!run.isUsable) return `${figure(cell.throughput_rps?.[0])} req/s`;

@@ -1,7 +1,7 @@
 // A cell: one contender in one scenario under one load, with all that stands behind its numbers.
 
 async function cellView(settings, go) {
-  const run = await runOf(firstOf(settings, "run") ?? firstBoard());
+  const run = await runOf(boardRun(settings) ?? firstBoard());
   const cell = run.cells.find(
     found =>
       found.name === firstOf(settings, "contender") &&
@@ -18,13 +18,13 @@ async function cellView(settings, go) {
     (wanted === cell.name ? null : beside.find(other => other.name === first)) ??
     beside.find(other => !other.who.is_twin) ??
     null;
-  const metric = cell.how.metrics[0];
+  const metric = metricOf(cell.how, firstOf(settings, "metric") ?? "throughput_rps");
   const found = against ? judged(run, cell, against, metric) : null;
   return {
     title: `${cell.name} in ${cell.what.name}`,
     say:
       against && found.ratio
-        ? `${cell.name} relative to ${against.name}: ${bothText(found.ratio)}, ${found.verdict}.`
+        ? `${cell.name} relative to ${against.name}: ${bothText(found.ratio)}, ${verdictText(metric, found.verdict)}.`
         : `${cell.name}: no ratio.`,
     content: [
       element(
@@ -36,35 +36,24 @@ async function cellView(settings, go) {
       ),
       conditions(run),
       found && element("p", { class: "headline" }, cellSentence(run, cell, against, metric, found)),
-      element(
-        "div",
-        { class: "toolbar" },
-        element(
-          "div",
-          { class: "choices-row" },
-          against &&
-            select(
-              "choose-ref",
-              "Relative to",
-              beside.map(other => [other.name, other.name]),
-              against.name,
-              value => go({ ...settings, ref: value }),
-            ),
-        ),
-      ),
+      toolbar([
+        against &&
+          referenceChoice(
+            beside.map(other => other.name),
+            against.name,
+            settings,
+            go,
+          ),
+        cell.how.metrics.length > 1 && measureChoice(cell.how.metrics, metric, settings, go),
+      ]),
       against &&
         firstOf(settings, "ref") &&
         ![against.name, cell.name].includes(firstOf(settings, "ref")) &&
-        element(
-          "p",
-          { class: "warning" },
-          element("b", {}, "Not there. "),
-          `${firstOf(settings, "ref")} was not measured beside it. Shown is ${against.name}.`,
-        ),
-      elsewhere(run, cell, against),
+        notBeside(firstOf(settings, "ref"), against.name),
+      elsewhere(run, cell, against, settings),
       against && roundsSection(run, cell, against, metric, found),
       latencySection(cell, against),
-      costSection(run, cell),
+      costSection(cell, against),
       trustSection(run, cell),
       codeSection(run, cell),
       citation(run, cell, against, metric, found),
@@ -72,14 +61,16 @@ async function cellView(settings, go) {
   };
 }
 
+const IS = { throughput_rps: "is ", service_demand_us: "" };
+
 function cellSentence(run, cell, against, metric, found) {
   const what =
     metric === "throughput_rps" ? "as many requests per second as" : "as much server CPU per request as";
   if (!found.ratio)
     return `No ratio to ${against.name}: ${found.withheld || "no sweep in which both have a value"}.`;
   const verdict = {
-    faster: "It is faster.",
-    slower: "It is slower.",
+    faster: `It ${IS[metric]}${verdictText(metric, "faster")}.`,
+    slower: `It ${IS[metric]}${verdictText(metric, "slower")}.`,
     equivalent: "Within the margin they are equivalent.",
     inconclusive: found.blocked ? "The noise floor of this run forbids a verdict." : "That is inconclusive.",
     invalid: "Too few rounds for an interval: no verdict.",
@@ -90,14 +81,21 @@ function cellSentence(run, cell, against, metric, found) {
   );
 }
 
-function elsewhere(run, cell, against) {
-  const place = { contender: cell.name, scenario: cell.what.name, load: cell.how.slug, ref: against?.name };
+function elsewhere(run, cell, against, settings) {
+  const place = {
+    ...carried(settings),
+    run: run.submission.id,
+    contender: cell.name,
+    scenario: cell.what.name,
+    load: cell.how.slug,
+    ref: against?.name,
+  };
   return element(
     "ul",
     { class: "links" },
-    element("li", {}, link("board", { run: run.submission.id, ref: against?.name }, "Board of this run")),
+    element("li", {}, link("board", place, "Board of this run")),
     element("li", {}, link("machines", place, "The same on other machines")),
-    element("li", {}, link("time", { ...place, run: run.submission.id }, "The same over time")),
+    element("li", {}, link("time", place, "The same over time")),
   );
 }
 
@@ -131,7 +129,7 @@ function roundsSection(run, cell, against, metric, found) {
           family: cell.family,
           ys: [low, high],
           one: 1,
-          yName: `ratio to ${against.name}, a point for each round`,
+          yName: `${METRIC_NAMES[metric]}, ratio to ${against.name}, by round`,
           yTicks: evenTicks(low, high, 5)
             .map(tick => [tick, String(tick)])
             .filter(([tick]) => tick !== 1)
@@ -163,7 +161,15 @@ function roundsSection(run, cell, against, metric, found) {
   );
 }
 
-function costSection(run, cell) {
+// One figure each, without an interval: less memory is not faster, and a difference is not proven.
+function memoryText(cell, against) {
+  const [own, other] = [cell.memory_bytes, against?.memory_bytes];
+  if (!own || !other) return mebibytes(own);
+  const words = own === other ? "takes as much as" : own < other ? "takes less memory than" : "takes more memory than";
+  return `${mebibytes(own)}: ${words} ${against.name} with ${mebibytes(other)}; single figures, no interval`;
+}
+
+function costSection(cell, against) {
   const counted = cell.counted ?? {};
   const perRequest = (found, unit) => (found ? `${bothText(figuresOf(found), figure)} ${unit}` : null);
   return element(
@@ -179,7 +185,7 @@ function costSection(run, cell) {
       ["Server CPU", perRequest(cell.service_demand_us, "µs")],
       ["Database CPU", perRequest(cell.database_us, "µs")],
       ["Load generator's CPU", perRequest(cell.client_us, "µs")],
-      ["Memory, most", cell.memory_bytes && mebibytes(cell.memory_bytes)],
+      ["Memory, most", cell.memory_bytes && memoryText(cell, against)],
       [
         "SQL statements",
         counted.statements === undefined
@@ -292,7 +298,7 @@ function citation(run, cell, against, metric, found) {
   const { submission } = run;
   const text = [
     `${cell.name} relative to ${against.name}, ${METRIC_NAMES[metric]}, ${cell.what.about || cell.what.name}, ${cell.how.title}: ${bothText(found.ratio)}`,
-    found.ratio.level && `${(found.ratio.level * 100).toFixed(1)} % interval over ${found.rounds} rounds`,
+    found.ratio.level && `${levelText(found.ratio.level)} interval over ${found.rounds} rounds`,
     dayOf(submission.started_at),
     submission.facts.machine?.class,
     cell.who.python && `Python ${cell.who.python}`,

@@ -2,7 +2,6 @@
 
 const yesOrNo = value => (value === undefined || value === null ? "unknown" : value ? "yes" : "no");
 const DATA_WORDS = { orm: "ORM", sql: "SQL by hand", none: "no database" };
-const asItIs = value => value;
 
 // Each facet: its name in the address, what it is of a contender or a scenario, and the words of its values.
 const FACETS = [
@@ -16,10 +15,15 @@ const FACETS = [
     words: value => DATA_WORDS[value] ?? value,
   },
   { name: "async", label: "Async", of: cell => yesOrNo(cell.who.is_async), words: asItIs },
-  { name: "python", label: "Python", of: cell => cell.who.python ?? "unknown", words: asItIs },
+  {
+    name: "python",
+    label: "Python",
+    of: cell => (cell.who.python ? minorOf(cell.who.python) : "unknown"),
+    words: asItIs,
+  },
   { name: "db", label: "Scenario has SQL", of: cell => yesOrNo(cell.what.database), words: asItIs },
-  { name: "scenario", label: "Scenario", of: cell => cell.what.name, words: asItIs },
-  { name: "load", label: "Load", of: cell => cell.how.slug, words: asItIs },
+  { name: "scenarios", label: "Scenario", of: cell => cell.what.name, words: asItIs },
+  { name: "loads", label: "Load", of: cell => cell.how.slug, words: asItIs },
 ];
 
 function passes(cell, settings) {
@@ -57,8 +61,6 @@ function presetsOf(run) {
 
 const isSet = (settings, wanted) =>
   Object.entries(wanted).every(([name, values]) => String(settings[name] ?? "") === String(values));
-const without = (settings, names) =>
-  Object.fromEntries(Object.entries(settings).filter(([name]) => !names.includes(name)));
 
 function presetBar(run, settings, go) {
   const chosen = [...FACETS.map(facet => facet.name), "latest"].filter(name => settings[name]?.length);
@@ -73,47 +75,41 @@ function presetBar(run, settings, go) {
   );
 }
 
+// Of contenders and scenarios; those of runs are conditions. Python is both: it chooses runs, then rows.
 function filterForm(run, settings, go) {
-  const set = FACETS.filter(facet => settings[facet.name]?.length).length;
+  const own = FACETS.filter(({ name }) => name !== "python" || valuesOfCondition(pythonCondition).length < 2);
+  const set = own.filter(facet => settings[facet.name]?.length).length;
+  const fields = own.map(facet => facetField(run, facet, settings, go));
+  return conditionsForm(settings, go, element("div", { class: "facets" }, fields), set);
+}
+
+function facetField(run, facet, settings, go) {
+  const chosen = settings[facet.name] ?? [];
+  const values = [
+    ...new Set(run.cells.filter(cell => !cell.who.is_twin).map(cell => String(facet.of(cell)))),
+  ].sort(compareVersions);
+  if (values.length < 2 && !chosen.length) return null;
   return element(
-    "details",
-    { class: "filters", id: "filters", "data-keeps-open": true },
-    element("summary", { id: "filters-summary" }, set ? `Filters (${set} set)` : "Filters"),
-    element(
-      "div",
-      { class: "facets" },
-      FACETS.map(facet => {
-        const values = [
-          ...new Set(run.cells.filter(cell => !cell.who.is_twin).map(cell => String(facet.of(cell)))),
-        ].sort(compareVersions);
-        if (values.length < 2 && !settings[facet.name]?.length) return null;
-        return element(
-          "fieldset",
-          {},
-          element("legend", {}, facet.label),
-          values.map((value, number) => {
-            const chosen = settings[facet.name] ?? [];
-            const id = `filter-${facet.name}-${number}`;
-            return element(
-              "label",
-              { for: id },
-              element("input", {
-                type: "checkbox",
-                id,
-                checked: chosen.includes(value),
-                change: event =>
-                  go({
-                    ...settings,
-                    [facet.name]: event.target.checked
-                      ? [...chosen, value]
-                      : chosen.filter(other => other !== value),
-                  }),
-              }),
-              ` ${facet.words(value)}`,
-            );
-          }),
-        );
-      }),
-    ),
+    "fieldset",
+    {},
+    element("legend", {}, facet.label),
+    values.map((value, number) => {
+      const id = `filter-${facet.name}-${number}`;
+      return element(
+        "label",
+        { for: id },
+        element("input", {
+          type: "checkbox",
+          id,
+          checked: chosen.includes(value),
+          change: event =>
+            go({
+              ...settings,
+              [facet.name]: event.target.checked ? [...chosen, value] : chosen.filter(other => other !== value),
+            }),
+        }),
+        ` ${facet.words(value)}`,
+      );
+    }),
   );
 }

@@ -1,56 +1,64 @@
-// Machines: does a ratio travel? One row per machine, and the interval across them.
-
-function trackOptions(tracks, pick) {
-  return [...new Map(tracks.map(track => [pick(track), true])).keys()].sort(compareVersions);
-}
-
-const trackName = track => kept.index.contenders[track.contender].name;
-const trackReference = track => kept.index.contenders[track.reference]?.name ?? "";
-const trackScenario = track => kept.index.scenarios[track.scenario];
-const trackLoad = track => kept.index.loads[track.load];
-const trackPlace = track => `${track.project} ${track.runtime ?? ""} ${track.scenario} ${track.load}`;
+// Machines: does a ratio travel? One row per machine, and the interval across classes of machines.
 
 async function machinesView(settings, go) {
-  const tracks = await machineTracks();
+  const all = bothSides(await machineTracks());
   const intro = [element("h1", {}, "Machines ", element("small", {}, "does a ratio travel?"))];
-  if (!tracks.length)
+  if (!all.length)
     return {
       title: "Machines",
       say: "",
       content: [...intro, element("p", {}, "No valid run has a ratio."), machineTable(), apart()],
     };
-  const track = chosenTrack(tracks, settings);
-  const reference = firstOf(settings, "ref") ?? trackReference(track);
-  const rebased = reference === trackReference(track) ? null : reference;
-  const beside = tracks.filter(
-    other => trackPlace(other) === trackPlace(track) && other.metric === track.metric,
-  );
-  const [row] = await travelled([track], rebased);
+  const tracks = all.map(track => passingTrack(track, settings)).filter(track => track.run.length);
+  if (!tracks.length) return nonePasses("Machines", settings, go);
+  const metrics = namesOf(tracks, track => track.metric).reverse();
+  const wanted = firstOf(settings, "metric");
+  const metric = metrics.includes(wanted) ? wanted : metrics[0];
+  const measured = tracks.filter(track => track.metric === metric);
+  const track = bestFit(measured, settings);
+  const name = trackName(track);
+  const named = firstOf(settings, "ref");
+  const reference = named && named !== name ? named : trackReference(track);
+  const beside = measured.filter(other => placeOf(other) === placeOf(track));
+  const row = await travelled(track, beside, reference);
   return {
-    title: `Machines: ${trackName(track)}`,
-    say: `${trackName(track)} relative to ${reference} on ${plural(row.rows.length, "machine")}. ${travelText(row)}`,
+    title: `Machines: ${name}`,
+    say: `${name} relative to ${reference} on ${plural(row.rows.length, "machine")}. ${travelText(row)}`,
     content: [
       ...intro,
       element("p", { class: "headline" }, travelSentence(track, reference, row)),
-      notThere(settings, trackName(track)),
-      travelToolbar(tracks, beside, track, reference, settings, go),
+      notThere(settings, name),
+      toolbar(
+        [
+          contenderChoice(namesOf(beside, trackName), name, settings, go),
+          referenceChoice(
+            namesOf(beside, trackName).filter(other => other !== name),
+            reference,
+            settings,
+            go,
+          ),
+          placeChoice(
+            [...new Map(measured.map(found => [placeOf(found), found])).values()],
+            track,
+            settings,
+            go,
+          ),
+          metrics.length > 1 && measureChoice(metrics, metric, settings, go),
+        ],
+        conditionsForm(settings, go),
+      ),
       forest(
         row.rows.concat(row.total ? [row.total] : []),
-        track.metric === "throughput_rps" ? ["slower", "faster"] : ["less CPU", "more CPU"],
+        metric === "throughput_rps" ? ["slower", "faster"] : ["costs less", "costs more"],
         travelSentence(track, reference, row),
       ),
-      machineRows(track, reference, row),
-      track.notes?.length > 0 &&
-        element(
-          "ul",
-          { class: "notes" },
-          track.notes.map(note => element("li", {}, note)),
-        ),
+      machineRows(track, reference, row, settings),
+      mixed(row),
       element(
         "section",
         {},
         element("h2", {}, "All contenders ", element("small", {}, scenarioText(track))),
-        acrossTable(await travelled(beside, rebased), reference, settings),
+        acrossTable(await contendersBeside(beside, reference), reference, settings),
       ),
       machineTable(),
       apart(),
@@ -58,182 +66,96 @@ async function machinesView(settings, go) {
   };
 }
 
-// Another contender than the address names is never shown without a word.
-function notThere(settings, shown) {
-  const wanted = firstOf(settings, "contender");
-  return wanted && wanted !== shown
-    ? element(
-        "p",
-        { class: "warning" },
-        element("b", {}, "Not there. "),
-        `No valid run has a ratio of ${wanted} here. Shown is ${shown}.`,
-      )
-    : null;
-}
-
-const scenarioText = track =>
-  `${trackScenario(track).about || trackScenario(track).name}, ${trackLoad(track).title}`;
-
-function chosenTrack(tracks, settings) {
-  const scored = track =>
-    ["contender", "scenario", "load", "at"].filter(
-      name =>
-        firstOf(settings, name) ===
-        {
-          contender: trackName(track),
-          scenario: trackScenario(track).name,
-          load: trackLoad(track).slug,
-          at: trackPlace(track),
-        }[name],
-    ).length *
-      100 +
-    track.machine.length +
-    (trackReference(track) === firstOf(settings, "ref") ? 0.5 : 0);
-  return tracks.reduce((best, track) => (scored(track) > scored(best) ? track : best));
-}
-
-// Each track with its rows: as stated, or re-based on another contender from the rounds of its runs.
-async function travelled(tracks, reference) {
-  return Promise.all(
-    tracks.map(async track => {
-      const rows = await Promise.all(
-        track.machine.map(async (machine, at) => {
-          const number = track.run[at];
-          const ratio = reference
-            ? await rebasedRatio(track, number, reference)
-            : { estimate: track.ratio[at], low: track.low[at] ?? null, high: track.high[at] ?? null };
-          const { title, class: kind } = kept.index.machines[machine];
-          return {
-            name: title ?? kind,
-            family: familyOf(trackName(track)),
-            ratio,
-            machine,
-            number,
-            isOpen: !ratio || ratio.low === null || isTie(ratio),
-            why: "not measured beside it",
-          };
-        }),
-      );
-      const usable = rows.filter(row => row.ratio);
-      const found = reference
-        ? acrossOf(usable.map(row => row.ratio.estimate))
-        : track.across?.[1] // without an interval nothing travels
-          ? { across: figuresOf(track.across), next: track.next }
-          : null;
-      const total = found && {
-        name: `across ${usable.length} machines`,
-        ratio: found.across,
-        isOpen: found.across.low === null || isTie(found.across),
-        isTotal: true,
-      };
-      return { track, rows, total, next: found?.next ?? null };
-    }),
-  );
-}
-
-async function rebasedRatio(track, number, reference) {
-  const run = await runOf(kept.index.runs.id[number]);
-  const cell = run.cells.find(
-    found =>
-      found.name === trackName(track) &&
-      found.what.hash === trackScenario(track).hash &&
-      found.how.slug === trackLoad(track).slug,
-  );
-  const against = cell && besideIn(run, cell, reference);
-  return against && against !== cell ? judged(run, cell, against, track.metric).ratio : null;
-}
-
-function travelText({ rows, total }) {
-  const known = rows.filter(row => row.ratio);
-  if (!total)
-    return known.length < 3
-      ? `${plural(known.length, "kind")} of machines cannot tell: an interval across machines needs 3.`
-      : "";
+function travelText({ used, total }) {
+  if (!total) return `${plural(used.length, "kind")} of machines cannot tell: an interval across machines needs 3.`;
   return total.isOpen
     ? "Across machines no difference is proven: it does not travel."
     : "The whole interval across machines is on one side of 1: it travels.";
 }
 
+// On how many classes the difference is proven, and on which side.
+function sidesText({ used }) {
+  const above = used.filter(row => !row.isOpen && row.ratio.estimate > 1).length;
+  const below = used.filter(row => !row.isOpen && row.ratio.estimate < 1).length;
+  const parts = [above && `above 1 on ${above}`, below && `below 1 on ${below}`].filter(Boolean);
+  return `The interval is ${parts.join(" and ") || "on neither side of 1 on any"} of ${used.length}.`;
+}
+
 function travelSentence(track, reference, row) {
-  const name = `${trackName(track)} relative to ${reference}, ${scenarioText(track)}`;
-  if (!row.total) return `${name}: ${travelText(row)}`;
-  const next = row.next
-    ? ` On one more machine it would lie within ${ratioText(row.next[0])}–${ratioText(row.next[1], row.next[0])}.`
-    : "";
-  return `${name}: ${bothText(row.total.ratio)} across ${row.rows.filter(one => one.ratio).length} machine classes. ${travelText(row)}${next}`;
+  const plans = [...new Set(row.used.map(({ number }) => conditionsOf(number).plan))];
+  const name = `${trackName(track)} relative to ${reference}, ${METRIC_NAMES[track.metric]}, ${scenarioText(track)}`;
+  const from = `${plans.length > 1 ? "plans" : "plan"} ${plans.join(" and ")}, ${row.setting}`;
+  if (!row.total) return `${name} (${from}): ${travelText(row)} ${sidesText(row)}`;
+  const next = ` On one more machine it would lie within ${ratioText(row.next[0])}–${ratioText(row.next[1], row.next[0])}.`;
+  return `${name} (${from}): ${bothText(row.total.ratio)} across ${row.used.length} machine classes. ${travelText(row)} ${sidesText(row)}${next}`;
 }
 
-function travelToolbar(tracks, beside, track, reference, settings, go) {
-  const places = [...new Map(tracks.map(found => [trackPlace(found), found])).values()];
-  const several = new Set(tracks.map(found => found.runtime)).size > 1;
-  const projects = new Set(tracks.map(found => found.project)).size > 1;
-  const projectOf = found =>
-    kept.index.projects[found.project].name || kept.index.projects[found.project].id.slice(0, 12);
-  const names = trackOptions(beside, trackName);
-  const references = [...new Set([reference, ...beside.map(trackReference), ...names])].filter(
-    name => name !== trackName(track),
-  );
-  return element(
-    "div",
-    { class: "toolbar" },
-    element(
-      "div",
-      { class: "choices-row" },
-      select(
-        "choose-contender",
-        "Contender",
-        names.map(name => [name, name]),
-        trackName(track),
-        value => go({ ...settings, contender: value }),
-      ),
-      select(
-        "choose-ref",
-        "Relative to",
-        references.map(name => [name, name]),
-        reference,
-        value => go({ ...settings, ref: value }),
-      ),
-      select(
-        "choose-place",
-        "Scenario and load",
-        places.map(found => [
-          trackPlace(found),
-          `${scenarioText(found)}${several ? `, runtime ${found.runtime}` : ""}${projects ? `, project ${projectOf(found)}` : ""}`,
-        ]),
-        trackPlace(track),
-        value => go({ ...without(settings, ["scenario", "load"]), at: value }),
-      ),
-    ),
-  );
+// What differs between the machines of the interval beside the machine.
+function mixed({ rows, used }) {
+  const differs = what => {
+    const known = new Map();
+    for (const row of used)
+      for (const [who, content] of Object.entries(row.held[what] ?? {}))
+        known.set(who, (known.get(who) ?? new Set()).add(content));
+    return [...known.values()].some(contents => contents.size > 1);
+  };
+  const plans = new Set(used.map(({ number }) => conditionsOf(number).plan)).size > 1;
+  const notes = ["code", "versions of frameworks", "versions of Python"].filter(differs);
+  if (plans) notes.push("plans");
+  const left = rows.length - used.length;
+  const texts = [
+    notes.length && `Between these machines differ: ${notes.join(", ")}. The filters can hold plan and Python the same.`,
+    left && `${plural(left, "row")} not in the interval: another runtime, CPU limit or sharing of cores, or a second one of a class.`,
+  ].filter(Boolean);
+  return texts.length ? element("ul", { class: "notes" }, texts.map(text => element("li", {}, text))) : null;
 }
 
-function machineRows(track, reference, { rows }) {
+function machineRows(track, reference, { rows, used }, settings) {
   const heads = [
     head("machine"),
     head("ratio", "number"),
-    head("cores", "number"),
-    head("kernel"),
+    head("plan"),
+    head("run"),
     head("Python"),
     head("runtime"),
-    head("noise floor", "number"),
-    head("ceiling req/s", "number"),
-    head("run"),
+    head("servers' cores"),
+    head("CPU limit"),
   ];
   return table({
-    caption: `${trackName(track)} relative to ${reference}: the newest valid run of each machine class`,
+    style: "dated",
+    caption: `${trackName(track)} relative to ${reference}: a valid run of each machine`,
     heads,
-    rows: rows.map(({ machine, number, ratio }) => {
-      const found = kept.index.machines[machine];
+    rows: rows.map(row => {
+      const { machine, number, ratio } = row;
+      const found = conditionsOf(number);
       return element(
         "tr",
-        {},
-        rowHead(element("b", {}, found.title ?? found.class)),
+        { class: used.includes(row) ? null : "control" },
+        rowHead(element("b", {}, kept.index.machines[machine].title ?? kept.index.machines[machine].class)),
         data(ratio ? bothText(ratio) : "not measured beside it", "number"),
-        machineData(found),
-        data(link("board", { run: kept.index.runs.id[number] }, listed(number).day), "whole"),
+        data(found.plan),
+        data(
+          link("board", { ...carried(settings), run: kept.index.runs.id[number] }, listed(number).day),
+          "whole",
+        ),
+        data(found.python.join(", ") || NOTHING),
+        data(found.runtime),
+        data(PLACED(found.placed)),
+        data(QUOTA(found.quota)),
       );
     }),
   });
+}
+
+async function contendersBeside(beside, reference) {
+  const names = namesOf(beside, trackName).filter(name => name !== reference);
+  return Promise.all(
+    names.map(async name => {
+      const own = beside.filter(track => trackName(track) === name);
+      const track = own.find(found => trackReference(found) === reference) ?? own[0];
+      return { track, ...(await travelled(track, beside, reference)) };
+    }),
+  );
 }
 
 const machineData = found => [
@@ -249,7 +171,8 @@ const figure0 = value => (value === undefined || value === null ? NOTHING : Stri
 function acrossTable(found, reference, settings) {
   const heads = [
     head("contender"),
-    head("machines", "number"),
+    head("machine classes", "number"),
+    head("range of ratios", "number"),
     head("across machines", "number"),
     head("does it travel?"),
   ];
@@ -258,6 +181,7 @@ function acrossTable(found, reference, settings) {
     heads,
     rows: found.map(row => {
       const name = trackName(row.track);
+      const ratios = row.used.map(one => one.ratio.estimate);
       return element(
         "tr",
         {},
@@ -265,7 +189,11 @@ function acrossTable(found, reference, settings) {
           mark(familyOf(name)),
           link("machines", { ...settings, contender: name, ref: reference }, name),
         ),
-        data(String(row.rows.filter(one => one.ratio).length), "number"),
+        data(String(row.used.length), "number"),
+        data(
+          ratios.length ? `${ratioText(Math.min(...ratios))}–${ratioText(Math.max(...ratios))}` : NOTHING,
+          "number",
+        ),
         data(row.total ? bothText(row.total.ratio) : NOTHING, "number"),
         data(row.total ? (row.total.isOpen ? "? not proven" : "✓ yes") : "– too few machines"),
       );

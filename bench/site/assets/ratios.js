@@ -134,26 +134,30 @@ function judged(run, cell, reference, metric) {
   };
 }
 
-// 1 + how many of *cells*, of one column, are proven faster; only where every pair has an interval.
-function ranksOf(run, column, cells) {
+// 1 + how many of *cells*, of one column, are proven better; only where every pair has an interval.
+function ranksOf(run, column, cells, metric) {
   const ranks = new Map();
   const fit = cells.filter(cell => cell.requests && !unfitOf(cell) && !cell.who.is_twin);
-  if (!run.isUsable || !column.load.metrics.includes("throughput_rps")) return ranks;
+  if (!run.isUsable) return ranks;
   for (const cell of fit) {
-    const rivals = fit.filter(other => other !== cell).map(other => provenBeside(run, column, other, cell));
+    const rivals = fit
+      .filter(other => other !== cell)
+      .map(other => provenBeside(run, column, other, cell, metric));
     if (rivals.every(proven => proven !== null)) ranks.set(cell, 1 + rivals.filter(Boolean).length);
   }
   return ranks;
 }
 
-// Whether *cell* is proven faster than *other*; null without an interval. It is independent of the reference.
-function provenBeside(run, column, cell, other) {
-  const key = `${cell.number} ${other.number}`;
+// Whether *cell* is proven better than *other*; null without an interval. It is independent of the reference.
+function provenBeside(run, column, cell, other, metric) {
+  const key = `${cell.number} ${other.number} ${metric}`;
   if (!column.proven.has(key)) {
-    const { ratio } = comparedTo(run, cell, other, "throughput_rps");
+    const { ratio } = comparedTo(run, cell, other, metric);
     const known = Boolean(ratio && ratio.low !== null);
-    column.proven.set(key, known ? ratio.low > 1 : null);
-    column.proven.set(`${other.number} ${cell.number}`, known ? ratio.high < 1 : null);
+    const [above, below] = [known ? ratio.low > 1 : null, known ? ratio.high < 1 : null];
+    const [better, worse] = MORE_IS_BETTER[metric] ? [above, below] : [below, above];
+    column.proven.set(key, better);
+    column.proven.set(`${other.number} ${cell.number} ${metric}`, worse);
   }
   return column.proven.get(key);
 }

@@ -5,13 +5,12 @@ const PAGE = 100; // runs on a page
 function runsView(settings, go) {
   const { index } = kept;
   const wanted = {
-    plan: found => found.plan,
-    machine: found => found.machine?.id,
     state: found => found.state,
     project: found => found.project?.id,
   };
   const all = index.runs.id
     .map((_, number) => listed(number))
+    .filter(found => runPasses(found.number, settings))
     .filter(found =>
       Object.entries(wanted).every(
         ([name, of]) => !settings[name]?.length || settings[name].includes(String(of(found))),
@@ -42,38 +41,21 @@ function runsView(settings, go) {
           `${plural(index.runs.id.length, "run")} on ${plural(index.machines.length, "machine")}`,
         ),
       ),
-      element(
-        "div",
-        { class: "toolbar" },
-        element(
-          "div",
-          { class: "choices-row" },
-          anyOf(
-            "choose-plan",
-            "Plan",
-            "plan",
-            [...new Set(index.plans)].map(name => [name, name]),
-          ),
-          anyOf(
-            "choose-machine",
-            "Machine",
-            "machine",
-            index.machines.map(found => [found.id, found.title ?? found.class]),
-          ),
-          anyOf(
-            "choose-state",
-            "State",
-            "state",
-            Object.values(STATES).map(name => [name, name]),
-          ),
-          anyOf(
-            "choose-project",
-            "Project",
-            "project",
-            index.projects.map(found => [found.id, found.name || found.id.slice(0, 12)]),
-          ),
+      toolbar([
+        conditionChoices(settings, go),
+        anyOf(
+          "choose-state",
+          "State",
+          "state",
+          Object.values(STATES).map(name => [name, name]),
         ),
-      ),
+        anyOf(
+          "choose-project",
+          "Project",
+          "project",
+          index.projects.map((found, number) => [found.id, projectName(number)]),
+        ),
+      ]),
       table({
         style: "dated",
         caption: "Newest first. A partial or invalid run is in no rank and no comparison",
@@ -198,7 +180,7 @@ async function runView(settings) {
         ["Kernel", known.system?.kernel],
         ["Governors", known.system?.governors?.join(", ")],
         ["Python of the harness", known.python?.version],
-        ["CPU limit", known.limits?.cpu_quota],
+        ["CPU limit", QUOTA(conditionsOf(found.number).quota)],
         ["Cores of the servers", coresText(known.placement?.server)],
         ["Cores of the client", coresText(known.placement?.client)],
         ["Cores of the database", coresText(known.placement?.database)],

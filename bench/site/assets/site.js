@@ -44,10 +44,10 @@ async function show() {
       ],
     };
   }
-  if (turn === drawing) place(name, found);
+  if (turn === drawing) place(name, found, address.settings);
 }
 
-function place(name, { title, say, content }) {
+function place(name, { title, say, content }, settings = {}) {
   const main = document.getElementById("main");
   const focused = document.activeElement?.id;
   const at = scrollY;
@@ -59,6 +59,7 @@ function place(name, { title, say, content }) {
   markScrolling();
   document.title = `${title} · ${document.body.dataset.site}`;
   for (const entry of document.querySelectorAll("nav a")) {
+    entry.href = addressOf(entry.dataset.view, carried(settings));
     if (entry.dataset.view === NAVIGATION[name]) entry.setAttribute("aria-current", "page");
     else entry.removeAttribute("aria-current");
   }

@@ -1,296 +1,228 @@
-// Time: the trend of one cell over the runs of one machine, with the versions that changed in between.
+// Time: what became of a contender. Its own figures and its ratio over the runs of one machine and plan at a
+// time: a change of machine begins another picture.
 
 const MOST_REBASED = 60; // runs whose rounds are read to re-base a trend
+const MOST_SERIES = 24; // machines and plans that are shown at once
 
 async function timeView(settings, go) {
-  const source = timeSource(settings);
-  if (source === null)
-    return {
-      title: "Time",
-      say: "",
-      content: [element("h1", {}, "Time"), element("p", {}, "No valid run has a trend.")],
-    };
-  const trend = await trendOf(source);
-  const track = chosenTrend(trend, settings);
-  if (!track)
-    return {
-      title: "Time",
-      say: "",
-      content: [element("h1", {}, "Time"), element("p", {}, "No valid run has a ratio here.")],
-    };
+  const numbers = [
+    ...new Set(kept.index.runs.trend.filter((trend, run) => trend >= 0 && runPasses(run, settings))),
+  ];
+  if (!numbers.length)
+    return conditionsSet(settings).length
+      ? nonePasses("Time", settings, go)
+      : {
+          title: "Time",
+          say: "",
+          content: [element("h1", {}, "Time"), element("p", {}, "No valid run has a trend.")],
+        };
+  const trends = await Promise.all(numbers.slice(0, MOST_SERIES).map(trendOf));
+  const cells = trends.flatMap(trend =>
+    trend.figures.map(cell => ({ ...cell, trend, project: trend.project, name: trackName(cell) })),
+  );
+  const cell = chosenCell(cells, settings);
+  const same = cells.filter(other => other.contender === cell.contender && placeOf(other) === placeOf(cell));
+  const metric = chosenMetric(settings);
+  const named = firstOf(settings, "ref");
+  const beside = cells.filter(other => other.project === cell.project && placeOf(other) === placeOf(cell));
+  const isThere = named && named !== cell.name && beside.some(other => other.name === named);
+  const reference = isThere ? named : usualReference(same, cell, metric);
+  const everything = await Promise.all(same.map(one => seriesOf(one, reference, metric, settings)));
   const since = firstOf(settings, "since");
-  const { points, reference, left } = await trendPoints(trend, track, settings);
-  const shown = points.filter(point => !since || point.day >= since);
-  const name = track.name;
+  const series = everything
+    .map(one => ({ ...one, points: one.points.filter(point => !since || point.day >= since) }))
+    .filter(one => one.points.length)
+    .sort((one, other) => other.points.length - one.points.length);
+  const first = series[0];
   return {
-    title: `Time: ${name}`,
-    say: `${name} relative to ${reference} in ${plural(shown.length, "run")}. ${changeSince(shown)}`,
+    title: `Time: ${cell.name}`,
+    say: `${cell.name} on ${plural(series.length, "machine and plan", "machines and plans")}. ${first ? ownChange(first.points, metric) : ""}`,
     content: [
-      element(
-        "h1",
-        {},
-        "Time ",
-        element("small", {}, `${kept.index.plans[trend.plan]} on ${machineTitle(trend.machine)}`),
-      ),
-      element(
-        "p",
-        { class: "headline" },
-        `${name} relative to ${reference}, ${scenarioText(track)}. ${changeSince(shown)}`,
-      ),
-      notThere(settings, name),
-      timeToolbar(trend, track, reference, since, settings, go),
-      left > 0 &&
+      element("h1", {}, "Time ", element("small", {}, `what became of ${cell.name}`)),
+      element("p", { class: "headline" }, timeSentence(cell, series, since, metric, reference)),
+      notThere(settings, cell.name),
+      named && named !== cell.name && !isThere && notBeside(named, reference),
+      timeToolbar(cells, cell, reference, metric, everything, settings, go),
+      numbers.length > MOST_SERIES &&
         element(
           "p",
           { class: "warning" },
-          `The newest ${MOST_REBASED} runs are shown: ${plural(left, "older run")} left out, as this reference is not the one of their plan.`,
+          `${MOST_SERIES} of ${numbers.length} machines and plans are shown. The filters choose others.`,
         ),
-      shown.length > 0
-        ? trendPicture(shown, name, reference)
-        : element("p", {}, "No valid run since that date."),
-      trendTable(shown, name, reference),
+      series.length === 0 && element("p", {}, "No valid run since that date."),
+      series.map(one => seriesSection(one, cell.name, reference, metric)),
       element(
         "p",
         { class: "notes" },
-        "Only runs on this machine are in it. Each point is a ratio within its run, so a change of the machine's speed cancels. A dashed line: versions changed.",
+        "Each machine and plan is by itself: no line joins runs of two machines, as their figures do not compare. Its own figures hold the machine's speed too, which changes on a shared host. In a ratio that cancels. A dashed line: versions changed.",
       ),
     ],
   };
 }
 
-const machineTitle = number =>
-  kept.index.machines[number]?.title ?? kept.index.machines[number]?.class ?? "unknown machine";
+const chosenMetric = settings =>
+  METRIC_NAMES[firstOf(settings, "metric")] ? firstOf(settings, "metric") : "throughput_rps";
 
-function timeSource(settings) {
-  const { runs } = kept.index;
-  const wanted = firstOf(settings, "series");
-  if (wanted !== null && runs.trend.includes(Number(wanted))) return Number(wanted);
-  const number = numberOf(firstOf(settings, "run") ?? firstBoard() ?? "");
-  if (number >= 0 && runs.trend[number] >= 0) return runs.trend[number];
-  return runs.trend.find(trend => trend >= 0) ?? null;
+// What the address names; otherwise the reference of a plan, of which other contenders are multiples.
+function chosenCell(cells, settings) {
+  const references = new Set(kept.index.boards.map(board => board.reference));
+  const project = kept.index.runs.project[numberOf(firstOf(settings, "run") ?? "")];
+  const score = cell =>
+    fitOf({ ...cell, against: "" }, settings) * 4 +
+    (cell.project === project ? 2 : 0) +
+    (references.has(cell.contender) ? 1 : 0);
+  return cells.reduce((best, cell) => (best === null || score(cell) > score(best) ? cell : best), null);
 }
 
-// The tracks of a trend, and the same from the other side: the reference relative to each contender.
-function bothSides(trend) {
-  const stated = trend.tracks
-    .filter(track => track.reference >= 0)
-    .map(track => ({ ...track, name: trackName(track), against: trackReference(track), isInverted: false }));
-  return stated.concat(
-    stated.map(track => ({ ...track, name: track.against, against: track.name, isInverted: true })),
+const tracksOf = (cell, metric) =>
+  bothSides(cell.trend.tracks).filter(
+    track =>
+      track.metric === metric &&
+      track.name === cell.name &&
+      track.scenario === cell.scenario &&
+      track.load === cell.load,
   );
+
+function usualReference(same, cell, metric) {
+  const stated = same.flatMap(one => tracksOf(one, metric));
+  const order = (one, other) =>
+    one.isInverted - other.isInverted || compareVersions(one.against, other.against);
+  return stated.sort(order)[0]?.against ?? null;
 }
 
-function chosenTrend(trend, settings) {
-  const wanted = {
-    contender: track => track.name,
-    scenario: track => trackScenario(track).name,
-    load: track => trackLoad(track).slug,
-    metric: track => track.metric,
-  };
-  const score = track =>
-    Object.entries(wanted).reduce(
-      (sum, [name, of], at) => sum + (firstOf(settings, name) === of(track) ? 2 ** (6 - at) : 0),
-      0,
-    ) +
-    (firstOf(settings, "ref") === track.against ? 1 : 0) -
-    (track.isInverted ? 0.5 : 0) +
-    Math.min(track.run.length, 1000) / 1e4;
-  return bothSides(trend).reduce((best, track) => (!best || score(track) > score(best) ? track : best), null);
-}
-
-async function trendPoints(trend, track, settings) {
-  const reference = firstOf(settings, "ref") ?? track.against;
-  const made = (number, ratio) => ({
-    ...listed(number),
-    ratio: ratio && (track.isInverted && reference === track.against ? inverted(ratio) : ratio),
+// One machine and plan: its runs in order, with own figures, and the ratio where there is one.
+async function seriesOf(cell, reference, metric, settings) {
+  const at = passing(cell.run, settings);
+  const ratios = await ratiosOf(cell, reference, metric, at);
+  const days = at.map(index => listed(cell.run[index]).day);
+  const points = at.map((index, order) => {
+    const found = listed(cell.run[index]);
+    const isTwice = days.filter(day => day === days[order]).length > 1;
+    return {
+      ...found,
+      when: isTwice ? new Date(found.at * 1000).toISOString().slice(0, 16).replace("T", " ") : found.day,
+      rps: figuresOf(cell.rps[index]),
+      cpu: figuresOf(cell.cpu[index]),
+      isBound: Boolean(cell.bound[index]),
+      ratio: ratios.get(cell.run[index]) ?? null,
+    };
   });
-  if (reference === track.against) {
-    const points = track.run.map((number, at) =>
-      made(number, {
-        estimate: track.ratio[at],
-        low: track.low[at] ?? null,
-        high: track.high[at] ?? null,
-        level: null,
-      }),
-    );
-    return { points, reference, left: 0 };
+  return { points, trend: cell.trend, left: Math.max(0, at.length - ratios.tried) };
+}
+
+// By run. As stated, or from the rounds of the newest runs where the plan has another reference.
+async function ratiosOf(cell, reference, metric, at) {
+  const track = tracksOf(cell, metric).find(found => found.against === reference);
+  const found = new Map();
+  found.tried = at.length;
+  if (track) track.run.forEach((number, index) => found.set(number, ratioAt(track, index)));
+  else if (reference) {
+    const newest = at.slice(-MOST_REBASED).map(index => cell.run[index]);
+    found.tried = newest.length;
+    const ratios = await Promise.all(newest.map(number => rebasedRatio(cell, number, reference, metric)));
+    newest.forEach((number, index) => found.set(number, ratios[index]));
   }
-  const newest = track.run.slice(-MOST_REBASED);
-  const points = await Promise.all(
-    newest.map(async number => {
-      const run = await runOf(kept.index.runs.id[number]);
-      const cell = run.cells.find(
-        found =>
-          found.name === track.name &&
-          found.what.hash === trackScenario(track).hash &&
-          found.how.slug === trackLoad(track).slug,
-      );
-      const against = cell && besideIn(run, cell, reference);
-      return {
-        ...listed(number),
-        ratio: against && against !== cell ? judged(run, cell, against, track.metric).ratio : null,
-      };
-    }),
-  );
-  return { points: points.filter(point => point.ratio), reference, left: track.run.length - newest.length };
+  return found;
 }
 
-function changeSince(points) {
-  if (points.length < 2)
-    return points.length ? `One run, ${points[0].day}: ${bothText(points[0].ratio)}. A trend needs two.` : "";
-  const [first, last] = [points[0], points[points.length - 1]];
-  const apart =
-    first.ratio.low !== null &&
-    last.ratio.low !== null &&
-    (last.ratio.low > first.ratio.high || last.ratio.high < first.ratio.low);
-  const known = first.ratio.low !== null && last.ratio.low !== null;
-  const words = !known
-    ? ""
-    : apart
-      ? " The two intervals are apart."
-      : " The two intervals overlap: no change is proven by these two runs.";
-  return `${first.day}: ${bothText(first.ratio)}; ${last.day}: ${bothText(last.ratio)}, ${changeText({ estimate: last.ratio.estimate / first.ratio.estimate, low: null, high: null })}.${words}`;
-}
-
-function timeToolbar(trend, track, reference, since, settings, go) {
-  const tracks = bothSides(trend);
-  const names = trackOptions(tracks, found => found.name);
-  const places = [...new Map(tracks.map(found => [`${found.scenario} ${found.load}`, found])).values()];
-  const placeOf = found => `${trackScenario(found).name}:${trackLoad(found).slug}`;
-  const series = [
-    ...new Map(
-      kept.index.runs.trend.map((found, number) => [found, number]).filter(([found]) => found >= 0),
-    ).entries(),
-  ];
+function seriesSection({ points, trend, left }, name, reference, metric) {
+  const hasRatio = points.some(point => point.ratio);
+  const hasOwn = points.filter(point => OWN[metric].of(point)).length > 1;
   return element(
-    "div",
-    { class: "toolbar" },
+    "section",
+    { class: "series" },
     element(
-      "div",
-      { class: "choices-row" },
-      select(
-        "choose-contender",
-        "Contender",
-        names.map(name => [name, name]),
-        track.name,
-        value => go({ ...without(settings, value === reference ? ["ref"] : []), contender: value }),
-      ),
-      select(
-        "choose-ref",
-        "Relative to",
-        names.filter(name => name !== track.name).map(name => [name, name]),
-        reference,
-        value => go({ ...settings, contender: track.name, ref: value }),
-      ),
-      select(
-        "choose-place",
-        "Scenario and load",
-        places.map(found => [placeOf(found), scenarioText(found)]),
-        placeOf(track),
-        value => {
-          const found = places.find(place => placeOf(place) === value);
-          go({ ...settings, scenario: trackScenario(found).name, load: trackLoad(found).slug });
-        },
-      ),
-      series.length > 1 &&
-        select(
-          "choose-series",
-          "Plan and machine",
-          series.map(([found, number]) => [
-            String(found),
-            `${listed(number).plan} · ${machineTitle(kept.index.runs.machine[number])}`,
-          ]),
-          String(timeSource(settings)),
-          value => go({ ...without(settings, ["run"]), series: value }),
-        ),
-      element(
-        "label",
-        { class: "choice", for: "choose-since" },
-        element("span", {}, "Since"),
-        element("input", {
-          type: "date",
-          id: "choose-since",
-          value: since ?? "",
-          change: event => go({ ...settings, since: event.target.value }),
-        }),
-      ),
+      "h2",
+      {},
+      `${shortMachine(trend.machine)} `,
+      element("small", {}, `plan ${kept.index.plans[trend.plan]}, ${plural(points.length, "run")}`),
     ),
+    element("p", { class: "lead" }, ownChange(points, metric), ratioChange(points, reference)),
+    hasOwn &&
+      element(
+        "div",
+        { class: "beside" },
+        ownPicture(points, name, metric),
+        hasRatio && ratioPicture(points, name, reference),
+      ),
+    left > 0 &&
+      element(
+        "p",
+        { class: "notes" },
+        `${plural(left, "older run")} without a ratio: ${reference} is not the reference of the plan.`,
+      ),
+    timeTable(points, name, hasRatio ? reference : null, metric),
   );
 }
 
-// Which versions differ between two texts like "Python 3.11.7, django 5.2.19".
-function versionMoves(before, after) {
-  const parts = text =>
-    new Map(
-      text
-        .split(", ")
-        .map(part => [part.slice(0, part.lastIndexOf(" ")), part.slice(part.lastIndexOf(" ") + 1)]),
-    );
-  const [old, now] = [parts(before), parts(after)];
-  return [...now]
-    .filter(([name, version]) => old.has(name) && old.get(name) !== version)
-    .map(([name, version]) => `${name} ${old.get(name)} → ${version}`);
+function timeSentence(cell, series, since, metric, reference) {
+  const name = `${cell.name}, ${scenarioText(cell)}${since ? `, since ${since}` : ""}`;
+  if (!series.length) return `${name}: no valid run.`;
+  const [{ points, trend }] = series;
+  const others = series.length - 1;
+  const more = others
+    ? ` ${plural(others, "other machine or plan", "other machines or plans")} below, ${others > 1 ? "each" : "kept"} by itself.`
+    : "";
+  return `${name}, on ${shortMachine(trend.machine)}, plan ${kept.index.plans[trend.plan]}: ${ownChange(points, metric)}${ratioChange(points, reference)}${more}`;
 }
 
-function trendPicture(points, name, reference) {
-  const [low, high] = reachOf(points.map(point => point.ratio));
-  const moments = [...new Map(points.map(point => [point.day, point.at])).entries()];
-  const every = Math.max(1, Math.ceil(moments.length / (isNarrow() ? 3 : 6)));
-  const steps = points
-    .slice(1)
-    .map((point, at) => [point, versionMoves(points[at].versions, point.versions)])
-    .filter(([, moves]) => moves.length);
-  return dots({
-    points: points.map(({ at, ratio }) => ({
-      x: at,
-      y: ratio.estimate,
-      low: ratio.low,
-      high: ratio.high,
-      isOpen: ratio.low === null || isTie(ratio),
-    })),
-    ys: [low, high],
-    isLogarithmicY: true,
-    family: familyOf(name),
-    yName: `ratio to ${reference}, logarithmic`,
-    one: 1,
-    yTicks: logTicks(low, high, logScale(low, high, 206, 22), 22).map(tick => [tick, String(tick)]),
-    xTicks: moments.filter((_, at) => at % every === 0).map(([day, at]) => [at, day]),
-    steps: steps.slice(-6).map(([point, moves]) => [point.at, shortened(moves[0], 28)]),
-    words: `${name} relative to ${reference} over time: ${changeSince(points)}`,
-  });
+const areApart = (one, other) =>
+  one?.low != null && other?.low != null ? other.low > one.high || other.high < one.low : null;
+
+function ownChange(points, metric) {
+  const { of, unit } = OWN[metric];
+  const known = points.filter(of);
+  if (!known.length) return `no ${unit}.`;
+  const text = point => `${point.isBound ? "≥ " : ""}${bothText(of(point), figure)}`;
+  const [first, last] = [known[0], known[known.length - 1]];
+  if (first === last) return `one run, ${first.when}: ${text(first)} ${unit}. A trend needs two.`;
+  const apart = areApart(of(first), of(last));
+  const words = {
+    true: " The two intervals are apart; the machine's own speed is in them.",
+    false: " The two intervals overlap.",
+    null: "",
+  }[apart];
+  const change = changeText({ estimate: of(last).estimate / of(first).estimate, low: null, high: null });
+  return `${first.when}: ${text(first)}; ${last.when}: ${text(last)} ${unit}, ${change}.${words}`;
 }
 
-function trendTable(points, name, reference) {
-  const rows = [...points]
-    .reverse()
-    .slice(0, 200)
-    .map((point, at, all) => {
-      const moves = all[at + 1] ? versionMoves(all[at + 1].versions, point.versions) : [];
-      return element(
-        "tr",
-        {},
-        element(
-          "th",
-          { scope: "row" },
-          link("run", { run: point.id }, point.day),
-          point.isOld && element("small", { class: "older" }, "older versions: a newer release was seen"),
-        ),
-        data(bothText(point.ratio), "number"),
-        data(point.ratio.low !== null && !isTie(point.ratio) ? "proven" : "not proven"),
-        data(moves.join(", ") || "none", "versions"),
-        data(element("code", {}, point.commit)),
-      );
-    });
-  return table({
-    style: "dated",
-    caption: `${name} relative to ${reference}, newest first${points.length > 200 ? ` (200 of ${points.length})` : ""}`,
-    heads: [
-      head("run"),
-      head("ratio", "number"),
-      head(`difference from ${reference}`),
-      head("versions changed"),
-      head("commit"),
+function ratioChange(points, reference) {
+  const known = points.filter(point => point.ratio);
+  if (!known.length) return "";
+  const [first, last] = [known[0], known[known.length - 1]];
+  if (first === last) return ` Relative to ${reference}: ${bothText(first.ratio)}.`;
+  const apart = areApart(first.ratio, last.ratio);
+  const words =
+    apart === null ? "" : apart ? " These two intervals are apart." : " These two overlap: no change is proven.";
+  return ` Relative to ${reference}: ${bothText(first.ratio)}, then ${bothText(last.ratio)}.${words}`;
+}
+
+function timeToolbar(cells, cell, reference, metric, everything, settings, go) {
+  const own = cells.filter(other => other.project === cell.project);
+  const here = own.filter(other => placeOf(other) === placeOf(cell));
+  const days = [...new Set(everything.flatMap(one => one.points.map(point => point.day)))].sort();
+  return toolbar(
+    [
+      contenderChoice(namesOf(own, found => found.name), cell.name, settings, go),
+      referenceChoice(
+        namesOf(here, found => found.name).filter(name => name !== cell.name),
+        reference,
+        settings,
+        go,
+      ),
+      placeChoice(
+        [
+          ...new Map(
+            cells.filter(other => other.name === cell.name).map(found => [placeOf(found), found]),
+          ).values(),
+        ],
+        cell,
+        settings,
+        go,
+      ),
+      measureChoice(Object.keys(METRIC_NAMES), metric, settings, go),
+      sinceChoice(days, settings, go),
     ],
-    rows,
-  });
+    conditionsForm(settings, go),
+  );
 }

@@ -25,7 +25,8 @@ function bothText(estimate, write = ratioText) {
   return write(estimate.estimate) + (interval && ` (${interval})`);
 }
 
-const plural = (count, noun) => `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+const plural = (count, noun, nouns = `${noun}s`) =>
+  `${count.toLocaleString("en-US")} ${count === 1 ? noun : nouns}`;
 const percent = share =>
   share === null || share === undefined
     ? NOTHING
@@ -47,6 +48,20 @@ function changeText(ratio) {
 }
 
 const METRIC_NAMES = { throughput_rps: "requests per second", service_demand_us: "server CPU per request" };
+
+// A verdict in words that fit what was measured: less of a cost is not faster.
+const VERDICT_WORDS = {
+  throughput_rps: { faster: "faster", slower: "slower" },
+  service_demand_us: { faster: "costs less", slower: "costs more" },
+};
+const verdictText = (metric, verdict) => VERDICT_WORDS[metric]?.[verdict] ?? verdict;
+
+// Intervals over few rounds have only some levels: the least that is not below 95 % is taken.
+const levelText = level =>
+  level > LEVEL ? `95 % (exactly ${(level * 100).toFixed(1)} %)` : `${(level * 100).toFixed(0)} %`;
+
+const minorOf = version => String(version).split(".").slice(0, 2).join(".");
+const asItIs = value => value;
 
 // Versions compare by their numbers: 5.10 is newer than 5.9.
 function compareVersions(one, other) {
