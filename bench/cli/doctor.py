@@ -13,6 +13,7 @@ from bench.cli import wiring
 from bench.cli.options import machines_turn, wait_option
 from bench.doctor import examine, latency, noise, outdated
 from bench.doctor.diagnosis import Diagnosis, check, print_diagnosis
+from bench.doctor.latency_table import print_readings
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
 from bench.model import Plan, Scenario
@@ -72,7 +73,7 @@ def _examine_latency(as_json: bool, wait: float | None) -> None:
     if as_json:
         click.echo(to_json([reading.document() for reading in found]))
     else:
-        latency.print_readings(found, Console())
+        print_readings(found, Console())
     if what := latency.verdict(found):
         raise CannotMeasure(what)
 

@@ -1,39 +1,37 @@
 """Whether latency is measured right here: our open loop in front of servers of known arithmetic.
 
-Three figures stand beside each other. *Theory* is the closed form. *Due* is the same arithmetic on the very
-arrival times that were drawn, so the luck of the draw is not in the difference. *Measured* is what the load
-generator reports. Nothing is subtracted: how late the server sent and how late we sent stand beside it.
+*Theory* is the closed form. *Due* is the same arithmetic on the very arrival times that were drawn, so the
+luck of the draw is not in the difference. *Measured* is what the load generator reports. Between the two lie
+how late the server was, by its own clock, and how late we were: both stand beside it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from math import ceil
+from random import Random
 from typing import Any, Protocol
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from bench.analysis.voids import BENT
 from bench.doctor.known.behaviours import latencies_ns
 from bench.doctor.known.kinds import KINDS
+from bench.doctor.known.served import Served, lates, wakes
 from bench.doctor.known.theory import quantile
 from bench.errors import CannotMeasure
-from bench.histogram import Histogram
+from bench.histogram import Histogram, midpoint_ns
 from bench.load import LoadGenerator
 from bench.load.arrivals import due_offsets
+from bench.load.gaps import ALLOWED_NS
 from bench.load.null.server import HELLO
 from bench.loads import Open
 from bench.model import Cell, Slice
 from bench.records import Sample
-from bench.report.wording import NOTHING
 from bench.run.progress import Progress
 
 PERCENTS = (50.0, 90.0, 99.0, 99.9)
 REQUESTS = 21_000  # p99.9 then has 20 observations beyond it
 WITHIN_SHARE, WITHIN_MS = 0.03, 0.020  # whichever is more
+OURS_MS = ALLOWED_NS / 1e6  # so late the client may be, if its clocks show it
 LEAD_IN_S = 1.0
 DISTURBED_MS = 1.0  # the machine is named where more than a thousandth of sends were later
 MOST_LATE = 0.001
@@ -45,8 +43,8 @@ class KnownServer(Protocol):
     @property
     def address(self) -> tuple[str, int]: ...
 
-    def lateness(self) -> Histogram:
-        """End the server. Return how late it sent its answers. Raises CannotMeasure."""
+    def served(self) -> Sequence[Served]:
+        """End the server. Return what it noted of each request, as they came. Raises CannotMeasure."""
 
 
 KnownServers = Callable[[str, int], AbstractContextManager[KnownServer]]
@@ -59,17 +57,33 @@ class Point:
     percent: float
     theory_ms: float
     due_ms: float
+    server_late_ms: float = 0.0  # what the server's lateness adds to what is due
+    client_late_ms: float = 0.0  # what ours adds to that: late sends, the way there, late reads
     measured_ms: float | None
 
     @property
     def fits(self) -> bool:
-        if self.measured_ms is None:
-            return False
-        return abs(self.measured_ms - self.due_ms) <= max(WITHIN_SHARE * self.due_ms, WITHIN_MS)
+        """Whether what was measured is what is due and the server's own lateness."""
+        return self._is_near(self.due_ms + self.server_late_ms)
+
+    @property
+    def fits_without_ours(self) -> bool:
+        """Whether it is so without our own lateness, which is small and was clocked."""
+        return self.client_late_ms <= OURS_MS and self._is_near(self._clocked_ms)
 
     @property
     def off(self) -> float | None:
-        return None if self.measured_ms is None else self.measured_ms / self.due_ms - 1
+        """What no clock shows, relative to what the clocks show."""
+        return None if self.measured_ms is None else self.measured_ms / self._clocked_ms - 1
+
+    @property
+    def _clocked_ms(self) -> float:
+        return self.due_ms + self.server_late_ms + self.client_late_ms
+
+    def _is_near(self, expected_ms: float) -> bool:
+        if self.measured_ms is None:
+            return False
+        return abs(self.measured_ms - expected_ms) <= max(WITHIN_SHARE * expected_ms, WITHIN_MS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +95,7 @@ class Reading:
     requests: int
     wrong: int
     points: tuple[Point, ...]
+    server_wake: Histogram  # from the kernel's receipt of a request to the server's reading it
     server_late: Histogram  # due to sent, by the server's own clock
     client_late: Histogram
     client_wake: Histogram  # from the kernel's receipt of an answer to our reading it, of a sample
@@ -88,7 +103,13 @@ class Reading:
 
     @property
     def fits(self) -> bool:
-        return not (self.wrong or self.is_bent) and all(point.fits for point in self.points)
+        is_sound = not (self.wrong or self.is_bent)
+        return is_sound and all(point.fits or point.fits_without_ours for point in self.points)
+
+    @property
+    def needs_ours(self) -> bool:
+        """Whether our own lateness must be known for it to fit."""
+        return self.fits and not all(point.fits for point in self.points)
 
     @property
     def is_bent(self) -> bool:
@@ -108,7 +129,11 @@ class Reading:
             "disturbed": self.is_disturbed,
             "requests": self.requests,
             "wrong": self.wrong,
-            "points": [asdict(point) | {"fits": point.fits} for point in self.points],
+            "points": [
+                asdict(point) | {"fits": point.fits, "fits_without_ours": point.fits_without_ours}
+                for point in self.points
+            ],
+            "server_wake_us": _lates_us(self.server_wake),
             "server_late_us": _lates_us(self.server_late),
             "client_late_us": _lates_us(self.client_late),
             "client_wake_us": _lates_us(self.client_wake),
@@ -149,17 +174,18 @@ def _reading(
         open_ns, _ = load.begin(step)
         sample = load.finish()
         load.prepare({}, [])
-        server_late = server.lateness()
-    due = _due(name, step, open_ns)
+        served = server.served()
+    wake = sample.wake or Histogram()
     return Reading(
         kind=name,
         about=kind.about,
         requests=sample.requests,
         wrong=sample.failed,
-        points=tuple(_point(percent, name, due, sample) for percent in PERCENTS),
-        server_late=server_late,
+        points=tuple(_points(name, _stays(name, step, open_ns, served, wake), sample)),
+        server_wake=wakes(served),
+        server_late=lates(served),
         client_late=sample.lag or Histogram(),
-        client_wake=sample.wake or Histogram(),
+        client_wake=wake,
         bend=sample.bend,
     )
 
@@ -177,24 +203,61 @@ def _slice(rate_rps: float, window_s: float) -> Slice:
     )
 
 
-def _due(name: str, step: Slice, open_ns: int) -> list[int]:
-    """Return the latencies that arithmetic gives the drawn arrivals of the window, ascending."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stays:
+    """How long the requests of the window stayed, in ns, ascending."""
+
+    due: Sequence[int]  # that arithmetic gives the drawn arrivals
+    served: Sequence[int]  # with the server's lateness
+    clocked: Sequence[int]  # from due to sent by the server's clock, and as long as our reading takes
+
+
+def _stays(name: str, step: Slice, open_ns: int, served: Sequence[Served], wake: Histogram) -> Stays:
     kind = KINDS[name]
     offsets = due_offsets(
         "poisson", kind.rate_rps, seed=step.seed, lead_in_s=step.lead_in_s, window_s=step.window_s
     )
-    found = latencies_ns(kind.behaviour(SEED), [open_ns + offset for offset in offsets])
-    return sorted(latency for number, latency in found.items() if offsets[number] >= 0)
-
-
-def _point(percent: float, name: str, due: list[int], sample: Sample) -> Point:
-    rank = max(1, ceil(round(len(due) * percent / 100, 6)))
-    return Point(
-        percent=percent,
-        theory_ms=quantile(KINDS[name].beyond, percent),
-        due_ms=due[rank - 1] / 1e6,
-        measured_ms=sample.latency.percentile_ms(percent),
+    due = latencies_ns(kind.behaviour(SEED), [open_ns + offset for offset in offsets])
+    counted = [number for number in sorted(due) if offsets[number] >= 0]
+    answered = {number: one for number, one in enumerate(served) if one.sent_ns}
+    reads_ns = iter(_drawn(wake, len(counted)))
+    return Stays(
+        due=sorted(due[number] for number in counted),
+        served=sorted(due[number] + (answered[number].late_ns) for number in counted if number in answered),
+        clocked=sorted(
+            (answered[number].sent_ns or 0) - open_ns - offsets[number] + next(reads_ns)
+            for number in counted
+            if number in answered
+        ),
     )
+
+
+def _drawn(times: Histogram, count: int) -> Sequence[int]:
+    """Return *count* durations drawn from *times*, of which only one in 16 was dated."""
+    if not times.count:
+        return [0] * count
+    midpoints = [round(midpoint_ns(bucket)) for bucket in times.buckets]
+    return Random(SEED).choices(midpoints, times.counts, k=count)
+
+
+def _points(name: str, stays: Stays, sample: Sample) -> Iterator[Point]:
+    for percent in PERCENTS:
+        due_ms = _ranked_ms(stays.due, percent)
+        served_ms = _ranked_ms(stays.served, percent) if stays.served else due_ms
+        clocked_ms = _ranked_ms(stays.clocked, percent) if stays.clocked else served_ms
+        yield Point(
+            percent=percent,
+            theory_ms=quantile(KINDS[name].beyond, percent),
+            due_ms=due_ms,
+            server_late_ms=served_ms - due_ms,
+            client_late_ms=clocked_ms - served_ms,
+            measured_ms=sample.latency.percentile_ms(percent),
+        )
+
+
+def _ranked_ms(ascending: Sequence[int], percent: float) -> float:
+    rank = max(1, ceil(round(len(ascending) * percent / 100, 6)))
+    return ascending[rank - 1] / 1e6
 
 
 def _lates_us(late: Histogram) -> Mapping[str, float | None]:
@@ -204,53 +267,6 @@ def _lates_us(late: Histogram) -> Mapping[str, float | None]:
 def _us(late: Histogram, percent: float) -> float | None:
     found = late.percentile_ms(percent)
     return None if found is None else found * 1_000
-
-
-def print_readings(found: Iterable[Reading], console: Console) -> None:
-    table = Table(
-        title=Text("Latency against arithmetic, in ms"),
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    table.add_column("server")
-    table.add_column("")
-    for percent in PERCENTS:
-        table.add_column(f"p{percent:g}", justify="right", no_wrap=True)
-    table.add_column("")
-    for reading in found:
-        for line in _lines(reading):
-            table.add_row(*line)
-    console.print(table)
-    console.print(
-        f"A percentile fits within {WITHIN_SHARE:.0%} or {WITHIN_MS * 1000:.0f} µs of what is due: the"
-        " arithmetic of the drawn arrivals. Theory differs from that by the luck of the draw.",
-        highlight=False,
-    )
-
-
-def _lines(reading: Reading) -> Iterator[list[str]]:
-    points = reading.points
-    yield [reading.kind, "theory", *(_ms(point.theory_ms) for point in points), ""]
-    yield [reading.about, "due", *(_ms(point.due_ms) for point in points), ""]
-    disturbed = " (disturbed)" * reading.is_disturbed
-    judged = "fits" if reading.fits else f"off{disturbed}"
-    yield [
-        f"{reading.requests:,} requests",
-        "measured",
-        *(_ms(point.measured_ms) for point in points),
-        judged,
-    ]
-    yield ["", "off by", *(NOTHING if one.off is None else f"{one.off:+.1%}" for one in points), ""]
-    lates = {"we sent late": reading.client_late, "we read late": reading.client_wake}
-    for what, late in (lates | {"it sent late": reading.server_late}).items():
-        yield ["", what, *(_ms(late.percentile_ms(percent)) for percent in PERCENTS), ""]
-
-
-def _ms(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.3f}"
 
 
 def needs_cores(server: tuple[int, ...] | None, client: tuple[int, ...] | None) -> None:

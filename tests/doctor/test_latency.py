@@ -15,11 +15,14 @@ from rich.console import Console
 from bench.doctor.known import theory
 from bench.doctor.known.behaviours import Stall, latencies_ns
 from bench.doctor.known.kinds import KINDS
+from bench.doctor.known.served import Served, lates, wakes
 from bench.doctor.known.server_process import known_server
-from bench.doctor.latency import PERCENTS, Point, Reading, needs_cores, print_readings, readings, verdict
+from bench.doctor.latency import PERCENTS, Point, Reading, needs_cores, readings, verdict
+from bench.doctor.latency_table import print_readings
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
 from bench.load.arrivals import due_offsets
+from bench.load.receipts import SO_TIMESTAMPNS
 from bench.records import Sample
 from tests.support.fakes import FakeProgress
 
@@ -63,14 +66,15 @@ def test_who_comes_in_a_stall_waits_for_its_end():
     assert theory.quantile(theory.stalled(2, 500, 40), 99) == pytest.approx(37)
 
 
-ON_TIME = Histogram()
+US = 1_000
 
 
 class ArithmeticalLoad:
-    """Measures what arithmetic gives, and *late_ms* more."""
+    """Measures what arithmetic gives, and *late_us* more."""
 
-    def __init__(self, late_ms=0.0, failures=None):
-        self.late_ms, self.failures = late_ms, failures or {}
+    def __init__(self, late_us=0, failures=None, lag_us=1, wake_us=0):
+        self.late_us, self.failures = late_us, failures or {}
+        self.lag_us, self.wake_us = lag_us, wake_us
         self.kind = ""
 
     def prepare(self, targets, scenarios):
@@ -78,30 +82,53 @@ class ArithmeticalLoad:
 
     def begin(self, step):
         self.step = step
+        self.offsets = due_offsets(
+            "poisson", step.rate_rps, seed=step.seed, lead_in_s=step.lead_in_s, window_s=step.window_s
+        )
         return 10**12, 0
 
     def finish(self):
-        step, kind = self.step, KINDS[self.kind]
-        offsets = due_offsets(
-            "poisson", step.rate_rps, seed=step.seed, lead_in_s=step.lead_in_s, window_s=step.window_s
+        behaviour = KINDS[self.kind].behaviour(1)
+        found = latencies_ns(behaviour, [10**12 + offset for offset in self.offsets])
+        times = [ns + self.late_us * US for number, ns in found.items() if self.offsets[number] >= 0]
+        return Sample(
+            window_s=self.step.window_s,
+            latency=Histogram.of(times),
+            lag=Histogram.of([self.lag_us * US] * len(times)),
+            wake=Histogram.of([self.wake_us * US] * 100),
+            failures=self.failures,
         )
-        found = latencies_ns(kind.behaviour(1), [10**12 + offset for offset in offsets])
-        times = [ns + round(self.late_ms * 1e6) for number, ns in found.items() if offsets[number] >= 0]
-        latency, lag = Histogram.of(times), Histogram.of([1_000] * len(times))
-        return Sample(window_s=step.window_s, latency=latency, lag=lag, failures=self.failures)
 
 
-def examined(load, late=ON_TIME):
+class ArithmeticalServer:
+    """Serves what comes *arrived_us* after it was due. It sends *late_us* late."""
+
+    address = ("127.0.0.1", 9)
+
+    def __init__(self, load, late_us=0, arrived_us=0):
+        self.load, self.late_us, self.arrived_us = load, late_us, arrived_us
+
+    def served(self):
+        arrivals = [10**12 + offset + self.arrived_us * US for offset in self.load.offsets]
+        found = latencies_ns(KINDS[self.load.kind].behaviour(1), arrivals)
+        return [
+            Served(received_ns=at, read_ns=at)
+            if number not in found
+            else Served(
+                received_ns=at,
+                read_ns=at + 9 * US,
+                due_ns=at + found[number],
+                sent_ns=at + found[number] + self.late_us * US,
+            )
+            for number, at in enumerate(arrivals)
+        ]
+
+
+def examined(load, **server):
     @contextmanager
     def serve(kind, seed):
         load.kind = kind
-        yield Served()
-
-    class Served:
-        address = ("127.0.0.1", 9)
-
-        def lateness(self):
-            return late
+        yield ArithmeticalServer(load, **server)
 
     return readings(load, serve, FakeProgress(), requests=2_000)
 
@@ -114,16 +141,53 @@ def test_what_arithmetic_gives_fits():
 
 
 def test_a_tenth_of_a_millisecond_too_much_is_found():
-    found = examined(ArithmeticalLoad(late_ms=0.1))
+    found = examined(ArithmeticalLoad(late_us=100))
     assert not any(reading.fits for reading in found)
     assert verdict(found).startswith("latency does not fit the arithmetic (fixed, M/D/1, M/M/1, stall")
 
 
+def test_the_servers_own_lateness_is_taken_off():
+    found = examined(ArithmeticalLoad(late_us=100), late_us=100)
+    assert verdict(found) is None
+    assert not any(reading.needs_ours for reading in found)
+    (median, *_) = found[0].points
+    assert (median.server_late_ms, median.client_late_ms) == pytest.approx((0.1, 0))
+    assert median.off == pytest.approx(0, abs=1e-3)
+
+
+def test_our_own_lateness_is_shown_where_its_clocks_show_it():
+    found = examined(ArithmeticalLoad(late_us=100, wake_us=40), arrived_us=60)
+    assert verdict(found) is None
+    assert [reading.kind for reading in found if reading.needs_ours] == [*KINDS]
+    (fixed, *_) = found
+    assert [point.client_late_ms for point in fixed.points] == pytest.approx([0.1] * 4, rel=2e-3)
+    console = Console(record=True, width=120)
+    print_readings(found, console)
+    text = " ".join(console.export_text().split())
+    assert "Latency here is 1" in text
+    assert "fits without ours" in text
+
+
+def test_a_client_that_is_later_than_a_quarter_of_a_millisecond_does_not_fit():
+    found = examined(ArithmeticalLoad(late_us=300), arrived_us=300)
+    assert not any(reading.fits for reading in found[:1])
+
+
 def test_a_machine_that_was_disturbed_is_named_and_a_failure_is_a_fault():
-    late = Histogram.of([5_000] * 90 + [4_000_000] * 10)
-    assert verdict(examined(ArithmeticalLoad(late_ms=3), late)).startswith("the machine was disturbed (")
+    disturbed = examined(ArithmeticalLoad(late_us=3_000, lag_us=4_000))
+    assert verdict(disturbed).startswith("the machine was disturbed (")
     failing = examined(ArithmeticalLoad(failures={"body": 3}))
     assert verdict(failing) == "3 requests to fixed failed: this is a fault of bench, report it"
+
+
+def test_a_server_says_how_late_it_woke_and_sent():
+    served = [
+        Served(received_ns=100, read_ns=130, due_ns=500, sent_ns=504),
+        Served(received_ns=200, read_ns=200, due_ns=600, sent_ns=600),
+        Served(received_ns=300, read_ns=310),
+    ]
+    assert (wakes(served).max_ns, wakes(served).count) == (30, 3)
+    assert (lates(served).max_ns, lates(served).count) == (4, 2)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +202,7 @@ def test_a_percentile_fits_within_3_percent_or_20_microseconds(due, measured, fi
 
 def test_the_table_has_theory_due_and_measured():
     console = Console(record=True, width=120)
-    found = examined(ArithmeticalLoad(late_ms=3))
+    found = examined(ArithmeticalLoad(late_us=3_000))
     print_readings(found[:1], console)
     lines = [line.split() for line in console.export_text().splitlines()]
     assert ["fixed", "theory", "2.000", "2.000", "2.000", "2.000"] in lines
@@ -165,8 +229,13 @@ def test_a_known_server_answers_after_its_time_and_says_how_late():
             assert sock.recv(1_000).startswith(b"HTTP/1.1 200 OK")
             assert time.perf_counter() - began > 0.002
         sock.close()
-        late = server.lateness()
-    assert late.count == 5
+        served = server.served()
+    assert len(served) == 5
+    for one in served:
+        assert one.received_ns <= one.read_ns < one.due_ns <= one.sent_ns
+        assert one.due_ns - one.received_ns == 2_000_000
+    if SO_TIMESTAMPNS is not None:
+        assert all(one.received_ns < one.read_ns for one in served)
 
 
 def test_a_kind_that_is_unknown_does_not_start():
@@ -183,6 +252,7 @@ def test_readings_fit_only_without_wrong_answers():
         requests=1,
         wrong=0,
         points=(point,),
+        server_wake=none,
         server_late=none,
         client_late=none,
         client_wake=none,

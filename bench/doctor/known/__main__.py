@@ -1,7 +1,8 @@
 """A server of known arithmetic: `python -m bench.doctor.known KIND SEED [--cores 0,1]`.
 
-It prints its port. When its standard input ends, it prints how late it sent its answers, as a histogram.
-While anybody is connected it never sleeps: no answer waits for it to wake.
+It prints its port. When its standard input ends, it prints what it noted of each request (`served.py`).
+While anybody is connected it never sleeps. Yet the system may keep it from its core, so it notes when the
+kernel had a request, and counts from there.
 """
 
 import argparse
@@ -15,8 +16,9 @@ from contextlib import suppress
 
 from bench.doctor.known.behaviours import Behaviour
 from bench.doctor.known.kinds import KINDS
+from bench.doctor.known.served import Served
 from bench.files import to_json
-from bench.histogram import Histogram
+from bench.load import receipts
 from bench.load.null.responder import GREETING, only_response
 from bench.load.polling import IN, new_poller
 
@@ -31,13 +33,17 @@ class ArithmeticServer:
         self._talks: dict[int, socket.socket] = {}  # by descriptor
         self._asked: dict[int, socket.socket] = {}  # by number of the request
         self._due: list[tuple[int, int]] = []  # a heap: when, number
-        self._count = 0
-        self.late_ns: list[int] = []
+        # By number of the request:
+        self._received_ns: list[int] = []
+        self._read_ns: list[int] = []
+        self._due_ns: dict[int, int] = {}
+        self._sent_ns: dict[int, int] = {}
         self._answer_bytes = only_response([GREETING]) or b""
 
     def serve(self) -> None:
         """Serve until standard input ends."""
         poller, clock, due = new_poller(), time.perf_counter_ns, self._due
+        receipts.stamp(self._listener, True)  # what it accepts has the same
         poller.register(self._listener.fileno(), IN)
         poller.register(sys.stdin.fileno(), IN)
         while True:
@@ -45,7 +51,7 @@ class ArithmeticServer:
                 if fd == sys.stdin.fileno():
                     return
                 if fd != self._listener.fileno():
-                    if not self._take(fd, clock()):
+                    if not self._take(fd):
                         poller.unregister(fd)
                         self._talks.pop(fd).close()
                     continue
@@ -56,25 +62,43 @@ class ArithmeticServer:
             while due and (now := clock()) >= due[0][0]:
                 self._answer(now)
 
-    def _take(self, fd: int, now: int) -> bool:
+    def _take(self, fd: int) -> bool:
         """Take a request, which comes in one piece. Return whether its connection is still open."""
         sock = self._talks[fd]
         try:
-            if not sock.recv(_READ_BYTES):
-                return False
+            data, ago_ns = receipts.read_dated(sock, _READ_BYTES)
         except OSError:
             return False
-        self._asked[self._count] = sock
-        for number, at_ns in self._behaviour.take(self._count, now):
-            heapq.heappush(self._due, (at_ns, number))
-        self._count += 1
+        if not data:
+            return False
+        now, number = time.perf_counter_ns(), len(self._read_ns)
+        received_ns = now - (ago_ns or 0)
+        self._asked[number] = sock
+        self._received_ns.append(received_ns)
+        self._read_ns.append(now)
+        for settled, at_ns in self._behaviour.take(number, received_ns):
+            self._due_ns[settled] = at_ns
+            heapq.heappush(self._due, (at_ns, settled))
         return True
 
     def _answer(self, now: int) -> None:
-        at_ns, number = heapq.heappop(self._due)
-        self.late_ns.append(now - at_ns)
+        _, number = heapq.heappop(self._due)
+        self._sent_ns[number] = now
         with suppress(OSError):  # its client has gone
             self._asked.pop(number).send(self._answer_bytes)
+
+    def served(self) -> list[Served]:
+        return [
+            Served(
+                received_ns=received_ns,
+                read_ns=read_ns,
+                due_ns=self._due_ns.get(number),
+                sent_ns=self._sent_ns.get(number),
+            )
+            for number, (received_ns, read_ns) in enumerate(
+                zip(self._received_ns, self._read_ns, strict=True)
+            )
+        ]
 
 
 def main() -> None:
@@ -91,7 +115,7 @@ def main() -> None:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         server.serve()
-    sys.stdout.buffer.write(to_json(Histogram.of(server.late_ns)))
+    sys.stdout.buffer.write(to_json(server.served()))
 
 
 if __name__ == "__main__":

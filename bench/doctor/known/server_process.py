@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from bench.doctor.known.served import Served
 from bench.errors import CannotMeasure
-from bench.histogram import Histogram
 
 _END_S = 10.0
 
@@ -20,11 +20,11 @@ class KnownServerProcess:
     address: tuple[str, int]
     process: "subprocess.Popen[bytes]"
 
-    def lateness(self) -> Histogram:
-        """End the server. Return how late it sent its answers. Raises CannotMeasure."""
+    def served(self) -> list[Served]:
+        """End the server. Return what it noted of each request, as they came. Raises CannotMeasure."""
         try:
             found, _ = self.process.communicate(timeout=_END_S)
-            return TypeAdapter(Histogram).validate_json(found)
+            return TypeAdapter(list[Served]).validate_json(found)
         except (subprocess.TimeoutExpired, ValueError) as error:
             raise CannotMeasure("a server of the self-test has ended: run it again") from error
 

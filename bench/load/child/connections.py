@@ -2,29 +2,22 @@
 
 import errno
 import os
-import platform
 import resource
 import socket
-import struct
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 
 from gevent.monkey import get_original
 
+from bench.load import receipts
 from bench.load.answers import WHOLE_BYTES, KnownBodies, Mismatch, check, keep_cookies
 from bench.load.requests import Request, Saved
 from bench.load.responses import Head, Heads, Incoming
 
 READ_BYTES = 65_536
 _MOST_READS = 16
-# socket(7). The number is that of asm-generic/socket.h, and structures have words of eight bytes there.
-_HAS_DATES = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
-SO_TIMESTAMPNS = 35 if _HAS_DATES else None
-_DATE, _DATE_BYTES = struct.Struct("qq"), 64
 # Locust replaces sockets by ones that switch greenlets at every call. The loop needs the original ones.
 _socket: type[socket.socket] = get_original("socket", "socket")
 _KINDS = {  # failures that a contender can cause
@@ -170,24 +163,15 @@ class Connection:
 
     def stamp(self, on: bool) -> None:
         """Have the kernel date what it receives, or no more. Nothing happens where it cannot."""
-        if self.sock is not None and SO_TIMESTAMPNS is not None:
-            with suppress(OSError):
-                self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, int(on))
+        if self.sock is not None:
+            receipts.stamp(self.sock, on)
 
     def read_dated(self) -> tuple[bytes, int | None]:
         """Return the data received, and how many nanoseconds ago the kernel received their last part.
 
         None: it has not dated them. Raises OSError.
         """
-        if self.sock is None:
-            return b"", None
-        data, beside, _, _ = self.sock.recvmsg(READ_BYTES, _DATE_BYTES)
-        now_ns = time_ns()
-        for level, kind, value in beside:
-            if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS) and len(value) >= _DATE.size:
-                seconds, nanoseconds = _DATE.unpack_from(value)
-                return data, now_ns - seconds * 1_000_000_000 - nanoseconds
-        return data, None
+        return (b"", None) if self.sock is None else receipts.read_dated(self.sock, READ_BYTES)
 
     def close(self) -> None:
         self.idle()
