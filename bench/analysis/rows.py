@@ -32,6 +32,7 @@ from bench.analysis.processes import imbalance
 from bench.analysis.resolution import coarse
 from bench.analysis.statistics import Estimate, estimate_of, medians_by_round
 from bench.analysis.steadiness import Steadiness, steadiness
+from bench.analysis.voids import BENT
 from bench.files import printable
 from bench.histogram import Histogram
 from bench.model import Cell, Contender, name_of
@@ -52,6 +53,9 @@ class Arrivals:
     queued: int  # waited for a connection
     service: Latency  # send to last byte
     lag: Latency  # delay of sending, where a connection was free
+    read_late: Latency  # from the kernel's receipt of an answer to our reading it; of one in 16
+    tested: int  # slices whose gaps between sends were held against the drawn law, void ones included
+    bent: int  # of those, not sent as drawn: they are void
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         throughput_rps=throughput,
         latency=Latency.of(merged, unfinished if cell.load.has_due_times else 0),
         latencies=merged,
-        arrivals=_arrivals(rate_rps(records), samples) if cell.load.has_due_times else None,
+        arrivals=_arrivals(records, samples) if cell.load.has_due_times else None,
         service_demand_us=_over_rounds(counted, server_us),
         database_us=_over_rounds(counted, database_us),
         client_us=_over_rounds(counted, client_us),
@@ -205,15 +209,19 @@ def _silent(records: Iterable[Record]) -> int | None:
     return next((number for number in sorted(answered) if not answered[number]), None)
 
 
-def _arrivals(rate_rps: float | None, samples: Sequence[Sample]) -> Arrivals:
+def _arrivals(records: Sequence[Record], samples: Sequence[Sample]) -> Arrivals:
     unfinished = sum(sample.unfinished for sample in samples)
     service = Histogram.merged(sample.service for sample in samples if sample.service)
+    bends = [record.sample.bend for record in records if record.sample.bend is not None]
     return Arrivals(
-        rate_rps=rate_rps,
+        rate_rps=rate_rps(records),
         due=sum(sample.due or 0 for sample in samples),
         queued=sum(sample.queued for sample in samples),
         service=Latency.of(service, unfinished),
         lag=Latency.of(Histogram.merged(sample.lag for sample in samples if sample.lag)),
+        read_late=Latency.of(Histogram.merged(sample.wake for sample in samples if sample.wake)),
+        tested=len(bends),
+        bent=sum(bend > BENT for bend in bends),
     )
 
 

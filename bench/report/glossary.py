@@ -12,7 +12,8 @@ FILE = Path(__file__).with_name("glossary.md")
 WORDS = (
     *("contender", "reference", "stack", "check", "scenario", "exchange", "load", "plan"),
     *("round", "sweep", "slice", "lead-in", "warm-up", "window", "control", "fingerprint"),
-    *("throughput", "latency", "service time", "lag", "queued", "service demand"),
+    *("throughput", "latency", "service time", "lag", "read late"),
+    *("as drawn", "queued", "service demand"),
     *("null server", "ceiling", "client-limited", "bound by", "series", "plateau"),
     *("objective", "capacity", "efficiency", "imbalance", "utilisation", "estimate"),
     *("noise floor", "caveat", "void", "statement", "failure", "margin", "tie", "rank"),

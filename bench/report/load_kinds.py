@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analysis.rows import Row
+from bench.analysis.rows import Arrivals, Row
 from bench.loads import Closed, Load, Open
 from bench.report.columns import RowColumn, due, latency, plain, throughput
 from bench.report.wording import NOTHING, figure
@@ -40,6 +40,17 @@ class Shown:
     doubles: bool  # levels double from one load to the next: a log axis
 
 
+def _us(value_ms: float | None) -> str:
+    return figure(None if value_ms is None else value_ms * 1_000)
+
+
+def _as_drawn(arrivals: Arrivals) -> str:
+    """Return whether requests were sent as they were drawn. Nothing where that was not tested."""
+    if not arrivals.tested:
+        return NOTHING
+    return f"bent: {arrivals.bent:,} of {arrivals.tested:,} slices void" if arrivals.bent else "yes"
+
+
 def _of_closed(load: Closed, rows: Sequence[Row]) -> Iterator[str]:
     yield f"Latency at saturation, {load.connections} in flight: from send to last byte, if verified."
 
@@ -50,12 +61,28 @@ def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
         f"Open loop: requests were due {arrivals}, independent of the answers. Latency is from when each was "
         "due to its last byte, if verified. Lag is how late the client sent although a connection was free."
     )
+    yield from _on_ourselves([(row.cell.contender, row.arrivals) for row in rows if row.arrivals])
     waits = [(row.cell.contender, row.arrivals) for row in rows if row.arrivals and row.arrivals.queued]
     if waits:
         counted = ", ".join(f"{name} {counts.queued:,} of {counts.due:,}" for name, counts in waits)
         yield f"Waited until one of {load.connections} connections was free: {counted}."
     if lost := [f"{row.cell.contender} {row.unfinished:,}" for row in rows if row.unanswered]:
         yield f"Without an answer, so beyond every percentile: {', '.join(lost)}."
+
+
+def _on_ourselves(rows: Sequence[tuple[str, Arrivals]]) -> Iterator[str]:
+    """Yield whether the client sent as drawn, and its own share of the latencies."""
+    if bent := [f"{name} {_as_drawn(arrivals)}" for name, arrivals in rows if arrivals.bent]:
+        yield f"Not all were sent as drawn. {'; '.join(bent)}."
+    elif any(arrivals.tested for _, arrivals in rows):
+        yield "All were sent as they were drawn, by a test of the gaps between them."
+    shares = [
+        f"{name} {_us(arrivals.read_late.p50_ms)} and {_us(arrivals.read_late.p99_ms)}"
+        for name, arrivals in rows
+        if arrivals.read_late.p50_ms is not None
+    ]
+    if shares:
+        yield f"The client read answers late, which is in latency, by µs (p50 and p99): {', '.join(shares)}."
 
 
 CLOSED = Shown(
@@ -94,6 +121,9 @@ OPEN = Shown(
         due("service p50 ms", lambda arrivals: figure(arrivals.service.p50_ms), "service time"),
         due("service p99 ms", lambda arrivals: figure(arrivals.service.p99_ms), "service time"),
         due("lag p99 ms", lambda arrivals: figure(arrivals.lag.p99_ms), "lag"),
+        due("read late p50 µs", lambda arrivals: _us(arrivals.read_late.p50_ms), "read late"),
+        due("read late p99 µs", lambda arrivals: _us(arrivals.read_late.p99_ms), "read late"),
+        due("as drawn", _as_drawn, "as drawn"),
         due("queued", lambda arrivals: f"{arrivals.queued:,}", "queued"),
         plain("no answer", lambda row: f"{row.unfinished:,}"),
     ),

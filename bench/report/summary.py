@@ -137,6 +137,9 @@ def _arrivals(arrivals: Arrivals | None) -> dict[str, Any] | None:
         "queued": arrivals.queued,
         "service_ms": _latency(arrivals.service),
         "lag_ms": _latency(arrivals.lag),
+        "read_late_ms": _latency(arrivals.read_late),
+        "tested_slices": arrivals.tested,
+        "bent_slices": arrivals.bent,
     }
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
+from bench.analysis.voids import BENT_ARRIVALS
 from bench.histogram import Histogram
 from bench.records import Usage
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
@@ -118,6 +119,24 @@ def test_a_system_that_does_not_tell_cpu_or_memory_leaves_them_out():
     assert row.utilisation.server is None
     assert ratio_of(silent, "django", "service_demand_us") is None
     assert ratio_of(silent, "django") is not None
+
+
+def test_an_open_row_knows_whether_it_was_sent_as_drawn_and_how_late_answers_were_read():
+    def bent(record):
+        if record.slice.sweep != 1 or record.slice.role != "measure":
+            return record
+        return replace(record, sample=replace(record.sample, bend=2.5), void=BENT_ARRIVALS)
+
+    run = synthetic_run({"flask": 4000, "django": 2000}, loads=(rate(0.5, of="slowest"),), noise=0)
+    found = row_of(with_records(run, bent), "flask").arrivals
+    assert (found.bent, found.tested) == (9, 27)
+    assert found.read_late.p50_ms == pytest.approx(0.015, rel=0.2)
+
+    def untested(record):
+        return replace(record, sample=replace(record.sample, bend=None, wake=None))
+
+    found = row_of(with_records(run, untested), "flask").arrivals
+    assert (found.bent, found.tested, found.read_late.p50_ms) == (0, 0, None)
 
 
 def test_an_open_row_knows_its_rate_and_what_became_of_its_requests():

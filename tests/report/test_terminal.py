@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -179,9 +180,23 @@ def test_an_open_table_shows_rates_percentiles_and_lag_best_p99_first():
     assert text.index("\n fastapi ") < text.index("\n flask ")
     assert "2,000" in text
     assert "Open loop: requests were due at random times (Poisson)" in words
+    assert "All were sent as they were drawn, by a test of the gaps between them." in words
+    assert re.search(
+        r"read answers late, which is in latency, by µs .*: fastapi [\d.]+ and [\d.]+, flask", words
+    )
     assert "Waited until one of 256 connections was free: flask 81 of 35,100." in words
     assert "Without an answer, so beyond every percentile: flask 54." in words
     assert "1 comparison of CPU per request with flask" in words
+
+
+def test_slices_that_were_not_sent_as_drawn_are_counted():
+    def bent(record):
+        void = record.slice.sweep == 1 and record.slice.cell.contender == "flask"
+        return replace(record, sample=replace(record.sample, bend=3.0)) if void else record
+
+    run = synthetic_run({"flask": 4_000, "fastapi": 10_000}, loads=(rate(0.5, of="slowest"),), noise=0)
+    words = " ".join(printed(with_records(run, bent)).split())
+    assert "Not all were sent as drawn. flask bent: 9 of 27 slices void." in words
 
 
 def test_below_a_table_stands_what_its_intervals_mean():

@@ -203,6 +203,8 @@ def _open(count: int, load: float, window_s: float, random: Random) -> Sample:
         latency=_spread(count, service_ns / max(1 - load, 0.01), random),
         service=_spread(count, service_ns, random),
         lag=_spread(count, 20_000, random),
+        wake=_spread(count // 16, 15_000, Random(count)),
+        bend=0.8,
         due=count,
         received_bytes=count * 150,
         client_cpu_s=count * 9e-6,
