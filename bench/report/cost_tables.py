@@ -1,15 +1,39 @@
 """What it costs: CPU, memory and latency at equal rates, and what a rate takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bench.analysis import Analysis
 from bench.analysis.costs import PERCENTS, POLLS, Cost, Needed
 from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import NOTHING, figure, measured, mebibytes
+from bench.report.wording import NOTHING, figure, measured, mebibytes, point, scaled
 
 TITLE, ANCHOR = "What it costs", "costs"
 GIBIBYTE = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostPicture:
+    """What is drawn of the costs: CPU per request by rate."""
+
+    costs: Mapping[str, Cost]  # by its label
+
+    title: str = TITLE
+    slug: str = ANCHOR
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(row for one in self.costs.values() for row in one.rows)
+
+
+def cost_picture(analysis: Analysis) -> CostPicture | None:
+    found = analysis.costs
+    if not any(row.service_demand_us for one in found for row in one.rows):
+        return None
+    several = len({one.scenario for one in found}) > 1
+    return CostPicture(costs={f"{one.contender}{f', {one.scenario}' * several}": one for one in found})
 
 
 def section(analysis: Analysis) -> Section | None:
@@ -21,7 +45,8 @@ def section(analysis: Analysis) -> Section | None:
         title=TITLE,
         anchor=ANCHOR,
         intro=f"For p99 within {found[0].capacity.slo_ms:g} ms. Machines are servers like the measured ones.",
-        tables=(_needs_table(found), _rates_table(found)),
+        charts=TITLE,
+        tables=(_needs_table(found), _hours_table(found), _rates_table(found)),
         notes=tuple(_notes(found)),
     )
 
@@ -54,8 +79,7 @@ def _needed(one: Cost, rate_rps: float) -> TableCell:
 
 
 def _words(needed: Needed) -> str:
-    memory = NOTHING if needed.memory_bytes is None else f"{needed.memory_bytes / GIBIBYTE:,.2f}"
-    return f"{needed.cores:,.2f}, {memory}, {needed.machines:,}"
+    return f"{needed.cores:,.2f}, {gibibytes(needed.memory_bytes)}, {needed.machines:,}"
 
 
 def _capacity(one: Cost) -> TableCell:
@@ -63,6 +87,40 @@ def _capacity(one: Cost) -> TableCell:
         return TableCell("none that was tried")
     cell = measured(one.capacity.rate_rps)
     return TableCell(f"{'≥ ' * one.capacity.at_least}{cell.text}", cell.detail)
+
+
+def _hours_table(found: Sequence[Cost]) -> Table:
+    columns = (
+        name_column("contender", term="contender"),
+        Column(heading="scenario", kind="text", term="scenario"),
+        Column(heading="req/s"),
+        Column(heading="server core-hours"),
+        Column(heading="database core-hours"),
+        Column(heading="server GiB"),
+    )
+    rows = tuple(
+        (
+            contender_cell(one.contender),
+            TableCell(one.scenario),
+            TableCell(figure(row.arrivals.rate_rps if row.arrivals else None)),
+            _core_hours(row.service_demand_us),
+            _core_hours(row.database_us),
+            TableCell(gibibytes(row.memory_peak_bytes)),
+        )
+        for one in found
+        for row in one.rows
+    )
+    return Table(caption="What a million requests take", captioned=True, columns=columns, rows=rows)
+
+
+def _core_hours(used_us: Estimate | None) -> TableCell:
+    """Return the core-hours of a million requests of *used_us* each: as many seconds as µs."""
+    hours = scaled(used_us, 1 / 3600)
+    return measured(hours, of_ratio=True) if hours and hours.estimate else TableCell(point(hours))
+
+
+def gibibytes(size: int | None) -> str:
+    return NOTHING if size is None else f"{size / GIBIBYTE:,.2f}"
 
 
 def _rates_table(found: Sequence[Cost]) -> Table:

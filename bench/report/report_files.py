@@ -9,6 +9,7 @@ from bench.report import markdown, webpage
 from bench.report.audit import audit
 from bench.report.by_workers import by_workers
 from bench.report.charts.style import looks_of
+from bench.report.cost_tables import cost_picture
 from bench.report.forest import forest
 from bench.report.panels import panels
 from bench.report.series import apart, series_of
@@ -28,7 +29,7 @@ def write_report(run: Run, folder: Path) -> Path:
 
     analysis = analyse(run)
     shown = panels(analysis)
-    pictures = (audit(analysis), forest(analysis))
+    pictures = (audit(analysis), forest(analysis), cost_picture(analysis))
     charted: tuple[draw.Shown, ...] = (
         *(one for one in pictures if one),
         *apart(shown),

@@ -1,5 +1,8 @@
 """What a rate costs: arithmetic on made-up rows, and a server that polls."""
 
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -7,6 +10,10 @@ import pytest
 from bench.analysis import analyse
 from bench.analysis.costs import POLLS
 from bench.loads import Open
+from bench.observe.observer import ProcessObserver
+from bench.report import costs
+from bench.report.charts.cost_lines import cost_lines, numbers
+from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
 
@@ -73,3 +80,65 @@ def test_a_contender_whose_answers_are_wrong_has_no_cost():
         return failing(record) if record.slice.cell.contender == "django" else record
 
     assert [one.contender for one in analyse(with_records(run_of(), wrong)).costs] == ["flask"]
+
+
+WAITS = "import sys; sys.stdout.write('up\\n'); sys.stdout.flush(); sys.stdin.read()"
+POLLS_EACH_MS = (
+    "import select, sys; sys.stdout.write('up\\n'); sys.stdout.flush()\n"
+    "while not select.select([sys.stdin], [], [], 0.001)[0]: pass"
+)
+
+
+def idle_usage(program):
+    """Return what a server uses to which nobody sends anything."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe) as server:
+        server.stdout.readline()
+        now = time.perf_counter_ns()
+        usage = ProcessObserver().watch((server.pid,), (), (), now, now + 500_000_000)
+        server.stdin.close()
+    return usage
+
+
+def test_a_true_server_that_polls_each_millisecond_is_named():
+    of = {"django": idle_usage(POLLS_EACH_MS), "flask": idle_usage(WAITS)}
+
+    def left_alone(record):
+        if record.sample.due != 0 or record.slice.role != "measure":
+            return record
+        return replace(record, usage=of[record.slice.cell.contender])
+
+    found = analyse(with_records(run_of(), left_alone))
+    django, flask = found.costs
+    assert django.polls
+    assert flask.idle_cores < POLLS
+    (named,) = (note for note in costs.section(found).notes if "nobody requests" in note)
+    assert named.startswith("django uses ")
+
+
+def test_a_million_requests_take_as_many_seconds_as_one_takes_microseconds():
+    found = analyse(run_of())
+    (hours,) = (one for one in costs.section(found).tables if one.caption == "What a million requests take")
+    assert [column.heading for column in hours.columns[2:]] == [
+        "req/s",
+        "server core-hours",
+        "database core-hours",
+        "server GiB",
+    ]
+    (line,) = (row for row in hours.rows if (row[0].contender, row[2].text) == ("django", "1,000"))
+    # 500 µs each: 500 s, and no database.
+    assert [cell.text for cell in line[3:]] == [f"{500 / 3600:.3f}", "0", "0.04"]
+
+
+def test_cpu_per_request_is_drawn_by_rate_with_its_intervals():
+    picture = costs.cost_picture(analyse(run_of()))
+    assert [*picture.costs] == ["django", "flask"]
+    axes = cost_lines(picture, looks_of(SPEEDS)).axes[0]
+    (django, *_) = (line for line in axes.lines if len(line.get_xdata()) == 3)
+    assert [*django.get_xdata()] == pytest.approx([200, 1_000, 1_600])
+    assert [*django.get_ydata()] == pytest.approx([500] * 3, rel=0.05)
+    spans = [path.vertices[:, 1] for bars in axes.collections for path in bars.get_paths()]
+    assert len(spans) == 6
+    assert all(low <= high for low, high in spans)
+    assert "django 5" in "; ".join(numbers(picture))
+    assert costs.cost_picture(analyse(run_of(LOADS[1:]))) is None

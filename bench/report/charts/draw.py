@@ -14,16 +14,17 @@ from matplotlib.figure import Figure
 
 from bench.report.audit import Audit
 from bench.report.by_workers import WorkerTable
-from bench.report.charts import bars, claimed, lines, percentiles
+from bench.report.charts import bars, claimed, cost_lines, lines, percentiles
 from bench.report.charts.ratio_chart import ratio_caption, ratio_chart
 from bench.report.charts.sheet import FILE, SCREEN, WIDE_FILE, WIDE_SCREEN, Sheet, style
 from bench.report.charts.style import Look
 from bench.report.charts.svg import Drawing, inlined
+from bench.report.cost_tables import CostPicture
 from bench.report.forest import Forest, alternatives
 from bench.report.panels import Panel
 from bench.report.series import Series
 
-Shown = Panel | Series | WorkerTable | Forest | Audit
+Shown = Panel | Series | WorkerTable | Forest | Audit | CostPicture
 PNG_DPI = 200
 
 
@@ -114,6 +115,15 @@ CLAIMED_LATENCIES = ChartKind(
 )
 
 
+COSTS = ChartKind(
+    what="CPU per request by rate",
+    ending="-cpu",
+    draw=cost_lines.cost_lines,
+    caption=cost_lines.caption,
+    numbers=cost_lines.numbers,
+)
+
+
 def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
     """Return the charts of *shown*. With a given rate there is no throughput chart."""
     match shown:
@@ -125,6 +135,8 @@ def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
             return (BY_WORKERS,)
         case Forest():
             return (RATIOS,)
+        case CostPicture():
+            return (COSTS,)
         case Audit():
             kept = [bar for bar in shown.bars if bar.claimed_ms]
             return ((CLAIMED_RATES,) if shown.bars else ()) + ((CLAIMED_LATENCIES,) if kept else ())
