@@ -19,7 +19,7 @@ from contract import Api, Write
 # Certificates are not what is checked, and reading them takes longer than many a check.
 CLIENT = {"timeout": 10, "trust_env": False, "verify": False}
 # A check with one of these marks is for an app that serves a scenario whose name begins alike.
-PARTS = ("users", "posts", "session", "wait")
+PARTS = ("users", "posts", "session", "wait", "events")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,7 @@
 """The client the checks speak through: it knows what holds for every answer and names each difference."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +18,7 @@ BIGINT_MAX = 2**63 - 1
 One = TypeVar("One")
 JSON = "application/json"
 HTML = "text/html"
+EVENTS = "text/event-stream"
 
 
 def seeded_user(number: int) -> dict[str, Any]:
@@ -67,14 +69,18 @@ class Answer:
 
     def expect_text(self, content_type: str) -> str:
         """Return the text of a well-formed answer of status 200."""
-        if self.status != 200:
-            self._differs("status 200")
-        self._expect_framing()
-        self._expect_type(content_type)
+        self.expect_head(content_type)
         try:
             return self.response.content.decode()
         except ValueError:
             self._differs("a body in UTF-8")
+
+    def expect_head(self, content_type: str) -> None:
+        """Fail unless it is a well-formed answer of status 200."""
+        if self.status != 200:
+            self._differs("status 200")
+        self._expect_framing()
+        self._expect_type(content_type)
 
     def expect_header(self, name: str, value: str) -> None:
         """Fail unless header *name* is *value*."""
@@ -150,6 +156,25 @@ class Api:
         if response.status_code == 201:
             self._created += _paths_created(response)
         return Answer(request=request, response=response)
+
+    def events(self, path: str) -> list[tuple[str, float]]:
+        """Return each server-sent event at *path*, with the milliseconds from the request to its arrival."""
+        request, began = f"GET {path}", time.perf_counter()
+        found, rest = [], ""
+        try:
+            with self._http.stream("GET", path) as response:
+                if response.status_code != 200:
+                    response.read()
+                Answer(request=request, response=response).expect_head(EVENTS)
+                for piece in response.iter_text():
+                    *whole, rest = (rest + piece).split("\n\n")
+                    came_ms = (time.perf_counter() - began) * 1000
+                    found += [(text, came_ms) for text in whole]
+        except httpx.TransportError as error:
+            differs(request, "an answer", f"{type(error).__name__} ({error}) after {len(found)} events")
+        if rest:
+            differs(request, "an empty line after each event", shown(rest.encode()))
+        return found
 
     def create(self, **fields: Any) -> dict[str, Any]:
         """Return a user that did not exist before."""

@@ -75,6 +75,11 @@ class Wait(forms.Form):
     ms = Digits(initial=50, min_value=0, max_value=1000)
 
 
+class Pace(forms.Form):
+    n = Digits(initial=20, min_value=1, max_value=100)
+    every_ms = Digits(initial=20, min_value=0, max_value=100)
+
+
 class UserIn(forms.Form):
     name = Text(max_length=100, strip=False, validators=[RegexValidator(r"^[^\ud800-\udfff]+\Z")])
     email = Text(max_length=254, strip=False, validators=[RegexValidator(rf"^{EMAIL}\Z")])

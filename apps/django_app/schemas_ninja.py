@@ -30,6 +30,11 @@ class Wait(Schema):
     ms: Annotated[int, Field(ge=0, le=1000), digits] = 50
 
 
+class Pace(Schema):
+    n: Annotated[int, Field(ge=1, le=100), digits] = 20
+    every_ms: Annotated[int, Field(ge=0, le=100), digits] = 20
+
+
 class UserIn(Schema):
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
     email: Annotated[str, Field(max_length=254, pattern=rf"^{EMAIL}$")]

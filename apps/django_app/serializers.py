@@ -36,6 +36,11 @@ class WaitSerializer(serializers.Serializer):
     ms = Digits(default=50, min_value=0, max_value=1000)
 
 
+class PaceSerializer(serializers.Serializer):
+    n = Digits(default=20, min_value=1, max_value=100)
+    every_ms = Digits(default=20, min_value=0, max_value=100)
+
+
 class UserSerializer(serializers.Serializer):
     id = serializers.IntegerField(read_only=True)
     name = Text(max_length=100, trim_whitespace=False)

@@ -58,6 +58,7 @@ urlpatterns = [
     path("posts", by_method(GET=views.list_posts)),
     path("session", by_method(GET=visit)),
     path("wait", by_method(GET=views.wait)),
+    path("events", by_method(GET=views.events)),
     path("health", by_method(GET=views.health)),
 ]
 

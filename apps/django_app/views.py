@@ -8,7 +8,8 @@ from django.shortcuts import get_object_or_404, render
 from cache import forget, kept
 from models import Post, User
 from responses import JsonResponse
-from schemas import Feed, Page, UserIn, UsersIn, Wait, parse
+from schemas import Feed, Pace, Page, UserIn, UsersIn, Wait, parse
+from ticks import streamed
 
 
 def hello(request):
@@ -125,6 +126,13 @@ def wait(request):
     ms = form.cleaned_data["ms"]
     time.sleep(ms / 1000)
     return JsonResponse({"waited_ms": ms})
+
+
+def events(request):
+    form = Pace(request.GET)
+    if not form.is_valid():
+        return JsonResponse({"detail": form.errors.get_json_data()}, status=422)
+    return streamed(request, **form.cleaned_data)
 
 
 def health(request):

@@ -12,12 +12,14 @@ from models import Post, User
 from schemas import parse
 from serializers import (
     FeedSerializer,
+    PaceSerializer,
     PageSerializer,
     PostSerializer,
     UserSerializer,
     UserWithPostsSerializer,
     WaitSerializer,
 )
+from ticks import streamed
 
 
 @api_view(["GET"])
@@ -145,6 +147,14 @@ def wait(request):
     ms = form.validated_data["ms"]
     time.sleep(ms / 1000)
     return Response({"waited_ms": ms})
+
+
+@api_view(["GET"])
+def events(request):
+    form = PaceSerializer(data=request.query_params.dict())
+    if not form.is_valid():
+        return Response({"detail": form.errors}, status=422)
+    return streamed(request._request, **form.validated_data)
 
 
 @api_view(["GET"])

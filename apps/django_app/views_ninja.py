@@ -13,7 +13,8 @@ from ninja.errors import HttpError
 from cache import forget, kept
 from models import Post, User
 from ninja_api import api
-from schemas_ninja import USERS_WITH_POSTS, Feed, Page, PostOut, UserIn, UserOut, Wait
+from schemas_ninja import USERS_WITH_POSTS, Feed, Pace, Page, PostOut, UserIn, UserOut, Wait
+from ticks import streamed
 
 
 @api.get("/")
@@ -117,6 +118,11 @@ def visit(request):
 def wait(request, query: Query[Wait]):
     time.sleep(query.ms / 1000)
     return {"waited_ms": query.ms}
+
+
+@api.get("/events")
+def events(request, pace: Query[Pace]):
+    return streamed(request, pace.n, pace.every_ms)
 
 
 @api.get("/health")

@@ -21,7 +21,7 @@ class Revalidated(APIRoute):
 
         async def handler(request):
             response = await answer(request)
-            if request.method != "GET" or response.status_code != 200:
+            if request.method != "GET" or response.status_code != 200 or not hasattr(response, "body"):
                 return response
             etag = f'"{sha1(response.body).hexdigest()}"'
             headers = {"ETag": etag, "Cache-Control": "no-cache"}

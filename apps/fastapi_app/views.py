@@ -16,6 +16,7 @@ from models import Post, User
 from responses import ROUTES
 from schemas import (
     Feed,
+    Pace,
     Page,
     PostOut,
     UserBody,
@@ -33,6 +34,7 @@ from schemas import (
     with_posts,
 )
 from sessions import Visitor
+from ticks import EventStream, async_ticks
 
 views = APIRouter(**ROUTES)
 templates = Jinja2Templates("templates")
@@ -176,6 +178,11 @@ async def wait(query: Annotated[Wait, Query()]):
     ms = query.ms
     await asyncio.sleep(ms / 1000)
     return {"waited_ms": ms}
+
+
+@views.get("/events", response_class=EventStream, responses=refuses(422))
+async def events(pace: Annotated[Pace, Query()]):
+    return EventStream(async_ticks(pace.n, pace.every_ms))
 
 
 @views.get("/health", responses=refuses(503))

@@ -14,6 +14,7 @@ from models import Post, User
 from responses import ROUTES
 from schemas import (
     Feed,
+    Pace,
     Page,
     PostOut,
     UserBody,
@@ -31,6 +32,7 @@ from schemas import (
     with_posts,
 )
 from sessions_def import Visitor
+from ticks import EventStream, ticks
 
 views = APIRouter(**ROUTES)
 templates = Jinja2Templates("templates")
@@ -158,6 +160,11 @@ def wait(query: Annotated[Wait, Query()]):
     ms = query.ms
     time.sleep(ms / 1000)
     return {"waited_ms": ms}
+
+
+@views.get("/events", response_class=EventStream, responses=refuses(422))
+def events(pace: Annotated[Pace, Query()]):
+    return EventStream(ticks(pace.n, pace.every_ms))
 
 
 @views.get("/health", responses=refuses(503))

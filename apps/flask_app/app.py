@@ -47,7 +47,7 @@ def refuse_invalid(error):
 
 
 def revalidate(response):
-    if request.method == "GET" and response.status_code == 200:
+    if request.method == "GET" and response.status_code == 200 and not response.is_streamed:
         response.cache_control.no_cache = True
         response.add_etag()
         response.make_conditional(request)

@@ -10,7 +10,8 @@ import settings
 from cache import forget, kept
 from db import session
 from models import Post, User
-from schemas import Feed, Page, UserIn, UsersIn, Wait
+from schemas import Feed, Pace, Page, UserIn, UsersIn, Wait
+from ticks import HEADERS, ticks
 
 views = Blueprint("views", __name__)
 
@@ -127,6 +128,12 @@ def wait():
     ms = Wait.model_validate(dict(request.args.items(multi=True))).ms
     time.sleep(ms / 1000)
     return {"waited_ms": ms}
+
+
+@views.get("/events")
+def events():
+    pace = Pace.model_validate(dict(request.args.items(multi=True)))
+    return ticks(pace.n, pace.every_ms), HEADERS
 
 
 @views.get("/health")

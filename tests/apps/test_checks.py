@@ -41,7 +41,7 @@ def test_without_the_destructive_checks_all_data_is_as_it_was():
 
 def test_an_app_is_only_held_against_what_it_serves():
     assert run_checks_against(HelloOnly(), "--scenarios", "hello").returncode == 0
-    for scenario in ("users-read", "posts-feed", "session", "wait"):
+    for scenario in ("users-read", "posts-feed", "session", "wait", "events"):
         assert run_checks_against(HelloOnly(), "--scenarios", f"hello,{scenario}", "-x").returncode == 1
 
 

@@ -8,7 +8,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha1
 from html import escape
 from http.cookies import SimpleCookie
@@ -24,7 +24,7 @@ POSTS = 20_000
 BIGINT_MAX = 2**63 - 1
 LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})*")
-PATHS = ("/", "/health", "/users", "/users/batch", "/users/page", "/posts", "/session", "/wait")
+PATHS = ("/", "/health", "/users", "/users/batch", "/users/page", "/posts", "/session", "/wait", "/events")
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 User = dict[str, Any]
@@ -43,6 +43,10 @@ class ReferenceApp:
     min_batch = 1
     max_batch = 100
     max_wait_ms = 1000
+    most_events = 100
+    slowest_ms = 100
+    event = staticmethod('id: {0}\ndata: {{"n": {0}}}\n\n'.format)
+    buffers = False
     posts_by = staticmethod(reversed)
     page_type = "text/html; charset=utf-8"
     escape = staticmethod(escape)
@@ -78,6 +82,8 @@ class ReferenceApp:
         try:
             if (method, path) == ("GET", "/wait"):
                 return 200, {}, self.wait(query)
+            if (method, path) == ("GET", "/events"):
+                return 200, {"Content-Type": "text/event-stream"}, self.events(query)
             with self.lock:
                 if (method, path) == ("GET", "/session"):
                     return self.visit(SimpleCookie(headers.get("Cookie", "")))
@@ -228,6 +234,18 @@ class ReferenceApp:
         self.sleep(ms / 1000)
         return {"waited_ms": ms}
 
+    def events(self, query: str) -> Iterator[str]:
+        parameters = self.parameters(query)
+        count = self.integer(parameters.get("n", "20"), 1, self.most_events)
+        every_ms = self.integer(parameters.get("every_ms", "20"), 0, self.slowest_ms)
+        return self.stream(count, every_ms)
+
+    def stream(self, count: int, every_ms: int) -> Iterator[str]:
+        began = time.monotonic()
+        for number in range(1, count + 1):
+            self.sleep(max(0.0, began + (number - 1) * every_ms / 1000 - time.monotonic()))
+            yield self.event(number)
+
     def found(self, number: int) -> User:
         if number not in self.users:
             raise Refused(404, f"no user {number}")
@@ -277,6 +295,8 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, headers, content = self.server.app.answer(self.command, self.path, body, self.headers)
+        if isinstance(content, Iterator):
+            return self.send_stream(headers, content)
         text = content if isinstance(content, str) else json.dumps(content)
         payload = b"" if status in (204, 304) else text.encode()
         self.send_response(status)
@@ -286,6 +306,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(payload)
+
+    def send_stream(self, headers: dict[str, str], pieces: Iterator[str]) -> None:
+        self.send_response(200)
+        headers = {"Transfer-Encoding": "chunked", "Cache-Control": "no-cache"} | headers
+        for name, value in (headers | {"Connection": self.server.app.connection}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(OSError):  # a check that has found a difference does not read on
+            for piece in pieces:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece.encode()))
+                if not self.server.app.buffers:
+                    self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 

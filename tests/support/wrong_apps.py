@@ -19,6 +19,9 @@ class HelloOnly(ReferenceApp):
     def wait(self, query: str) -> Any:
         raise Refused(404, "nothing but a greeting here")
 
+    def events(self, query: str) -> Any:
+        raise Refused(404, "nothing but a greeting here")
+
     def visit(self, cookies: Any) -> Any:
         raise Refused(404, "nothing but a greeting here")
 
@@ -98,6 +101,16 @@ def creating_what_is_right(app: ReferenceApp, body: bytes) -> Any:
         free = {user["email"]: user for user in app.parsed(body)}
         taken = {user["email"] for user in app.users.values()}
         return [app.added(app.fields(user)) for email, user in free.items() if email not in taken]
+
+
+def skipping_the_first(app: ReferenceApp, count: int, every_ms: int) -> Any:
+    return islice(ReferenceApp.stream(app, count + 1, every_ms), 1, None)
+
+
+def calling_events_plain(app: ReferenceApp, *request: Any) -> Any:
+    status, headers, content = ReferenceApp.answer(app, *request)
+    plain = {"Content-Type": "text/plain"} if "Content-Type" in headers else {}
+    return status, headers | plain, content
 
 
 def filtering_what_was_limited(app: ReferenceApp, author: int | None) -> Any:
@@ -386,5 +399,45 @@ WRONG_APPS: dict[str, tuple[Any, ...]] = {
         {"max_wait_ms": 10_000},
         "GET /wait?ms=1001: expected status 422, got 200",
         "test_wait.py",
+    ),
+    "ends its events early": (
+        {"stream": lambda app, count, every_ms: islice(ReferenceApp.stream(app, count, every_ms), 19)},
+        "GET /events: expected an end after 20 events, got 19 events",
+        "test_events.py",
+    ),
+    "sends one event too many": (
+        {"stream": lambda app, count, every_ms: ReferenceApp.stream(app, count + 1, every_ms)},
+        "GET /events: expected an end after 20 events, got 21 events",
+        "test_events.py",
+    ),
+    "skips an event": (
+        {"stream": skipping_the_first},
+        "GET /events: expected 'id: 1\\ndata: {\"n\": 1}' as event 1, got 'id: 2",
+        "test_events.py",
+    ),
+    "repeats an event": (
+        {"event": staticmethod(lambda number: ReferenceApp.event(max(1, number - 1)))},
+        "GET /events: expected 'id: 2\\ndata: {\"n\": 2}' as event 2, got 'id: 1",
+        "test_events.py",
+    ),
+    "keeps its events until the last": (
+        {"buffers": True},
+        "GET /events?n=5&every_ms=100: expected 400 ms from the first event to the last, got ",
+        "test_events.py",
+    ),
+    "calls its events plain text": (
+        {"answer": calling_events_plain},
+        "GET /events: expected Content-Type: text/event-stream, got text/plain",
+        "test_events.py",
+    ),
+    "sends as many events as are requested": (
+        {"most_events": 10_000},
+        "GET /events?n=101: expected status 422, got 200",
+        "test_events.py",
+    ),
+    "sends as slowly as is requested": (
+        {"slowest_ms": 10_000},
+        "GET /events?every_ms=101: expected status 422, got 200",
+        "test_events.py",
     ),
 }
