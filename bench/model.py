@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AllowInfNan, Field
 
 from bench.loads import Load
@@ -213,6 +213,19 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Server-sent events. Event i, from 1 on, is due (i - 1) × `every_ms` after the request."""
+
+    events: Annotated[int, Ge(1), Le(10_000)]
+    every_ms: Positive
+    number: str = ""  # path of an event's number in its data, which is JSON; "": only its `id`, if it has one
+
+    @property
+    def lasts_ms(self) -> float:
+        return (self.events - 1) * self.every_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
     """What a verified response must show, beyond being well framed.
 
@@ -224,6 +237,7 @@ class Expect:
     items: int | Mapping[str, int] | None = None  # length of the JSON array, or of arrays by their paths
     contains: str | None = None
     unchanged: bool = False  # a 304 is correct too
+    stream: Stream | None = None  # the body is events, each checked when it comes
 
     @property
     def lengths(self) -> Mapping[str, int]:
@@ -281,6 +295,10 @@ class Scenario:
     cookies: bool = False  # each connection keeps cookies as a browser does
     about: str = ""  # its name in a sentence: "reading a user from PostgreSQL"
     locustfile: Locustfile | None = None  # its users send the requests, by Locust's own client
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        return tuple(one.expect.stream for one in self.exchanges if one.expect.stream)
 
     @property
     def writes(self) -> bool:

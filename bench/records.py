@@ -19,6 +19,19 @@ Ending = Literal["complete", "interrupted", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventTimes:
+    """The verified events that came while a window was open, of streams that began in it or before."""
+
+    first: Histogram  # request sent to first event
+    gap: Histogram  # from the event before to this one
+    late: Histogram  # after each was due; one that comes early is not late
+
+    @property
+    def events(self) -> int:
+        return self.late.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """The data of the load generator for the counted window of a slice.
 
@@ -48,6 +61,7 @@ class Sample:
     setup_requests: int = 0  # before the slice: log-ins and the like, so that connections have what is needed
     setup_failed: int = 0  # of those, with a wrong answer or none
     setup_s: float = 0.0  # duration of that
+    events: EventTimes | None = None  # None: its scenario has no streams
     client: str = ""  # of a locustfile's users: "HttpUser"; "": our loop, which accounts for all their time
 
     @property

@@ -70,10 +70,10 @@ class Pace:
 def pace_of(records: Iterable[Record]) -> Pace | None:
     """Return the pace of one cell from its *records*.
 
-    None without any, or if the load does not keep its connections busy.
+    None without any, or if the load does not keep its connections busy. Streams have a pace that is given.
     """
     kept = list(records)
-    if not kept or not kept[0].slice.cell.load.keeps_busy:
+    if not kept or not kept[0].slice.cell.load.keeps_busy or any(one.sample.events for one in kept):
         return None
     samples, usages = [one.sample for one in kept], [one.usage for one in kept]
     connections = kept[0].slice.cell.load.connections

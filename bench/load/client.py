@@ -6,8 +6,9 @@ from time import monotonic
 from typing import Self
 
 from bench.files import printable
+from bench.load.event_stream import incoming
 from bench.load.requests import Request
-from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
+from bench.load.responses import Head, Heads, Malformed
 
 READ_BYTES = 1 << 20
 
@@ -53,7 +54,7 @@ class HttpClient:
             raise
 
     def _answer(self, request: Request) -> tuple[Head, bytes]:
-        ends, incoming = monotonic() + self._limit_s, Incoming(self._heads)
+        ends, reading = monotonic() + self._limit_s, incoming(self._heads, request.template)
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self.address, timeout=self._limit_s)
@@ -63,24 +64,22 @@ class HttpClient:
             while monotonic() < ends:
                 self._socket.settimeout(max(0.001, ends - monotonic()))
                 piece = self._socket.recv(READ_BYTES)
-                if (found := incoming.take(piece, ended=not piece)) is not None:
+                if (found := reading.take(piece, ended=not piece)) is not None:
                     if not piece or not found[0].keep_alive:
                         self._close()
                     return found
                 if not piece:
-                    came = incoming.came_bytes
+                    came = reading.came_bytes
                     raise NoAnswer(f"connection closed after {came:,} bytes", ended=not came)
             raise TimeoutError
-        except TooLarge as error:
-            raise NoAnswer(str(error)) from error
         except Malformed as error:
-            raise NoAnswer(f"malformed {printable(str(error))}") from error
+            raise NoAnswer(printable(error.text)) from error
         except TimeoutError as error:
-            if not incoming.came_bytes:
+            if not reading.came_bytes:
                 raise NoAnswer(f"no answer within {self._limit_s:g} s") from error
-            raise NoAnswer(f"{incoming.so_far()} and did not end within {self._limit_s:g} s") from error
+            raise NoAnswer(f"{reading.so_far()} and did not end within {self._limit_s:g} s") from error
         except OSError as error:
-            what, came = (error.strerror or str(error)).lower(), incoming.came_bytes
+            what, came = (error.strerror or str(error)).lower(), reading.came_bytes
             so_far = f" after {came:,} bytes" if came else ""
             ended = isinstance(error, ConnectionError) and not came
             raise NoAnswer(f"no answer: {what}{so_far}", ended=ended) from error

@@ -23,6 +23,7 @@ class Mix:
             for exchange in scenario.exchanges
         )
         self._weights = scenario.weights
+        self._streams = scenario.streams
         self._bounds = tuple(accumulate(scenario.weights))
         self._savers = {name: saver for saver in self._templates for name in saver.exchange.save}
         for template in self._templates:
@@ -30,6 +31,11 @@ class Mix:
         needed = {name for template in self._templates for name in template.needs}
         self._prepared = tuple(sorted(needed - consumed))
         self.kept = frozenset(name for name in needed - consumed if saved.count(name) == 1)
+
+    @property
+    def longest_stream_s(self) -> float | None:
+        """How long the longest of its streams lasts if nothing is late. None if it has none."""
+        return max((stream.lasts_ms / 1000 for stream in self._streams), default=None)
 
     @property
     def is_set_up(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bench.histogram import Histogram
 from bench.model import Slice
-from bench.records import Sample
+from bench.records import EventTimes, Sample
 
 TOLERANCE = 0.01  # of connections × window: switching ledgers at its two edges takes time too
 EXAMPLES = 5
@@ -49,6 +49,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         lag=_merged([sample.lag for sample in samples]),
         wake=_merged([sample.wake for sample in samples]),
         due=sum(known) if known else None,
+        events=_merged_events([sample.events for sample in samples if sample.events]),
         queued=sum(sample.queued for sample in samples),
         failures=dict(failures),
         examples=tuple(example for sample in samples for example in sample.examples)[:EXAMPLES],
@@ -64,6 +65,16 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         setup_failed=sum(sample.setup_failed for sample in samples),
         setup_s=max((sample.setup_s for sample in samples), default=0.0),
         client=next((sample.client for sample in samples if sample.client), ""),
+    )
+
+
+def _merged_events(times: Sequence[EventTimes]) -> EventTimes | None:
+    if not times:
+        return None
+    return EventTimes(
+        first=Histogram.merged(one.first for one in times),
+        gap=Histogram.merged(one.gap for one in times),
+        late=Histogram.merged(one.late for one in times),
     )
 
 

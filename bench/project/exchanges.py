@@ -21,6 +21,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # the name of a header, RFC
 _NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS = ("content-length", "transfer-encoding")
 _BODILESS = (204, 304)
+LONGEST_STREAM_MS = 10_000.0
 
 
 def media_type(content_type: str) -> str:
@@ -108,6 +109,7 @@ class WrittenExchange:
             written = written._with_list(counter, range(first, last + 1))
         _check_expected(written.expect)
         _check_page(written.expect, written.save)
+        _check_stream(written.expect, written.save)
         _check_json(written.body, "body")
         _check_json(written.expect.json, "expect", "json")
         named = {name.lower(): value for name, value in self.headers.items()}.get("content-type")
@@ -171,6 +173,21 @@ def _check_expected(expect: Expect) -> None:
             raise ValueError(
                 "expect", *place, f"{count}, but json shows {len(listed)}: write as many or more"
             )
+
+
+def _check_stream(expect: Expect, save: Mapping[str, str]) -> None:
+    if (stream := expect.stream) is None:
+        return
+    for key in ("json", "items", "contains"):
+        if getattr(expect, key) is not None:
+            raise ValueError("expect", key, "events are checked one by one: name the path of their number")
+    if save:
+        raise ValueError("save", "nothing is saved from a stream of events: let another request save it")
+    if expect.status in _BODILESS or expect.unchanged:
+        raise ValueError("expect", "stream", "an answer without a body has no events: leave one of them out")
+    if stream.lasts_ms > LONGEST_STREAM_MS:
+        lasts = f"it lasts {stream.lasts_ms / 1000:g} s, {LONGEST_STREAM_MS / 1000:g} s at most"
+        raise ValueError("expect", "stream", f"{lasts}: fewer events, or a shorter every_ms")
 
 
 def _check_page(expect: Expect, save: Mapping[str, str]) -> None:

@@ -233,6 +233,11 @@ def _check_loads(plan: Plan, known: Mapping[str, Scenario]) -> None:
                 f"plan {plan.name}: {own[0]} under {due[0]}: users of a locustfile request when they want: "
                 "measure it under closed loads, in a block of its own"
             )
+        if due and (streams := [name for name in block.scenarios if known[name].streams]):
+            raise UsageError(
+                f"plan {plan.name}: {streams[0]} under {due[0]}: connections hold streams open, so their "
+                "number is the load: measure it under closed loads, in a block of its own"
+            )
 
 
 def narrowed(

@@ -41,6 +41,8 @@ def take_ceiling(journal: Journal, lab: Lab, servers: Mapping[str, Server], step
     (scenario,) = [known for known in journal.run.scenarios if known.name == step.cell.scenario]
     if scenario.locustfile:
         return _unknown_ceiling(journal, step, "the null server cannot know what a locustfile requests")
+    if scenario.streams:
+        return _unknown_ceiling(journal, step, "the null server sends no streams")
     response_bytes = _response_bytes(journal.run.records, scenario.name)
     with ExitStack() as stack:
         try:

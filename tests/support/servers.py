@@ -119,3 +119,16 @@ def stalling_server(
             yield SimpleNamespace(address=("127.0.0.1", int(process.stdout.readline())), process=process)
         finally:
             process.kill()
+
+
+@contextmanager
+def streaming_server(*, events: int, every_ms: float) -> Iterator[tuple[str, int]]:
+    """Run `streaming_server.py` in a process of its own; yield its address."""
+    command = [sys.executable, str(Path(__file__).with_name("streaming_server.py"))]
+    command += map(str, [events, every_ms])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield "127.0.0.1", int(process.stdout.readline())
+        finally:
+            process.kill()

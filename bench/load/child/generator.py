@@ -22,6 +22,7 @@ from bench.load.child.connections import Connection, Target
 from bench.load.child.loop import Loop
 from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
+from bench.load.child.streams import StreamLoop
 from bench.load.child.user_load import UserLoad
 from bench.load.mix import Mix
 from bench.loads import Closed, Open
@@ -77,7 +78,9 @@ def _closed(
         connection.next = mix.requests(step.seed, number, connection.saved).__next__
     starts = [(number + Random(f"{step.seed}/{number}/start").random()) / count for number in numbers]
     pace = step.cell.scenario, count
-    return ClosedLoop(target, connections, starts, pace, timeout_s=timeout_s)
+    if mix.longest_stream_s is None:
+        return ClosedLoop(target, connections, starts, pace, timeout_s=timeout_s)
+    return StreamLoop(target, connections, starts, pace, timeout_s=timeout_s + mix.longest_stream_s)
 
 
 def _open(
