@@ -16,6 +16,24 @@ from bench.load.driver import LocustLoad
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+# Slow files, those that take longest first: what a worker of pytest-xdist begins last is then short.
+LONGEST = (
+    "test_end_to_end.py",
+    "test_containers.py",
+    "test_simulation.py",
+    "test_switches.py",
+    "test_thorough.py",
+    "test_bisect.py",
+    "test_change_points_simulation.py",
+    "test_report_browser.py",
+    "test_count.py",
+    "test_site_browser.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: (*LONGEST, item.path.name).index(item.path.name))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let children be interrupted. Give each worker of pytest-xdist a machine-wide lock of its own.
