@@ -52,4 +52,5 @@ def _called(which: int, attributes: object, *more: int) -> bool:
     numbers = _CALLS.get(platform.machine())
     if numbers is None or not hasattr(os, "sched_getscheduler"):
         return False
-    return ctypes.CDLL(None).syscall(numbers[which], 0, attributes, *map(ctypes.c_uint, more)) == 0
+    failed: int = ctypes.CDLL(None).syscall(numbers[which], 0, attributes, *map(ctypes.c_uint, more))
+    return not failed
