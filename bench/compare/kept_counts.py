@@ -1,6 +1,5 @@
 """Counts of instructions that a repository keeps as a file, and what moved since (docs/adr/0016)."""
 
-import hashlib
 import platform
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,10 +10,14 @@ from typing import Any
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
 from bench.model import Scenario
+from bench.project.content_hash import digest_of_scenario
 from bench.records import Instructions, Run
 from bench.run.instruction_counts import METHOD
 
-SCHEMA = 1
+# Format history
+# 2  the hash of requests does not change with what a later version of bench can request
+# 1  first
+SCHEMA = 2
 # Lengths of paths decide where Python's objects lie, and so how often hashes of their addresses collide.
 ELSEWHERE = 0.02  # the least margin between checkouts whose paths are not equally long
 ANEW = "write the file anew with --keep"
@@ -96,7 +99,7 @@ def of(
             KeptCount(
                 contender=one.contender,
                 scenario=one.scenario,
-                requests=hashlib.sha256(repr(scenarios[one.scenario]).encode()).hexdigest()[:16],
+                requests=digest_of_scenario(scenarios[one.scenario]),
                 python=str(made.get("python", "")),
                 environment=one.environment,
                 packages=dict(sorted(made.get("packages", {}).items())),

@@ -17,8 +17,8 @@ from bench.observe.comparable import differences, facts_of
 from bench.observe.fingerprint import fingerprint
 from bench.project import contenders, plans, scenarios
 from bench.project.addresses import address_of, is_loopback
+from bench.project.content_hash import stamp
 from bench.project.heats import groups
-from bench.project.plan_hash import stamp
 from bench.records import SCHEMA, Event, Run
 from bench.run import experiment, headroom, progress, store
 from bench.run.headroom import Client, Room

@@ -19,7 +19,7 @@ from bench.errors import UsageError
 from bench.files import shaped
 from bench.loads import KINDS, Load
 from bench.model import Cell, Plan
-from bench.project import plan_hash
+from bench.project import content_hash
 from bench.site.packing import id_of
 from bench.site.recomputed import windows_of
 from bench.site.submission import (
@@ -102,9 +102,9 @@ def wrong_id(one: Submission, content: Mapping[str, Any]) -> Iterator[str]:
 def wrong_plan(one: Submission) -> Iterator[str]:
     """Yield where plan, hashes and cells do not belong together."""
     stated = one.plan
-    if plan_hash.hash_of(stated.content) != stated.hash:
+    if content_hash.hash_of(stated.content) != stated.hash:
         yield "plan.hash: it is not the hash of the plan's content"
-    if plan_hash.hash_of(list(stated.claims)) != stated.claims_hash:
+    if content_hash.hash_of(list(stated.claims)) != stated.claims_hash:
         yield "plan.claims_hash: it is not the hash of the claims"
     if stated.claims_hash_at_start and stated.claims_hash_at_start != stated.claims_hash:
         yield "plan.claims: they are not those recorded before the first slice"

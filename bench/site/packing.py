@@ -11,7 +11,7 @@ from typing import Any
 from bench.analysis import analyse
 from bench.errors import UsageError
 from bench.loads import Load
-from bench.project import plan_hash
+from bench.project import content_hash
 from bench.records import Run
 from bench.report.claims import audited
 from bench.site import privacy
@@ -138,16 +138,16 @@ def _of_code(run: Run) -> str:
 
 
 def _plan(run: Run) -> StatedPlan:
-    content, claims = plan_hash.parts(run.plan)
+    content, claims = content_hash.parts(run.plan)
     recorded = run.fingerprint.get("plan", {})
     return StatedPlan(
         name=run.plan.name,
         content=content,
-        hash=plan_hash.hash_of(content),
+        hash=content_hash.hash_of(content),
         claims=tuple(claims),
-        claims_hash=plan_hash.hash_of(claims),
-        hash_at_start=recorded.get(plan_hash.PLAN),
-        claims_hash_at_start=recorded.get(plan_hash.CLAIMS),
+        claims_hash=content_hash.hash_of(claims),
+        hash_at_start=recorded.get(content_hash.PLAN),
+        claims_hash_at_start=recorded.get(content_hash.CLAIMS),
     )
 
 

@@ -1,14 +1,12 @@
 """What a submission states of contenders and scenarios: facts by which a reader filters."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from bench.model import Contender, Exchange, Scenario, name_of
-from bench.project.plan_hash import what_is_set
+from bench.project.content_hash import digest, digest_of_scenario
 from bench.records import Run, Verification
 from bench.runtime.services.own import DATABASES
 from bench.site.submission import StatedContender, StatedExchange, StatedScenario
@@ -100,7 +98,7 @@ def scenario_of(run: Run, one: Scenario) -> StatedScenario:
     return StatedScenario(
         name=one.name,
         about=one.about,
-        hash=digest(asdict(replace(one, about="", locustfile=_placeless(one)))),
+        hash=digest_of_scenario(one),
         database=has_statements(run, one),
         exchanges=tuple(
             _exchange(exchange, weight) for exchange, weight in zip(one.exchanges, one.weights, strict=True)
@@ -115,12 +113,6 @@ def has_statements(run: Run, one: Scenario) -> bool | None:
     counts = [found.per_request for found in run.queries if found.exchange in names]
     known = [count for count in counts if count is not None]
     return any(known) if known else None
-
-
-def digest(content: Any) -> str:
-    """Return a hash of plain data. What is not set does not count, so later fields change no hash."""
-    text = json.dumps(what_is_set(content), sort_keys=True, default=repr, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def weighted(one: Scenario, values: Mapping[str, float | None]) -> float | None:
@@ -142,7 +134,3 @@ def _exchange(one: Exchange, weight: int) -> StatedExchange:
         weight=weight,
         writes=one.method != "GET" or one.writes,
     )
-
-
-def _placeless(one: Scenario) -> Any:
-    return replace(one.locustfile, root="") if one.locustfile else None

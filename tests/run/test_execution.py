@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.model import Ready
-from bench.project import plan_hash, plans
+from bench.project import content_hash, plans
 from bench.records import Event, Start
 from bench.run import execution, store
 from bench.run.preview import preview
@@ -32,7 +32,7 @@ def kept(root, folder, **changes):
 def test_a_run_records_the_hashes_of_its_plan_before_anything_is_measured(root, tmp_path):
     run = store.load(kept(root, tmp_path / "run"))
     assert run.records == ()
-    assert run.fingerprint["plan"] == plan_hash.stamp(run.plan)
+    assert run.fingerprint["plan"] == content_hash.stamp(run.plan)
 
 
 def test_a_run_is_taken_up_where_it_stopped(root, tmp_path):

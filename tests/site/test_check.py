@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bench.cli import commands
 from bench.model import Claim
-from bench.project import plan_hash
+from bench.project import content_hash
 from bench.site import privacy
 from bench.site.check import OtherFormat, Unfit, checked, read
 from bench.site.packing import to_text
@@ -65,13 +65,13 @@ def other_plan(content):
 
 def other_plan_with_its_hash(content):
     other_plan(content)
-    content["plan"]["hash"] = plan_hash.hash_of(content["plan"]["content"])
+    content["plan"]["hash"] = content_hash.hash_of(content["plan"]["content"])
 
 
 def claims_from_afterwards(content):
     claim = {"says": "Flask is slow", "source": "me", "needs": "nothing"}
     content["plan"]["claims"] = [claim]
-    content["plan"]["claims_hash"] = plan_hash.hash_of([claim])
+    content["plan"]["claims_hash"] = content_hash.hash_of([claim])
     content["findings"] = [{"verdict": "supported"}]
 
 

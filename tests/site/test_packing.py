@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.histogram import Histogram
 from bench.loads import Closed
 from bench.model import Cell
-from bench.project import plan_hash
+from bench.project import content_hash
 from bench.records import Event
 from bench.site.check import checked
 from bench.site.figures import thinned, wider
@@ -127,9 +127,11 @@ def test_without_a_first_commit_only_the_same_code_is_the_same_project():
 
 def test_hashes_of_a_plan_ignore_what_is_not_set_and_nothing_else():
     plan = run_of().plan
-    assert plan_hash.stamp(plan) == plan_hash.stamp(replace(plan, slo_ms=None))
-    assert plan_hash.stamp(plan)["plan"] != plan_hash.stamp(replace(plan, spare_sweeps=0))["plan"]
-    assert plan_hash.stamp(replace(plan, spare_sweeps=0)) != plan_hash.stamp(replace(plan, spare_sweeps=1))
+    assert content_hash.stamp(plan) == content_hash.stamp(replace(plan, slo_ms=None))
+    assert content_hash.stamp(plan)["plan"] != content_hash.stamp(replace(plan, spare_sweeps=0))["plan"]
+    assert content_hash.stamp(replace(plan, spare_sweeps=0)) != content_hash.stamp(
+        replace(plan, spare_sweeps=1)
+    )
 
 
 def test_the_file_is_plain_json_with_times_in_utc():

@@ -13,7 +13,7 @@ from bench.cli import commands
 from bench.compare.two_runs import compare
 from bench.errors import UsageError
 from bench.files import to_json, write_atomically
-from bench.project import plan_hash
+from bench.project import content_hash
 from bench.site.browser_data import index_of, travels_of, trends_of
 from bench.site.catalogue import Catalogue
 from bench.site.gathering import Gathered, Gathering, gather
@@ -279,7 +279,7 @@ def test_a_limit_of_cpu_time_and_another_runtime_are_not_put_across_machines():
 def test_a_ratio_across_machines_names_its_plans():
     one, other = run_of("a", at=day(1)), run_of(OTHER, at=day(2))
     other = replace(other, plan=replace(other.plan, name="article"))
-    other = with_facts(other, plan=plan_hash.stamp(other.plan))
+    other = with_facts(other, plan=content_hash.stamp(other.plan))
     [first, *_] = published(catalogue_of(other, one), NOW).across
     assert first.plans == ("article", "synthetic")
     assert first.cite.endswith("plans article, synthetic")

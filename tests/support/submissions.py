@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.project import plan_hash
+from bench.project import content_hash
 from bench.records import Run
 from bench.site.origin import Origin
 from bench.site.packing import id_of, plain, submission_of, to_text
@@ -22,7 +22,7 @@ SPEEDS = {"flask": 4_300.0, "fastapi": 10_400.0, "django": 2_100.0, "flask~aa": 
 def run_of(machine: str = MACHINE, *, at: str = "2026-11-23T04:43:00+00:00", **changes: Any) -> Run:
     run = synthetic_run(**{"speeds": SPEEDS, **changes})
     known = {**FINGERPRINT["machine"], "class": machine}
-    facts = {**FINGERPRINT, "machine": known, "plan": plan_hash.stamp(run.plan)}
+    facts = {**FINGERPRINT, "machine": known, "plan": content_hash.stamp(run.plan)}
     return replace(run, fingerprint=facts, started_at=at)
 
 

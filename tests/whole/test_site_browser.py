@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from bench.analysis.comparisons import between, judged, noise_floors, ranks, verdict_of
 from bench.analysis.statistics import estimate_of, paired_log_ratios, ratio_of
 from bench.model import name_of
-from bench.project import plan_hash
+from bench.project import content_hash
 from bench.report.wording import both, ratio
 from bench.site.page import scripts, site_html
 from bench.site.publishing import publish
@@ -370,7 +370,7 @@ def conditioned(chromium, folder):  # noqa: F811
             f"{app}_app-py{day}-0": {"python": python, "packages": {app: "1.0"}}
             for app in ("flask", "fastapi", "django", "stdlib")
         }
-        stamp = {"plan": plan_hash.stamp(plan)}
+        stamp = {"plan": content_hash.stamp(plan)}
         known = {
             **run.fingerprint,
             "limits": {"cpu_quota": None},
@@ -432,7 +432,9 @@ def test_plans_are_held_the_same_across_machines_and_said(chromium, tmp_path):  
     ):
         run = run_of(machine, at=f"2026-11-0{day}T02:17:00+00:00", rounds=12, seed=day)
         named = replace(run.plan, name=plan)
-        made.append(replace(run, plan=named, fingerprint={**run.fingerprint, "plan": plan_hash.stamp(named)}))
+        made.append(
+            replace(run, plan=named, fingerprint={**run.fingerprint, "plan": content_hash.stamp(named)})
+        )
     publish(gathered(*reversed(made)), tmp_path / "plans", site_html, NOW)
     page = chromium.new_page()
     page.goto((tmp_path / "plans" / "index.html").as_uri() + "#/machines?contender=fastapi")

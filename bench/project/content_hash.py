@@ -1,15 +1,19 @@
-"""Hashes of a plan and of its claims: what was to be measured, fixed before anything was."""
+"""Hashes of content: of a plan and its claims, fixed before anything is measured, and of scenarios.
+
+What is not set does not count, so a field that a later version adds changes no hash.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from bench.files import to_json
-from bench.model import Plan
+from bench.model import Plan, Scenario
 
 PLAN, CLAIMS = "plan", "claims"  # keys of `stamp`
-LENGTH = 32  # hexadecimal digits
+LENGTH, SHORT_LENGTH = 32, 16  # hexadecimal digits
 
 
 def stamp(plan: Plan) -> dict[str, str]:
@@ -30,8 +34,19 @@ def hash_of(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
+def digest(content: Any) -> str:
+    """Return a short hash of plain data."""
+    text = json.dumps(what_is_set(content), sort_keys=True, default=repr, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:SHORT_LENGTH]
+
+
+def digest_of_scenario(one: Scenario) -> str:
+    """Return a hash of what *one* requests, wherever its files lie."""
+    placeless = replace(one.locustfile, root="") if one.locustfile else None
+    return digest(asdict(replace(one, about="", locustfile=placeless)))
+
+
 def what_is_set(value: Any) -> Any:
-    """Return *value* without what is not set: a field that a later version adds then changes no hash."""
     if isinstance(value, Mapping):
         kept = {key: what_is_set(one) for key, one in value.items()}
         return {key: one for key, one in kept.items() if not _is_unset(one)}
