@@ -137,9 +137,9 @@ function nonePasses(title, settings, go) {
 function runTitle(number) {
   const found = listed(number);
   return [
-    new Date(found.at * 1000).toISOString().slice(0, 16).replace("T", " "),
+    minuteAt(found.at).slice(isNarrow() ? 5 : 0),
     found.plan,
-    shortMachine(kept.index.runs.machine[number]),
+    tellingMachine(kept.index.runs.machine[number]),
     found.state === "valid" ? "" : found.state,
   ]
     .filter(Boolean)

@@ -19,7 +19,7 @@ const CONDITIONS = [
     name: "machine",
     label: "Machine",
     of: number => [kept.index.machines[kept.index.runs.machine[number]].id],
-    words: id => shortMachine(kept.index.machines.findIndex(found => found.id === id)),
+    words: id => tellingMachine(kept.index.machines.findIndex(found => found.id === id)),
   },
   { name: "runtime", label: "Runtime", of: number => [conditionsOf(number).runtime], words: asItIs },
   { name: "cores", label: "Cores of the machine", of: number => [conditionsOf(number).cores], words: asItIs },
@@ -37,6 +37,13 @@ const runPasses = (number, settings) =>
   CONDITIONS.every(
     ({ name, of }) => !settings[name]?.length || of(number).some(value => settings[name].includes(value)),
   );
+
+// What of its short name tells a machine from the others of the site.
+function tellingMachine(number) {
+  const names = kept.index.machines.map((_, other) => shortMachine(other).split(", "));
+  const telling = names[number].filter(part => !names.every(parts => parts.includes(part)));
+  return telling.join(", ") || names[number][0];
+}
 
 // Where in a column of runs those stand that pass.
 const passing = (runs, settings) =>

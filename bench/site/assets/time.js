@@ -100,7 +100,7 @@ async function seriesOf(cell, reference, metric, settings) {
     const isTwice = days.filter(day => day === days[order]).length > 1;
     return {
       ...found,
-      when: isTwice ? new Date(found.at * 1000).toISOString().slice(0, 16).replace("T", " ") : found.day,
+      when: isTwice ? minuteAt(found.at) : found.day,
       rps: figuresOf(cell.rps[index]),
       cpu: figuresOf(cell.cpu[index]),
       isBound: Boolean(cell.bound[index]),
@@ -127,6 +127,7 @@ async function ratiosOf(cell, reference, metric, at) {
 
 function seriesSection({ points, trend, left }, name, reference, metric) {
   const hasRatio = points.some(point => point.ratio);
+  const place = `${shortMachine(trend.machine)}, plan ${kept.index.plans[trend.plan]}`;
   const hasOwn = points.filter(point => OWN[metric].of(point)).length > 1;
   return element(
     "section",
@@ -151,7 +152,7 @@ function seriesSection({ points, trend, left }, name, reference, metric) {
         { class: "notes" },
         `${plural(left, "older run")} without a ratio: ${reference} is not the reference of the plan.`,
       ),
-    timeTable(points, name, hasRatio ? reference : null, metric),
+    timeTable(points, name, place, hasRatio ? reference : null, metric),
   );
 }
 

@@ -80,7 +80,7 @@ function ratioPicture(points, name, reference) {
 
 const MOST_ROWS = 200;
 
-function timeTable(points, name, reference, metric) {
+function timeTable(points, name, place, reference, metric) {
   const rows = [...points]
     .reverse()
     .slice(0, MOST_ROWS)
@@ -106,7 +106,7 @@ function timeTable(points, name, reference, metric) {
     });
   return table({
     style: "dated",
-    caption: `${name}, newest first${points.length > MOST_ROWS ? ` (${MOST_ROWS} of ${points.length})` : ""}`,
+    caption: `${name} on ${place}, newest first${points.length > MOST_ROWS ? ` (${MOST_ROWS} of ${points.length})` : ""}`,
     heads: [
       head("run"),
       head("req/s", "number"),

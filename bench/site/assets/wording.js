@@ -35,6 +35,8 @@ const mebibytes = size => (size ? `${Math.round(size / 2 ** 20).toLocaleString("
 const dayOf = moment => moment.slice(0, 10);
 const minuteOf = moment => `${moment.slice(0, 10)} ${moment.slice(11, 16)} UTC`;
 
+const minuteAt = seconds => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
+
 function millions(value) {
   if (!value) return value === 0 ? "0" : NOTHING;
   return value >= 1e6 ? `${figure(value / 1e6)} million` : figure(value);
