@@ -122,7 +122,6 @@ function machineRows(track, reference, { rows, used }, settings) {
     head("CPU limit"),
   ];
   return table({
-    style: "dated",
     caption: `${trackName(track)} relative to ${reference}: a valid run of each machine`,
     heads,
     rows: rows.map(row => {

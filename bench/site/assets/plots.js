@@ -245,7 +245,15 @@ function dots({ points, ys, yTicks, xTicks, family, yName, words, one, isLogarit
       drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, text),
     ]),
     sparse(xTicks, x, 74).map(([value, text]) =>
-      drawn("text", { x: x(value), y: height - bottom + 16, "text-anchor": "middle" }, text),
+      drawn(
+        "text",
+        {
+          x: Math.min(x(value), width),
+          y: height - bottom + 16,
+          "text-anchor": x(value) > width - 40 ? "end" : "middle",
+        },
+        text,
+      ),
     ),
     steps.map(([value, text]) => [
       drawn("line", { class: "step", x1: x(value), x2: x(value), y1: top, y2: height - bottom }),

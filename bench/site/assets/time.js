@@ -50,7 +50,7 @@ async function timeView(settings, go) {
           `${MOST_SERIES} of ${numbers.length} machines and plans are shown. The filters choose others.`,
         ),
       series.length === 0 && element("p", {}, "No valid run since that date."),
-      series.map(one => seriesSection(one, cell.name, reference, metric)),
+      series.map(one => seriesSection(one, cell.name, reference, metric, one === first)),
       element(
         "p",
         { class: "notes" },
@@ -125,7 +125,7 @@ async function ratiosOf(cell, reference, metric, at) {
   return found;
 }
 
-function seriesSection({ points, trend, left }, name, reference, metric) {
+function seriesSection({ points, trend, left }, name, reference, metric, isFirst) {
   const hasRatio = points.some(point => point.ratio);
   const place = `${shortMachine(trend.machine)}, plan ${kept.index.plans[trend.plan]}`;
   const hasOwn = points.filter(point => OWN[metric].of(point)).length > 1;
@@ -138,7 +138,7 @@ function seriesSection({ points, trend, left }, name, reference, metric) {
       `${shortMachine(trend.machine)} `,
       element("small", {}, `plan ${kept.index.plans[trend.plan]}, ${plural(points.length, "run")}`),
     ),
-    element("p", { class: "lead" }, ownChange(points, metric), ratioChange(points, reference)),
+    !isFirst && element("p", { class: "lead" }, ownChange(points, metric), ratioChange(points, reference)),
     hasOwn &&
       element(
         "div",
