@@ -1,6 +1,6 @@
 """What was measured, as frozen facts: the content of run.json. Summaries are computed, never kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, median
 from typing import Any, Literal
@@ -25,6 +25,15 @@ class EventTimes:
     first: Histogram  # request sent to first event
     gap: Histogram  # from the event before to this one
     late: Histogram  # after each was due; one that comes early is not late
+
+    @classmethod
+    def merged(cls, parts: Iterable["EventTimes"]) -> "EventTimes":
+        kept = list(parts)
+        return cls(
+            first=Histogram.merged(one.first for one in kept),
+            gap=Histogram.merged(one.gap for one in kept),
+            late=Histogram.merged(one.late for one in kept),
+        )
 
     @property
     def events(self) -> int:

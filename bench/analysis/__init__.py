@@ -12,6 +12,7 @@ from bench.analysis.findings import Finding, Grounded, findings, grounded
 from bench.analysis.processes import processes_of
 from bench.analysis.rows import Row, rows, unfit
 from bench.analysis.scaling import Scaling, scalings
+from bench.analysis.streams import StreamLadder, stream_ladders
 from bench.analysis.voids import LIMITS
 from bench.analysis.wrong import wrong_answers
 from bench.records import Run
@@ -85,6 +86,10 @@ class Analysis:
     @property
     def costs(self) -> tuple[Cost, ...]:
         return costs(self.run, self.rows, self.capacities)
+
+    @property
+    def stream_ladders(self) -> tuple[StreamLadder, ...]:
+        return stream_ladders(self.run, self.rows)
 
     @property
     def choices(self) -> tuple[Grounded, ...]:

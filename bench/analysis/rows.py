@@ -39,6 +39,7 @@ from bench.model import Cell, Contender, name_of
 from bench.records import Record, Run, Sample
 
 LIMITED = "client-limited"
+PACED = "paced: how many streams end per second is given"
 COARSE = "too coarse"
 EXAMPLE = 300  # characters
 MOST_WRONG = 0.001  # share of answers: beyond it a row's numbers describe other work
@@ -91,6 +92,7 @@ class Row:
     imbalance: float | None  # CPU of its busiest worker over the least busy one's; None: one, or unknown
     in_flight: float | None  # by Little's law: throughput × mean latency
     client: str  # of a locustfile's users: "HttpUser"; "": our loop
+    paced: bool = False  # its scenario has streams: their number per second follows from their pace
     rank: int | None = None  # 1 + how many were proven faster; None: unranked
     caveats: tuple[str, ...] = ()
 
@@ -98,6 +100,8 @@ class Row:
     def unfit(self) -> str | None:
         if self.withheld or self.client_limit:
             return self.withheld or LIMITED
+        if self.paced:
+            return PACED
         return f"{COARSE}: {self.coarse}" if self.coarse else None
 
     @property
@@ -187,6 +191,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         imbalance=imbalance(counted, contender.workers),
         in_flight=merged.total_ns / 1e9 / window_s if window_s else None,
         client=next((sample.client for sample in judged if sample.client), ""),
+        paced=any(sample.events for sample in judged),
     )
 
 

@@ -18,7 +18,7 @@ from bench.analysis.comparisons import (
     verdict_of,
 )
 from bench.analysis.measures import by_cell
-from bench.analysis.rows import COARSE, LIMITED
+from bench.analysis.rows import COARSE, LIMITED, PACED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.analysis.written_data import not_put_back, written_no_more, wrote
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
@@ -144,7 +144,7 @@ def count_changes(run: Run, unfit: Mapping[Cell, str]) -> tuple[CountChange, ...
 
     Bytes and memory of *unfit* cells are left out if answers were wrong.
     """
-    wrong = {cell for cell, why in unfit.items() if not why.startswith((LIMITED, COARSE))}
+    wrong = {cell for cell, why in unfit.items() if not why.startswith((LIMITED, COARSE, PACED))}
     return (
         *_statements(run),
         *_instructions(run),

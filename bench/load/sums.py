@@ -42,6 +42,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
     for sample in samples:
         failures.update(sample.failures)
     known = [sample.due for sample in samples if sample.due is not None]
+    times = [sample.events for sample in samples if sample.events]
     return Sample(
         window_s=window_s,
         latency=Histogram.merged(sample.latency for sample in samples),
@@ -49,7 +50,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         lag=_merged([sample.lag for sample in samples]),
         wake=_merged([sample.wake for sample in samples]),
         due=sum(known) if known else None,
-        events=_merged_events([sample.events for sample in samples if sample.events]),
+        events=EventTimes.merged(times) if times else None,
         queued=sum(sample.queued for sample in samples),
         failures=dict(failures),
         examples=tuple(example for sample in samples for example in sample.examples)[:EXAMPLES],
@@ -65,16 +66,6 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         setup_failed=sum(sample.setup_failed for sample in samples),
         setup_s=max((sample.setup_s for sample in samples), default=0.0),
         client=next((sample.client for sample in samples if sample.client), ""),
-    )
-
-
-def _merged_events(times: Sequence[EventTimes]) -> EventTimes | None:
-    if not times:
-        return None
-    return EventTimes(
-        first=Histogram.merged(one.first for one in times),
-        gap=Histogram.merged(one.gap for one in times),
-        late=Histogram.merged(one.late for one in times),
     )
 
 

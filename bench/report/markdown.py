@@ -16,6 +16,7 @@ from bench.report import (
     gains,
     instructions,
     sentences,
+    stream_tables,
     upgrades,
 )
 from bench.report.answer import answer
@@ -29,6 +30,7 @@ MAKERS = (
     blocks.section,
     upgrades.section,
     cost_tables.section,
+    stream_tables.section,
     by_workers.section,
     gains.section,
     claims.section,

@@ -1,0 +1,112 @@
+"""Streams at once: when their events come, what an event costs, and how many keep the plan's objective."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from bench.analysis.capacities import SHARE_ABOVE
+from bench.analysis.limits import cores_of, utilisation_of
+from bench.analysis.measures import Measure, by_cell, by_sweep
+from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate, estimate_of, medians_by_round
+from bench.model import Cell
+from bench.records import EventTimes, Record, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsHeld:
+    """What one contender did with so many streams at once. Times cover all counted windows together."""
+
+    cell: Cell
+    times: EventTimes
+    events_per_s: Estimate | None
+    server_us: Estimate | None  # CPU per event
+    server_cores: float | None  # CPU seconds per second
+    failed: int  # streams
+    kept: bool | None  # the objective, in every round; None: the plan has none
+    client_limit: str | None
+
+    @property
+    def streams(self) -> int:
+        return self.cell.load.connections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLadder:
+    """A contender in a scenario with ever more streams, fewest first."""
+
+    contender: str
+    scenario: str
+    steps: tuple[StreamsHeld, ...]
+
+    @property
+    def most(self) -> StreamsHeld | None:
+        """The last step that kept the objective, as did all with fewer streams. None: there is none."""
+        return next(reversed([*takewhile(lambda step: step.kept, self.steps)]), None)
+
+    @property
+    def next(self) -> StreamsHeld | None:
+        """The first step that did not keep it. None: all did."""
+        return next((step for step in self.steps if not step.kept), None)
+
+
+def stream_ladders(run: Run, rows: Iterable[Row]) -> tuple[StreamLadder, ...]:
+    limits = {row.cell: row.client_limit for row in rows}
+    found: dict[tuple[str, str], list[StreamsHeld]] = {}
+    for cell, records in by_cell(run).items():
+        counted = [record for record in records if record.void is None and record.sample.events]
+        if counted:
+            steps = found.setdefault((cell.contender, cell.scenario), [])
+            steps.append(_held(run, cell, counted, limits.get(cell)))
+    return tuple(
+        StreamLadder(
+            contender=name, scenario=scenario, steps=tuple(sorted(steps, key=lambda one: one.streams))
+        )
+        for (name, scenario), steps in found.items()
+    )
+
+
+def _held(run: Run, cell: Cell, records: Sequence[Record], limit: str | None) -> StreamsHeld:
+    return StreamsHeld(
+        cell=cell,
+        times=_times(records),
+        events_per_s=_over_rounds(records, _rate),
+        server_us=_over_rounds(records, _server_us),
+        server_cores=utilisation_of(records, cores_of(run)).server,
+        failed=sum(record.sample.failed for record in records),
+        kept=_kept(records, run.plan.slo_ms),
+        client_limit=limit,
+    )
+
+
+def _over_rounds(records: Sequence[Record], measure: Measure) -> Estimate | None:
+    return estimate_of(medians_by_round(by_sweep(records, measure)).values())
+
+
+def _times(records: Iterable[Record]) -> EventTimes:
+    return EventTimes.merged(record.sample.events for record in records if record.sample.events)
+
+
+def _rate(record: Record) -> float | None:
+    events = record.sample.events
+    return events.events / record.sample.window_s if events else None
+
+
+def _server_us(record: Record) -> float | None:
+    rate, usage = _rate(record), record.usage
+    if not rate or usage.server_cpu_s is None or not usage.elapsed_s:
+        return None
+    return usage.server_cpu_s / usage.elapsed_s / rate * 1e6
+
+
+def _kept(records: Sequence[Record], slo_ms: float | None) -> bool | None:
+    """Return whether in each round all streams were right, and 99 % of events no later than *slo_ms*."""
+    if slo_ms is None:
+        return None
+    for number in {record.slice.round for record in records}:
+        some = [record for record in records if record.slice.round == number]
+        late = _times(some).late
+        failed = any(record.sample.failed for record in some)
+        if failed or not late.count or late.share_above(slo_ms) > SHARE_ABOVE:
+            return False
+    return True

@@ -1,0 +1,103 @@
+"""Streams at once: how many each contender holds within the objective, and when their events come."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.analysis import Analysis
+from bench.analysis.streams import StreamLadder, StreamsHeld
+from bench.histogram import Histogram
+from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
+from bench.report.wording import NOTHING, figure, measured
+
+TITLE, ANCHOR = "Streams", "streams"
+HEADINGS = (
+    *("streams", "first event p50 ms", "p99 ms", "late p50 ms", "p99 ms", "gap p1 ms", "p99 ms"),
+    *("events/s", "CPU µs/event", "CPU, % of a core", "wrong"),
+)
+HOW = (
+    "An event is late by the time since it was due, counted from the request of its stream. So a stream that "
+    "waits for its turn is late with all of its events.",
+    "The gap is from one event of a stream to the next; its spread is the jitter.",
+    "Wrong streams ended early, repeated or skipped an event, were buffered, or did not end.",
+)
+
+
+def section(analysis: Analysis) -> Section | None:
+    """Return its section; None for a run without streams."""
+    found = analysis.stream_ladders
+    if not found:
+        return None
+    slo_ms = analysis.run.plan.slo_ms
+    held = () if slo_ms is None else (_held_table(found, slo_ms),)
+    return Section(
+        title=TITLE,
+        anchor=ANCHOR,
+        tables=(*held, _steps_table(found)),
+        notes=(*HOW, *_notes(found)),
+    )
+
+
+def _held_table(found: Sequence[StreamLadder], slo_ms: float) -> Table:
+    headings = ("streams held", "CPU then, % of a core", "not held")
+    columns = (*_first_columns(), *(Column(heading=heading, kind="text") for heading in headings))
+    caption = f"How many it holds: 99 % of events are no later than {slo_ms:g} ms"
+    rows = tuple((*_first_cells(one), *_held_cells(one)) for one in found)
+    return Table(caption=caption, captioned=True, columns=columns, rows=rows)
+
+
+def _held_cells(one: StreamLadder) -> tuple[TableCell, ...]:
+    most, more = one.most, one.next
+    held = "none that was tried" if most is None else f"{'' if more else '≥ '}{most.streams:,}"
+    then = NOTHING if most is None else _percent(most.server_cores)
+    return TableCell(held), TableCell(then), TableCell(NOTHING if more is None else _why(more))
+
+
+def _why(step: StreamsHeld) -> str:
+    if step.client_limit:
+        return f"{step.streams:,}: {step.client_limit}"
+    if step.failed:
+        return f"{step.streams:,}: {step.failed:,} streams were wrong"
+    late_ms = figure(step.times.late.percentile_ms(99))
+    return f"{step.streams:,}: late by {late_ms} ms (p99), CPU {_percent(step.server_cores)} % of a core"
+
+
+def _steps_table(found: Sequence[StreamLadder]) -> Table:
+    columns = (*_first_columns(), *(Column(heading=heading) for heading in HEADINGS))
+    rows = tuple((*_first_cells(one), *map(TableCell, _figures(step))) for one in found for step in one.steps)
+    return Table(caption="When events come", captioned=True, columns=columns, rows=rows)
+
+
+def _figures(step: StreamsHeld) -> Iterator[str]:
+    times = step.times
+    yield f"{step.streams:,}"
+    yield from _percentiles(times.first, 50, 99)
+    yield from _percentiles(times.late, 50, 99)
+    yield from _percentiles(times.gap, 1, 99)
+    yield measured(step.events_per_s).text
+    yield measured(step.server_us).text
+    yield _percent(step.server_cores)
+    yield f"{step.failed:,}"
+
+
+def _percentiles(times: Histogram, *percents: float) -> Iterator[str]:
+    return (figure(times.percentile_ms(percent)) for percent in percents)
+
+
+def _percent(cores: float | None) -> str:
+    return NOTHING if cores is None else figure(cores * 100)
+
+
+def _first_columns() -> tuple[Column, ...]:
+    return name_column("contender", term="contender"), Column(
+        heading="scenario", kind="text", term="scenario"
+    )
+
+
+def _first_cells(one: StreamLadder) -> tuple[TableCell, ...]:
+    return contender_cell(one.contender), TableCell(one.scenario)
+
+
+def _notes(found: Sequence[StreamLadder]) -> Iterator[str]:
+    for one in found:
+        for step in one.steps:
+            if step.client_limit:
+                yield f"{one.contender}, {step.streams:,} streams: {step.client_limit}."

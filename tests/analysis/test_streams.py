@@ -1,0 +1,94 @@
+"""Streams at once, on made-up times: what is held, what an event costs, and what a report shows of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.analysis import analyse
+from bench.analysis.rows import PACED
+from bench.histogram import Histogram
+from bench.loads import Closed
+from bench.records import EventTimes
+from bench.report.markdown import report_text
+from tests.support.synthetic import synthetic_run, with_records
+
+MS = 1_000_000
+STEPS = (1, 16, 17, 64)
+LOADS = tuple(Closed(connections=streams) for streams in STEPS)
+
+
+def times(late_ms: float, events: int = 1_000, slow: int = 0) -> EventTimes:
+    late = [round(late_ms * MS)] * (events - slow) + [500 * MS] * slow
+    gaps = Histogram.of([20 * MS] * events)
+    return EventTimes(first=Histogram.of([round(late_ms * MS)] * 50), gap=gaps, late=Histogram.of(late))
+
+
+def run_of(*, slow: int = 0, slo_ms: float | None = 20, failed=()):
+    """Return a run in which flask holds 16 streams, as a server with 16 threads does, and fastapi all."""
+
+    def streaming(record):
+        if record.slice.role == "ceiling":
+            return record
+        cell = record.slice.cell
+        waits = cell.contender == "flask" and cell.load.connections > 16
+        failures = {"skipped event": 2} if (cell.contender, cell.load.connections) in failed else {}
+        events = times(380 if waits else 1, slow=slow)
+        return replace(record, sample=replace(record.sample, events=events, failures=failures))
+
+    run = synthetic_run({"flask": 400.0, "fastapi": 400.0}, loads=LOADS, slo_ms=slo_ms, noise=0.0, rounds=3)
+    return with_records(run, streaming)
+
+
+def test_the_most_that_are_held_are_those_before_the_first_that_are_late():
+    flask, fastapi = analyse(run_of()).stream_ladders
+    assert (flask.contender, fastapi.contender) == ("flask", "fastapi")
+    assert [step.streams for step in flask.steps] == [*STEPS]
+    assert (flask.most.streams, flask.next.streams) == (16, 17)
+    assert (fastapi.most.streams, fastapi.next) == (64, None)
+
+
+@pytest.mark.parametrize(("slow", "kept"), [(10, True), (11, False)])
+def test_one_event_in_a_hundred_may_be_later(slow, kept):
+    _, fastapi = analyse(run_of(slow=slow)).stream_ladders
+    assert fastapi.steps[0].kept == kept
+
+
+def test_a_wrong_stream_keeps_no_objective_and_what_follows_does_not_count():
+    flask, fastapi = analyse(run_of(failed={("fastapi", 16)})).stream_ladders
+    assert (fastapi.most.streams, fastapi.next.streams, fastapi.next.failed) == (1, 16, 18)
+    assert flask.most.streams == 16
+
+
+def test_without_an_objective_nothing_is_held_and_the_times_stay():
+    found = analyse(run_of(slo_ms=None))
+    assert {step.kept for one in found.stream_ladders for step in one.steps} == {None}
+    text = report_text(found, {})
+    assert "When events come" in text
+    assert "How many it holds" not in text
+
+
+def test_an_event_has_its_rate_and_its_cpu():
+    step = analyse(run_of()).stream_ladders[1].steps[0]
+    assert step.events_per_s.estimate == pytest.approx(1_000 / 0.65)
+    assert step.server_us.estimate == pytest.approx(step.server_cores * 1e6 / step.events_per_s.estimate)
+    assert step.times.gap.percentile_ms(50) == pytest.approx(20, rel=1e-3)
+
+
+def test_how_many_streams_end_is_no_result():
+    found = analyse(run_of())
+    assert {row.unfit for row in found.rows} == {PACED}
+    assert {row.rank for row in found.rows} == {None}
+    assert all(one.ratio is None for one in found.comparisons)
+
+
+def test_the_report_has_both_tables():
+    text = report_text(analyse(run_of()), {})
+    assert "99 % of events are no later than 20 ms" in text
+    assert "17: late by 380 ms (p99)" in text
+    assert "≥ 64" in text
+
+
+def test_a_run_without_streams_has_no_such_section():
+    run = synthetic_run({"flask": 400.0, "fastapi": 400.0})
+    assert analyse(run).stream_ladders == ()
+    assert "When events come" not in report_text(analyse(run), {})
