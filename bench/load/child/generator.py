@@ -22,7 +22,7 @@ from bench.load.child.connections import Connection, Target
 from bench.load.child.loop import Loop
 from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
-from bench.load.child.streams import StreamLoop
+from bench.load.child.stream_loop import StreamLoop
 from bench.load.child.user_load import UserLoad
 from bench.load.mix import Mix
 from bench.loads import Closed, Open
