@@ -1,20 +1,16 @@
 """What requests cost at given rates, and what a rate of one's own would take: cores, memory, machines."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from bench.analysis.capacities import Capacity
-from bench.analysis.measures import by_cell, percentile_over_rounds
+from bench.analysis.measures import by_cell
 from bench.analysis.rows import Row
-from bench.analysis.statistics import Estimate
-from bench.histogram import Histogram
-from bench.model import Cell
 from bench.records import Record, Run
 
 WANTED_RPS = (50, 500, 5_000)
-PERCENTS = (50.0, 90.0, 99.0, 99.9)
 POLLS = 0.005  # of a core, while nobody requests anything: a server that waits uses less than a tenth of that
 
 
@@ -36,7 +32,6 @@ class Cost:
     contender: str
     scenario: str
     rows: tuple[Row, ...]  # lowest rate first
-    percentiles: Mapping[Cell, Mapping[float, Estimate | None]]  # ms, by percent
     idle_cores: float | None  # of the server, in windows in which nothing was due; None: there is none
     capacity: Capacity
     needed: tuple[Needed, ...]  # none where no rate is known to keep the objective
@@ -55,9 +50,8 @@ def costs(run: Run, rows: Iterable[Row], capacities: Iterable[Capacity]) -> tupl
     for row in rows:
         if row.arrivals and row.arrivals.rate_rps and row.requests and not (row.withheld or row.client_limit):
             at_rates.setdefault((row.cell.contender, row.cell.scenario), []).append(row)
-    records = by_cell(run)
     return tuple(
-        _cost(one, sorted(found, key=_rate), idle.get((one.contender, one.scenario), ()), records)
+        _cost(one, sorted(found, key=_rate), idle.get((one.contender, one.scenario), ()))
         for one in capacities
         if (found := at_rates.get((one.contender, one.scenario)))
     )
@@ -67,9 +61,7 @@ def _rate(row: Row) -> float:
     return (row.arrivals and row.arrivals.rate_rps) or 0.0
 
 
-def _cost(
-    capacity: Capacity, rows: Sequence[Row], idle: Sequence[float], records: Mapping[Cell, Sequence[Record]]
-) -> Cost:
+def _cost(capacity: Capacity, rows: Sequence[Row], idle: Sequence[float]) -> Cost:
     highest = capacity.rate_rps.estimate
     # With fewer requests nobody knows p99 at that rate: a server that is idle keeps any objective.
     known = highest and min(rows, key=lambda row: abs(_rate(row) - highest)).latency.p99_ms is not None
@@ -78,20 +70,10 @@ def _cost(
         contender=capacity.contender,
         scenario=capacity.scenario,
         rows=tuple(rows),
-        percentiles={row.cell: _percentiles(row, records[row.cell]) for row in rows},
         idle_cores=median(idle) if idle else None,
         capacity=capacity,
         needed=tuple(found for rate in wanted if (found := _needed(rate, capacity, rows))),
     )
-
-
-def _percentiles(row: Row, records: Sequence[Record]) -> Mapping[float, Estimate | None]:
-    by_round: dict[int, list[Histogram]] = {}
-    for record in records:
-        if record.void is None:
-            by_round.setdefault(record.slice.round, []).append(record.sample.latency)
-    rounds = [Histogram.merged(found) for found in by_round.values()]
-    return {percent: percentile_over_rounds(rounds, percent, row.unanswered) for percent in PERCENTS}
 
 
 def _needed(rate_rps: float, capacity: Capacity, rows: Sequence[Row]) -> Needed | None:

@@ -145,6 +145,7 @@ def _round(
     )
 
 
+PERCENTS = (50.0, 90.0, 99.0, 99.9)  # those with intervals
 FEWEST_BEYOND = 20  # observations above a percentile: with fewer it depends on a handful of requests
 
 
@@ -214,6 +215,20 @@ def _spread_of_share(rounds: Sequence[Histogram], last: int) -> float:
     share = sum(below) / requests
     off = [number - one.count * share for number, one in zip(below, rounds, strict=True)]
     return len(rounds) / requests * math.sqrt(sum(one**2 for one in off) / (len(rounds) - 1))
+
+
+def fewest_for(percent: float) -> int:
+    """Return how many requests show *percent*: 20 are then beyond it."""
+    return round(FEWEST_BEYOND / (1 - percent / 100))
+
+
+def percentiles_of(records: Iterable[Record], unanswered: int) -> Mapping[float, Estimate | None]:
+    """Return PERCENTS of latency in ms over the rounds of records that count."""
+    by_round: dict[int, list[Histogram]] = {}
+    for record in records:
+        by_round.setdefault(record.slice.round, []).append(record.sample.latency)
+    rounds = [Histogram.merged(found) for found in by_round.values()]
+    return {percent: percentile_over_rounds(rounds, percent, unanswered) for percent in PERCENTS}
 
 
 def last_percent(count: int) -> float:

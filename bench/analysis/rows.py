@@ -24,6 +24,7 @@ from bench.analysis.measures import (
     by_sweep,
     client_us,
     database_us,
+    percentiles_of,
     rate_rps,
     server_us,
     throughput_rps,
@@ -50,6 +51,7 @@ class Arrivals:
     """What only an open loop knows of its requests. Times cover all counted windows together."""
 
     rate_rps: float | None  # requested
+    percentiles: Mapping[float, Estimate | None]  # ms, by percent; None: too few requests, or no answers
     due: int
     queued: int  # waited for a connection
     service: Latency  # send to last byte
@@ -165,7 +167,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         throughput_rps=throughput,
         latency=Latency.of(merged, unfinished if cell.load.has_due_times else 0),
         latencies=merged,
-        arrivals=_arrivals(records, samples) if cell.load.has_due_times else None,
+        arrivals=_arrivals(records, counted) if cell.load.has_due_times else None,
         service_demand_us=_over_rounds(counted, server_us),
         database_us=_over_rounds(counted, database_us),
         client_us=_over_rounds(counted, client_us),
@@ -214,12 +216,14 @@ def _silent(records: Iterable[Record]) -> int | None:
     return next((number for number in sorted(answered) if not answered[number]), None)
 
 
-def _arrivals(records: Sequence[Record], samples: Sequence[Sample]) -> Arrivals:
+def _arrivals(records: Sequence[Record], counted: Sequence[Record]) -> Arrivals:
+    samples = [record.sample for record in counted]
     unfinished = sum(sample.unfinished for sample in samples)
     service = Histogram.merged(sample.service for sample in samples if sample.service)
     bends = [record.sample.bend for record in records if record.sample.bend is not None]
     return Arrivals(
         rate_rps=rate_rps(records),
+        percentiles=percentiles_of(counted, unfinished),
         due=sum(sample.due or 0 for sample in samples),
         queued=sum(sample.queued for sample in samples),
         service=Latency.of(service, unfinished),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.analysis.measures import Latency
+from bench.analysis.measures import Latency, fewest_for
 from bench.analysis.rows import Arrivals, Row
 from bench.analysis.statistics import Estimate
 from bench.loads import Metric
@@ -64,6 +64,21 @@ def latency(heading: str, value_of: Callable[[Latency], float | None]) -> RowCol
         return f"{'≤ ' * bool(row.client_limit and row.arrivals and value)}{figure(value)}"
 
     return plain(heading, text, "latency")
+
+
+def percentile(heading: str, percent: float) -> RowColumn:
+    """Return a percentile of requests at a rate, with its interval over rounds."""
+    return RowColumn(heading=heading, cell=lambda row: percentile_cell(row, percent), term="latency")
+
+
+def percentile_cell(row: Row, percent: float) -> TableCell:
+    found = row.arrivals.percentiles.get(percent) if row.arrivals else None
+    if found is None:
+        fewest = fewest_for(percent)
+        few = row.requests + row.unanswered < fewest
+        return TableCell(NOTHING, f"needs {fewest:,} requests" if few else "beyond all answers")
+    cell = measured(found)
+    return TableCell(f"≤ {cell.text}", "") if row.client_limit else cell  # it includes the client's lag
 
 
 def due(heading: str, text_of: Callable[[Arrivals], str], term: str = "") -> RowColumn:

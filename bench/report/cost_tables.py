@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Analysis
-from bench.analysis.costs import PERCENTS, POLLS, Cost, Needed
+from bench.analysis.costs import POLLS, Cost, Needed
+from bench.analysis.measures import PERCENTS
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
+from bench.report.columns import percentile_cell
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.wording import NOTHING, figure, measured, mebibytes, point, scaled
 
@@ -142,7 +144,7 @@ def _line(one: Cost, row: Row) -> tuple[TableCell, ...]:
         measured(row.service_demand_us),
         measured(row.database_us),
         TableCell(mebibytes(row.memory_peak_bytes)),
-        *(measured(one.percentiles[row.cell][percent]) for percent in PERCENTS),
+        *(percentile_cell(row, percent) for percent in PERCENTS),
     )
 
 

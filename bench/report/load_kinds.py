@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.analysis.measures import PERCENTS
 from bench.analysis.rows import Arrivals, Row
 from bench.loads import Closed, Load, Open
-from bench.report.columns import RowColumn, due, latency, plain, throughput
+from bench.report.columns import RowColumn, due, latency, percentile, plain, throughput
 from bench.report.wording import NOTHING, figure
 from bench.report.wording import throughput as of_row
 
 P50 = latency("p50\nms", lambda latencies: latencies.p50_ms)
-P90 = latency("p90\nms", lambda latencies: latencies.p90_ms)
 P99 = latency("p99\nms", lambda latencies: latencies.p99_ms)
-P99_9 = latency("p99.9\nms", lambda latencies: latencies.p99_9_ms)
 # On a terminal, where nothing explains a word.
 HALF = latency("half\nin ms", lambda latencies: latencies.p50_ms)
 MOST = latency("99 %\nin ms", lambda latencies: latencies.p99_ms)
@@ -62,6 +61,9 @@ def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
         "due to its last byte, if verified. Lag is how late the client sent although a connection was free."
     )
     yield from _on_ourselves([(row.cell.contender, row.arrivals) for row in rows if row.arrivals])
+    found = [one for row in rows if row.arrivals for one in row.arrivals.percentiles.values() if one]
+    if any(one.low is None for one in found):
+        yield "A percentile has no interval with under six rounds, or if it would end beyond all requests."
     waits = [(row.cell.contender, row.arrivals) for row in rows if row.arrivals and row.arrivals.queued]
     if waits:
         counted = ", ".join(f"{name} {counts.queued:,} of {counts.due:,}" for name, counts in waits)
@@ -113,10 +115,7 @@ OPEN = Shown(
     page=(
         due("req/s due", lambda arrivals: figure(arrivals.rate_rps)),
         throughput("req/s answered", "throughput"),
-        P50,
-        P90,
-        P99,
-        P99_9,
+        *(percentile(f"p{percent:g}\nms", percent) for percent in PERCENTS),
         latency("max ms", lambda latencies: latencies.max_ms),
         due("service p50 ms", lambda arrivals: figure(arrivals.service.p50_ms), "service time"),
         due("service p99 ms", lambda arrivals: figure(arrivals.service.p99_ms), "service time"),

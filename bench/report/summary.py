@@ -136,6 +136,7 @@ def _arrivals(arrivals: Arrivals | None) -> dict[str, Any] | None:
         "due": arrivals.due,
         "queued": arrivals.queued,
         "service_ms": _latency(arrivals.service),
+        "percentiles_ms": {f"p{one:g}": plain_estimate(of) for one, of in arrivals.percentiles.items()},
         "lag_ms": _latency(arrivals.lag),
         "read_late_ms": _latency(arrivals.read_late),
         "tested_slices": arrivals.tested,

@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 
 from bench.analysis import analyse
-from bench.analysis.measures import Latency, last_percent, percentile_ms, percentile_over_rounds
+from bench.analysis.measures import (
+    PERCENTS,
+    Latency,
+    fewest_for,
+    last_percent,
+    percentile_ms,
+    percentile_over_rounds,
+)
 from bench.histogram import Histogram
 from bench.loads import Closed
+from bench.report.columns import percentile_cell
+from bench.report.panels import panels
+from bench.report.sentences import notes
+from bench.report.wording import interval
 from tests.support.synthetic import rate, synthetic_run, with_records
 
 
@@ -14,6 +25,7 @@ from tests.support.synthetic import rate, synthetic_run, with_records
 def test_a_percentile_needs_twenty_observations_beyond_it(percent, fewest):
     assert percentile_ms(Histogram.of([1_000_000] * fewest), percent) == pytest.approx(1, rel=1e-3)
     assert percentile_ms(Histogram.of([1_000_000] * (fewest - 1)), percent) is None
+    assert fewest_for(percent) == fewest
 
 
 def test_the_largest_is_always_told():
@@ -76,3 +88,28 @@ def test_a_percentile_over_rounds_has_no_interval_with_few_rounds_or_where_it_wo
     assert percentile_over_rounds(rounds, 99.9) is None  # 3.6 observations are beyond it
     slow = [*rounds[:8], Histogram.of([10**10] * 60)]
     assert percentile_over_rounds(slow, 99).low is None
+
+
+def test_a_row_at_a_rate_has_intervals_over_rounds_or_the_reason_why_not():
+    run = synthetic_run({"flask": 4_000.0}, reference="flask", loads=(rate(0.1),), rounds=6)
+    (row,) = (one for one in analyse(run).rows if not one.is_control)
+    cells = {percent: percentile_cell(row, percent) for percent in PERCENTS}
+    median = row.arrivals.percentiles[50]
+    assert median.low < median.estimate < median.high
+    assert cells[50].detail == interval(median)
+    assert (cells[99.9].text, cells[99.9].detail) == ("–", "needs 20,000 requests")
+
+    def unanswered(record):
+        sample = record.sample
+        return replace(record, sample=replace(sample, unfinished=round(0.05 * sample.requests)))
+
+    (row,) = (one for one in analyse(with_records(run, unanswered)).rows if not one.is_control)
+    assert percentile_cell(row, 99.0).detail == "beyond all answers"
+
+
+def test_few_rounds_give_no_interval():
+    run = synthetic_run({"flask": 4_000.0}, reference="flask", loads=(rate(0.1),), rounds=5)
+    (row,) = (one for one in analyse(run).rows if not one.is_control)
+    assert row.arrivals.percentiles[50].low is None
+    (panel,) = panels(analyse(run))
+    assert any(note.startswith("A percentile has no interval") for note in notes(panel))
