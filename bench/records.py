@@ -99,6 +99,7 @@ class Usage:
     softirq_s: Mapping[str, float] = field(default_factory=dict)  # core → of that in soft interrupts
     steal_s: Mapping[str, float] = field(default_factory=dict)  # core → taken by the hypervisor
     throttled_s: float | None = None  # kept from running by the limit of a control group
+    energy_j: float | None = None  # of the whole machine, where it counts that
     memory_bytes: int | None = None  # proportional set size of the whole server tree
 
 

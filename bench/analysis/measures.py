@@ -46,6 +46,11 @@ def client_us(record: Record) -> float | None:
     return _cpu_us(record.sample.client_cpu_s, record.sample.window_s, record)
 
 
+def energy_uj(record: Record) -> float | None:
+    """Return the machine's energy per verified response in µJ, client included."""
+    return _cpu_us(record.usage.energy_j, record.usage.elapsed_s, record)
+
+
 def rate_rps(records: Sequence[Record]) -> float | None:
     """Return the median rate in requests per second; None in a closed loop or without records."""
     rates = [record.slice.rate_rps for record in records if record.slice.rate_rps is not None]

@@ -24,6 +24,7 @@ from bench.analysis.measures import (
     by_sweep,
     client_us,
     database_us,
+    energy_uj,
     percentiles_of,
     rate_rps,
     server_us,
@@ -76,6 +77,7 @@ class Row:
     service_demand_us: Estimate | None
     database_us: Estimate | None
     client_us: Estimate | None
+    energy_uj: Estimate | None  # of the whole machine; None: it counts none
     memory_peak_bytes: int | None
     response_bytes: float | None  # per answer: the median over slices without a failure
     requests: int
@@ -171,6 +173,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         service_demand_us=_over_rounds(counted, server_us),
         database_us=_over_rounds(counted, database_us),
         client_us=_over_rounds(counted, client_us),
+        energy_uj=_over_rounds(counted, energy_uj),
         memory_peak_bytes=max(
             (kept for record in counted if (kept := record.usage.memory_bytes) is not None), default=None
         ),

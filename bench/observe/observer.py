@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.observe.cores import Core, cores, run_delay_s, spent
+from bench.observe.energy import EnergyMeter, Rapl, joules
 from bench.observe.system import throttled_s
 from bench.observe.usage import (
     Clocks,
@@ -24,7 +25,8 @@ LISTING_NS, LISTING_NS_PER_PROCESS = 1_000_000, 500_000
 class ProcessObserver:
     """Reads the clocks of processes and cores while the load generator works."""
 
-    def __init__(self) -> None:
+    def __init__(self, energy: EnergyMeter | None = None) -> None:
+        self._energy = energy or Rapl()
         self._losing: set[int] = set()  # processes that ignore their children, and had some that ended
 
     def watch(
@@ -43,9 +45,10 @@ class ProcessObserver:
         _sleep_until(opens_ns - LISTING_NS - LISTING_NS_PER_PROCESS * len(server))
         listed = (*server, *below(server))
         _sleep_until(opens_ns)
-        before = _Reading.of(listed, database, client)
+        before, energy = _Reading.of(listed, database, client), self._energy.read()
         _sleep_until(closes_ns)
         after = _Reading.of(listed, database, client, with_new=True)
+        energy_j = joules(energy, self._energy.read())
         by_core = spent(before.cores, after.cores)
         by_process = used_between(before.server, after.server)
         return Usage(
@@ -58,6 +61,7 @@ class ProcessObserver:
             softirq_s={name: core.softirq_s for name, core in by_core.items()},
             steal_s={name: core.steal_s for name, core in by_core.items()},
             throttled_s=_grown(before.throttled_s, after.throttled_s),
+            energy_j=energy_j,
             memory_bytes=memory_bytes(after.server.live),
         )
 

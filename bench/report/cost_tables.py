@@ -92,6 +92,7 @@ def _capacity(one: Cost) -> TableCell:
 
 
 def _hours_table(found: Sequence[Cost]) -> Table:
+    counted = _counts_energy(found)
     columns = (
         name_column("contender", term="contender"),
         Column(heading="scenario", kind="text", term="scenario"),
@@ -99,6 +100,7 @@ def _hours_table(found: Sequence[Cost]) -> Table:
         Column(heading="server core-hours"),
         Column(heading="database core-hours"),
         Column(heading="server GiB"),
+        *((Column(heading="machine's joules"),) * counted),
     )
     rows = tuple(
         (
@@ -108,11 +110,16 @@ def _hours_table(found: Sequence[Cost]) -> Table:
             _core_hours(row.service_demand_us),
             _core_hours(row.database_us),
             TableCell(gibibytes(row.memory_peak_bytes)),
+            *((measured(row.energy_uj),) * counted),  # a million of as many µJ
         )
         for one in found
         for row in one.rows
     )
     return Table(caption="What a million requests take", captioned=True, columns=columns, rows=rows)
+
+
+def _counts_energy(found: Sequence[Cost]) -> bool:
+    return any(row.energy_uj for one in found for row in one.rows)
 
 
 def _core_hours(used_us: Estimate | None) -> TableCell:
@@ -161,6 +168,10 @@ def _notes(found: Sequence[Cost]) -> Iterator[str]:
                 f"{one.contender}: no machines: too few requests were sent at the highest rate that kept "
                 "the objective to know p99 there."
             )
+    if _counts_energy(found):
+        yield "Joules are of the whole machine (RAPL): the client and all else that runs are in them."
+    else:
+        yield "No joules: this machine counts no energy (RAPL), or only root may read it."
     yield (
         "Machines: the rate over the highest rate that was tried and kept the objective, rounded up. Cores: "
         "the rate times CPU per request of server and database, at the measured rate nearest to one "

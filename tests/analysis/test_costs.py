@@ -142,3 +142,17 @@ def test_cpu_per_request_is_drawn_by_rate_with_its_intervals():
     assert all(low <= high for low, high in spans)
     assert "django 5" in "; ".join(numbers(picture))
     assert costs.cost_picture(analyse(run_of(LOADS[1:]))) is None
+
+
+def test_joules_stand_where_the_machine_counts_them_and_else_why_not():
+    def counted(record):
+        energy_j = 0.002 * record.sample.requests * record.usage.elapsed_s / record.sample.window_s
+        return replace(record, usage=replace(record.usage, energy_j=energy_j))
+
+    section = costs.section(analyse(with_records(run_of(), counted)))
+    (hours,) = (one for one in section.tables if "million" in one.caption)
+    assert hours.columns[-1].heading == "machine's joules"
+    assert {row[-1].text for row in hours.rows} == {"2,000"}  # 2 mJ each
+    without = costs.section(analyse(run_of()))
+    assert "machine's joules" not in [column.heading for one in without.tables for column in one.columns]
+    assert any(note.startswith("No joules: this machine counts no energy") for note in without.notes)
