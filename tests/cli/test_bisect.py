@@ -16,7 +16,6 @@ from tests.cli.test_profile import CONTENDERS, SCENARIOS, SCHEMAS, SERVER
 from tests.support.projects import make_project
 from tests.support.repositories import commit, git
 
-pytestmark = pytest.mark.alone
 SLOWER = SCHEMAS.replace("for _ in range(TURNS):", "sum(range(100))\n    for _ in range(TURNS):")
 COMMITS, CULPRIT, BROKEN, OTHERS = 8, 6, 4, "NUMBER = {}\n"
 

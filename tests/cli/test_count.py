@@ -12,7 +12,6 @@ from tests.cli.test_profile import CONTENDERS, SCENARIOS, SCHEMAS, SERVER
 from tests.support.projects import make_project
 from tests.support.repositories import commit, git
 
-pytestmark = pytest.mark.alone
 needs_valgrind = pytest.mark.skipif(
     not callgrind.version(), reason=f"valgrind is not installed: {callgrind.REMEDY}"
 )

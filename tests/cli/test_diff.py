@@ -268,7 +268,6 @@ def test_answers_as_long_as_a_window_get_longer_windows_and_a_verdict(slow_shop,
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_budget_that_is_too_short_is_refused_in_one_line_with_one_that_would_do(slow_shop, tmp_path):
     (slow_shop / "apps/shop_app/app.py").write_text(waiting(0.5))
     code, _, err = diff(slow_shop, tmp_path / "run", "--budget", "20s")

@@ -99,7 +99,6 @@ def test_a_server_that_is_not_there_is_exit_3_with_its_address(folder, monkeypat
     assert "correct --head-url" in told.stderr
 
 
-@pytest.mark.alone
 def test_a_head_that_answers_wrongly_is_broken_before_anything_is_timed(folder):
     with served() as base, served("Goodbye") as head:
         code, out, err = diff(folder, base, head, "--out", "run")

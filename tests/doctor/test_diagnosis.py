@@ -523,7 +523,6 @@ command = "python -c pass"
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_machine_whose_noise_cannot_be_measured_is_not_fit_and_says_why(tmp_path, monkeypatch):
     project = make_project(tmp_path, contenders=DYING)
     (project / "apps" / "one_app" / "requirements.txt").touch()

@@ -5,8 +5,6 @@ from email import message_from_bytes
 from itertools import islice
 from random import Random
 
-import pytest
-
 from bench.load.answers import check
 from bench.load.driver import LocustLoad
 from bench.load.mix import Mix
@@ -86,7 +84,6 @@ def test_the_null_server_answers_uploads_also_when_they_arrive_in_pieces():
         assert check(request, head, body, saved) is None
 
 
-@pytest.mark.alone
 def test_large_uploads_reach_the_null_server_under_load():
     exchange = Exchange(
         name="u",

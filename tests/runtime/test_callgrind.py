@@ -118,7 +118,6 @@ def add(process, numbers):
     assert process.stdout.readline() == "done\n"
 
 
-@pytest.mark.alone
 def test_what_a_process_executes_is_counted_from_one_reading_to_the_next(counted):
     process, counter = counted
     add(process, 10)
@@ -134,7 +133,6 @@ def test_what_a_process_executes_is_counted_from_one_reading_to_the_next(counted
     assert not counter.ended()
 
 
-@pytest.mark.alone
 def test_a_process_that_is_not_under_it_is_refused(counted, tmp_path):
     _, counter = counted
     with pytest.raises(callgrind.CannotMeasure, match="process 1 does not run under valgrind"):
