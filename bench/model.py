@@ -171,6 +171,16 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresOrigin:
+    """Which PostgreSQL holds a contender's databases. Nothing set: the one of a wheel, or of our image."""
+
+    bin: str | None = None  # the folder of its programs on this machine, or "PATH"
+    url: str | None = None  # it runs already
+    remote: bool = False  # it may run on another machine
+    image: str | None = None  # for containers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
     """One fully specified system under test: source tree, variant, server, workers, environment."""
 
@@ -189,6 +199,7 @@ class Contender:
     lock: str | None = None  # the file of its packages, in place of requirements.txt or `install`
     env: Mapping[str, str] = field(default_factory=dict)
     services: tuple[str, ...] = ()
+    postgres: PostgresOrigin = field(default_factory=PostgresOrigin)
     sql: tuple[str, ...] = ()  # run in its own database after the template is copied
     scenarios: tuple[str, ...] | None = None  # None: all
     keep_alive: bool = True  # False: its server closes each connection after its answer
@@ -247,6 +258,10 @@ class Expect:
         return {"": self.items} if isinstance(self.items, int) else self.items
 
 
+SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing, unless an exchange is said to write
+BODILESS = (204, 304)  # statuses of answers without a body (RFC 9110 §6.4.1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request template and what its response must be.
@@ -270,6 +285,11 @@ class Exchange:
     consumes: str | None = None  # a saved variable that this request uses up
     needs: tuple[str, ...] = ()  # saved variables that must be there, although the request shows none of them
     writes: bool = False  # although it is a GET
+
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether its answer has no body, whatever its Content-Length says."""
+        return self.method == "HEAD" or self.expect.status in BODILESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +322,7 @@ class Scenario:
 
     @property
     def writes(self) -> bool:
-        return any(exchange.method != "GET" or exchange.writes for exchange in self.exchanges)
+        return any(exchange.method not in SAFE or exchange.writes for exchange in self.exchanges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,12 @@ from bench.init import routes
 from bench.init.checkout import Checkout, assignments, calls, constant, joined, last
 from bench.init.deployment import Deployment, deployment
 from bench.init.draft import Draft
+from bench.init.extensions import extensions
 from bench.init.needs import Needs, needs
 from bench.init.variables import Variable, example_of, services, value_of, variables
 from bench.init.web_app import WebApp, web_apps
+from bench.project.postgres_origins import ON_PATH
+from bench.runtime.services.postgresql_programs import extensions_of_wheel
 
 _READ_BY_OTHERS = ("DJANGO_SETTINGS_MODULE", "FLASK_APP")  # by the frameworks themselves
 _LOCAL = ("*", "localhost", "127.0.0.1")
@@ -93,6 +96,8 @@ def _service(files: Checkout, app: WebApp, name: str, *, alone: bool) -> FoundSe
     there = services(start.services, packages, read, values)
     if there:
         own.add("services", list(there), "; ".join(there.values()))
+    if "postgres" in there:
+        _add_postgres(own, extensions(files, app.folder))
     own.missing += [
         f"{service} of {place}: no driver of it is installed, or nothing is read of the environment for it"
         for service, place in start.services.items()
@@ -124,6 +129,13 @@ def _settings(files: Checkout, app: WebApp) -> dict[str, ast.expr]:
         if one.endswith(".py") and own and "settings" in one and (tree := files.tree(one)):
             result.update((key, value) for key, value in assignments(tree) if key.isupper())
     return result
+
+
+def _add_postgres(own: FoundService, made: Mapping[str, str]) -> None:
+    lacking = {name: path for name, path in made.items() if name not in extensions_of_wheel()}
+    if lacking:
+        where = ", ".join(f"{name} ({path})" for name, path in lacking.items())
+        own.add("postgres", {"bin": ON_PATH}, f"guessed: the PostgreSQL of bench lacks {where}")
 
 
 def _add_packages(own: FoundService, packages: Needs) -> None:

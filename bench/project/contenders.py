@@ -19,6 +19,7 @@ from bench.model import AtLeastOne, Contender, Positive, Ready
 from bench.project import bench_file
 from bench.project.bench_file import app_at, path_below
 from bench.project.locks import lock_named, short_name
+from bench.project.postgres_origins import WrittenPostgres, postgres_origin
 
 NAME = re.compile(
     r"(?P<base>[a-z0-9][a-z0-9_-]*)"
@@ -81,6 +82,7 @@ class Overlay(TypedDict, total=False):
     lock: str
     env: dict[str, str]
     services: tuple[str, ...]
+    postgres: WrittenPostgres
     sql: tuple[str, ...]
     scenarios: tuple[str, ...]
     keep_alive: bool
@@ -249,6 +251,7 @@ def _contender(name: str, table: Declared, overlay: Overlay) -> Contender:
         "interface": overlay.get("interface", INTERFACE),
         "server": overlay.get("server", Path(server[0]).name),
         "ready": _ready(f"{table.where}.ready", overlay.get("ready", {})),
+        "postgres": postgres_origin(f"{table.where}.postgres", overlay.get("postgres", {})),
         "folder": table.folder,
         "services": tuple(dict.fromkeys(SERVICES.get(one, one) for one in overlay.get("services", ()))),
     }

@@ -1,7 +1,7 @@
 """Commands of a project that run before its server: `build` for its files, `prepare` for its data."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.errors import CannotMeasure
@@ -23,11 +23,13 @@ def carry_out(
     folder: Path,
     env: Mapping[str, str],
     log: Path,
+    remedy: Callable[[str], str] = lambda line: "",
     timeout_s: float = TIMEOUT_S,
 ) -> None:
     """Run *commands* one after another, each by a shell in *folder*, with a log beside *log*.
 
-    Raises CannotMeasure that names the command and the telling line, if one fails or takes too long.
+    Raises CannotMeasure that names the command, the telling line and its *remedy*, if one fails or takes
+    too long.
     """
     for number, command in enumerate(commands, 1):
         own = log.with_suffix(f".{number}{log.suffix}") if len(commands) > 1 else log
@@ -45,4 +47,5 @@ def carry_out(
         else:
             why = f"ended with exit status {status}" if status > 0 else f"was killed by signal {-status}"
         last = tail_of(own, SHOWN)
-        raise CannotMeasure(f"{whose}: {key}: `{command}` {why} ({telling_line(last)}): see {own}", log=last)
+        line = telling_line(last)
+        raise CannotMeasure(f"{whose}: {key}: `{command}` {why} ({line}{remedy(line)}): see {own}", log=last)

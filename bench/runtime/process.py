@@ -192,6 +192,7 @@ class ProcessRuntime:
                     folder=folder.at(contender.at),
                     env=env,
                     log=self._logs / log_name(f"{contender.name}-{key}", next(self._numbers)),
+                    remedy=services.remedy,
                 )
 
     def _start(

@@ -344,3 +344,25 @@ def test_a_copy_of_the_code_of_others_is_not_the_service(tmp_path, where):
     serves = "from http.server import HTTPServer\nHTTPServer(('', 8000), None)\n"
     found = checked_out(tmp_path, {where: serves, "shop/web.py": WSGI})
     assert "shop.web" in found["command"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "name"),
+    [
+        ("migrations/1.sql", 'CREATE EXTENSION IF NOT EXISTS "uuid-ossp";', "uuid-ossp"),
+        ("alembic/1.py", "op.execute('create extension postgis')", "postgis"),
+        ("shop/migrations/1.py", "operations = [CryptoExtension()]", "pgcrypto"),
+        ("shop/migrations/2.py", 'operations = [CreateExtension("hll")]', "hll"),
+        ("shop/config.py", "E = 'django.contrib.gis.db.backends.postgis'", "postgis"),
+        ("migrations/2.sql", "CREATE EXTENSION pg_trgm; CREATE EXTENSION vector;", ""),
+    ],
+)
+def test_an_extension_that_our_postgresql_lacks_is_found_with_another_one(tmp_path, file, text, name):
+    root = laid_out(KINDS["flask-factory"], tmp_path)
+    (root / file).parent.mkdir(parents=True, exist_ok=True)
+    (root / file).write_text(text)
+    (service,) = found_service.found(checkout(root))
+    assert service.value("postgres") == ({"bin": "PATH"} if name else None)
+    guessed = [one for one in service.guessed if one.startswith("postgres = ")]
+    assert [f"lacks {name} ({file})" in one for one in guessed] == [True] * bool(name)
+    assert ('postgres = { bin = "PATH" }' in bench_toml.written([service])) == bool(name)

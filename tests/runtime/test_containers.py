@@ -12,13 +12,14 @@ import psycopg
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model import Contender, PostgresOrigin
 from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
 from bench.project import contenders
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine
 from bench.runtime.docker.engine import ThisMachine
 from bench.runtime.placement import available_cores, placed
+from bench.runtime.services.running_postgresql import running_postgresql
 from tests.runtime.test_caches import GET, GONE, PUT, THERE, said_by
 from tests.runtime.test_process import SERVER, answer, eventually
 from tests.support.quiet import undisturbed
@@ -124,6 +125,34 @@ def test_the_image_has_nothing_to_build_with(runtime, contender, docker):
     assert docker.docker("run", "--rm", "--network", "none", tag, "python", "-c", look) == (
         "[None, None, None, None, None]\n"
     )
+
+
+@pytest.fixture
+def own_image(docker):
+    """An image of one's own, with an older version's way to make a cluster."""
+    docker.docker("tag", "postgres:18-bookworm", "bench-test/own-postgres:1")
+    yield "bench-test/own-postgres:1"
+    docker.docker("image", "rm", "bench-test/own-postgres:1")
+
+
+def test_a_contender_has_its_databases_in_an_image_of_its_own_and_another_in_that_server(
+    runtime, contender, own_image, project, tmp_path
+):
+    (project / "apps" / "uuid.sql").write_text('CREATE EXTENSION "uuid-ossp"; CREATE TABLE t (a int)')
+    more = {"services": ("postgres",), "schema": ("../uuid.sql",)}
+    one = contender("one", postgres=PostgresOrigin(image=own_image), **more)
+    runtime.prepare([one])
+    assert runtime.facts()["services"]["postgres"]["from"] == own_image
+    with runtime.serve([one], hash_seed=1) as servers:
+        assert servers["one"].query("SELECT length(uuid_generate_v4()::text)", 1) == [(36,)]
+        given = servers["one"].services.placeholders()
+        url = str(given["database_url"]).replace(given["database_name"], "postgres")
+        pids = set(runtime.database_pids())
+        with running_postgresql(PostgresOrigin(url=url)) as server:
+            assert pids <= set(server.pids())  # it is found in its container
+            template = server.databases.template({"schema.sql": "CREATE TABLE t (a int)"})
+            with server.databases.copied(template, "copy", {}) as database:
+                assert database.query("SELECT count(*) FROM t", 1) == [(0,)]
 
 
 def test_contenders_have_databases_of_their_own_with_the_settings_of_all(runtime, contender):

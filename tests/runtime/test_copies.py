@@ -26,7 +26,7 @@ class Names:
 
 def test_names_of_copies_are_equally_long_in_every_round_as_servers_find_them_in_their_environment(tmp_path):
     server = Names()
-    service = Copies(lambda: nullcontext(server), ExitStack())
+    service = Copies(lambda _: nullcontext(server), ExitStack())
     sides = [tiny(tmp_path, f"tiny@{label}") for label in ("0a1b2c3d", "worktree", "0a1b2c3d~aa")]
     for one in sides:
         service.prepare(one)

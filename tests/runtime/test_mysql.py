@@ -174,7 +174,7 @@ def test_a_dump_is_a_schema_as_it_lies_and_a_copy_dumps_the_same_again(server, t
     with server.databases.copied(server.databases.template({**TEXTS, "more.sql": more}), "", {}) as database:
         told = dumped(server, database)
     (tmp_path / "dump.sql").write_bytes(b"\n".join(told))
-    service = Copies(lambda: nullcontext(server), ExitStack())
+    service = Copies(lambda _: nullcontext(server), ExitStack())
     facts = {"base": "tiny", "app": "tiny_app", "stack": "Tiny", "interface": "http", "server": "tiny"}
     one = Contender(
         **facts, name="tiny", root=str(tmp_path), folder="", schema=("dump.sql",), command="serve"

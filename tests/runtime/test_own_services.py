@@ -100,7 +100,7 @@ def server():
 @pytest.fixture
 def services(server):
     @contextmanager
-    def start():
+    def start(origin):
         server.diary.append("start")
         yield server
         server.diary.append("stop")

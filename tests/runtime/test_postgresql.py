@@ -399,7 +399,7 @@ def test_a_file_that_is_no_text_is_named_with_the_remedy(tmp_path, content, mess
     (tmp_path / "apps" / "schema.sql").write_bytes(content)
     facts = {"name": "one", "base": "one", "app": "one_app", "root": str(tmp_path), "stack": "One"}
     one = Contender(**facts, interface="http", server="one", command="serve", services=("postgres",))
-    service = Copies(lambda: nullcontext(None), ExitStack())
+    service = Copies(lambda _: nullcontext(None), ExitStack())
     with pytest.raises(UsageError, match=message):
         service.prepare(one)
 

@@ -10,8 +10,7 @@ from typing import Protocol
 
 from bench.errors import UsageError
 from bench.files import text_of
-from bench.model import Contender
-from bench.runtime.children import Running
+from bench.model import Contender, PostgresOrigin
 from bench.runtime.services.service import OwnPart, ServiceFacts
 
 FILES = ("schema.sql", "seed.sql")  # of a project's apps, if its contender names none
@@ -39,35 +38,36 @@ class DatabaseServer(Protocol):
     """A running database server."""
 
     @property
-    def child(self) -> Running: ...
-
-    @property
     def databases(self) -> Templates: ...
 
     def check(self) -> None:
         """Raise CannotMeasure if it has ended."""
 
+    def pids(self) -> tuple[int, ...]: ...
+
     def facts(self) -> ServiceFacts: ...
 
 
-class Copies:
-    """Implements `Service` with copies on one database server, which the first contender starts."""
+# Opens the database server of an origin. Only PostgreSQL has other origins than the default.
+Opens = Callable[[PostgresOrigin], AbstractContextManager[DatabaseServer]]
 
-    def __init__(
-        self, start: Callable[[], AbstractContextManager[DatabaseServer]], running: ExitStack
-    ) -> None:
-        self._start = start
+
+class Copies:
+    """Implements `Service` with copies on one database server for each origin, opened when it is needed."""
+
+    def __init__(self, opens: Opens, running: ExitStack) -> None:
+        self._opens = opens
         self._running = running
-        self._server: DatabaseServer | None = None
+        self._servers: dict[PostgresOrigin, DatabaseServer] = {}
         self._templates: dict[str, tuple[Templates, str]] = {}
         self._numbers = itertools.count(1)
 
     def prepare(self, contender: Contender) -> None:
         """Fill its template. Raises CannotMeasure."""
-        if self._server is None:
-            self._server = self._running.enter_context(self._start())
+        if contender.postgres not in self._servers:
+            self._servers[contender.postgres] = self._running.enter_context(self._opens(contender.postgres))
         texts = _schema(contender)
-        databases = self._server.databases
+        databases = self._servers[contender.postgres].databases
         self._templates[contender.name] = databases, databases.template(texts)
 
     @contextmanager
@@ -84,14 +84,24 @@ class Copies:
         self._templates[contender.name] = databases, name
 
     def check(self) -> None:
-        if self._server:
-            self._server.check()
+        for server in self._servers.values():
+            server.check()
 
     def pids(self) -> tuple[int, ...]:
-        return self._server.child.pids() if self._server else ()
+        return tuple(pid for server in self._servers.values() for pid in server.pids())
 
     def facts(self) -> ServiceFacts | None:
-        return self._server.facts() if self._server else None
+        found = [server.facts() for server in self._servers.values()]
+        if len(found) < 2:
+            return next(iter(found), None)
+        settings = {
+            f"{one['from']}: {name}": value for one in found for name, value in one["settings"].items()
+        }
+        return {
+            "version": ", ".join(one["version"] for one in found),
+            "from": ", ".join(one["from"] for one in found),
+            "settings": settings,
+        }
 
     def _copied(self, contender: Contender) -> AbstractContextManager[OwnPart]:
         """Copy its template, and run its own SQL there."""
@@ -126,7 +136,7 @@ def _text(contender: Contender, file: Path) -> str:
 
 
 @contextmanager
-def copies(start: Callable[[], AbstractContextManager[DatabaseServer]]) -> Iterator[Copies]:
-    """Open the service of one database server; leaving the context stops the server."""
+def copies(opens: Opens) -> Iterator[Copies]:
+    """Open the service of a kind of database; leaving the context closes its servers."""
     with ExitStack() as running:
-        yield Copies(start, running)
+        yield Copies(opens, running)

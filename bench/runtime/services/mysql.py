@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bench.errors import CannotMeasure
@@ -140,6 +139,9 @@ class MySQL:
                 f"{self.databases.title} {ended} ({_reason(self.child)}): see {self.child.log}",
                 log=self.child.log_tail(),
             )
+
+    def pids(self) -> tuple[int, ...]:
+        return self.child.pids()
 
     def facts(self) -> ServiceFacts:
         return {"version": self.version, "from": "PATH", "settings": SETTINGS}
@@ -276,7 +278,7 @@ MYSQL = ServiceKind(
     placeholders=DATABASE_PLACEHOLDERS,
     is_database=True,
     counts_statements=True,
-    processes=lambda place: copies(partial(mysql, place)),
+    processes=lambda place: copies(lambda _: mysql(place)),
     containers=None,
     missing=missing,
 )

@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from bench.errors import UsageError
-from bench.model import Contender
+from bench.model import Contender, PostgresOrigin
 from bench.runtime.contender_placeholders import OWN, Url, filled
 from bench.runtime.services.caches import MEMCACHED, VALKEY, cache
 from bench.runtime.services.mysql import MYSQL
-from bench.runtime.services.postgresql import POSTGRESQL
+from bench.runtime.services.postgresql import POSTGRESQL, lacking_container, lacking_process
 from bench.runtime.services.service import OwnPart, Service, ServiceFacts, ServiceKind
 
 INSTEAD = "or use --runtime compose"
@@ -25,6 +25,10 @@ def known_services(contender: Contender) -> None:
     needed = contender.services
     if unknown := [name for name in needed if name not in KINDS]:
         raise UsageError(f"{contender.name} wants {unknown[0]}: the services are {', '.join(KINDS)}")
+    if contender.postgres != PostgresOrigin() and POSTGRESQL.name not in needed:
+        raise UsageError(
+            f'{contender.name} has the key postgres but no such service: add services = ["postgres"]'
+        )
     own = tuple(name for service in needed for name in KINDS[service].placeholders)
     if len(set(own)) < len(own):
         raise UsageError(
@@ -39,7 +43,7 @@ def known_services(contender: Contender) -> None:
 def lack(contender: Contender) -> str | None:
     """Return why a service that it needs cannot be a process here, with the remedy."""
     found = [lacking(KINDS[name]) for name in contender.services if name in KINDS]
-    return next((f"{why}: {remedy}" for why, remedy in filter(None, found)), None)
+    return next((f"{why}: {remedy}" for why, remedy in filter(None, found)), lacking_process(contender))
 
 
 def lacking(kind: ServiceKind) -> tuple[str, str] | None:
@@ -55,7 +59,7 @@ def uncontained(contender: Contender) -> str | None:
     for kind in [KINDS[name] for name in contender.services if name in KINDS]:
         if not kind.containers:
             return f"{kind.title} runs in no container here: use --runtime process"
-    return None
+    return lacking_container(contender)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,9 @@ class OwnServices:
     @property
     def database(self) -> OwnPart | None:
         return next((part for name, part in self.parts.items() if name in DATABASES), None)
+
+    def remedy(self, message: str) -> str:
+        return next(filter(None, (part.remedy(message) for part in self.parts.values())), "")
 
     def keep(self) -> None:
         for part in self.parts.values():

@@ -51,6 +51,10 @@ class OwnPart(Protocol):
         """Return the first *most* rows of *sql*, which can only read. Raises CannotMeasure."""
         raise CannotMeasure("it answers no query")
 
+    def remedy(self, message: str) -> str:
+        """Return what helps against its own *message* in a log, as the end of a sentence; "" if unknown."""
+        return ""
+
     @property
     def counted_by(self) -> CountedBy | None:
         """Its name if it counts the statements of its server."""

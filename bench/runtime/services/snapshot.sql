@@ -2,9 +2,6 @@
 -- live connections. It reads tables and sequences from the catalogue. A second run keeps the newer state.
 
 SET lock_timeout = '10s';
-CREATE SCHEMA IF NOT EXISTS bench_seed;
-CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA bench_seed;
-ALTER EXTENSION pg_stat_statements SET SCHEMA bench_seed; -- a dump or a migration may have made it elsewhere
 
 -- The app's own objects: not those of the system, of an extension or ours, and no temporary tables.
 CREATE OR REPLACE FUNCTION bench_seed.own(kinds text) RETURNS TABLE (oid oid, name text, kind "char")
@@ -22,6 +19,9 @@ DO $snapshot$
 DECLARE
     item record;
     steps text := '';
+    is_super boolean := (SELECT rolsuper FROM pg_roles WHERE rolname = current_user);
+    quiet text := ''; -- without that right: triggers off and on again, one by one
+    loud text := '';
 BEGIN
     FOR item IN SELECT format('bench_seed.%I', relname) AS name FROM pg_class
                 WHERE relnamespace = 'bench_seed'::regnamespace AND relkind = 'r' LOOP
@@ -29,10 +29,18 @@ BEGIN
     END LOOP;
 
     FOR item IN
-        SELECT t.oid, t.name, string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) AS columns
+        WITH RECURSIVE behind(oid, depth) AS ( -- a table comes after those that its foreign keys name
+            SELECT oid, 0 FROM pg_class WHERE NOT is_super AND relkind = 'r'
+            UNION
+            SELECT k.conrelid, b.depth + 1 FROM behind b JOIN pg_constraint k ON k.confrelid = b.oid
+            WHERE k.contype = 'f' AND k.conrelid <> k.confrelid AND b.depth < 50
+        )
+        SELECT t.oid, t.name, string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) AS columns,
+            (SELECT max(depth) FROM behind b WHERE b.oid = t.oid) AS depth
         FROM bench_seed.own('r') t JOIN pg_attribute a ON a.attrelid = t.oid
         WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
         GROUP BY t.oid, t.name
+        ORDER BY depth, t.oid
     LOOP
         EXECUTE format('CREATE TABLE bench_seed.%I AS SELECT %s FROM ONLY %s', 't' || item.oid, item.columns, item.name);
         steps := steps || format(
@@ -54,12 +62,20 @@ BEGIN
         steps := steps || 'PERFORM lo_from_bytea(loid, content) FROM bench_seed.objects;';
     END IF;
 
+    FOR item IN SELECT t.name, g.tgname, g.tgenabled FROM bench_seed.own('rp') t JOIN pg_trigger g ON g.tgrelid = t.oid
+                WHERE NOT is_super AND NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgenabled <> 'D' LOOP
+        quiet := quiet || format('ALTER TABLE %s DISABLE TRIGGER %I;', item.name, item.tgname);
+        loud := loud || format('ALTER TABLE %s ENABLE %s TRIGGER %I;', item.name,
+            CASE item.tgenabled WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' ELSE '' END, item.tgname);
+    END LOOP;
+
     -- As in a replica, rows are inserted without triggers, so in any order. An open transaction holds its tables'
     -- locks: the lock timeout turns an endless wait into a failure. One TRUNCATE has all tables, so foreign keys
     -- between them do not matter. New tables are emptied and new sequences restart: their maker relies on them.
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION bench_seed.reset() RETURNS void LANGUAGE plpgsql
-         SET session_replication_role = replica SET lock_timeout = ''10s'' SET client_min_messages = warning AS %L',
+         %s SET lock_timeout = ''10s'' SET client_min_messages = warning AS %L',
+        CASE WHEN is_super THEN 'SET session_replication_role = replica' ELSE '' END,
         $reset$
         DECLARE
             every_table text := (SELECT string_agg(name, ', ') FROM bench_seed.own('rp'));
@@ -70,7 +86,7 @@ BEGIN
             PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
             PERFORM setval(s.seqrelid, s.seqstart, false)
             FROM bench_seed.own('S') t JOIN pg_sequence s ON s.seqrelid = t.oid;
-        $reset$ || steps || ' END');
+        $reset$ || quiet || steps || loud || ' END');
 END
 $snapshot$;
 
