@@ -13,7 +13,7 @@ from bench.doctor.supplies import Supplies
 from bench.errors import CannotMeasure
 from bench.load import LoadGenerator
 from bench.load.null.server import HELLO
-from bench.model import Scenario
+from bench.model import SAFE, Scenario
 from bench.observe.cores import Core, spent
 from bench.run.lab import Observer
 from bench.run.progress import Progress
@@ -75,7 +75,7 @@ def examine(instruments: Instruments, scenarios: Iterable[Scenario], progress: P
 
 
 def _kinds_of_writes(scenario: Scenario) -> int:
-    return sum(exchange.method != "GET" for exchange in scenario.exchanges)
+    return sum(exchange.method not in SAFE for exchange in scenario.exchanges)
 
 
 def _readings(

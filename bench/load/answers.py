@@ -73,7 +73,7 @@ def check(request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch |
         try:
             body = decoded(body, head.encoding)
         except Undecodable as error:
-            return Mismatch("body", f"expected a body that can be read, got {len(body):,} bytes: {error}")
+            return Mismatch("body", f"its {len(body):,} bytes cannot be read: {error}")
     if expect.contains is not None:
         text = filled_text(expect.contains, request.values)
         if text.encode() not in body:

@@ -28,7 +28,7 @@ class HttpClient:
     def __init__(self, address: tuple[str, int], limit_s: float) -> None:
         self.address = address
         self._limit_s = limit_s
-        self._heads = Heads()
+        self._heads = {bodiless: Heads(bodiless=bodiless) for bodiless in (False, True)}
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
@@ -54,7 +54,8 @@ class HttpClient:
             raise
 
     def _answer(self, request: Request) -> tuple[Head, bytes]:
-        ends, reading = monotonic() + self._limit_s, incoming(self._heads, request.template)
+        heads = self._heads[request.template.is_head]
+        ends, reading = monotonic() + self._limit_s, incoming(heads, request.template)
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self.address, timeout=self._limit_s)

@@ -26,7 +26,7 @@ def decoded(body: bytes, encoding: str) -> bytes:
         decode = _decoders().get(coding)
         if decode is None:
             known = ", ".join(sorted(_decoders()))
-            raise Undecodable(f"Content-Encoding {coding!r} is not known here: {known} are")
+            raise Undecodable(f"Content-Encoding {coding!r} is not known here: {known} are{_missing(coding)}")
         try:
             body = decode(body)
         except Undecodable:
@@ -34,6 +34,19 @@ def decoded(body: bytes, encoding: str) -> bytes:
         except Exception as error:
             raise Undecodable(f"the body is not the {coding} that its Content-Encoding names") from error
     return body
+
+
+def readable(body: bytes, encoding: str) -> bytes:
+    """Return *body* decoded, or as it came where that is impossible."""
+    try:
+        return decoded(body, encoding)
+    except Undecodable:
+        return body
+
+
+def _missing(coding: str) -> str:
+    module = {"br": "brotli", "zstd": "zstandard"}.get(coding)
+    return f"; install {module} beside bench" if module else ""
 
 
 @cache

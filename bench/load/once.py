@@ -11,6 +11,7 @@ from random import Random
 from bench.files import printable
 from bench.load.answers import check
 from bench.load.client import HttpClient, NoAnswer
+from bench.load.encodings import readable
 from bench.load.mix import Mix
 from bench.load.requests import Request, Saved, Template, compile_exchange
 from bench.load.users_once import users_once
@@ -108,7 +109,7 @@ def _try(contender: str, client: HttpClient, template: Template, random: Random,
         headers=_headers(request),
         body=printable(request.payload.partition(b"\r\n\r\n")[2], BODY_SHOWN),
         status=head.status if head else None,
-        answer=printable(body, BODY_SHOWN),
+        answer=printable(readable(body, head.encoding) if head else body, BODY_SHOWN),
         wrong=wrong,
     )
 

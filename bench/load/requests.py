@@ -94,6 +94,7 @@ class Template:
     lasting: bool  # equal requests have equal right answers, so these can be remembered
     looks: bool  # the body of an answer is checked
     reads_json: bool  # the body is parsed as JSON
+    is_head: bool  # an answer shows the length of a body that does not follow
     keeps_cookies: bool  # what an answer sets is kept for later requests
     _draws: tuple[tuple[str, Draw], ...]
     _line: str
@@ -209,6 +210,7 @@ def compile_exchange(
         lasting=exchange.method == "GET" and not exchange.save and expected <= sent,
         looks=reads_json or expect.contains is not None or bool(exchange.save),
         reads_json=reads_json,
+        is_head=exchange.method == "HEAD",
         _draws=tuple(_draws(exchange)),
         _line=f"{exchange.method} {_format(quote(exchange.path, safe=RESERVED))} HTTP/1.1\r\n",
         _fields=_format(_header_lines(exchange, host)),

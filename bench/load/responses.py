@@ -53,16 +53,22 @@ class Head:
 
 
 class Heads(dict[bytes, Head]):
-    """Heads by their bytes, parsed once each. Their number is limited."""
+    """Heads by their bytes, parsed once each. Their number is limited.
+
+    *bodiless*: of answers to HEAD, which have the length of a body that does not follow.
+    """
+
+    def __init__(self, *, bodiless: bool = False) -> None:
+        self._bodiless = bodiless
 
     def __missing__(self, raw: bytes) -> Head:
         if len(self) >= _HEADS_KEPT:
             self.clear()
-        head = self[raw] = parse_head(raw)
+        head = self[raw] = parse_head(raw, bodiless=self._bodiless)
         return head
 
 
-def parse_head(raw: bytes) -> Head:
+def parse_head(raw: bytes, *, bodiless: bool = False) -> Head:
     """Parse status line and header fields, up to and including the empty line. Raises Malformed."""
     first, *lines = raw.removesuffix(b"\r\n\r\n").split(b"\r\n")
     status_line = _STATUS_LINE.fullmatch(first)
@@ -73,6 +79,8 @@ def parse_head(raw: bytes) -> Head:
         raise Malformed("101: no other protocol was requested")
     fields = _parse_fields(lines)
     length, chunked = _delimiter(status, fields, minor=status_line[1])
+    if bodiless:
+        length, chunked = 0, False
     options = {option.strip().lower() for option in fields.get("connection", "").split(",")}
     offered = "close" not in options and (status_line[1] == b"1" or "keep-alive" in options)
     keep_alive = offered and (chunked or length is not None)
@@ -90,7 +98,7 @@ def parse_head(raw: bytes) -> Head:
 def read_response(data: bytes, heads: Heads, *, ended: bool = False) -> tuple[Head, bytes] | None:
     """Return head and body if *data* is one complete response, else None. Raises Malformed.
 
-    *ended*: the server has closed and nothing more will come. Responses to HEAD are not supported.
+    *ended*: the server has closed and nothing more will come.
     """
     return read_whole(data, heads) or Incoming(heads).take(data, ended=ended)
 

@@ -8,19 +8,18 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from bench.model import Exchange, Expect
+from bench.model import BODILESS, Exchange, Expect
 from bench.project.fields import MOST_NUMBERS, RandomField, is_one
 from bench.project.saves import MISSING, PAGE, at_path, is_source, place_of
 from bench.project.uploads import are_parts
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HOW_TO_NAME = "a name has letters of A to Z, digits and _, as in {userId} or {id+1}"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # the name of a header, RFC 9110 §5.6.2
 _NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS = ("content-length", "transfer-encoding")
-_BODILESS = (204, 304)
 LONGEST_STREAM_MS = 10_000.0
 
 
@@ -107,9 +106,10 @@ class WrittenExchange:
         written = self
         for counter, (first, last) in self.each.items():
             written = written._with_list(counter, range(first, last + 1))
-        _check_expected(written.expect)
-        _check_page(written.expect, written.save)
-        _check_stream(written.expect, written.save)
+        method = written.request.partition(" ")[0]
+        _check_expected(method, written.expect)
+        _check_page(method, written.expect, written.save)
+        _check_stream(method, written.expect, written.save)
         _check_json(written.body, "body")
         _check_json(written.expect.json, "expect", "json")
         named = {name.lower(): value for name, value in self.headers.items()}.get("content-type")
@@ -150,13 +150,20 @@ def _check_json(content: Any, *place: str) -> None:
         raise ValueError(*place, "JSON knows neither nan nor inf: write a number") from error
 
 
-def _check_expected(expect: Expect) -> None:
+def _bodiless(method: str, expect: Expect) -> str:
+    """Return which answer has no body, "" if it has one."""
+    if method == "HEAD":
+        return "an answer to HEAD"
+    return f"an answer with status {expect.status}" if expect.status in BODILESS else ""
+
+
+def _check_expected(method: str, expect: Expect) -> None:
     status, wanted = expect.status, expect.json
     if not 200 <= status <= 599:
         raise ValueError("expect", "status", f"{status}: answers have one from 200 to 599")
     for key in ("json", "items", "contains"):
-        if getattr(expect, key) is not None and status in _BODILESS:
-            raise ValueError("expect", key, f"an answer with status {status} has no body: leave it out")
+        if getattr(expect, key) is not None and (why := _bodiless(method, expect)):
+            raise ValueError("expect", key, f"{why} has no body: leave it out")
     for path, count in expect.lengths.items():
         place = ("items", path) if path else ("items",)
         if count < 0:
@@ -175,7 +182,7 @@ def _check_expected(expect: Expect) -> None:
             )
 
 
-def _check_stream(expect: Expect, save: Mapping[str, str]) -> None:
+def _check_stream(method: str, expect: Expect, save: Mapping[str, str]) -> None:
     if (stream := expect.stream) is None:
         return
     for key in ("json", "items", "contains"):
@@ -183,14 +190,14 @@ def _check_stream(expect: Expect, save: Mapping[str, str]) -> None:
             raise ValueError("expect", key, "events are checked one by one: name the path of their number")
     if save:
         raise ValueError("save", "nothing is saved from a stream of events: let another request save it")
-    if expect.status in _BODILESS or expect.unchanged:
+    if _bodiless(method, expect) or expect.unchanged:
         raise ValueError("expect", "stream", "an answer without a body has no events: leave one of them out")
     if stream.lasts_ms > LONGEST_STREAM_MS:
         lasts = f"it lasts {stream.lasts_ms / 1000:g} s, {LONGEST_STREAM_MS / 1000:g} s at most"
         raise ValueError("expect", "stream", f"{lasts}: fewer events, or a shorter every_ms")
 
 
-def _check_page(expect: Expect, save: Mapping[str, str]) -> None:
+def _check_page(method: str, expect: Expect, save: Mapping[str, str]) -> None:
     """Check that an answer is not read both as a page and as JSON. Raises ValueError."""
     places = {variable: place_of(source)[0] for variable, source in save.items()}
     is_json = expect.json is not None or expect.items is not None or "json" in places.values()
@@ -198,10 +205,8 @@ def _check_page(expect: Expect, save: Mapping[str, str]) -> None:
         if place in PAGE and is_json:
             words = f"{place} finds values in a page, but this answer is read as JSON: write a path of keys"
             raise ValueError("save", variable, words)
-        if place in (*PAGE, "json") and expect.status in _BODILESS:
-            raise ValueError(
-                "save", variable, f"an answer with status {expect.status} has no body: save it elsewhere"
-            )
+        if place in (*PAGE, "json") and (why := _bodiless(method, expect)):
+            raise ValueError("save", variable, f"{why} has no body: save it elsewhere")
 
 
 def _written_out(node: Any, counter: str, numbers: range) -> Any:

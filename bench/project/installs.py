@@ -33,6 +33,17 @@ PATTERNS: dict[str, Kind] = {
 }
 
 
+# Where none of KINDS is there: files that may be meant.
+NEAR = (
+    "pylock.*.toml",
+    "requirements*.txt",
+    "requirements/*.txt",
+    "*requirements*.txt",
+    "requirements*.in",
+    "requirements/*.in",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallFile:
     """One file that an environment is made from."""
@@ -121,7 +132,7 @@ def _is_a_project(file: Path) -> bool:
 def _near(contender: Contender, root: Path) -> str:
     """Return a file that may be meant."""
     for folder in (contender.place, root):
-        for pattern in ("requirements*.txt", "requirements/*.txt", "*requirements*.txt", "requirements*.in"):
+        for pattern in NEAR:
             for file in sorted(folder.glob(pattern)):
                 return os.path.relpath(file, folder)
     return "requirements/base.txt"

@@ -78,6 +78,7 @@ def ready(server: ProcessServer, *, steady_s: float = STEADY_S, slower: float = 
             return replace(server, ready_s=passed_s)
         if met.status is None and passed_s - looked_s >= LOOK_S:
             looked_s = passed_s
+            server = _reached(server)
             met.elsewhere = tuple(_elsewhere(server))
         elif met.status is None:
             met.elsewhere = last.elsewhere
@@ -109,6 +110,13 @@ def _met(server: ProcessServer, how: Ready, *, timeout_s: float) -> _Probe:
     return _Probe(what=f"GET {how.path} answered {status}", status=status, location=location)
 
 
+def _reached(server: ProcessServer) -> ProcessServer:
+    """Return it with IPv6's address of loopback, if it listens on its port for IPv6 alone."""
+    port = server.address[1]
+    there = {ip for ip, known in listened(server.pids()) if known == port}
+    return replace(server, address=("::1", port)) if there and there <= {"::1", "::"} else server
+
+
 def _elsewhere(server: ProcessServer) -> Iterator[str]:
     found = listened(server.pids())
     if not any(reaches(address, server.address) for address in found):
@@ -118,7 +126,7 @@ def _elsewhere(server: ProcessServer) -> Iterator[str]:
 def _of_the_end(server: ProcessServer, ended: str) -> str:
     line = server.child.telling_line()
     return (
-        f"{server.contender.name} {ended} before it was ready ({line})"
+        f"{server.contender.name} {ended} before it was ready ({line}{server.services.remedy(line)})"
         f"{_of_leaving(server, ended)}{_of_the_port(server, line)}{_of_the_environment(line)}: "
         f"see {server.child.log}"
     )

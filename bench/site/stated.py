@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from bench.model import Contender, Exchange, Scenario, name_of
+from bench.model import SAFE, Contender, Exchange, Scenario, name_of
 from bench.project.content_hash import digest, digest_of_scenario
 from bench.records import Run, Verification
 from bench.runtime.services.own import DATABASES
@@ -132,5 +132,5 @@ def _exchange(one: Exchange, weight: int) -> StatedExchange:
         name=one.name,
         request=f"{one.method} {one.path}",
         weight=weight,
-        writes=one.method != "GET" or one.writes,
+        writes=one.method not in SAFE or one.writes,
     )

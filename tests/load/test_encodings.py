@@ -39,6 +39,11 @@ def test_a_body_is_what_it_was_before_it_was_encoded(encoding, body):
     assert decoded(body, encoding) == TEXT
 
 
+def test_zstandard_is_known_where_python_or_a_package_has_it():
+    zstandard = pytest.importorskip("zstandard")
+    assert decoded(zstandard.ZstdCompressor().compress(TEXT), "zstd") == TEXT
+
+
 def test_brotli_is_known_where_it_is_installed():
     brotli = pytest.importorskip("brotli")
     assert decoded(brotli.compress(TEXT), "br") == TEXT

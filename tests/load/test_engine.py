@@ -62,6 +62,25 @@ def refused_by_nobody(load: LocustLoad, connections: int):
     return load.finish()
 
 
+HEADS = Scenario(
+    name="heads",
+    exchanges=(Exchange(name="head", method="HEAD", path="/"), Exchange(name="get", method="GET", path="/")),
+    weights=(1, 1),
+)
+
+
+def of_either_method(talk: Talk) -> None:
+    """Answer GET with a body, and HEAD with its head alone."""
+    while request := talk.request():
+        talk.send(GOOD.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if request.startswith(b"HEAD") else GOOD)
+
+
+def test_an_answer_to_head_ends_with_its_head_whatever_length_it_names(load):
+    sample, target = sample_of(load, of_either_method, HEADS, window_s=0.3)
+    assert {request.split()[0] for request in target.requests} == {b"HEAD", b"GET"}
+    assert (sample.failed, sample.connects, sample.examples) == (0, 2, ())
+
+
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n%b\r\n%X;x=y\r\n%b\r\n0\r\nX: y\r\n\r\n"
     % (

@@ -36,11 +36,12 @@ def scenario(*exchanges: Exchange) -> Scenario:
 
 def asked(asked_scenario: Scenario, response_bytes: int = 0, requests: int = 400):
     """Ask as one connection does; return lengths of responses, and what was wrong with them."""
-    respond, heads, saved = responder(answers(asked_scenario, response_bytes)), Heads(), {}
+    respond, saved = responder(answers(asked_scenario, response_bytes)), {}
+    heads = {is_head: Heads(bodiless=is_head) for is_head in (False, True)}
     lengths, wrong = [], []
     for request in islice(Mix(asked_scenario, host="localhost:1").requests(7, 3, saved), requests):
         response = respond(request.payload)
-        head, body = read_response(response, heads)
+        head, body = read_response(response, heads[request.template.is_head])
         lengths.append(len(response))
         wrong += [mismatch] if (mismatch := check(request, head, body, saved)) else []
     return lengths, wrong
@@ -154,6 +155,13 @@ READ = Exchange(
         ),
         pytest.param(
             [Exchange(name="away", method="DELETE", path="/", expect=Expect(status=204))], id="no body"
+        ),
+        pytest.param(
+            [
+                Exchange(name="head", method="HEAD", path="/{n}", fields={"n": {"integer": [1, 9]}}),
+                Exchange(name="options", method="OPTIONS", path="/", expect=Expect(contains="x")),
+            ],
+            id="other safe methods",
         ),
         pytest.param(
             [Exchange(name="odd", method="POST", path="/", expect=Expect(status=299))],

@@ -1,5 +1,6 @@
 """Each exchange once: what is sent and whether the answer is right, as load will see it."""
 
+import gzip
 from dataclasses import replace
 
 import pytest
@@ -37,6 +38,15 @@ def test_a_right_answer_is_right_and_shows_what_was_sent_and_what_came():
     assert (one.contender, one.exchange, one.request, one.wrong) == ("shop", "hello", "GET /", "")
     assert (one.status, one.answer) == (200, '{"message": "Hello, World!"}')
     assert len(requests) == 1
+
+
+def test_an_answer_to_head_has_no_body_whatever_length_it_names():
+    found, requests = tries(
+        always(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nETag: x\r\n\r\n"),
+        scenario(exchange("head", "HEAD /", save={"tag": "header:ETag"}), exchange("again", "HEAD /{tag}")),
+    )
+    assert [(one.status, one.wrong) for one in found] == [(200, "")] * 2
+    assert requests[1].startswith(b"HEAD /x ")
 
 
 @pytest.mark.parametrize(
@@ -149,3 +159,17 @@ def test_bytes_that_no_terminal_should_see_are_not_shown():
 def test_what_can_never_be_sent_is_refused():
     with pytest.raises(UsageError, match="token"):
         tries(always(GOOD), scenario(ME))
+
+
+def test_a_compressed_answer_is_shown_as_what_it_is():
+    zstandard = pytest.importorskip("zstandard")
+    body = b'{"message": "Hello, World!"}'
+    for coding, packed in (
+        ("gzip", gzip.compress(body)),
+        ("zstd", zstandard.ZstdCompressor().compress(body)),
+    ):
+        head = f"Content-Encoding: {coding}\r\n".encode()
+        (one,), _ = tries(always(answer(200, packed, head)), HELLO_SCENARIO)
+        assert (one.wrong, one.answer) == ("", body.decode())
+    (one,), _ = tries(always(answer(200, b"xyz", b"Content-Encoding: lzma\r\n")), HELLO_SCENARIO)
+    assert one.wrong.startswith("its 3 bytes cannot be read: Content-Encoding 'lzma' is not known here")

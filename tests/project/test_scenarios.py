@@ -163,6 +163,20 @@ def test_what_would_be_sent_or_expected_otherwise_than_meant_is_refused(tmp_path
 
 
 @pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("expect = { items = 2 }", "exchanges.x.expect.items: an answer to HEAD has no body"),
+        ('save = { a = "id" }', "exchanges.x.save.a: an answer to HEAD has no body"),
+    ],
+)
+def test_nothing_of_a_body_is_expected_of_an_answer_to_head(tmp_path, more, words):
+    text = (EXCHANGE % more).replace('"POST ', '"HEAD ')
+    assert '"HEAD ' in text
+    with pytest.raises(UsageError, match=words):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
     ("fields", "words"),
     [
         (

@@ -59,6 +59,19 @@ def started(tmp_path):
         yield start
 
 
+ONE_ADDRESS = 'http.server.HTTPServer(("127.0.0.1", int(sys.argv[2]))'
+OF_IPV6 = SERVER.replace(ONE_ADDRESS, "Six((sys.argv[2], int(sys.argv[3]))").replace(
+    "BORN =",
+    """import socket
+class Six(http.server.HTTPServer):
+    address_family = socket.AF_INET6
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+BORN =""",
+)
+
+
 @contextmanager
 def refused(match):
     with pytest.raises(CannotMeasure, match=match) as raised:
@@ -209,3 +222,10 @@ def test_a_probe_that_cannot_be_sent_is_refused_when_it_is_read(tmp_path, key, s
     declared = CONTENDERS.replace("[one.switch.pool]", f"[one.ready]\n{key}\n[one.switch.pool]")
     with pytest.raises(UsageError, match=said):
         contenders.declared(make_project(tmp_path, contenders=declared))
+
+
+@pytest.mark.parametrize("address", ["::1", "::"])
+def test_a_server_for_ipv6_alone_is_requested_there(started, address):
+    server = readiness.ready(started(OF_IPV6, "(200, {})", address), steady_s=STEADY_S)
+    assert server.address[0] == "::1"
+    assert server.ready_s < FAST_S

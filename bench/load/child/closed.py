@@ -175,7 +175,9 @@ class ClosedLoop(Loop):
     def _take_last(self, connection: Connection) -> None:
         data, ended = connection.read_all()
         template = connection.request.template
-        incoming = connection.incoming or Incoming(self._target.heads, keep_bytes=template.keep_bytes)
+        incoming = connection.incoming or Incoming(
+            self._target.heads_of(connection.request), keep_bytes=template.keep_bytes
+        )
         connection.incoming = incoming
         try:
             response = incoming.take(data, ended=bool(ended))

@@ -188,6 +188,7 @@ class Target:
     address: tuple[str, int]
     connections: list[Connection] = field(default_factory=list)
     heads: Heads = field(default_factory=Heads)
+    of_head: Heads = field(default_factory=lambda: Heads(bodiless=True))
     bodies: KnownBodies = field(default_factory=KnownBodies)
     ends: dict[str, bool] = field(default_factory=dict)  # exchange → whether its answers without a length end
     hopeless: dict[str, str] = field(default_factory=dict)  # scenario → why no connection could be set up
@@ -202,6 +203,9 @@ class Target:
             if connection.connected and connection.read_all() != (b"", ""):
                 connection.close()
         return taken
+
+    def heads_of(self, request: Request) -> Heads:
+        return self.of_head if request.template.is_head else self.heads
 
     def mismatch(self, request: Request, head: Head, body: bytes, saved: Saved) -> Mismatch | None:
         """Compare a response with what *request* expects. A body known to be right costs one comparison."""

@@ -79,8 +79,9 @@ class Traffic(ABC):
         try:
             if incoming is not None:
                 response = incoming.take(data, ended=bool(ended))
-            elif (response := read_whole(data, self._target.heads)) is None:
-                incoming = Incoming(self._target.heads, keep_bytes=request.template.keep_bytes)
+            elif (response := read_whole(data, self._target.heads_of(request))) is None:
+                heads = self._target.heads_of(request)
+                incoming = Incoming(heads, keep_bytes=request.template.keep_bytes)
                 response = incoming.take(data, ended=bool(ended))
         except Malformed as malformed:
             self._fail(connection, malformed.kind, malformed.text)

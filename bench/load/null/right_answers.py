@@ -24,7 +24,6 @@ from bench.project.scenarios import PLACEHOLDER
 from bench.project.selectors import selector
 
 _SAVED = "1"  # the value to save if the scenario expects no particular one
-_BODILESS = (204, 304)
 _REHEARSED = 2_000  # requests, for the average length of a response
 _REHEARSED_BYTES = 100 << 20  # the most bytes sent and answered for it
 _IN_QUOTES = re.compile(rf'"({PLACEHOLDER.pattern})"')
@@ -101,15 +100,16 @@ def _rehearsed(mix: Mix, answers: tuple[Answer, ...]) -> Iterator[tuple[int, int
 
     The body's size is None if the response can have no body.
     """
-    respond, heads = responder(answers), Heads()
+    respond, heads = responder(answers), {one: Heads(bodiless=one) for one in (False, True)}
     saved: Saved = {}
     budget_bytes = _REHEARSED_BYTES
     for request in islice(mix.requests(0, 0, saved), _REHEARSED):
         response = respond(request.payload) or b""
-        if read := read_response(response, heads):
+        template = request.template
+        if read := read_response(response, heads[template.is_head]):
             head, body = read
             check(request, head, body, saved)
-            yield len(response), None if head.status in _BODILESS else len(body)
+            yield len(response), None if template.exchange.is_bodiless else len(body)
         budget_bytes -= len(response) + len(request.payload)
         if budget_bytes < 0:
             return
@@ -185,7 +185,7 @@ def _answer(exchange: Exchange, known: Known) -> Answer:
     places = map(place_of, exchange.save.values())
     headers = "".join(_header(place, name) for place, name in places if place in ("header", "cookie"))
     status = exchange.expect.status
-    if status in _BODILESS:
+    if exchange.is_bodiless:
         return Answer(pattern=pattern, status=status, fields=headers, is_open=is_open)
     content = _content(exchange, known)
     if content is None:
