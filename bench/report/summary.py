@@ -13,6 +13,7 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.measures import Latency
 from bench.analysis.rows import Arrivals, Row
 from bench.analysis.steadiness import Steadiness, first_answers
+from bench.analysis.streams import StreamLadder
 from bench.files import write_atomically
 from bench.model import Scenario
 from bench.records import Instructions, Queries, Run
@@ -59,6 +60,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         ],
         "queries": [_queries(queries) for queries in run.queries],
         **({"instructions": [_instructions(one) for one in run.instructions]} if run.instructions else {}),
+        **({"streams": [_streams(one) for one in ladders]} if (ladders := analysis.stream_ladders) else {}),
     }
 
 
@@ -198,6 +200,29 @@ def _queries(queries: Queries) -> dict[str, Any]:
         "per_request": rounded(queries.per_request),
         "statements": {text: rounded(calls) for text, calls in queries.statements.items()},
         **({} if queries.counted_by == "PostgreSQL" else _counted_elsewhere(queries)),
+    }
+
+
+def _streams(one: StreamLadder) -> dict[str, Any]:
+    return {
+        "contender": one.contender,
+        "scenario": one.scenario,
+        "held": one.most.streams if one.most else None,
+        "at_least": one.most is not None and one.next is None,
+        "steps": [
+            {
+                "streams": step.streams,
+                "kept": step.kept,
+                "failed": step.failed,
+                "events_per_s": plain_estimate(step.events_per_s),
+                "server_us_per_event": plain_estimate(step.server_us),
+                "server_cores": rounded(step.server_cores),
+                "first_ms": _latency(Latency.of(step.times.first)),
+                "late_ms": _latency(Latency.of(step.times.late)),
+                "gap_ms": _latency(Latency.of(step.times.gap)),
+            }
+            for step in one.steps
+        ],
     }
 
 

@@ -10,6 +10,7 @@ from bench.histogram import Histogram
 from bench.loads import Closed
 from bench.records import EventTimes
 from bench.report.markdown import report_text
+from bench.report.summary import summary
 from tests.support.synthetic import synthetic_run, with_records
 
 MS = 1_000_000
@@ -92,3 +93,12 @@ def test_a_run_without_streams_has_no_such_section():
     run = synthetic_run({"flask": 400.0, "fastapi": 400.0})
     assert analyse(run).stream_ladders == ()
     assert "When events come" not in report_text(analyse(run), {})
+
+
+def test_machines_read_the_same_in_the_summary():
+    flask, fastapi = summary(run_of())["streams"]
+    assert (flask["held"], flask["at_least"]) == (16, False)
+    assert (fastapi["held"], fastapi["at_least"]) == (64, True)
+    assert [step["kept"] for step in flask["steps"]] == [True, True, False, False]
+    assert flask["steps"][2]["late_ms"]["p99"] == pytest.approx(380, rel=1e-3)
+    assert "streams" not in summary(synthetic_run({"flask": 400.0}))
