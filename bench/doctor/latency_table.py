@@ -52,7 +52,7 @@ def _lines(reading: Reading) -> Iterator[list[str]]:
     yield [reading.kind, "theory", *(_ms(point.theory_ms) for point in points), ""]
     yield [reading.about, "due", *(_ms(point.due_ms) for point in points), ""]
     yield ["", "+ server late", *(_ms(point.server_late_ms) for point in points), ""]
-    yield ["", "+ we late", *(_ms(point.client_late_ms) for point in points), ""]
+    yield ["", "+ client late", *(_ms(point.client_late_ms) for point in points), ""]
     measured = [_ms(point.measured_ms) for point in points]
     yield [f"{reading.requests:,} requests", "measured", *measured, _judged(reading)]
     yield ["", "off by", *(NOTHING if one.off is None else f"{one.off:+.1%}" for one in points), ""]
