@@ -25,14 +25,12 @@ from bench.runtime.services.service import ServiceFacts
 
 PORT = 5432
 MARK = "made by bench"  # then a word for each opened server, and the signature of the process that drops it
-SAME_START_S = 2.0
 # What a server of our own has set, and this one has as its owner wants it.
 SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum", "shared_buffers", "jit")
 COUNTER = "pg_stat_statements"
 ASKED = """
 SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version'), rolsuper,
     rolsuper OR rolcreatedb, pg_backend_pid(),
-    (SELECT extract(epoch FROM backend_start)::float FROM pg_stat_activity WHERE pid = pg_backend_pid()),
     EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements')
 FROM pg_roles WHERE rolname = current_user
 """
@@ -89,7 +87,9 @@ def _looked_at(url: str) -> tuple[Databases, RunningPostgreSQL]:
     where = f"PostgreSQL at {format_address((host, port))}"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=10) as session:
-            major, version, is_super, may_create, pid, started, has_counts = _row(session, ASKED)
+            major, version, is_super, may_create, pid, has_counts = _row(session, ASKED)
+            # As long as this session lives, its backend does.
+            first = _first_process(pid) if is_loopback((host, port)) else None
             settings = {name: str(_row(session, f"SHOW {name}")[0]) for name in SETTINGS}
             # Only a superuser may read it, or make the extension.
             counts = is_super and has_counts and COUNTER in _row(session, "SHOW shared_preload_libraries")[0]
@@ -116,7 +116,6 @@ def _looked_at(url: str) -> tuple[Databases, RunningPostgreSQL]:
         counts=counts,
         remedy=partial(remedy, at=format_address((host, port))),
     )
-    first = _first_process(pid, started) if is_loopback((host, port)) else None
     return databases, RunningPostgreSQL(databases=databases, version=version, settings=settings, first=first)
 
 
@@ -124,15 +123,17 @@ def _row(session: psycopg.Connection, query: str) -> Any:
     return session.execute(query.encode()).fetchone()
 
 
-def _first_process(backend: int, started: float) -> psutil.Process | None:
-    """Return the parent of a backend, also where that runs in a container: proc(5), NSpid."""
+def _first_process(backend: int) -> psutil.Process | None:
+    """Return the parent of a backend, also where that runs in a container: proc(5), NSpid.
+
+    None where processes of several containers have that number.
+    """
+    found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if not process.name().startswith("postgres"):
-                continue
-            if abs(process.create_time() - started) < SAME_START_S and _innermost(process.pid) == backend:
-                return process.parent()
-    return None
+            if process.name().startswith("postgres") and _innermost(process.pid) == backend:
+                found.append(process.parent())
+    return found[0] if len(found) == 1 else None
 
 
 def _innermost(pid: int) -> int:
