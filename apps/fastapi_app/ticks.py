@@ -9,8 +9,8 @@ from starlette.responses import StreamingResponse
 class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
-    def __init__(self, content):
-        super().__init__(content, headers={"Cache-Control": "no-cache"})
+    def __init__(self, content, status_code=200):  # FastAPI documents the status that stands here
+        super().__init__(content, status_code, headers={"Cache-Control": "no-cache"})
 
 
 def ticks(n, every_ms):

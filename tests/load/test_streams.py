@@ -14,7 +14,7 @@ from bench.load.responses import Heads, TooLarge
 from bench.load.sums import merged
 from bench.loads import Closed
 from bench.model import Cell, Exchange, Expect, Scenario, Slice, Stream
-from tests.support.servers import Talk, server, streaming_server
+from tests.support.servers import GOOD, HELLO_SCENARIO, Talk, server, streaming_server
 from tests.support.streaming_server import HEAD, chunk
 
 END = b"0\r\n\r\n"
@@ -153,10 +153,12 @@ def scenario(stream: Stream) -> Scenario:
     return Scenario(name="events", exchanges=(exchange,), weights=(1,))
 
 
-def sample_of(load, address, stream: Stream, *, connections: int = 2, window_s: float = 0.4):
+def sample_of(
+    load, address, stream: Stream, *, connections: int = 2, window_s: float = 0.4, of: Scenario | None = None
+):
     cell = Cell(contender="t", scenario="events", load=Closed(connections=connections))
     step = Slice(cell=cell, role="measure", round=1, sweep=1, seed=1, lead_in_s=0.2, window_s=window_s)
-    load.prepare({"t": address}, [scenario(stream)])
+    load.prepare({"t": address}, [of or scenario(stream)])
     load.begin(step)
     sample = load.finish()
     load.prepare({}, [])
@@ -241,6 +243,26 @@ def test_a_wait_for_its_turn_makes_all_events_of_a_stream_late(load):
     assert events.first.percentile_ms(1) >= 200
     assert events.late.percentile_ms(1) >= 195
     assert events.gap.percentile_ms(50) < 150
+
+
+def test_a_mix_may_have_streams_and_other_requests(load):
+    def both(talk: Talk) -> None:
+        while line := talk.request():
+            if b"/events" not in line:
+                talk.send(GOOD)
+                continue
+            talk.send(HEAD)
+            for number in range(1, 6):
+                talk.send(chunk(number))
+                time.sleep(0.02)
+            talk.send(END)
+
+    (hello,), (events,) = HELLO_SCENARIO.exchanges, scenario(FIVE).exchanges
+    mixed = Scenario(name="events", exchanges=(hello, events), weights=(1, 1))
+    with server(both) as target:
+        sample = sample_of(load, target.address, FIVE, window_s=1.0, of=mixed)
+    assert (sample.failed, sample.examples) == (0, ())
+    assert 0 < sample.events.first.count < sample.requests
 
 
 def test_samples_of_several_processes_add_up(load):
