@@ -1,5 +1,6 @@
 """Servers that misbehave, each in its own way, and one program that stalls. They serve hello."""
 
+import json
 import socket
 import struct
 import subprocess
@@ -122,13 +123,14 @@ def stalling_server(
 
 
 @contextmanager
-def streaming_server(*, events: int, every_ms: float) -> Iterator[tuple[str, int]]:
-    """Run `streaming_server.py` in a process of its own; yield its address."""
+def streaming_server(*, events: int, every_ms: float) -> Iterator[SimpleNamespace]:
+    """Run `streaming_server.py` in a process of its own; `gaps()` ends it and has those of its sends."""
     command = [sys.executable, str(Path(__file__).with_name("streaming_server.py"))]
     command += map(str, [events, every_ms])
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         try:
-            yield "127.0.0.1", int(process.stdout.readline())
+            address = "127.0.0.1", int(process.stdout.readline())
+            yield SimpleNamespace(address=address, gaps=lambda: json.loads(process.communicate()[0]))
         finally:
             process.kill()

@@ -1,9 +1,11 @@
 """Server-sent events that leave when they are due: `python streaming_server.py EVENTS EVERY_MS`.
 
-It prints its port, and ends with its standard input. While anybody is connected it never sleeps.
+It prints its port. When its standard input ends, it prints the gaps between its sends, in ns. While anybody
+is connected it never sleeps.
 """
 
 import heapq
+import json
 import select
 import socket
 import sys
@@ -19,7 +21,7 @@ def chunk(number: int) -> bytes:
 
 def main() -> None:
     events, every_ns = int(sys.argv[1]), round(float(sys.argv[2]) * 1e6)
-    poller, talks, due = select.poll(), {}, []
+    poller, talks, due, sent, gaps = select.poll(), {}, [], {}, []
     with socket.create_server(("127.0.0.1", 0), backlog=1_024) as listener:
         for fd in (listener.fileno(), sys.stdin.fileno()):
             poller.register(fd, select.POLLIN)
@@ -28,6 +30,7 @@ def main() -> None:
         while True:
             for fd, _ in poller.poll(0 if talks else 20):
                 if fd == sys.stdin.fileno():
+                    sys.stdout.write(json.dumps(gaps))
                     return
                 if fd == listener.fileno():
                     sock, _ = listener.accept()
@@ -45,7 +48,11 @@ def main() -> None:
             while due and time.perf_counter_ns() >= due[0][0]:
                 _, number, fd = heapq.heappop(due)
                 if fd in talks:
+                    now_ns = time.perf_counter_ns()
                     talks[fd].send(chunk(number) + b"0\r\n\r\n" * (number == events))
+                    if number > 1:
+                        gaps.append(now_ns - sent[fd])
+                    sent[fd] = now_ns
 
 
 if __name__ == "__main__":
