@@ -97,6 +97,14 @@ def test_a_wrong_stream_has_a_kind_of_its_own(wrong):
     assert text in raised.value.text
 
 
+def test_a_middleware_that_reads_the_stream_to_its_end_and_gives_it_a_length_is_found():
+    body = b"".join(map(event, range(1, 6)))
+    head = HEAD.replace(b"Transfer-Encoding: chunked", b"Content-Length: %d" % len(body))
+    with pytest.raises(WrongStream, match="were due over 80 ms") as raised:
+        take(reading(), head + body)
+    assert raised.value.kind == "buffered"
+
+
 def test_a_connection_that_ends_amid_events_ended_early():
     with pytest.raises(WrongStream, match="the connection ended after 2 of 5 events"):
         take(reading(), HEAD, chunk(1), chunk(2), b"", ended=True)
