@@ -155,7 +155,7 @@ def cut_off(rows: Iterable[Row]) -> str | None:
 
 def _of_servers(run: Run, row: Row, contender: Contender) -> Iterator[str]:
     warmed = too_little_warm_up(run, row.cell, contender.workers)
-    if warmed is not None and row.requests:
+    if warmed is not None and row.requests and not row.paced:  # a stream is work of many moments
         yield f"warmed up by {warmed:,} requests per worker: {WARM_REQUESTS} are due"
     if row.imbalance and row.imbalance > UNEVEN:
         yield f"its workers shared unevenly: {_uneven(row.imbalance)}"

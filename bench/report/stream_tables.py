@@ -46,7 +46,8 @@ def _held_table(found: Sequence[StreamLadder], slo_ms: float) -> Table:
 
 def _held_cells(one: StreamLadder) -> tuple[TableCell, ...]:
     most, more = one.most, one.next
-    held = "none that was tried" if most is None else f"{'' if more else '≥ '}{most.streams:,}"
+    open_ended = more is None or more.client_limit is not None
+    held = "none that was tried" if most is None else f"{'≥ ' if open_ended else ''}{most.streams:,}"
     then = NOTHING if most is None else _percent(most.server_cores)
     return TableCell(held), TableCell(then), TableCell(NOTHING if more is None else _why(more))
 
@@ -98,6 +99,8 @@ def _first_cells(one: StreamLadder) -> tuple[TableCell, ...]:
 
 def _notes(found: Sequence[StreamLadder]) -> Iterator[str]:
     for one in found:
-        for step in one.steps:
-            if step.client_limit:
-                yield f"{one.contender}, {step.streams:,} streams: {step.client_limit}."
+        if limited := [f"{step.streams:,}" for step in one.steps if step.client_limit]:
+            yield (
+                f"{one.contender}: the client was the limit at {', '.join(limited)} streams at once. Events "
+                "may be late there because of the client."
+            )

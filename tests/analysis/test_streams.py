@@ -89,6 +89,17 @@ def test_the_report_has_both_tables():
     assert "≥ 64" in text
 
 
+def test_where_the_client_was_the_limit_more_may_be_held():
+    def busy(record):
+        is_late = record.slice.cell.load.connections > 16 and record.slice.role != "ceiling"
+        client_s = record.sample.window_s if is_late else 0.0
+        return replace(record, sample=replace(record.sample, client_cpu_s=client_s))
+
+    text = report_text(analyse(with_records(run_of(), busy)), {})
+    assert "| flask | hello | ≥ 16 |" in text
+    assert "flask: the client was the limit at 17, 64 streams at once." in text
+
+
 def test_a_run_without_streams_has_no_such_section():
     run = synthetic_run({"flask": 400.0, "fastapi": 400.0})
     assert analyse(run).stream_ladders == ()
