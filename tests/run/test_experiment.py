@@ -100,6 +100,20 @@ def test_the_ceiling_and_the_statements_of_a_locustfile_are_unknown_and_nothing_
     assert all("locustfile" in one.why for one in journal.run.queries)
 
 
+def test_streams_have_no_ceiling(root, tmp_path):
+    pace = "{ events = 2, every_ms = 5 }"
+    exchange = f'[exchanges.t]\nrequest = "GET /"\nexpect = {{ stream = {pace} }}\n'
+    ticker = f"{exchange}[scenarios.t]\nmix = {{ t = 1 }}\n"
+    (root / "apps" / "scenarios.toml").write_text(SCENARIOS + ticker)
+    (root / "plans" / "tiny.toml").write_text(PLAN.replace('"hello", "churn"', '"t"'))
+    journal = begun_journal(root, plans.read(root, "tiny"), tmp_path / "run")
+    lab, diary = lab_with(tmp_path)
+    experiment.carry_out(journal, lab)
+    ceilings = [record.void for record in journal.run.records if record.slice.role == "ceiling"]
+    assert ceilings == ["the null server sends no streams"] * 2
+    assert not any("null" in entry for entry in diary)
+
+
 def test_the_ceiling_is_measured_beside_the_servers_with_responses_as_long_as_theirs(journal, tmp_path):
     lab, diary = lab_with(tmp_path, load=lambda diary: FakeLoad(diary, response_bytes=150))
     experiment.carry_out(journal, lab)
