@@ -322,6 +322,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
+    def finish(self) -> None:
+        with suppress(OSError):  # as above
+            super().finish()
+
     def log_message(self, *args: object) -> None:
         pass
 
