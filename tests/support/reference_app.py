@@ -313,17 +313,20 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers | {"Connection": self.server.app.connection}).items():
             self.send_header(name, value)
         self.end_headers()
-        with suppress(OSError):  # a check that has found a difference does not read on
-            for piece in pieces:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece.encode()))
-                if not self.server.app.buffers:
-                    self.wfile.flush()
-            self.wfile.write(b"0\r\n\r\n")
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece.encode()))
+            if not self.server.app.buffers:
+                self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
+    def handle(self) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # a check that found a difference reads no more
+            super().handle()
+
     def finish(self) -> None:
-        with suppress(OSError):  # as above
+        with suppress(BrokenPipeError, ConnectionResetError):
             super().finish()
 
     def log_message(self, *args: object) -> None:
