@@ -100,7 +100,7 @@ def test_a_compressed_answer_is_checked_by_its_content():
 def test_an_encoding_that_nobody_knows_is_named_and_its_bytes_are_counted():
     mismatch = answered(b"\x00\x01\x02", b"Content-Encoding: lzma")
     assert mismatch.kind == "body"
-    assert "got 3 bytes: Content-Encoding 'lzma' is not known here" in mismatch.text
+    assert "its 3 bytes cannot be read: Content-Encoding 'lzma' is not known here" in mismatch.text
     refused = answered(b"\x00\x01\x02", b"Content-Encoding: lzma", status=b"503 No")
     assert refused.text == "expected status 200, got 503 3 bytes of lzma"
 
