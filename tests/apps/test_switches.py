@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from itertools import product
 from pathlib import Path
@@ -18,8 +18,8 @@ from bench.model import Contender
 from bench.project import contenders
 from bench.run.verification import verify
 from bench.runtime import Server
-from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
+from tests.support.own_contenders import prepared
 
 ROOT = Path(__file__).parents[2]
 BASES = ("django", "django-drf", "flask", "fastapi", "fastapi-def")
@@ -30,6 +30,12 @@ OFF = [
     for base, switch in product(BASES, SWITCHES)
     if switch != "orm" or base not in ("django-drf", "fastapi-def")  # they are other views themselves
 ]
+# Switches that make a contender that is there. tests/whole/test_end_to_end.py holds that to the contract.
+THERE = {
+    "django:middleware=stock": "django-default",
+    "django:async=on": "django-asgi",
+    "fastapi:async=off": "fastapi-def",
+}
 CACHING = BASES[:-1]
 # All that can be on at once.
 CACHED = {
@@ -61,22 +67,18 @@ def test_a_switch_is_one_difference():
             assert len(on.env.items() - off.env.items()) == 1
 
 
+@pytest.mark.parametrize(("name", "there"), THERE.items())
+def test_a_switch_that_makes_a_contender_that_is_there_makes_it_alike(name, there):
+    one, other = (contenders.resolve(each, TABLES) for each in (name, there))
+    assert replace(one, name=there, base=there, stack=other.stack) == other
+
+
 @pytest.mark.parametrize(
     "name", ["django-drf:orm=off", "fastapi-def:orm=off", "fastapi-def:async=off", "fastapi-def:cache=redis"]
 )
 def test_a_switch_that_would_make_another_contender_is_refused(name):
     with pytest.raises(UsageError, match="is unknown"):
         contenders.resolve(name, TABLES)
-
-
-@contextmanager
-def prepared(names, scratch):
-    asked = [contenders.resolve(name, TABLES) for name in names]
-    with ProcessRuntime(
-        project=ROOT, placement=placed(None), scratch=scratch / "scratch", logs=scratch / "logs"
-    ) as runtime:
-        runtime.prepare(asked)
-        yield asked, runtime
 
 
 @pytest.mark.slow
@@ -86,9 +88,8 @@ def test_what_is_answered_does_not_depend_on_a_practice_that_is_off(tmp_path):
         base: ",".join(name.partition(":")[2] for name in OFF if name.partition(":")[0] == base)
         for base in BASES
     }
-    together = (f"{base}:{off}" for base, off in switches.items())
-    others = ("django:middleware=stock", "django:async=on", "fastapi:async=off")
-    with prepared((*together, *others), tmp_path) as (asked, runtime):
+    together = [f"{base}:{off}" for base, off in switches.items()]
+    with prepared(together, tmp_path) as (asked, runtime):
         found = {one.contender: one.differences for one in verify(asked, runtime, tmp_path / "memory")}
     assert found == {one.name: () for one in asked}
 
