@@ -18,6 +18,7 @@ from bench.project import contenders
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine
 from bench.runtime.docker.engine import ThisMachine
+from bench.runtime.docker.images import tag_of
 from bench.runtime.placement import available_cores, placed
 from bench.runtime.services.running_postgresql import running_postgresql
 from tests.runtime.test_caches import GET, GONE, PUT, THERE, said_by
@@ -273,7 +274,6 @@ def test_a_short_run_in_containers_measures_what_one_of_processes_does(tmp_path)
     assert {"postgresql.log"} < {file.name for file in (folder / "logs").iterdir()}
 
 
-@pytest.mark.alone
 def test_ctrl_c_twice_leaves_a_partial_run_and_no_container(tmp_path, docker):
     process = bench("run", "quick", "--contender", "flask", "--runtime", "compose", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -288,7 +288,6 @@ def test_ctrl_c_twice_leaves_a_partial_run_and_no_container(tmp_path, docker):
     assert ours(docker) == []
 
 
-@pytest.mark.alone
 def test_what_a_killed_harness_left_is_removed_by_the_next_run(tmp_path, docker):
     process = bench("run", "smoke", "--contender", "flask", "--runtime", "compose", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -301,14 +300,26 @@ def test_what_a_killed_harness_left_is_removed_by_the_next_run(tmp_path, docker)
     assert ours(docker) == []
 
 
-@pytest.mark.alone
-def test_every_contender_keeps_the_contract_in_containers():
-    """It requests each exchange of each first, as `bench try` does."""
-    code, out, err = finished(bench("verify", "--json", "--runtime", "compose"), timeout=900)
+def first_of_each_image():
+    tables = contenders.declared(ROOT)
+    images = {tag_of(contenders.resolve(name, tables)): name for name in reversed(tables)}
+    return sorted(images.values())
+
+
+def test_in_containers_one_of_each_image_keeps_the_contract_and_all_others_answer():
+    """That all keep it is held of processes: tests/whole/test_end_to_end.py."""
+    tables = contenders.declared(ROOT)
+    images = {tag_of(contenders.resolve(name, tables)): name for name in reversed(tables)}
+    held = sorted(images.values())
+    assert len(held) > 4
+    code, out, err = finished(bench("verify", *held, "--json", "--runtime", "compose"), timeout=900)
     assert code == 0, out + err
-    outcomes = json.loads(out)
-    assert {outcome["outcome"] for outcome in outcomes} == {"passed"}
-    assert {outcome["contender"] for outcome in outcomes} == set(contenders.declared(ROOT))
+    assert {one["contender"]: one["outcome"] for one in json.loads(out)} == dict.fromkeys(held, "passed")
+    others = set(tables) - set(held)
+    words = [word for name in sorted(others) for word in ("--contender", name)]
+    code, out, err = finished(bench("try", *words, "--json", "--runtime", "compose"), timeout=900)
+    assert code == 0, out + err
+    assert {one["contender"] for one in json.loads(out) if not one["wrong"]} == others
 
 
 def test_compose_up_by_hand_serves_every_app(docker):
