@@ -45,13 +45,16 @@ def summary_of(folder):
 
 
 def left_running(folder):
-    """What a run in *folder* has left: whatever still logs there, or a load child without its parent."""
+    """What a run in *folder* has left: whatever still logs there, or a load child without its parent.
+
+    A run of another worker of pytest-xdist, which has a temporary folder of its own, does not count.
+    """
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             logs_there = any(file.path.startswith(str(folder)) for file in process.open_files())
             orphan = process.ppid() == 1 and "bench.load.child" in process.cmdline()
-            if logs_there or orphan:
+            if logs_there or (orphan and process.environ().get("TMPDIR") == os.environ.get("TMPDIR")):
                 found.append(process.cmdline())
     return found
 
@@ -95,7 +98,6 @@ def started_measuring(process, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
     process = bench("run", "quick", *PROCESS, "--contender", "flask", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -111,7 +113,6 @@ def test_ctrl_c_twice_leaves_a_partial_run_and_nothing_running(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_kill_9_of_the_harness_leaves_nothing_running(tmp_path):
     process = bench("run", "quick", *PROCESS, "--contender", "fastapi", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -133,7 +134,6 @@ def identities(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_run_that_was_killed_three_times_goes_on_each_time_and_is_complete(tmp_path):
     words = ("--contender", "flask", "--contender", "fastapi", "--out", tmp_path)
     process = bench("run", "smoke", *PROCESS, *words)
@@ -163,7 +163,6 @@ def test_a_run_that_was_killed_three_times_goes_on_each_time_and_is_complete(tmp
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_second_run_is_refused_while_one_measures(tmp_path):
     process = bench("run", "smoke", *PROCESS, "--contender", "stdlib", "--out", tmp_path / "one")
     started_measuring(process, tmp_path / "one")
@@ -177,7 +176,6 @@ def test_a_second_run_is_refused_while_one_measures(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_load_child_that_hangs_ends_the_run_with_exit_3(tmp_path):
     process = bench("run", "smoke", *PROCESS, "--contender", "stdlib", "--out", tmp_path)
     started_measuring(process, tmp_path)
@@ -194,7 +192,6 @@ def test_a_load_child_that_hangs_ends_the_run_with_exit_3(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
     process = bench(
         "run", "smoke", *PROCESS, "--contender", "flask", "--contender", "django", "--out", tmp_path
@@ -212,7 +209,6 @@ def test_a_killed_server_is_published_as_failures_and_the_run_goes_on(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(tmp_path):
     process = bench(
         "run", "smoke", *PROCESS, "--contender", "flask", "--scenario", "users-crud", "--out", tmp_path
@@ -231,7 +227,6 @@ def test_a_killed_database_ends_the_run_with_exit_3_and_keeps_what_was_measured(
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_every_contender_keeps_the_contract():
     code, out, err = finished(bench("verify", *PROCESS, "--json"), timeout=900)  # others run beside it
     assert code == 0, out + err
