@@ -78,7 +78,7 @@ def _bytes(encoded: dict[str, str] | None) -> bytes | None:
 def _answer(status: int, headers: dict[str, str], content: bytes) -> Answer:
     return Answer(
         status=status,
-        media_type=headers.get("content-type", "").partition(";")[0],
+        media_type=headers.get("content-type", "").partition(";")[0] if content else "",
         location=headers.get("location", ""),
         content=content,
     )
