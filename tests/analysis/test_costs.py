@@ -11,7 +11,7 @@ from bench.analysis import analyse
 from bench.analysis.costs import POLLS
 from bench.loads import Open
 from bench.observe.observer import ProcessObserver
-from bench.report import costs
+from bench.report import cost_tables
 from bench.report.charts.cost_lines import cost_lines, numbers
 from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
@@ -112,13 +112,13 @@ def test_a_true_server_that_polls_each_millisecond_is_named():
     django, flask = found.costs
     assert django.polls
     assert flask.idle_cores < POLLS
-    (named,) = (note for note in costs.section(found).notes if "nobody requests" in note)
+    (named,) = (note for note in cost_tables.section(found).notes if "nobody requests" in note)
     assert named.startswith("django uses ")
 
 
 def test_a_million_requests_take_as_many_seconds_as_one_takes_microseconds():
     found = analyse(run_of())
-    (hours,) = (one for one in costs.section(found).tables if one.caption == "What a million requests take")
+    (hours,) = (one for one in cost_tables.section(found).tables if one.caption == "What a million requests take")
     assert [column.heading for column in hours.columns[2:]] == [
         "req/s",
         "server core-hours",
@@ -131,7 +131,7 @@ def test_a_million_requests_take_as_many_seconds_as_one_takes_microseconds():
 
 
 def test_cpu_per_request_is_drawn_by_rate_with_its_intervals():
-    picture = costs.cost_picture(analyse(run_of()))
+    picture = cost_tables.cost_picture(analyse(run_of()))
     assert [*picture.costs] == ["django", "flask"]
     axes = cost_lines(picture, looks_of(SPEEDS)).axes[0]
     (django, *_) = (line for line in axes.lines if len(line.get_xdata()) == 3)
@@ -141,7 +141,7 @@ def test_cpu_per_request_is_drawn_by_rate_with_its_intervals():
     assert len(spans) == 6
     assert all(low <= high for low, high in spans)
     assert "django 5" in "; ".join(numbers(picture))
-    assert costs.cost_picture(analyse(run_of(LOADS[1:]))) is None
+    assert cost_tables.cost_picture(analyse(run_of(LOADS[1:]))) is None
 
 
 def test_joules_stand_where_the_machine_counts_them_and_else_why_not():
@@ -149,10 +149,10 @@ def test_joules_stand_where_the_machine_counts_them_and_else_why_not():
         energy_j = 0.002 * record.sample.requests * record.usage.elapsed_s / record.sample.window_s
         return replace(record, usage=replace(record.usage, energy_j=energy_j))
 
-    section = costs.section(analyse(with_records(run_of(), counted)))
+    section = cost_tables.section(analyse(with_records(run_of(), counted)))
     (hours,) = (one for one in section.tables if "million" in one.caption)
     assert hours.columns[-1].heading == "machine's joules"
     assert {row[-1].text for row in hours.rows} == {"2,000"}  # 2 mJ each
-    without = costs.section(analyse(run_of()))
+    without = cost_tables.section(analyse(run_of()))
     assert "machine's joules" not in [column.heading for one in without.tables for column in one.columns]
     assert any(note.startswith("No joules: this machine counts no energy") for note in without.notes)

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from bench.histogram import Histogram
-from bench.load.client import Client, NoAnswer
+from bench.load.client import HttpClient, NoAnswer
 from bench.load.event_stream import LARGEST_EVENT_BYTES, EventStream, WrongStream
 from bench.load.mix import Mix
 from bench.load.once import requested
@@ -285,7 +285,7 @@ def test_samples_of_several_processes_add_up(load):
 def test_a_request_outside_the_load_checks_events_too():
     request = Mix(scenario(FIVE), "x").drawing(1, 0)({})
     with server(sending(*map(chunk, (1, 2, 4)))) as target:
-        with Client(target.address, 5) as client, pytest.raises(NoAnswer, match="expected event 3 after 2"):
+        with HttpClient(target.address, 5) as client, pytest.raises(NoAnswer, match="expected event 3 after 2"):
             client.answer(request)
         (found,) = requested("t", target.address, [scenario(FIVE)])
         assert "expected event 3 after 2, got 4" in found.wrong
