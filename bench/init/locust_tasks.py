@@ -22,7 +22,7 @@ from bench.project.exchanges import METHODS
 _WITHIN = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 DEEPEST = 5  # methods that call methods
 MOST_REQUESTS = 500  # of a task
-_VERBS = {one.lower() for one in METHODS} | {"head", "options"}
+_VERBS = {one.lower() for one in METHODS}
 _IGNORED = ("name", "catch_response", "timeout", "verify", "stream", "allow_redirects", "context", "cert")
 
 
