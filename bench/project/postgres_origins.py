@@ -1,7 +1,7 @@
 """Which PostgreSQL holds a contender's databases, as a project declares it."""
 
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
@@ -54,6 +54,11 @@ def _check_url(where: str, url: str, *, remote: bool) -> None:
         parts = parts_of(url)
     except ValueError as error:
         raise UsageError(f"{where}: {error}; an example: postgresql://me@127.0.0.1:5432/postgres") from error
+    if parts.password is not None or "password" in parse_qs(parts.query):
+        raise UsageError(
+            f"{where}: a password in it would be in every run.json: leave it out, and set PGPASSWORD or "
+            "write it to ~/.pgpass"
+        )
     if not remote and not is_loopback((parts.hostname or "", parts.port or 0)):
         raise UsageError(
             f"{where}: {parts.hostname} is another machine, whose network would be in every figure: "

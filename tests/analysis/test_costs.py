@@ -118,7 +118,9 @@ def test_a_true_server_that_polls_each_millisecond_is_named():
 
 def test_a_million_requests_take_as_many_seconds_as_one_takes_microseconds():
     found = analyse(run_of())
-    (hours,) = (one for one in cost_tables.section(found).tables if one.caption == "What a million requests take")
+    (hours,) = (
+        one for one in cost_tables.section(found).tables if one.caption == "What a million requests take"
+    )
     assert [column.heading for column in hours.columns[2:]] == [
         "req/s",
         "server core-hours",

@@ -12,7 +12,7 @@ def test_each_of_its_keys_is_read():
     )
     for url in (
         "postgresql://127.0.0.1/a",
-        "postgres://me:pw@[::1]:6432/a?sslmode=disable",
+        "postgres://me@[::1]:6432/a?sslmode=disable",
         "postgresql://localhost",
     ):
         assert postgres_origin("x", {"url": url}).url == url
@@ -30,6 +30,8 @@ def test_each_of_its_keys_is_read():
         ({"url": "postgresql+asyncpg://127.0.0.1/a"}, "it does not begin with postgresql://"),
         ({"url": "postgresql:///a?host=/var/run"}, "it names no host: write 127.0.0.1"),
         ({"url": "postgresql://127.0.0.1:x/a"}, "an example: postgresql://me@127.0.0.1:5432"),
+        ({"url": "postgresql://me:pw@127.0.0.1/a"}, "a password in it would be .*set PGPASSWORD"),
+        ({"url": "postgresql://127.0.0.1/a?user=me&password=pw"}, "x.url: a password in it"),
         ({"remote": True}, "x.remote: it goes with url"),
         ({"bin": "usr/bin"}, 'neither a whole path nor "PATH"'),
         ({"image": " "}, "x.image: it is empty"),
