@@ -12,8 +12,8 @@ from bench.model import Choice
 from bench.report.report_files import write_report
 from tests.report.test_claims import article_run
 from tests.report.test_evidence import YES, run_with, seen
-from tests.report.test_report_files import eventful_run, swept_run
 from tests.report.test_gains import measured as practices_run
+from tests.report.test_report_files import eventful_run, swept_run
 from tests.support.synthetic import failing, synthetic_run, with_records
 
 pytestmark = pytest.mark.slow
