@@ -43,7 +43,6 @@ class ArithmeticServer:
     def serve(self) -> None:
         """Serve until standard input ends."""
         poller, clock, due = new_poller(), time.perf_counter_ns, self._due
-        receipts.stamp(self._listener, True)  # what it accepts has the same
         poller.register(self._listener.fileno(), IN)
         poller.register(sys.stdin.fileno(), IN)
         while True:
@@ -57,6 +56,7 @@ class ArithmeticServer:
                     continue
                 sock, _ = self._listener.accept()
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                receipts.stamp(sock, True)
                 self._talks[sock.fileno()] = sock
                 poller.register(sock.fileno(), IN)
             while due and (now := clock()) >= due[0][0]:
