@@ -8,8 +8,9 @@ from typing import Any
 
 from bench.site.catalogue import Catalogue, Series, Track, Value
 from bench.site.machines import FORMULA, MOST_FREEDOM, RULE, student
+from bench.site.recomputed import unfit
 from bench.site.releases import stack_of
-from bench.site.submission import Figures, StatedContender, Submission
+from bench.site.submission import Figures, StatedCell, StatedContender, Submission
 
 FORMAT = 1
 MOST_LEFT_OUT = 50
@@ -139,7 +140,7 @@ def _board(catalogue: Catalogue, number: int) -> dict[str, Any]:
     return {
         "run": number,
         "reference": one if len(references) == 1 else -1,
-        "size": sum(not run.contenders[cell.contender].is_twin for cell in run.cells),
+        "size": sum(_compares_throughput(run, cell) for cell in run.cells),
     }
 
 
@@ -196,6 +197,11 @@ def _own_figures(catalogue: Catalogue, runs: Sequence[int]) -> list[dict[str, An
         {"contender": contender, "scenario": scenario, "load": load, **columns}
         for (contender, scenario, load), columns in found.items()
     ]
+
+
+def _compares_throughput(run: Submission, cell: StatedCell) -> bool:
+    by_throughput = run.loads[cell.load].metrics[0] == "throughput_rps"
+    return by_throughput and not unfit(cell) and not run.contenders[cell.contender].is_twin
 
 
 def _ends(found: Figures | None) -> list[float | None] | None:

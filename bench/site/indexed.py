@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
 from bench.analysis.measures import by_cell, server_us
-from bench.analysis.rows import Arrivals, Row
+from bench.analysis.rows import PACED, Arrivals, Row
 from bench.analysis.statistics import Sweep
 from bench.loads import Load
 from bench.model import Cell, Contender, Scenario, name_of
@@ -179,6 +179,7 @@ def _limits(row: Row) -> dict[str, Any]:
         "steadiness": row.steadiness.state if row.steadiness else None,
         "withheld": row.withheld or None,
         "client_limit": row.client_limit,
+        "paced": PACED if row.paced else None,
         "coarse": row.coarse,
         "rank": row.rank,
     }

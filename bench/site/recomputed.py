@@ -106,7 +106,7 @@ def inverse(ratio: Estimate | None) -> Estimate | None:
 
 def unfit(cell: StatedCell) -> str | None:
     """Return why *cell* has no ratio and no rank; None if it may have them."""
-    return cell.withheld or cell.client_limit or cell.coarse
+    return cell.withheld or cell.client_limit or cell.paced or cell.coarse
 
 
 def windows_of(cell: StatedCell) -> tuple[float | None, ...]:

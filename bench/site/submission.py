@@ -210,6 +210,7 @@ class StatedCell:
     steadiness: str | None = None  # "steady", "warming" …
     withheld: str | None = None  # the reasons why it has no ratio and no rank; None: it may have them
     client_limit: str | None = None
+    paced: str | None = None
     coarse: str | None = None
     rank: int | None = None
     caveats: tuple[int, ...] = ()  # indices into Submission.caveats

@@ -7,12 +7,13 @@ import pytest
 
 from bench.analysis import analyse
 from bench.analysis.comparisons import log_ratios
+from bench.analysis.rows import PACED
 from bench.errors import UsageError
 from bench.histogram import Histogram
 from bench.loads import Closed
 from bench.model import Cell
 from bench.project import content_hash
-from bench.records import Event
+from bench.records import Event, EventTimes
 from bench.site.check import checked
 from bench.site.figures import thinned, wider
 from bench.site.origin import Origin
@@ -70,6 +71,18 @@ def test_an_open_load_is_a_submission_too():
         ("throughput_rps", "service_demand_us"),
     ]
     assert submission.cells[0].arrivals.due > 0
+
+
+def test_a_run_of_streams_is_a_submission_without_ratios():
+    def streaming(record):
+        each = Histogram.of([20_000_000] * 40)
+        times = EventTimes(first=each, gap=each, late=each)
+        return replace(record, sample=replace(record.sample, events=times))
+
+    submission = read(with_records(run_of(rounds=9), streaming))
+    assert {cell.paced for cell in submission.cells} == {PACED}
+    assert {cell.rank for cell in submission.cells} == {None}
+    assert {(one.ratio, one.withheld is None) for one in submission.ratios} == {(None, False)}
 
 
 def test_nothing_of_the_machine_s_owner_is_sent():

@@ -13,6 +13,7 @@ from bench.cli import commands
 from bench.compare.two_runs import compare
 from bench.errors import UsageError
 from bench.files import to_json, write_atomically
+from bench.loads import Closed
 from bench.project import content_hash
 from bench.site.browser_data import index_of, travels_of, trends_of
 from bench.site.catalogue import Catalogue
@@ -23,6 +24,7 @@ from bench.site.published import published, schema
 from bench.site.publishing import publish
 from bench.site.scripts import run_script, to_script
 from tests.support.submissions import HERE, NOW, changed, content_of, run_of, write
+from tests.support.synthetic import rate
 
 OTHER = "aarch64, Other CPU, 4 cores, 16 GiB"
 THIRD = "x86_64, Third CPU, 8 cores, 32 GiB"
@@ -393,3 +395,9 @@ def test_a_changed_submission_is_in_no_site(tmp_path):
     assert done.exit_code == 0, done.output
     assert f"left out: {bad}: fastapi in hello: rank: 2, and its rounds give 1" in done.stderr
     assert len([*(tmp_path / "site" / "runs").iterdir()]) == 1
+
+
+@pytest.mark.parametrize(("loads", "size"), [((Closed(connections=8),), 3), ((rate(0.5),), 0)])
+def test_a_board_is_as_large_as_its_cells_that_compare_by_throughput(loads, size):
+    (board,) = index_of(catalogue_of(run_of(loads=loads, rounds=9)), NOW, "")["boards"]
+    assert board["size"] == size

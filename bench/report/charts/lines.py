@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from bench.analysis.rows import Row
 from bench.report.by_workers import WorkerTable
 from bench.report.charts.percentiles import ticks
-from bench.report.charts.sheet import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
+from bench.report.charts.sheet import FILE, LABEL_IN, LABEL_PT, LABEL_WIDTH, Sheet, frame_lines, headed
 from bench.report.charts.style import FAINT, INK, LEADER, PAPER, Look, spread_out
 from bench.report.load_kinds import level_of, shown
 from bench.report.series import Series
@@ -55,17 +55,21 @@ def drawn(sheet: Sheet, lines: Sequence[Line]) -> tuple[Figure, Axes]:
 
 
 def name_ends(figure: Figure, axes: Axes, sheet: Sheet, lines: Sequence[Line]) -> None:
-    """Name each line at its end. Labels of lines that end at the same load do not overlap."""
+    """Name each line at its end. Labels of lines that end at about the same load do not overlap."""
     gap = LABEL_IN * figure.dpi / axes.bbox.height
     within = axes.transData + axes.transAxes.inverted()
-    ends: dict[float, dict[str, tuple[float, Line]]] = {}
-    for line in lines:
+    ends: list[tuple[float, float, int]] = []
+    for place, line in enumerate(lines):
         if line.known:
-            x, y = (float(part) for part in within.transform(line.known[-1]))
-            ends.setdefault(x, {})[line.label] = y, line
-    for x, ending in ends.items():
-        for label, y in spread_out({label: y for label, (y, _) in ending.items()}, gap).items():
-            _name(axes, sheet, ending[label][1], (x + 0.03, y))
+            x, y = within.transform(line.known[-1])
+            ends.append((float(x), float(y), place))
+    ends.sort()
+    while ends:
+        beside = [end for end in ends if end[0] < ends[0][0] + LABEL_WIDTH]
+        ends = ends[len(beside) :]
+        heights = spread_out({lines[place].label: y for _, y, place in beside}, gap)
+        for _, _, place in beside:
+            _name(axes, sheet, lines[place], (beside[-1][0] + 0.03, heights[lines[place].label]))
 
 
 def _name(axes: Axes, sheet: Sheet, line: Line, place: Point) -> None:

@@ -91,3 +91,4 @@ def headed(figure: Figure, sheet: Sheet, title: str, subtitle: str) -> None:
 
 
 LABEL_IN, LABEL_PT = 0.21, 9.0  # distance between labels; their font size
+LABEL_WIDTH = 0.15  # of a long one, as a share of the axis

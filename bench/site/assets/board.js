@@ -1,6 +1,6 @@
 // The board: contenders × scenarios, each cell a ratio with its interval.
 
-// Of the newest runs that pass the conditions, the one with most cells.
+// Of the newest runs that pass the conditions, the one with most cells that compare by throughput.
 function firstBoard(settings = {}) {
   const { boards, runs } = kept.index;
   const sizes = new Map(boards.map(board => [board.run, board.size]));

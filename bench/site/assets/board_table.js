@@ -133,6 +133,7 @@ function reasonText(run, cell, column) {
   if (!run.isUsable) return `${figure(cell.throughput_rps?.[0])} req/s`;
   if (cell.withheld) return "withheld";
   if (cell.client_limit) return `a bound: ≥ ${figure(cell.throughput_rps?.[0])} req/s`;
+  if (cell.paced) return "paced";
   if (cell.coarse) return "too coarse";
   return column.against ? "no ratio" : "reference not here";
 }

@@ -233,6 +233,7 @@ function trustSection(run, cell) {
       ["Steadiness", cell.steadiness],
       ["Withheld", cell.withheld],
       ["Client limit", cell.client_limit],
+      ["Paced", cell.paced],
       ["Too coarse", cell.coarse],
     ]),
     caveats.length > 0 &&

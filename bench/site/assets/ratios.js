@@ -57,7 +57,8 @@ function valuesOf(cell, metric) {
 }
 
 const unfitOf = cell =>
-  cell.withheld ?? (cell.client_limit ? "client-limited" : cell.coarse ? `too coarse: ${cell.coarse}` : null);
+  cell.withheld ??
+  (cell.client_limit ? "client-limited" : cell.paced ?? (cell.coarse ? `too coarse: ${cell.coarse}` : null));
 const besideIn = (run, cell, name) => columnOf(run, cell).cells.find(other => other.name === name) ?? null;
 const columnOf = (run, cell) =>
   run.columns.find(column => column.scenario === cell.what && column.load === cell.how);
