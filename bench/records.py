@@ -6,7 +6,11 @@ from statistics import mean, median
 from typing import Any, Literal
 
 from bench.histogram import Histogram
-from bench.model import Contender, Outcome, Plan, Scenario, Slice
+from bench.model.cell import Slice
+from bench.model.claim import Outcome
+from bench.model.contender import Contender
+from bench.model.plan import Plan
+from bench.model.scenario import Scenario
 
 # Format history
 # 1  first

@@ -29,7 +29,7 @@ from bench.compare.bisect_reading import LOOKS, CommitReading, of_time, rounds_a
 from bench.compare.bisect_target import BisectTarget
 from bench.compare.bisection import Commit, steps_for
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
-from bench.model import MARGINS
+from bench.model.plan import MARGINS
 from bench.records import Run
 from bench.run.store import load
 from tests.gate import BENCH, HELLO, NOTES, SQLITE, STATELESS, make_service, work_of, write

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.analysis.measures import by_cell, rate_rps
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate, estimate_of
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.records import Record, Run
 
 SHARE_ABOVE = 0.01  # of a round's requests may take longer: that is the definition of p99

@@ -10,7 +10,7 @@ from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.analysis.steadiness import WARM_REQUESTS, too_little_warm_up
 from bench.analysis.written_data import not_put_back
 from bench.analysis.wrong import counted, hint, right_at_first
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.records import Event, Run
 
 KEPT_UP = 0.99  # of the requests that were due

@@ -10,7 +10,8 @@ from typing import Literal
 from bench.analysis.measures import METRICS, by_cell, by_sweep, with_last_windows
 from bench.analysis.statistics import Estimate, paired_log_ratios, ratio_of
 from bench.loads import Metric
-from bench.model import Cell, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
 from bench.records import Record, Run
 
 Verdict = Literal["faster", "slower", "equivalent", "inconclusive", "invalid"]

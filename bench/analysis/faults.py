@@ -11,7 +11,8 @@ from typing import Literal
 from bench.analysis import Analysis
 from bench.analysis.rows import MOST_WRONG, Row
 from bench.analysis.wrong import wrong_answers
-from bench.model import Cell, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
 from bench.records import Run, Try, Verification
 
 Whose = Literal["head", "base", "both"]

@@ -9,7 +9,8 @@ from bench.analysis.processes import format_cores, server_cores
 from bench.analysis.rows import LIMITED, Row, unfit
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
 from bench.loads import Closed
-from bench.model import Cell, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground
+from bench.model.cell import Cell
+from bench.model.claim import Choice, Claim, ClaimedFigure, ClaimedRatio, Ground
 from bench.records import Evidence, Run
 
 ClaimVerdict = Literal["supported", "not supported", "cannot tell"]

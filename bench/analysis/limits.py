@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.loads import Load
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.records import Record, Run, Usage
 
 

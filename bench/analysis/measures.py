@@ -16,7 +16,7 @@ from bench.analysis.statistics import (
 )
 from bench.histogram import Histogram, bucket_of
 from bench.loads import Metric
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.project.heats import groups
 from bench.records import Record, Run
 

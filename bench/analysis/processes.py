@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.analysis.limits import cores_of
-from bench.model import Contender, name_of
+from bench.model.contender import Contender, name_of
 from bench.records import ENDED, Record, Run
 
 UNEVEN = 1.5  # times the CPU of the least busy worker: above this a row has a caveat

@@ -37,7 +37,8 @@ from bench.analysis.steadiness import Steadiness, steadiness
 from bench.analysis.voids import BENT
 from bench.files import printable
 from bench.histogram import Histogram
-from bench.model import Cell, Contender, name_of
+from bench.model.cell import Cell
+from bench.model.contender import Contender, name_of
 from bench.records import Record, Run, Sample
 
 LIMITED = "client-limited"

@@ -7,7 +7,7 @@ from bench.analysis.comparisons import between
 from bench.analysis.rows import Row, unfit
 from bench.analysis.statistics import Estimate
 from bench.loads import Load
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.records import Run
 
 

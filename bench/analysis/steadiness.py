@@ -10,7 +10,7 @@ from typing import Literal
 from bench.analysis.comparisons import MORE_IS_BETTER
 from bench.analysis.measures import METRICS
 from bench.analysis.statistics import Estimate, estimate_of, median_interval
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.records import Record, Run
 
 State = Literal["flat", "warming", "slowing", "unsteady"]

@@ -9,7 +9,7 @@ from bench.analysis.limits import cores_of, utilisation_of
 from bench.analysis.measures import Measure, by_cell, by_sweep
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate, estimate_of, medians_by_round
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.records import EventTimes, Record, Run
 
 
@@ -48,6 +48,11 @@ class StreamLadder:
     def next(self) -> StreamsHeld | None:
         """The first step that did not keep it. None: all did."""
         return next((step for step in self.steps if not step.kept), None)
+
+    @property
+    def may_hold_more(self) -> bool:
+        """Whether all steps kept it, or the first that did not was the client's limit."""
+        return self.next is None or self.next.client_limit is not None
 
 
 def stream_ladders(run: Run, rows: Iterable[Row]) -> tuple[StreamLadder, ...]:

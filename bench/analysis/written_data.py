@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.records import Record, Run
 
 WRITTEN_S = 0.5  # of load with writes: then a server's data are put back, which takes an eighth of a second

@@ -6,7 +6,8 @@ from itertools import takewhile
 
 from bench.analysis.resolution import duration
 from bench.analysis.rows import Row
-from bench.model import Cell, Plan
+from bench.model.cell import Cell
+from bench.model.plan import Plan
 from bench.project.heats import Group
 from bench.records import Record, Run
 

@@ -14,7 +14,9 @@ from bench.compare import kept_counts
 from bench.compare.counts_report import LayerShares, document, print_counts
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
-from bench.model import MARGINS, Contender, Scenario
+from bench.model.contender import Contender
+from bench.model.plan import MARGINS
+from bench.model.scenario import Scenario
 from bench.profile.callgrind_profile import by_layer, read_costs
 from bench.profile.layers import declared
 from bench.project import contenders, scenarios

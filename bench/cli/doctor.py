@@ -16,7 +16,8 @@ from bench.doctor.diagnosis import Diagnosis, check, print_diagnosis
 from bench.doctor.latency_table import print_readings
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json
-from bench.model import Plan, Scenario
+from bench.model.plan import Plan
+from bench.model.scenario import Scenario
 from bench.project import contenders, scenarios
 from bench.run import execution, progress
 from bench.runtime.leftovers import FOLDER_PREFIX

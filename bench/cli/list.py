@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bench.files import to_json
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 from bench.project import contenders, plans, scenarios, schema
 
 

@@ -14,7 +14,8 @@ from bench.errors import UsageError
 from bench.files import near_miss, to_json
 from bench.load.driver import Workers
 from bench.loads import Closed
-from bench.model import Contender, Scenario
+from bench.model.contender import Contender
+from bench.model.scenario import Scenario
 from bench.observe.fingerprint import fingerprint
 from bench.profile import record, take
 from bench.profile.cprofile import CProfile

@@ -13,7 +13,8 @@ from bench.cli.options import RUNTIMES, say_runtime
 from bench.errors import CannotMeasure, UsageError
 from bench.files import near_miss, to_json
 from bench.load.once import requested
-from bench.model import Contender, Scenario
+from bench.model.contender import Contender
+from bench.model.scenario import Scenario
 from bench.project import contenders, scenarios
 from bench.records import Try
 from bench.run import progress, tries, verification

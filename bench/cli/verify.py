@@ -11,7 +11,7 @@ from bench.cli.options import RUNTIMES, say_runtime
 from bench.errors import CannotMeasure
 from bench.files import to_json
 from bench.load.once import requested
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project import contenders, scenarios
 from bench.run import experiment, progress, tries, verification
 from bench.run.verification import by_reason

@@ -12,7 +12,8 @@ from bench.compare.bisect_target import BisectTarget
 from bench.compare.bisection import Outcome
 from bench.compare.changes import STEADY, count_changes, uncounted
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
-from bench.model import Cell, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
 from bench.records import Run
 from bench.report import instructions
 

@@ -18,7 +18,9 @@ from bench.compare.checkouts import SHORT
 from bench.compare.sides import Sides, laid_out
 from bench.compare.verdict import Conclusion, concluded
 from bench.errors import BenchError, Broken, CannotMeasure, UsageError
-from bench.model import Block, Contender, Plan, Scenario, name_of
+from bench.model.contender import Contender, name_of
+from bench.model.plan import Block, Plan
+from bench.model.scenario import Scenario
 from bench.records import Run
 from bench.run import execution, store
 from bench.run.execution import Opening

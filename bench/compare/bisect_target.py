@@ -8,7 +8,9 @@ from typing import Literal
 from bench.compare.changes import CountChange
 from bench.compare.verdict import AnyChange, Conclusion, place, worse_by
 from bench.loads import Load, Metric
-from bench.model import Plan, Scenario, name_of
+from bench.model.contender import name_of
+from bench.model.plan import Plan
+from bench.model.scenario import Scenario
 from bench.records import Run
 
 Followed = Literal["statements", "instructions", "response_bytes", "time"]

@@ -16,7 +16,8 @@ from bench.compare.changes import COUNT_MARGINS, HALF
 from bench.compare.history import MEASURED, CellTrack, Followed, TrackPoint, Trend
 from bench.compare.significance import shift_of
 from bench.compare.steps import Step, moves_of, steps_of
-from bench.model import MARGINS, name_of
+from bench.model.contender import name_of
+from bench.model.plan import MARGINS
 from bench.observe.comparable import Difference, differences
 
 BESIDE = 30  # runs on either side that size and levels are taken from

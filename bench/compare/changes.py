@@ -22,7 +22,9 @@ from bench.analysis.rows import COARSE, LIMITED, PACED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from bench.analysis.written_data import not_put_back, written_no_more, wrote
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
-from bench.model import MARGINS, Cell, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
+from bench.model.plan import MARGINS
 from bench.records import Instructions, Queries, Record, Run
 
 Side = Literal["slower", "faster"]

@@ -8,7 +8,9 @@ from bench.compare.sides import Sides
 from bench.errors import UsageError
 from bench.files import near_miss
 from bench.loads import Closed, Load
-from bench.model import Block, Contender, Plan, Scenario, name_of
+from bench.model.contender import Contender, name_of
+from bench.model.plan import Block, Plan
+from bench.model.scenario import Scenario
 from bench.project import contenders, plans, scenarios
 from bench.project.contenders import Declared
 from bench.project.sources import SCENARIOS, listed

@@ -6,7 +6,8 @@ from bench.compare.call_changes import CallsExplained, call_changes
 from bench.compare.changes import CountChange, TimeChange
 from bench.compare.verdict import Conclusion, place, worse_by
 from bench.errors import CannotMeasure
-from bench.model import Scenario, name_of
+from bench.model.contender import name_of
+from bench.model.scenario import Scenario
 from bench.profile import layers
 from bench.profile.call_counts import Calls, count_calls
 from bench.profile.layers import Explained, spent

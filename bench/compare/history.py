@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, Literal
 
 from bench.compare.entries import Entry, EntryCell, load_text
-from bench.model import name_of
+from bench.model.contender import name_of
 from bench.observe.comparable import machine_facts
 
 USUAL = 30  # runs before the last; their median is the usual value

@@ -15,7 +15,7 @@ from rich.text import Text
 from bench.compare.change_points import ChangePoint
 from bench.compare.change_points_report import WORDS, commit_text, place_text, size_text
 from bench.compare.history import CellTrack, Trend
-from bench.model import name_of
+from bench.model.contender import name_of
 from bench.report.charts.sheet import FILE, headed, style
 from bench.report.charts.style import FAINT, GRID, INK, Look, looks_of
 from bench.report.terminal import table_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 from bench.project.content_hash import digest_of_scenario
 from bench.records import Instructions, Run
 from bench.run.instruction_counts import METHOD

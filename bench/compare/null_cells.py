@@ -19,7 +19,8 @@ from bench.compare.checkouts import WORKTREE
 from bench.compare.significance import FALSE_ALARMS, adjusted_p
 from bench.errors import UsageError
 from bench.files import text_of, write_atomically
-from bench.model import MARGINS, name_of
+from bench.model.contender import name_of
+from bench.model.plan import MARGINS
 from bench.records import Run
 from bench.report.wording import plural
 

@@ -20,7 +20,7 @@ from bench.analysis.comparisons import (
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL, Estimate
 from bench.compare.significance import FALSE_ALARMS, holm, p_beyond, shift_of
 from bench.loads import Metric
-from bench.model import Cell
+from bench.model.cell import Cell
 
 Side = Literal["slower", "faster"]
 

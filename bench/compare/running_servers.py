@@ -8,7 +8,9 @@ from bench.compare.diff import CONNECTIONS, NAME, PLAIN, Selection, closed_first
 from bench.errors import UsageError
 from bench.files import check_known
 from bench.loads import Closed
-from bench.model import Block, Contender, Plan, Scenario, name_of
+from bench.model.contender import Contender, name_of
+from bench.model.plan import Block, Plan
+from bench.model.scenario import Scenario
 from bench.project import plans, scenarios
 from bench.runtime import external
 from bench.runtime.external import SERVICE, unseen

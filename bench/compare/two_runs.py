@@ -10,7 +10,9 @@ from bench.compare import kept_counts
 from bench.compare.kept_counts import CountMove
 from bench.compare.run_changes import Change, change_of, judged_together
 from bench.errors import CannotMeasure, UsageError
-from bench.model import MARGINS, Cell, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
+from bench.model.plan import MARGINS
 from bench.observe.comparable import differences, facts_of
 from bench.records import Run
 

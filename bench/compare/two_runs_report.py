@@ -14,7 +14,7 @@ from bench.compare.counts_report import plain_move
 from bench.compare.run_changes import Change
 from bench.compare.two_runs import TwoRuns
 from bench.loads import Load
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.report.terminal import WARNING, in_two_lines, say, table_of
 from bench.report.wording import (
     changed,

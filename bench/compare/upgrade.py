@@ -14,7 +14,7 @@ from bench.compare.sides import Sides, laid_out_twice
 from bench.compare.upgrade_move import UpgradeMove
 from bench.errors import UsageError
 from bench.files import near_miss
-from bench.model import Contender, name_of
+from bench.model.contender import Contender, name_of
 from bench.project import contenders
 from bench.project.contenders import Declared, Overlay
 from bench.runtime.environments import interpreter, missing_python

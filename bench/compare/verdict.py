@@ -19,7 +19,7 @@ from bench.compare.changes import (
     uncounted,
 )
 from bench.compare.upgrade_move import UpgradeMove
-from bench.model import name_of
+from bench.model.contender import name_of
 from bench.project.waivers import Waiver, leftover
 from bench.records import Run
 from bench.report import instructions

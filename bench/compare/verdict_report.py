@@ -14,7 +14,7 @@ from bench.compare.explained_report import Why, explained_document, explained_li
 from bench.compare.two_runs_report import METRICS, WORDS
 from bench.compare.verdict import Conclusion, is_empty, place
 from bench.files import to_json, write_atomically
-from bench.model import name_of
+from bench.model.contender import name_of
 from bench.project.sources import listed, shown
 from bench.records import Run, Try
 from bench.report.markdown import cell

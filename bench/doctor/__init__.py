@@ -13,7 +13,7 @@ from bench.doctor.supplies import Supplies
 from bench.errors import CannotMeasure
 from bench.load import LoadGenerator
 from bench.load.null.server import HELLO
-from bench.model import SAFE, Scenario
+from bench.model.scenario import SAFE, Scenario
 from bench.observe.cores import Core, spent
 from bench.run.lab import Observer
 from bench.run.progress import Progress

@@ -13,7 +13,8 @@ from bench.doctor.diagnosis import LOAD_GENERATORS, Check, GeneratorReading, Rea
 from bench.load import LoadGenerator
 from bench.load.peers import CONNECTIONS, Ask, Turn
 from bench.loads import Closed
-from bench.model import Cell, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Scenario
 from bench.observe.usage import cpu_readings, cpu_seconds
 from bench.run.lab import Observer, SliceTarget
 

@@ -21,17 +21,15 @@ from bench.errors import CannotMeasure
 from bench.histogram import Histogram, midpoint_ns
 from bench.load import LoadGenerator
 from bench.load.arrivals import due_offsets
-from bench.load.gaps import ALLOWED_NS
 from bench.load.null.server import HELLO
 from bench.loads import Open
-from bench.model import Cell, Slice
+from bench.model.cell import Cell, Slice
 from bench.records import Sample
 from bench.run.progress import Progress
 
 PERCENTS = (50.0, 90.0, 99.0, 99.9)
 REQUESTS = 21_000  # p99.9 then has 20 observations beyond it
 WITHIN_SHARE, WITHIN_MS = 0.03, 0.020  # whichever is more
-OURS_MS = ALLOWED_NS / 1e6  # so late the client may be, if its clocks show it
 LEAD_IN_S = 1.0
 DISTURBED_MS = 1.0  # the machine is named where more than a thousandth of sends were later
 MOST_LATE = 0.001
@@ -68,8 +66,8 @@ class Point:
 
     @property
     def fits_without_ours(self) -> bool:
-        """Whether it is so without our own lateness, which is small and was clocked."""
-        return self.client_late_ms <= OURS_MS and self._is_near(self._clocked_ms)
+        """Whether our own lateness, by the clocks, is all that it is too long by."""
+        return self._is_near(self._clocked_ms)
 
     @property
     def off(self) -> float | None:
@@ -103,13 +101,17 @@ class Reading:
 
     @property
     def fits(self) -> bool:
-        is_sound = not (self.wrong or self.is_bent)
-        return is_sound and all(point.fits or point.fits_without_ours for point in self.points)
+        return self._is_sound and all(point.fits for point in self.points)
 
     @property
-    def needs_ours(self) -> bool:
-        """Whether our own lateness must be known for it to fit."""
-        return self.fits and not all(point.fits for point in self.points)
+    def is_ours(self) -> bool:
+        """Whether it does not fit, and only because we were late."""
+        explained = all(point.fits or point.fits_without_ours for point in self.points)
+        return self._is_sound and explained and not self.fits
+
+    @property
+    def _is_sound(self) -> bool:
+        return not (self.wrong or self.is_bent)
 
     @property
     def is_bent(self) -> bool:
@@ -160,6 +162,8 @@ def verdict(found: Iterable[Reading]) -> str | None:
         return f"{wrong[0].wrong:,} requests to {wrong[0].kind} failed: this is a fault of bench, report it"
     if all(reading.is_disturbed for reading in off):
         return f"the machine was disturbed ({names}): end what else runs, then repeat"
+    if all(reading.is_ours for reading in off):
+        return f"our own lateness makes latency too long ({names}): repeat on a quiet machine"
     return f"latency does not fit the arithmetic ({names}): repeat on a quiet machine, else report it"
 
 

@@ -39,11 +39,11 @@ def _sentences(found: Iterable[Reading]) -> Iterator[str]:
         "late the server was, by its own clock. Due is the arithmetic of the drawn arrivals. Theory differs "
         "from it by the luck of the draw."
     )
-    ours_us = [one.client_late_ms * 1e3 for reading in found if reading.needs_ours for one in reading.points]
+    ours_us = [one.client_late_ms * 1e3 for reading in found if reading.is_ours for one in reading.points]
     if ours_us:
         yield (
             f"Latency here is {min(ours_us):.0f}–{max(ours_us):.0f} µs too long: so late our client sends "
-            "and reads, by its clock and the server's. Without that it fits."
+            "and reads, by its clock and the server's. Without that it would fit."
         )
 
 
@@ -67,8 +67,8 @@ def _lines(reading: Reading) -> Iterator[list[str]]:
 
 def _judged(reading: Reading) -> str:
     if reading.fits:
-        return "fits without ours" if reading.needs_ours else "fits"
-    return f"off{' (disturbed)' * reading.is_disturbed}"
+        return "fits"
+    return f"off{' by ours' * reading.is_ours}{' (disturbed)' * reading.is_disturbed}"
 
 
 def _ms(value: float | None) -> str:

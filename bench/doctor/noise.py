@@ -10,7 +10,9 @@ from bench.analysis.comparisons import Comparison, log_ratios
 from bench.analysis.statistics import Estimate, rounds_for, spread_of
 from bench.errors import CannotMeasure, UsageError
 from bench.loads import PILOT
-from bench.model import Block, Contender, Plan, Scenario, name_of
+from bench.model.contender import Contender, name_of
+from bench.model.plan import Block, Plan
+from bench.model.scenario import Scenario
 from bench.project import contenders, plans, scenarios
 from bench.records import Run
 from bench.run import pilots

@@ -8,7 +8,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from bench.errors import UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.observe.fingerprint import locks
 from bench.project.installs import install_files
 from bench.report.wording import plural

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from bench.model import Scenario, Slice
+from bench.model.cell import Slice
+from bench.model.scenario import Scenario
 from bench.records import Sample
 
 

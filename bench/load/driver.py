@@ -16,7 +16,8 @@ from pydantic import TypeAdapter
 
 from bench.errors import CannotMeasure
 from bench.load.sums import imbalance
-from bench.model import Scenario, Slice
+from bench.model.cell import Slice
+from bench.model.scenario import Scenario
 from bench.project.addresses import format_address
 from bench.records import Sample
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.load.requests import Template
 from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
-from bench.model import Stream
+from bench.model.scenario import Stream
 from bench.project.exchanges import media_type
 from bench.project.saves import at_path
 

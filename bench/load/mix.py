@@ -8,7 +8,7 @@ from random import Random
 
 from bench.errors import UsageError
 from bench.load.requests import JAR, Request, Saved, Template, compile_exchange
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 
 
 class Mix:

@@ -15,7 +15,7 @@ from bench.load.encodings import readable
 from bench.load.mix import Mix
 from bench.load.requests import Request, Saved, Template, compile_exchange
 from bench.load.users_once import users_once
-from bench.model import Exchange, Scenario
+from bench.model.scenario import Exchange, Scenario
 from bench.records import Try
 
 LIMIT_S = 10.0  # wait for an answer, as under load

@@ -13,7 +13,7 @@ from math import ceil
 
 from bench.errors import CannotMeasure
 from bench.files import to_json
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 
 CONNECTIONS = 32
 _WRK_COUNTED = re.compile(r"(\d+) requests in ")

@@ -17,7 +17,7 @@ from bench.errors import UsageError
 from bench.load.cookies import Jar
 from bench.load.multipart import border, pieces
 from bench.load.placeholders import Values, as_text, filled, filled_text
-from bench.model import Exchange
+from bench.model.scenario import Exchange
 from bench.project.exchanges import FORM, JSON, MULTIPART, media_type
 from bench.project.fields import HOW_TO_DRAW
 from bench.project.saves import place_of

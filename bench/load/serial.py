@@ -10,7 +10,7 @@ from bench.load.answers import check
 from bench.load.client import HttpClient, NoAnswer
 from bench.load.mix import Mix
 from bench.load.requests import Request, Saved, Template
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 
 
 class WrongAnswer(Exception):

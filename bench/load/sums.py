@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.histogram import Histogram
-from bench.model import Slice
+from bench.model.cell import Slice
 from bench.records import EventTimes, Sample
 
 TOLERANCE = 0.01  # of connections × window: switching ledgers at its two edges takes time too

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.files import to_json
-from bench.model import Locustfile, Scenario
+from bench.model.scenario import Locustfile, Scenario
 from bench.records import Try
 
 LIMIT_S = 30.0  # for the tasks of all users

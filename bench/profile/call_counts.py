@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from bench.errors import CannotMeasure
 from bench.load.serial import Serial, WrongAnswer
-from bench.model import Contender, Scenario
+from bench.model.contender import Contender
+from bench.model.scenario import Scenario
 from bench.profile.profiler import PACKAGE, folder_of, portable
 from bench.run.settled import settled
 from bench.runtime import Server

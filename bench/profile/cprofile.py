@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.profile import record
 from bench.profile.profiler import Pids, folder_of, portable_frame
 from bench.profile.record import Sampled

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.profile import record
 from bench.profile.record import Sampled
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.observe.usage import cpu_readings, cpu_seconds
 from bench.profile import record
 from bench.profile.profiler import Pids, folder_of, portable_frame

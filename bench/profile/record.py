@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bench.files import check_schema, read_json, to_json, write_atomically
 from bench.loads import Load
-from bench.model import Contender
+from bench.model.contender import Contender
 
 # Format history
 # 1  first

@@ -8,7 +8,9 @@ from functools import partial
 
 from bench.errors import CannotMeasure
 from bench.loads import Load
-from bench.model import Cell, Contender, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.contender import Contender
+from bench.model.scenario import Scenario
 from bench.profile import layers
 from bench.profile.profiler import Profiler
 from bench.profile.record import Profile, Sampled, Window, all_samples, one_window

@@ -10,17 +10,8 @@ from pydantic import ValidatorFunctionWrapHandler
 from bench.errors import UsageError
 from bench.files import check_known
 from bench.loads import Closed
-from bench.model import (
-    CHOICES,
-    RATIO,
-    Block,
-    Choice,
-    Claim,
-    ClaimedFigure,
-    ClaimedRatio,
-    Ground,
-    Inquiry,
-)
+from bench.model.claim import CHOICES, RATIO, Choice, Claim, ClaimedFigure, ClaimedRatio, Ground, Inquiry
+from bench.model.plan import Block
 
 Claimed = TypeVar("Claimed", ClaimedFigure, ClaimedRatio)
 KINDS = ("figure", "ratio", "evidence", "needs")  # of claims

@@ -15,7 +15,8 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 
 from bench.errors import UsageError
 from bench.files import check_known, near_miss, read_toml
-from bench.model import AtLeastOne, Contender, Positive, Ready
+from bench.model.constraints import AtLeastOne, Positive
+from bench.model.contender import Contender, Ready
 from bench.project import bench_file
 from bench.project.bench_file import app_at, path_below
 from bench.project.locks import lock_named, short_name

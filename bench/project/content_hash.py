@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bench.files import to_json
-from bench.model import Plan, Scenario
+from bench.model.plan import Plan
+from bench.model.scenario import Scenario
 
 PLAN, CLAIMS = "plan", "claims"  # keys of `stamp`
 LENGTH, SHORT_LENGTH = 32, 16  # hexadecimal digits

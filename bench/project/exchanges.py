@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from bench.model import BODILESS, Exchange, Expect
+from bench.model.scenario import BODILESS, Exchange, Expect
 from bench.project.fields import MOST_NUMBERS, RandomField, is_one
 from bench.project.saves import MISSING, PAGE, at_path, is_source, place_of
 from bench.project.uploads import are_parts

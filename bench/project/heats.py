@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby, product
 
 from bench.loads import Load
-from bench.model import Cell, Contender, Plan
+from bench.model.cell import Cell
+from bench.model.contender import Contender
+from bench.model.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

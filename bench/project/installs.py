@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.errors import UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project import bench_file
 from bench.project.bench_file import path_below
 from bench.project.locks import other_locks

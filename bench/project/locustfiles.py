@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.model import Exchange, Locustfile
+from bench.model.scenario import Exchange, Locustfile
 from bench.project.fields import is_inside
 
 _DIGITS = 16  # of the hash of its content

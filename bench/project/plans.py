@@ -18,20 +18,11 @@ from pydantic import (
 from bench.errors import UsageError
 from bench.files import check_known, near_miss, read_toml
 from bench.loads import KINDS, Closed, Load
-from bench.model import (
-    MARGINS,
-    AtLeastOne,
-    Block,
-    Choice,
-    Claim,
-    Contender,
-    Inquiry,
-    Plan,
-    Positive,
-    Proportion,
-    Scenario,
-    name_of,
-)
+from bench.model.claim import Choice, Claim, Inquiry
+from bench.model.constraints import AtLeastOne, Positive, Proportion
+from bench.model.contender import Contender, name_of
+from bench.model.plan import MARGINS, Block, Plan
+from bench.model.scenario import Scenario
 from bench.project.claim_rules import check_choices, distinct, grounded, of_one_kind, placed
 from bench.project.contenders import Declared, declared, resolve
 from bench.project.scenarios import declared as scenarios_of

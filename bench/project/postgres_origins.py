@@ -6,11 +6,12 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from bench.errors import UsageError
-from bench.model import PostgresOrigin
+from bench.model.contender import PostgresOrigin
 from bench.project.addresses import is_loopback
 
 SCHEMES = ("postgresql", "postgres")
 ON_PATH = "PATH"
+ELSEWHERE = ("host", "hostaddr", "port", "service", "servicefile")  # libpq prefers these to the address
 
 
 class WrittenPostgres(TypedDict, total=False):
@@ -54,7 +55,10 @@ def _check_url(where: str, url: str, *, remote: bool) -> None:
         parts = parts_of(url)
     except ValueError as error:
         raise UsageError(f"{where}: {error}; an example: postgresql://me@127.0.0.1:5432/postgres") from error
-    if parts.password is not None or "password" in parse_qs(parts.query):
+    named = parse_qs(parts.query, keep_blank_values=True)
+    if elsewhere := [key for key in ELSEWHERE if key in named]:
+        raise UsageError(f"{where}: {elsewhere[0]} after the ? would name another server: leave it out")
+    if parts.password is not None or "password" in named:
         raise UsageError(
             f"{where}: a password in it would be in every run.json: leave it out, and set PGPASSWORD or "
             "write it to ~/.pgpass"

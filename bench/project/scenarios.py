@@ -13,7 +13,8 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 
 from bench.errors import UsageError
 from bench.files import read_toml
-from bench.model import AtLeastOne, Exchange, Scenario
+from bench.model.constraints import AtLeastOne
+from bench.model.scenario import Exchange, Scenario
 from bench.project.bench_file import bench_file, path_below
 from bench.project.exchanges import HOW_TO_NAME, WrittenExchange
 from bench.project.fields import can_be_added_to, with_rows

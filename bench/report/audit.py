@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bench.analysis import Analysis
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.model import CHOICES, RATIO, ClaimedFigure, ClaimPlace
+from bench.model.claim import CHOICES, RATIO, ClaimedFigure, ClaimPlace
 from bench.report.claims import Audited, audited, notes
 from bench.report.document import Column, Section, Table, TableCell, name_column
 from bench.report.wording import NOTHING, at_least, both, edge, figure, measured

@@ -6,7 +6,8 @@ from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
 from bench.loads import Load
-from bench.model import Block, Cell
+from bench.model.cell import Cell
+from bench.model.plan import Block
 from bench.report import upgrades
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.wording import NOTHING, abouts, interval, levels, point, throughput

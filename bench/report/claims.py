@@ -9,7 +9,7 @@ from typing import get_args
 from bench.analysis import Analysis
 from bench.analysis.findings import Allowed, ClaimVerdict, Finding
 from bench.analysis.statistics import Estimate
-from bench.model import Claim, ClaimedRatio
+from bench.model.claim import Claim, ClaimedRatio
 from bench.report.document import Column, Section, Table, TableCell, name_column
 from bench.report.wording import NOTHING, at_least, both, edge, figure, interval, levels, measured, plural
 

@@ -8,7 +8,8 @@ from typing import Any
 from bench.analysis import Analysis
 from bench.analysis.steadiness import first_answers
 from bench.analysis.voids import REASONS
-from bench.model import Contender, Exchange, name_of
+from bench.model.contender import Contender, name_of
+from bench.model.scenario import Exchange
 from bench.records import CountedBy, Queries, Run
 from bench.report import versions
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.analysis import Analysis
 from bench.analysis.findings import Finding, Grounded
-from bench.model import Inquiry
+from bench.model.claim import Inquiry
 from bench.records import Evidence
 from bench.report.document import Column, Excerpt, Heading, Section, Table, TableCell, name_column
 

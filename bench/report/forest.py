@@ -9,7 +9,7 @@ from typing import Literal
 from bench.analysis import Analysis
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.model import ITSELF, PREVIOUS, Plan
+from bench.model.plan import ITSELF, PREVIOUS, Plan
 from bench.report.document import Column, Heading, Section, Table, TableCell, contender_cell, name_column
 from bench.report.panels import Panel, panels
 from bench.report.series import apart

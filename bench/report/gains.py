@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison, Verdict
 from bench.analysis.statistics import Estimate
-from bench.model import ITSELF, PREVIOUS, Cell, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
+from bench.model.plan import ITSELF, PREVIOUS
 from bench.report.details import per_request, statements_of
 from bench.report.document import Column, Section, Table, TableCell, name_column
 from bench.report.wording import abouts, measured, plural, throughput

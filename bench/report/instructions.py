@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.analysis import Analysis
 from bench.analysis.rows import Row
-from bench.model import name_of
+from bench.model.contender import name_of
 from bench.records import Instructions
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.wording import figure, ratio

@@ -9,7 +9,7 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.loads import Load
-from bench.model import ITSELF, PREVIOUS, Plan
+from bench.model.plan import ITSELF, PREVIOUS, Plan
 from bench.report.columns import (
     RowColumn,
     cores,

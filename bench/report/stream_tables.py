@@ -46,8 +46,7 @@ def _held_table(found: Sequence[StreamLadder], slo_ms: float) -> Table:
 
 def _held_cells(one: StreamLadder) -> tuple[TableCell, ...]:
     most, more = one.most, one.next
-    open_ended = more is None or more.client_limit is not None
-    held = "none that was tried" if most is None else f"{'≥ ' if open_ended else ''}{most.streams:,}"
+    held = "none that was tried" if most is None else f"{'≥ ' * one.may_hold_more}{most.streams:,}"
     then = NOTHING if most is None else _percent(most.server_cores)
     return TableCell(held), TableCell(then), TableCell(NOTHING if more is None else _why(more))
 

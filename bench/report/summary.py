@@ -15,7 +15,7 @@ from bench.analysis.rows import Arrivals, Row
 from bench.analysis.steadiness import Steadiness, first_answers
 from bench.analysis.streams import StreamLadder
 from bench.files import write_atomically
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 from bench.records import Instructions, Queries, Run
 from bench.report.by_workers import plain_scalings
 from bench.report.claims import Audited, audited
@@ -208,7 +208,7 @@ def _streams(one: StreamLadder) -> dict[str, Any]:
         "contender": one.contender,
         "scenario": one.scenario,
         "held": one.most.streams if one.most else None,
-        "at_least": one.most is not None and one.next is None,
+        "at_least": one.most is not None and one.may_hold_more,
         "steps": [
             {
                 "streams": step.streams,

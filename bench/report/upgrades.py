@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
 from bench.loads import Metric
-from bench.model import Block, Cell, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
+from bench.model.plan import Block
 from bench.report import versions
 from bench.report.details import per_request, statements_of
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column

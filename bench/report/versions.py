@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.analysis.caveats import GIL
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.records import Run
 
 WORDS = 4  # of a stack, that a package may be named after: "Django REST framework"

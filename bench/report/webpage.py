@@ -10,7 +10,7 @@ from markupsafe import Markup
 from bench.analysis import Analysis
 from bench.analysis.measures import Round, rounds_of
 from bench.analysis.rows import Row
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.report import audit, details, evidence, forest, sentences, wording
 from bench.report.answer import answer
 from bench.report.charts.style import MARKS, Look

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis.statistics import Estimate
 from bench.loads import Load
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.records import Run
 from bench.report.document import TableCell
 

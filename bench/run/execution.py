@@ -11,7 +11,9 @@ from typing import Protocol
 from bench.errors import BenchError, CannotMeasure, UsageError
 from bench.files import working_folder
 from bench.load.driver import Workers
-from bench.model import Contender, Plan, Scenario
+from bench.model.contender import Contender
+from bench.model.plan import Plan
+from bench.model.scenario import Scenario
 from bench.observe import hyperthreads, system
 from bench.observe.comparable import differences, facts_of
 from bench.observe.fingerprint import fingerprint

@@ -10,7 +10,8 @@ from bench.analysis.comparisons import half_width
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
 from bench.analysis.wrong import hopeless, wrong_answers
 from bench.errors import Broken, CannotMeasure, UsageError
-from bench.model import Contender, Slice, name_of
+from bench.model.cell import Slice
+from bench.model.contender import Contender, name_of
 from bench.project.heats import Group, groups
 from bench.records import Event, Run, Start
 from bench.run import fewer_connections, instruction_counts, schedule, windows

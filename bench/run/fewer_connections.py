@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bench.analysis.resolution import duration, pace_of
 from bench.loads import Closed, Load
-from bench.model import Block, Plan
+from bench.model.plan import Block, Plan
 from bench.project.heats import Group
 from bench.records import Record
 

@@ -13,7 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from bench.errors import CannotMeasure
-from bench.model import Contender, Exchange, Scenario
+from bench.model.contender import Contender
+from bench.model.scenario import Exchange, Scenario
 from bench.project.fields import MOST_ROWS
 from bench.runtime import Runtime, Server
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from bench.loads import Load
-from bench.model import Block, Contender, Plan
+from bench.model.contender import Contender
+from bench.model.plan import Block, Plan
 from bench.observe import system
 from bench.observe.local_ports import local_ports
 from bench.project.heats import Group, groups

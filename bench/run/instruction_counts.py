@@ -17,7 +17,8 @@ from time import monotonic
 from bench.errors import CannotMeasure
 from bench.files import legible, read_json, to_json, write_atomically
 from bench.load.serial import Deadline, OutOfTime, Serial, WrongAnswer
-from bench.model import Contender, Scenario
+from bench.model.contender import Contender
+from bench.model.scenario import Scenario
 from bench.records import CountedWindow, Instructions
 from bench.run.field_queries import queried_on
 from bench.run.progress import Progress

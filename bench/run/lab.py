@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bench.load import LoadGenerator
 from bench.load.once import requested
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 from bench.records import Try, Usage
 from bench.run.progress import Progress
 from bench.runtime import Runtime

@@ -6,7 +6,8 @@ from statistics import median
 
 from bench.analysis.comparisons import log_ratios
 from bench.analysis.statistics import rounds_for, spread_of
-from bench.model import Plan, name_of
+from bench.model.contender import name_of
+from bench.model.plan import Plan
 from bench.project.heats import Group
 from bench.records import Record
 from bench.run.windows import Course

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.analysis.comparisons import half_width
 from bench.errors import UsageError
-from bench.model import Plan
+from bench.model.plan import Plan
 from bench.observe.comparable import differences, facts_of
 from bench.project.heats import Group, groups
 from bench.records import Run

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from bench.errors import CannotMeasure
-from bench.model import Contender, Inquiry
+from bench.model.claim import Inquiry
+from bench.model.contender import Contender
 from bench.records import Evidence
 from bench.runtime import Runtime, Server
 

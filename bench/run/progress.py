@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from bench.model import Slice
+from bench.model.cell import Slice
 
 
 class Progress(Protocol):

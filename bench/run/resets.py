@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bench.analysis.written_data import WRITTEN_S
 from bench.loads import Load
-from bench.model import Slice
+from bench.model.cell import Slice
 from bench.records import Record, Written
 from bench.run.schedule import WARM_UP_SWEEP
 from bench.run.store import Journal

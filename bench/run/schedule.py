@@ -8,7 +8,9 @@ from random import Random
 from statistics import median
 
 from bench.loads import PILOT
-from bench.model import Cell, Plan, Role, Slice, name_of
+from bench.model.cell import Cell, Role, Slice
+from bench.model.contender import name_of
+from bench.model.plan import Plan
 from bench.project.heats import Group, by_heat
 from bench.records import Record, Start
 from bench.run import pilots, windows

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import load
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.addresses import format_address
 from bench.runtime import Runtime
 from bench.runtime.launch import launched

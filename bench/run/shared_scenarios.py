@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.load.requests import compile_exchange
-from bench.model import Exchange, Plan, Scenario, name_of
+from bench.model.contender import name_of
+from bench.model.plan import Plan
+from bench.model.scenario import Exchange, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

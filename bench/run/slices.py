@@ -8,7 +8,7 @@ from bench.analysis.resolution import duration
 from bench.analysis.voids import void_of
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
-from bench.model import Slice
+from bench.model.cell import Slice
 from bench.records import Event, Record, Sample, Usage
 from bench.run.lab import Lab, SliceTarget
 from bench.run.store import Journal

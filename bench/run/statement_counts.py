@@ -16,7 +16,9 @@ from bench.errors import CannotMeasure
 from bench.files import read_json, to_json, write_atomically
 from bench.load import LoadGenerator
 from bench.loads import Closed
-from bench.model import Cell, Contender, Exchange, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.contender import Contender
+from bench.model.scenario import Exchange, Scenario
 from bench.project.scenarios import PLACEHOLDER
 from bench.project.uploads import texts
 from bench.records import Queries, Sample

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bench.errors import CannotMeasure, UsageError
 from bench.files import check_schema, read_json, to_json, write_atomically
-from bench.model import Plan, Scenario
+from bench.model.plan import Plan
+from bench.model.scenario import Scenario
 from bench.records import (
     SCHEMA,
     Ending,

@@ -5,7 +5,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from bench.errors import BenchError, CannotMeasure
-from bench.model import Contender, Plan, Scenario
+from bench.model.contender import Contender
+from bench.model.plan import Plan
+from bench.model.scenario import Scenario
 from bench.project.heats import groups
 from bench.records import Try
 from bench.run.field_queries import queried_on

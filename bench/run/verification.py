@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 from bench.errors import CannotMeasure
 from bench.files import read_json, to_json, write_atomically
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.inventory import inventory
 from bench.records import Verification
 from bench.runtime import Runtime, Server

@@ -11,7 +11,9 @@ from math import ceil
 
 from bench.analysis.resolution import AMPLE, Pace, duration, hundredths, pace_of, shortfall
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
-from bench.model import Cell, Plan, name_of
+from bench.model.cell import Cell
+from bench.model.contender import name_of
+from bench.model.plan import Plan
 from bench.project.heats import Group
 from bench.records import Record
 from bench.run import fewer_connections

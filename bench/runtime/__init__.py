@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.callgrind import Callgrind
 from bench.runtime.python_calls import PythonCalls
 from bench.runtime.statements import StatementSource

@@ -15,7 +15,7 @@ from typing import Self
 
 from bench.errors import UsageError
 from bench.files import working_folder
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime import Counting, leftovers, servers
 from bench.runtime.children import interrupts_held, log_name
 from bench.runtime.docker import containers, images

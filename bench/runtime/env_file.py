@@ -7,7 +7,7 @@ from dotenv import dotenv_values
 
 from bench.errors import UsageError
 from bench.files import text_of
-from bench.model import Contender
+from bench.model.contender import Contender
 
 
 def read(contender: Contender) -> dict[str, str]:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from bench.errors import CannotMeasure, UsageError
 from bench.files import read_json, to_json, working_folder
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.installs import keeps_a_lock_of_apps
 from bench.runtime import gil
 from bench.runtime.interpreters import found, pyenv

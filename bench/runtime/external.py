@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from bench.errors import CannotMeasure
-from bench.model import Contender, name_of
+from bench.model.contender import Contender, name_of
 from bench.project.addresses import address_of_url, format_address
 from bench.runtime import Counting
 from bench.runtime.children import descendants

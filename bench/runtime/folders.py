@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.leftovers import FOLDER_PREFIX, Ledger
 from bench.runtime.pristine import (
     BYTECODE,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.hooks import COUNTS, Hook
 
 FREE = "t"  # ends the version of such a build: 3.14t

@@ -11,7 +11,7 @@ from typing import Self
 
 from bench.errors import CannotMeasure
 from bench.files import working_folder
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime import Counting, environments, leftovers, preparing, servers
 from bench.runtime.callgrind import REMEDY, SLOWER, Callgrind, under_callgrind, version
 from bench.runtime.children import Children, interrupts_held, log_name

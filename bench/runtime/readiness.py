@@ -9,7 +9,7 @@ from http.client import BadStatusLine, HTTPConnection, HTTPException, RemoteDisc
 from urllib.parse import urlsplit
 
 from bench.errors import CannotMeasure
-from bench.model import Ready
+from bench.model.contender import Ready
 from bench.project.addresses import format_address
 from bench.runtime.ports import HOST, is_free, listened, listens, reaches, sockets_of_files
 from bench.runtime.servers import ProcessServer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.errors import CannotMeasure, UsageError
 from bench.files import text_of
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.sources import APPS
 
 NAME = "requirements.txt"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime import env_file, sqlite_files
 from bench.runtime.callgrind import Callgrind
 from bench.runtime.children import Running

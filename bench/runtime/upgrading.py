@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from bench.errors import CannotMeasure, UsageError
 from bench.files import text_of, write_atomically
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.installs import InstallFile, keeps_a_lock_of_apps
 from bench.runtime.environments import interpreter
 from bench.runtime.packages.installation import Installation, installation

@@ -18,7 +18,8 @@ from bench.analysis.rows import MOST_WRONG
 from bench.errors import UsageError
 from bench.files import shaped
 from bench.loads import KINDS, Load
-from bench.model import Cell, Plan
+from bench.model.cell import Cell
+from bench.model.plan import Plan
 from bench.project import content_hash
 from bench.site.packing import id_of
 from bench.site.recomputed import windows_of

@@ -15,8 +15,8 @@ from bench.project import content_hash
 from bench.records import Run
 from bench.report.claims import audited
 from bench.site import privacy
+from bench.site.cell_packing import CellPacking
 from bench.site.figures import STATED, digits_of, wider
-from bench.site.indexed import Indexed
 from bench.site.origin import Origin
 from bench.site.stated import contender_of, scenario_of
 from bench.site.submission import (
@@ -48,7 +48,7 @@ def submission_of(run: Run, origin: Origin) -> Submission:
     analysis = analyse(run)
     if not any(row.requests for row in analysis.rows):
         raise UsageError("the run has no measurement to submit: no right answer was counted")
-    indexed = Indexed.of(analysis, origin)
+    packing = CellPacking.of(analysis, origin)
     voids = sum(sum(row.voids.values()) for row in analysis.rows)
     draft = Submission(
         id="",
@@ -61,25 +61,25 @@ def submission_of(run: Run, origin: Origin) -> Submission:
         ended=run.ended,
         invalid=privacy.hidden(analysis.invalid) if analysis.invalid else None,
         facts=_facts(run),
-        contenders=tuple(contender_of(run, one) for one in indexed.contenders),
-        scenarios=tuple(scenario_of(run, one) for one in indexed.scenarios),
-        loads=tuple(_load(one) for one in indexed.loads),
+        contenders=tuple(contender_of(run, one) for one in packing.contenders),
+        scenarios=tuple(scenario_of(run, one) for one in packing.scenarios),
+        loads=tuple(_load(one) for one in packing.loads),
         sweeps=Sweeps(
-            round=tuple(number for number, _ in indexed.sweeps),
-            sweep=tuple(number for _, number in indexed.sweeps),
+            round=tuple(number for number, _ in packing.sweeps),
+            sweep=tuple(number for _, number in packing.sweeps),
         ),
-        cells=tuple(indexed.cell(row) for row in analysis.rows),
-        ratios=tuple(indexed.ratio(one) for one in analysis.comparisons),
-        noise_floors=tuple(indexed.ratio(one) for one in analysis.noise_floors),
+        cells=tuple(packing.cell(row) for row in analysis.rows),
+        ratios=tuple(packing.ratio(one) for one in analysis.comparisons),
+        noise_floors=tuple(packing.ratio(one) for one in analysis.noise_floors),
         findings=tuple(
-            StatedFinding(verdict=one.verdict, why=indexed.plain(one.why)) for one in audited(analysis)
+            StatedFinding(verdict=one.verdict, why=packing.plain(one.why)) for one in audited(analysis)
         ),
         void_slices=voids,
         slices=voids + sum(row.slices for row in analysis.rows),
-        caveats=tuple(indexed.plain(one) for one in indexed.caveats),
+        caveats=tuple(packing.plain(one) for one in packing.caveats),
         events=tuple(
             StatedEvent(
-                at_s=digits_of(one.at_s, STATED) or 0.0, what=indexed.plain(one.what), contender=one.contender
+                at_s=digits_of(one.at_s, STATED) or 0.0, what=packing.plain(one.what), contender=one.contender
             )
             for one in run.events
         ),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bench.analysis.comparisons import Comparison, judged
 from bench.analysis.measures import METRICS
 from bench.analysis.statistics import Estimate
-from bench.model import Plan
+from bench.model.plan import Plan
 from bench.site.books import named, near, place_of, plan_of
 from bench.site.recomputed import Recomputed, unfit
 from bench.site.submission import Figures, StatedRatio

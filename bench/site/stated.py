@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from bench.model import SAFE, Contender, Exchange, Scenario, name_of
+from bench.model.contender import Contender, name_of
+from bench.model.scenario import SAFE, Exchange, Scenario
 from bench.project.content_hash import digest, digest_of_scenario
 from bench.records import Run, Verification
 from bench.runtime.services.own import DATABASES

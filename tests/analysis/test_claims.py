@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bench.analysis import analyse
 from bench.analysis.findings import Allowed, verdict_on
 from bench.analysis.statistics import Estimate
-from bench.model import Claim, ClaimedFigure, ClaimedRatio
+from bench.model.claim import Claim, ClaimedFigure, ClaimedRatio
 from bench.records import Verification
 from tests.support.synthetic import failing, synthetic_run, with_records
 

@@ -9,7 +9,8 @@ from bench.analysis import analyse
 from bench.compare.changes import count_changes
 from bench.compare.verdict import concluded
 from bench.compare.verdict_report import document, text
-from bench.model import SAME_AGAIN, Exchange, Scenario
+from bench.model.contender import SAME_AGAIN
+from bench.model.scenario import Exchange, Scenario
 from bench.records import Written
 from tests.support.synthetic import synthetic_run, with_records
 

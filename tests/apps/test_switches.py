@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from bench.errors import UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project import contenders
 from bench.run.verification import verify
 from bench.runtime import Server

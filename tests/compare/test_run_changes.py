@@ -9,7 +9,7 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.statistics import Estimate
 from bench.compare.run_changes import change_of, judged_together
 from bench.loads import Closed
-from bench.model import Cell
+from bench.model.cell import Cell
 
 LOAD = Closed(connections=32)
 STEADY = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.015)

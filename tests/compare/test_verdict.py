@@ -13,7 +13,7 @@ from bench.compare.upgrade_move import UpgradeMove
 from bench.compare.verdict import concluded
 from bench.compare.verdict_report import JSON, JUNIT, MARKDOWN, document, text, write_verdict
 from bench.files import to_json
-from bench.model import SAME_AGAIN
+from bench.model.contender import SAME_AGAIN
 from bench.project.waivers import Waiver
 from bench.records import Queries, Try, Verification
 from tests.support.synthetic import failing, failing_some, synthetic_run, with_records

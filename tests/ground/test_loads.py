@@ -10,7 +10,7 @@ import pytest
 from bench.errors import UsageError
 from bench.files import read_json, read_toml, to_json
 from bench.loads import KINDS, Closed, Load, Open
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.project.plans import WrittenLoad
 from bench.report.load_kinds import SHOWN
 

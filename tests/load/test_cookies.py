@@ -25,7 +25,8 @@ from bench.load.once import requested
 from bench.load.requests import JAR, compile_exchange
 from bench.load.responses import Heads, read_response
 from bench.loads import Closed, Load, Open
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 
 SOON, PAST = "Fri, 01 Jan 2100 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"
 

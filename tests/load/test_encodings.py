@@ -12,7 +12,7 @@ from bench.load.answers import KnownBodies, check
 from bench.load.encodings import LARGEST_BYTES, Undecodable, decoded
 from bench.load.requests import compile_exchange
 from bench.load.responses import Heads, read_response
-from bench.model import Exchange, Expect
+from bench.model.scenario import Exchange, Expect
 
 TEXT = b'[{"id": 1}, {"id": 2}]' + b" " * 1_000
 

@@ -18,7 +18,8 @@ from bench.errors import CannotMeasure
 from bench.load.driver import LocustLoad
 from bench.load.null.server import null_server
 from bench.loads import Closed
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 from tests.support.servers import CLOSING, GOOD, HELLO, HELLO_SCENARIO, Talk, always, server
 
 

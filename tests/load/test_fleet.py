@@ -17,7 +17,8 @@ from bench.errors import CannotMeasure
 from bench.load.child.generator_versions import unlike, versions
 from bench.load.driver import LocustLoad, Workers
 from bench.loads import Closed, Open
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 from tests.support.waiting import waiting_server
 
 HELLO = Scenario(

@@ -11,7 +11,8 @@ import pytest
 
 from bench.load.driver import LocustLoad
 from bench.loads import Closed, Open
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 from tests.support.servers import GOOD, HELLO, HELLO_SCENARIO, Talk, always, server
 
 GET = Exchange(name="get", method="GET", path="/")

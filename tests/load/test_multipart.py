@@ -16,7 +16,8 @@ from bench.load.once import requested
 from bench.load.requests import compile_exchange
 from bench.load.responses import Heads, read_response
 from bench.loads import Closed
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 from tests.support.servers import Talk, server
 
 PHOTO = bytes(range(256)) * 300 + b"{n}"

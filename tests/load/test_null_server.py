@@ -23,7 +23,8 @@ from bench.load.null.right_answers import answers
 from bench.load.null.server import HELLO, null_server
 from bench.load.responses import Heads, read_response
 from bench.loads import Closed
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 from bench.project import scenarios
 
 OURS = scenarios.declared(Path(__file__).parents[2])

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.load.once import requested
-from bench.model import Exchange, Expect, Scenario
+from bench.model.scenario import Exchange, Expect, Scenario
 from tests.support.servers import GOOD, HELLO_SCENARIO, always, server
 
 

@@ -15,7 +15,8 @@ import pytest
 from bench.load.arrivals import due_offsets
 from bench.load.driver import LocustLoad
 from bench.loads import Closed, Open
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 from bench.records import Sample
 from tests.support.servers import CLOSING, GOOD, HELLO_SCENARIO, Talk, always, server, stalling_server
 

@@ -12,7 +12,7 @@ from bench.load.null.responder import responder
 from bench.load.null.right_answers import answers
 from bench.load.pages import LONGEST, found_in
 from bench.load.responses import Heads, read_response
-from bench.model import Exchange, Expect, Scenario
+from bench.model.scenario import Exchange, Expect, Scenario
 from bench.project.saves import MISSING
 from tests.load.test_requests import first, head
 

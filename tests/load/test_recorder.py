@@ -11,7 +11,7 @@ import json
 from locust.stats import RequestStats
 from bench.load.child.recorder import ClosedBooks, OpenBooks
 from bench.load.requests import compile_exchange
-from bench.model import Exchange
+from bench.model.scenario import Exchange
 from random import Random
 
 read, write = (

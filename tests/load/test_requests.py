@@ -11,7 +11,7 @@ from bench.load.mix import Mix
 from bench.load.placeholders import Values, filled
 from bench.load.requests import Request, compile_exchange
 from bench.load.responses import Head
-from bench.model import Exchange, Expect, Scenario
+from bench.model.scenario import Exchange, Expect, Scenario
 from bench.project.saves import MISSING, at_path
 
 READ = Exchange(

@@ -6,7 +6,7 @@ import pytest
 
 from bench.load.mix import Mix
 from bench.load.serial import Serial, WrongAnswer
-from bench.model import Exchange, Expect, Scenario
+from bench.model.scenario import Exchange, Expect, Scenario
 from tests.support.servers import GOOD, HELLO_SCENARIO, always, server
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from bench.load.driver import LocustLoad, Workers
 from bench.loads import Closed, Load, Open
-from bench.model import Cell, Exchange, Expect, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario
 from tests.support.servers import Talk, server
 
 LOGIN = Exchange(name="login", method="POST", path="/login", save={"token": "user.token"})

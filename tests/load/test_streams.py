@@ -14,7 +14,8 @@ from bench.load.once import requested
 from bench.load.responses import Heads, TooLarge
 from bench.load.sums import merged
 from bench.loads import Closed
-from bench.model import Cell, Exchange, Expect, Scenario, Slice, Stream
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Exchange, Expect, Scenario, Stream
 from tests.support.servers import GOOD, HELLO_SCENARIO, Talk, server, streaming_server
 from tests.support.streaming_server import HEAD, chunk
 
@@ -316,5 +317,6 @@ def largest_difference_ms(load, every_ms):
         sent = Histogram.of(target.gaps())
     assert sample.failed == 0
     found = sample.events
+    assert found.events == pytest.approx(8 * 1000 / every_ms, rel=0.15)
     gaps = (found.gap.percentile_ms(percent) - sent.percentile_ms(percent) for percent in (25, 50, 75))
     return max(*map(abs, gaps), found.first.percentile_ms(25), found.late.percentile_ms(25))

@@ -5,7 +5,7 @@ import pytest
 from bench.histogram import Histogram
 from bench.load.sums import imbalance, merged
 from bench.loads import Closed, Open
-from bench.model import Cell, Slice
+from bench.model.cell import Cell, Slice
 from bench.records import Sample
 
 

@@ -8,7 +8,8 @@ from bench.errors import CannotMeasure, UsageError
 from bench.load.driver import LocustLoad, Workers
 from bench.load.once import requested
 from bench.loads import Closed
-from bench.model import Cell, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.scenario import Scenario
 from bench.project.locustfiles import declared_users
 from tests.support.servers import GOOD, HELLO_SCENARIO, Talk, always, server, stalling_server
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.model import Contender, Exchange, Expect, Scenario
+from bench.model.contender import Contender
+from bench.model.scenario import Exchange, Expect, Scenario
 from bench.profile.call_counts import NEVER, AppPlace, Called, count_calls
 from bench.runtime.interpreters import found
 from bench.runtime.placement import placed

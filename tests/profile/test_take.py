@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import CannotMeasure
 from bench.loads import Closed
-from bench.model import Exchange, Scenario
+from bench.model.scenario import Exchange, Scenario
 from bench.profile.cprofile import CProfile
 from bench.profile.profiler import portable
 from bench.profile.pyspy import PySpy

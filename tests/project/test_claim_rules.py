@@ -4,7 +4,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.files import read_json, to_json
-from bench.model import Plan
+from bench.model.plan import Plan
 from bench.project import plans
 from tests.support.projects import PLAN, make_project
 

@@ -1,6 +1,6 @@
 from dataclasses import asdict, replace
 
-from bench.model import Exchange, Scenario
+from bench.model.scenario import Exchange, Scenario
 from bench.project.content_hash import digest, digest_of_scenario
 
 GREETING = Exchange(name="hello", method="GET", path="/")

@@ -2,7 +2,8 @@ import pytest
 
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
-from bench.model import Choice, Ground, Inquiry, Plan
+from bench.model.claim import Choice, Ground, Inquiry
+from bench.model.plan import Plan
 from bench.project import contenders, heats, plans
 from tests.support.projects import PLAN, make_project
 

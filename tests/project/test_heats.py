@@ -1,7 +1,8 @@
 import pytest
 
 from bench.loads import Closed
-from bench.model import Block, Claim, ClaimedFigure, ClaimedRatio, Plan
+from bench.model.claim import Claim, ClaimedFigure, ClaimedRatio
+from bench.model.plan import Block, Plan
 from bench.project import contenders, plans
 from bench.project.heats import groups, heats
 from tests.support.projects import make_project

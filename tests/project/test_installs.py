@@ -1,7 +1,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.installs import install_files
 
 

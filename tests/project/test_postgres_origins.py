@@ -1,7 +1,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.model import PostgresOrigin
+from bench.model.contender import PostgresOrigin
 from bench.project.postgres_origins import postgres_origin
 
 
@@ -30,6 +30,9 @@ def test_each_of_its_keys_is_read():
         ({"url": "postgresql+asyncpg://127.0.0.1/a"}, "it does not begin with postgresql://"),
         ({"url": "postgresql:///a?host=/var/run"}, "it names no host: write 127.0.0.1"),
         ({"url": "postgresql://127.0.0.1:x/a"}, "an example: postgresql://me@127.0.0.1:5432"),
+        ({"url": "postgresql://127.0.0.1/a?host=10.0.0.7"}, "host after the . would name another server"),
+        ({"url": "postgresql://127.0.0.1/a?hostaddr="}, "hostaddr after the"),
+        ({"url": "postgresql://127.0.0.1/a?service=far"}, "service after the"),
         ({"url": "postgresql://me:pw@127.0.0.1/a"}, "a password in it would be .*set PGPASSWORD"),
         ({"url": "postgresql://127.0.0.1/a?user=me&password=pw"}, "x.url: a password in it"),
         ({"remote": True}, "x.remote: it goes with url"),

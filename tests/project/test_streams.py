@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.model import Stream
+from bench.model.scenario import Stream
 from bench.project import plans, scenarios
 from tests.support.projects import PLAN, SCENARIOS, make_project
 

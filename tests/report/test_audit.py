@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.model import Choice, Claim, ClaimPlace, Ground, Inquiry
+from bench.model.claim import Choice, Claim, ClaimPlace, Ground, Inquiry
 from bench.records import Evidence
 from bench.report.answer import answer
 from bench.report.audit import audit, section

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench.analysis import analyse
 from bench.files import to_json
-from bench.model import Claim, ClaimedRatio
+from bench.model.claim import Claim, ClaimedRatio
 from bench.project import plans
 from bench.report.claims import audited, judged_table, notes
 from bench.report.markdown import report_text

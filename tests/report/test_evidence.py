@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from bench.analysis import analyse
-from bench.model import Choice, Claim, Ground, Inquiry
+from bench.model.claim import Choice, Claim, Ground, Inquiry
 from bench.records import Evidence
 from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text

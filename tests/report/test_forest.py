@@ -4,7 +4,7 @@ import pytest
 
 from bench.analysis import analyse
 from bench.loads import Closed
-from bench.model import ITSELF, PREVIOUS
+from bench.model.plan import ITSELF, PREVIOUS
 from bench.report.charts import draw
 from bench.report.charts.ratio_chart import ratio_caption, ratio_chart
 from bench.report.charts.sheet import SCREEN, WIDE_FILE, WIDE_SCREEN

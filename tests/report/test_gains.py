@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import analyse
-from bench.model import ITSELF, PREVIOUS, SAME_AGAIN, Exchange, Scenario
+from bench.model.contender import SAME_AGAIN
+from bench.model.plan import ITSELF, PREVIOUS
+from bench.model.scenario import Exchange, Scenario
 from bench.records import Queries
 from bench.report.answer import answer
 from bench.report.charts.style import looks_of

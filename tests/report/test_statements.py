@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from bench.model import Expect
+from bench.model.scenario import Expect
 from bench.records import Queries
 from bench.report.details import statement_table
 from tests.support.synthetic import synthetic_run

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bench.analysis import analyse
-from bench.model import Block
+from bench.model.plan import Block
 from bench.records import CountedWindow, Event, Instructions, Queries, Start
 from bench.report import blocks, upgrades
 from bench.report.answer import answer

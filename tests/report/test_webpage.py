@@ -9,7 +9,7 @@ import pytest
 from bench.analysis import analyse
 from bench.analysis.measures import rounds_of
 from bench.loads import Closed
-from bench.model import Claim, ClaimedRatio
+from bench.model.claim import Claim, ClaimedRatio
 from bench.records import Event, Queries
 from bench.report import webpage
 from bench.report.audit import audit

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UsageError
-from bench.model import Ready
+from bench.model.contender import Ready
 from bench.project import content_hash, plans
 from bench.records import Event, Start
 from bench.run import execution, store

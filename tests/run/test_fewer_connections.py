@@ -6,7 +6,7 @@ import pytest
 
 from bench.analysis.resolution import FEWEST, FEWEST_EACH
 from bench.loads import Closed, Open
-from bench.model import Block
+from bench.model.plan import Block
 from bench.project import plans
 from bench.project.heats import groups
 from bench.run import fewer_connections, schedule, windows

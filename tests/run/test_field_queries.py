@@ -10,7 +10,7 @@ import pytest
 
 from bench.errors import CannotMeasure, UsageError
 from bench.load.mix import Mix
-from bench.model import Exchange, Scenario
+from bench.model.scenario import Exchange, Scenario
 from bench.project.fields import MOST_ROWS
 from bench.run.field_queries import are_queried, queried, queried_on
 from tests.support.fakes import FakeRuntime, FakeServer

@@ -10,7 +10,8 @@ import pytest
 from bench.cli import wiring
 from bench.errors import CannotMeasure
 from bench.loads import Closed
-from bench.model import Block, Contender, Plan
+from bench.model.contender import Contender
+from bench.model.plan import Block, Plan
 from bench.observe import system
 from bench.observe.local_ports import local_ports
 from bench.project import plans

@@ -3,7 +3,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from bench.errors import CannotMeasure
-from bench.model import Inquiry
+from bench.model.claim import Inquiry
 from bench.project import contenders
 from bench.run.probes import gather
 from tests.support.fakes import FakeRuntime, FakeServer

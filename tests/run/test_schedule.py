@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.histogram import Histogram
 from bench.loads import LOWEST_RPS, Closed, Open
-from bench.model import Block, Plan
+from bench.model.plan import Block, Plan
 from bench.project.heats import Group
 from bench.records import Record, Sample, Start, Usage
 from bench.run import schedule

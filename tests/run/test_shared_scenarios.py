@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from bench.loads import Closed
-from bench.model import Block, Exchange, Expect, Scenario
+from bench.model.plan import Block
+from bench.model.scenario import Exchange, Expect, Scenario
 from bench.run.shared_scenarios import common, narrowed, without
 from tests.support.synthetic import synthetic_run
 

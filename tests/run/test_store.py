@@ -7,7 +7,8 @@ import pytest
 from bench.errors import CannotMeasure, UsageError
 from bench.histogram import Histogram
 from bench.loads import Closed
-from bench.model import Block, Cell, Plan, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.plan import Block, Plan
 from bench.records import SCHEMA, Event, Record, Run, Sample, Start, Usage, Verification
 from bench.run import store
 

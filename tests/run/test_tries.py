@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import Broken, CannotMeasure, UsageError
 from bench.histogram import Histogram
-from bench.model import SAME_AGAIN
+from bench.model.contender import SAME_AGAIN
 from bench.project import plans, scenarios
 from bench.records import SCHEMA, Run
 from bench.run import experiment, store

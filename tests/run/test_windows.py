@@ -16,7 +16,8 @@ from bench.analysis.resolution import FEWEST, FEWEST_EACH, Pace, coarse, pace_of
 from bench.analysis.wrong import hopeless
 from bench.histogram import Histogram
 from bench.loads import Closed
-from bench.model import Block, Cell, Plan, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.plan import Block, Plan
 from bench.project.heats import Group
 from bench.records import SCHEMA, Record, Run, Sample, Usage
 from bench.run import schedule, store, windows

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import engine
 from bench.runtime.leftovers import Ledger
@@ -217,7 +217,7 @@ def test_a_service_that_nobody_knows_is_told_with_those_there_are(runtime, conte
 HARNESS = """
 import sys
 from pathlib import Path
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Ready
+from bench.model.contender import Ready
 from bench.runtime import leftovers
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine

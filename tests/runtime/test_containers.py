@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.model import Contender, PostgresOrigin
+from bench.model.contender import Contender, PostgresOrigin
 from bench.observe.usage import cpu_readings, cpu_seconds, memory_bytes
 from bench.project import contenders
 from bench.runtime.compose import ComposeRuntime

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime import servers
 from bench.runtime.services.caches import MEMCACHED, VALKEY
 from bench.runtime.services.own import OwnServices, known_services

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.folders import Folders
 from bench.runtime.leftovers import Ledger, clear
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.gil import GilWatch, is_free_threaded
 from bench.runtime.hooks import hook
 from bench.runtime.placement import placed

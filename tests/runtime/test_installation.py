@@ -11,7 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 from bench.errors import BenchError, CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.environments import environment, unlocked
 from tests.runtime.test_environments import write_python
 from tests.support.wheels import write_wheel

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime

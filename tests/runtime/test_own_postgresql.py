@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bench.errors import CannotMeasure
-from bench.model import Contender, PostgresOrigin
+from bench.model.contender import Contender, PostgresOrigin
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
 from bench.runtime.ports import free_ports

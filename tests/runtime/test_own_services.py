@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.services import mysql
 from bench.runtime.services.copies import copies
 from bench.runtime.services.mysql_client import portable

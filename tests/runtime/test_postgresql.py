@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.leftovers import Ledger
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime

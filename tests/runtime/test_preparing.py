@@ -5,7 +5,7 @@ import urllib.request
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime import preparing
 from bench.runtime.children import Children
 from bench.runtime.leftovers import Ledger

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Ready
+from bench.model.contender import Ready
 from bench.runtime import servers
 from bench.runtime.children import Children
 from bench.runtime.leftovers import Ledger
@@ -508,7 +508,7 @@ def test_facts_name_placement_python_and_packages_and_are_json(runtime, contende
 HARNESS = """
 import sys
 from pathlib import Path
-from bench.model import Contender, Ready
+from bench.model.contender import Contender, Ready
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime
 from bench.runtime.readiness import ready

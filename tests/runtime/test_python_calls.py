@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.interpreters import found
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime

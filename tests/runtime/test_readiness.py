@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Contender, Ready
+from bench.model.contender import Contender, Ready
 from bench.project import contenders
 from bench.runtime import readiness, servers
 from bench.runtime.children import Children

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from bench.load.driver import LocustLoad
-from bench.model import Contender, Exchange, Scenario
+from bench.model.contender import Contender
+from bench.model.scenario import Exchange, Scenario
 from bench.run import statement_counts
 from bench.runtime import hooks
 from bench.runtime.placement import placed

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import commands
-from bench.model import Claim
+from bench.model.claim import Claim
 from bench.project import content_hash
 from bench.site import privacy
 from bench.site.check import OtherFormat, Unfit, checked, read

@@ -11,7 +11,7 @@ from bench.analysis.rows import PACED
 from bench.errors import UsageError
 from bench.histogram import Histogram
 from bench.loads import Closed
-from bench.model import Cell
+from bench.model.cell import Cell
 from bench.project import content_hash
 from bench.records import Event, EventTimes
 from bench.site.check import checked

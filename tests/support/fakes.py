@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from bench.errors import CannotMeasure
 from bench.histogram import Histogram
-from bench.model import Contender, Slice
+from bench.model.cell import Slice
+from bench.model.contender import Contender
 from bench.records import Sample, Try, Usage
 from bench.runtime.statements import StatementSource
 

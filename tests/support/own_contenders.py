@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project import contenders
 from bench.runtime.placement import placed
 from bench.runtime.process import ProcessRuntime

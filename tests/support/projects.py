@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bench.model import Contender, Plan
+from bench.model.contender import Contender
+from bench.model.plan import Plan
 from bench.project import contenders as declared_contenders
 from bench.project import plans
 from bench.project import scenarios as declared_scenarios

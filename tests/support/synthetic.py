@@ -7,7 +7,10 @@ from typing import Any
 
 from bench.histogram import Histogram
 from bench.loads import Closed, Load, Open
-from bench.model import Block, Cell, Contender, Exchange, Plan, Scenario, Slice
+from bench.model.cell import Cell, Slice
+from bench.model.contender import Contender
+from bench.model.plan import Block, Plan
+from bench.model.scenario import Exchange, Scenario
 from bench.records import SCHEMA, Record, Run, Sample, Usage, Verification
 
 SPEEDS = {"stdlib": 12_000.0, "django": 2_100.0, "flask": 4_300.0, "fastapi": 10_400.0, "flask~aa": 4_300.0}

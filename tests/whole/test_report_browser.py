@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from bench.model import Choice
+from bench.model.claim import Choice
 from bench.report.report_files import write_report
 from tests.report.test_claims import article_run
 from tests.report.test_evidence import YES, run_with, seen

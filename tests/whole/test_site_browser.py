@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from bench.analysis.comparisons import between, judged, noise_floors, ranks, verdict_of
 from bench.analysis.statistics import estimate_of, paired_log_ratios, ratio_of
-from bench.model import name_of
+from bench.model.contender import name_of
 from bench.project import content_hash
 from bench.report.wording import both, ratio
 from bench.site.page import scripts, site_html

@@ -41,7 +41,8 @@ from bench.load.child.generator import (
     understood,
     window_of,
 )
-from bench.model import Scenario, Slice
+from bench.model.cell import Slice
+from bench.model.scenario import Scenario
 
 
 class Requester(Protocol):

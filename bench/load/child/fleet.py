@@ -25,7 +25,8 @@ from bench.load.child.generator import ConnectionUser, Message, window_of
 from bench.load.child.generator_versions import unlike
 from bench.load.child.setting_up import LIMIT_S
 from bench.load.sums import merged
-from bench.model import Scenario, Slice
+from bench.model.cell import Slice
+from bench.model.scenario import Scenario
 from bench.project.addresses import format_address
 from bench.records import Sample
 

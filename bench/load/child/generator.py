@@ -26,7 +26,8 @@ from bench.load.child.stream_loop import StreamLoop
 from bench.load.child.user_load import UserLoad
 from bench.load.mix import Mix
 from bench.loads import Closed, Open
-from bench.model import Locustfile, Scenario, Slice
+from bench.model.cell import Slice
+from bench.model.scenario import Locustfile, Scenario
 from bench.project.addresses import format_address
 
 ENOUGH_FILES = 1 << 20  # if there is no hard limit: macOS accepts no infinite soft limit

@@ -20,7 +20,7 @@ from bench.load.answers import check
 from bench.load.child.stock_users import head_of, parts
 from bench.load.mix import Mix
 from bench.load.requests import Saved
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 from bench.project.contenders import find_project
 from bench.project.scenarios import declared
 

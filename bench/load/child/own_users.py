@@ -16,7 +16,7 @@ from locust.env import Environment
 from locust.event import Events
 
 from bench.errors import CannotMeasure, UsageError
-from bench.model import Locustfile
+from bench.model.scenario import Locustfile
 from bench.project.addresses import format_address
 
 STOP_S = 2.0  # for `on_stop` of all users

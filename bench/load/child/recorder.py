@@ -12,7 +12,7 @@ from bench.histogram import Histogram, midpoint_ns
 from bench.load.answers import printable
 from bench.load.gaps import bend
 from bench.load.requests import Request
-from bench.model import Exchange
+from bench.model.scenario import Exchange
 from bench.records import Sample
 
 _EXAMPLES = 5

@@ -27,7 +27,7 @@ from bench.load.answers import check
 from bench.load.mix import Mix
 from bench.load.requests import Request, Saved
 from bench.load.responses import Head
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 
 STOCK: Mapping[str, Any] = {"fast": FastHttpUser, "http": HttpUser}
 LEAD_IN_S = 0.2

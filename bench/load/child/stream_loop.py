@@ -15,7 +15,7 @@ from bench.load.child.closed import ClosedLoop
 from bench.load.child.connections import Connection, Target
 from bench.load.child.recorder import ClosedBooks
 from bench.load.event_stream import EventStream, incoming
-from bench.model import Stream
+from bench.model.scenario import Stream
 from bench.records import EventTimes, Sample
 
 

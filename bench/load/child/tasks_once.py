@@ -24,7 +24,7 @@ from bench.load.child.one_server import only
 from bench.load.child.own_users import OwnUsers
 from bench.load.child.user_load import failure
 from bench.load.users_once import AGAIN, ANSWER_SHOWN, LIMIT_S
-from bench.model import Scenario
+from bench.model.scenario import Scenario
 
 _TURNS = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately)  # a task is over
 

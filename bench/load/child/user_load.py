@@ -24,7 +24,8 @@ from bench.load.child.one_server import OtherServer, causes, only
 from bench.load.child.own_users import OwnUsers
 from bench.load.child.recorder import Books, Outcomes
 from bench.load.child.setting_up import LIMIT_S
-from bench.model import Exchange, Locustfile, Slice
+from bench.model.cell import Slice
+from bench.model.scenario import Exchange, Locustfile
 from bench.records import Sample
 
 Phase = Literal["setting up", "lead-in", "window", "over", "ending"]

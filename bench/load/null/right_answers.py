@@ -16,7 +16,7 @@ from bench.load.null.responder import Answer, responder
 from bench.load.placeholders import AS_TEXT, Values, as_text, filled
 from bench.load.requests import RESERVED, Saved, content_type, in_header, in_path, text_of
 from bench.load.responses import LARGEST_BYTES, Heads, read_response
-from bench.model import Exchange, Scenario
+from bench.model.scenario import Exchange, Scenario
 from bench.project.exchanges import FORM, JSON, media_type
 from bench.project.patterns import example_of
 from bench.project.saves import MISSING, at_path, place_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bench.errors import CannotMeasure
 from bench.files import to_json
 from bench.load.null.right_answers import answers
-from bench.model import Exchange, Expect, Scenario
+from bench.model.scenario import Exchange, Expect, Scenario
 
 HELLO = Scenario(
     name="hello",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
-from bench.model import name_of
+from bench.model.contender import name_of
 
 INK, FAINT, GRID, PAPER = "#222222", "#6a6a6a", "#e4e4e4", "#ffffff"
 DATABASE_GREY = "#c9c9c9"

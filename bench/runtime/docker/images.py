@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.errors import CannotMeasure, UsageError
 from bench.files import text_of
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.installs import keeps_a_lock_of_apps
 from bench.project.sources import is_left_behind
 from bench.runtime.docker.containers import described

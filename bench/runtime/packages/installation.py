@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.files import MARKS, text_of, toml_of
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.project.installs import InstallFile, install_files
 from bench.runtime.interpreters import found
 from bench.runtime.packages.foreign_locks import Wanted, specifiers, wanted_python

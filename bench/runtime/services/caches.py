@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.runtime.children import Children, Running, log_name
 from bench.runtime.contender_placeholders import Url
 from bench.runtime.docker.containers import as_this_user, on_cores

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bench.errors import UsageError
 from bench.files import text_of
-from bench.model import Contender, PostgresOrigin
+from bench.model.contender import Contender, PostgresOrigin
 from bench.runtime.services.service import OwnPart, ServiceFacts
 
 FILES = ("schema.sql", "seed.sql")  # of a project's apps, if its contender names none

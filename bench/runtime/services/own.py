@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from bench.errors import UsageError
-from bench.model import Contender, PostgresOrigin
+from bench.model.contender import Contender, PostgresOrigin
 from bench.runtime.contender_placeholders import OWN, Url, filled
 from bench.runtime.services.caches import MEMCACHED, VALKEY, cache
 from bench.runtime.services.mysql import MYSQL

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from bench.errors import CannotMeasure
-from bench.model import Contender, PostgresOrigin
+from bench.model.contender import Contender, PostgresOrigin
 from bench.runtime.children import Children, Running
 from bench.runtime.docker.containers import on_cores
 from bench.runtime.launch import launched

@@ -13,7 +13,7 @@ import psutil
 import psycopg
 
 from bench.errors import CannotMeasure
-from bench.model import PostgresOrigin
+from bench.model.contender import PostgresOrigin
 from bench.project.addresses import format_address, is_loopback
 from bench.project.postgres_origins import parts_of
 from bench.runtime.children import descendants

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypedDict
 
 from bench.errors import CannotMeasure
-from bench.model import Contender
+from bench.model.contender import Contender
 from bench.records import CountedBy
 from bench.runtime.docker.containers import Containers
 from bench.runtime.launch import UNPRIVILEGED

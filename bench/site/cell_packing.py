@@ -10,7 +10,9 @@ from bench.analysis.measures import by_cell, server_us
 from bench.analysis.rows import PACED, Arrivals, Row
 from bench.analysis.statistics import Sweep
 from bench.loads import Load
-from bench.model import Cell, Contender, Scenario, name_of
+from bench.model.cell import Cell
+from bench.model.contender import Contender, name_of
+from bench.model.scenario import Scenario
 from bench.records import Record
 from bench.site import privacy
 from bench.site.figures import EXACT, STATED, digits_of, figures_of, latency_of, thinned, window_of
@@ -22,7 +24,7 @@ BITS = 5  # dropped from the ten of a histogram's buckets: 6 % wide at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Indexed:
+class CellPacking:
     """An analysis, and the order of what a submission refers to by index."""
 
     analysis: Analysis
@@ -36,7 +38,7 @@ class Indexed:
     statements: Mapping[tuple[str, str], float | None]  # contender, exchange
 
     @classmethod
-    def of(cls, analysis: Analysis, origin: Origin) -> "Indexed":
+    def of(cls, analysis: Analysis, origin: Origin) -> "CellPacking":
         run, rows = analysis.run, analysis.rows
         records = by_cell(run)
         measured = {row.cell.contender for row in rows}

@@ -1,0 +1,1 @@
+"""What is compared, requested and claimed, as frozen facts. Measured: `bench.records`."""
