@@ -85,9 +85,12 @@ def data_of(one: Contender, packages: Mapping[str, str]) -> Any:
 
 def environment_of(run: Run, one: Contender) -> str | None:
     """Return the name of its environment; None if there are several that it may be, or none."""
+    if known := run.fingerprint.get("environment_of", {}).get(one.name):
+        return str(known)
+    # An older run does not record it.
     counted = {found.environment for found in run.instructions if found.contender == one.name}
-    if len(counted) == 1 and (known := counted.pop()):
-        return known
+    if len(counted) == 1 and (used := counted.pop()):
+        return used
     minor = "".join((one.python or "").split(".")[:2])
     names = [name for name in run.fingerprint.get("environments", {}) if name.startswith(f"{one.app}-py")]
     if len(names) > 1:

@@ -20,7 +20,7 @@ from bench.site.origin import Origin
 from bench.site.outbox import packed
 from bench.site.packing import plain, submission_of, to_text
 from bench.site.recomputed import Recomputed
-from bench.site.stated import data_of, framework_of
+from bench.site.stated import contender_of, data_of, framework_of
 from tests.support.submissions import HERE, NOW, content_of, run_of
 from tests.support.synthetic import contender, failing, rate, with_records
 
@@ -190,3 +190,18 @@ def test_a_histogram_twice_as_wide_counts_the_same():
     found = thinned(Histogram.of(range(1_000_000, 9_000_000, 1_234)), 5)
     assert sum(wider(found).counts) == sum(found.counts)
     assert wider(found) == thinned(Histogram.of(range(1_000_000, 9_000_000, 1_234)), 6)
+
+
+def test_a_contender_in_a_container_has_the_packages_of_its_image():
+    run = run_of()
+    image = "shop/flask_app:1a2b"
+    facts = {
+        **run.fingerprint,
+        "environments": {image: {"python": "3.13.0", "packages": {"flask": "3.1.3", "sqlalchemy": "2.1.9"}}},
+        "environment_of": {"flask": image},
+    }
+    flask = replace(run.contenders[0], services=("postgres",))
+    assert flask.name == "flask"
+    stated = contender_of(replace(run, fingerprint=facts), flask)
+    assert (stated.environment, stated.python, stated.data) == (image, "3.13.0", "orm")
+    assert stated.framework_version == "3.1.3"

@@ -255,10 +255,13 @@ function dots({ points, ys, yTicks, xTicks, family, yName, words, one, isLogarit
         text,
       ),
     ),
-    steps.map(([value, text]) => [
-      drawn("line", { class: "step", x1: x(value), x2: x(value), y1: top, y2: height - bottom }),
-      drawn("text", { x: x(value) + 3, y: top + 2 }, text),
-    ]),
+    steps.map(([value, text]) => {
+      const [side, anchor] = x(value) > width / 2 ? [-3, "end"] : [3, "start"];
+      return [
+        drawn("line", { class: "step", x1: x(value), x2: x(value), y1: top, y2: height - bottom }),
+        drawn("text", { x: x(value) + side, y: top + 2, "text-anchor": anchor }, text),
+      ];
+    }),
     drawn(
       "g",
       { style: `color: ${colourOf(family)}` },

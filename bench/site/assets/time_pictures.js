@@ -100,7 +100,7 @@ function timeTable(points, name, place, reference, metric) {
         data(bothText(point.cpu, figure), "number"),
         reference &&
           data([bothText(point.ratio), point.ratio && !proven && element("small", {}, "not proven")], "number"),
-        data(moves.join(", ") || "none", "versions"),
+        data(moves.join(", ") || (all[at + 1] ? "none" : "–"), "versions"),
         data(element("code", {}, point.commit)),
       );
     });
