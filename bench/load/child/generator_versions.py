@@ -8,18 +8,18 @@ from pathlib import Path
 
 PACKAGES = {"bench": "webframework-bench", "Locust": "locust"}
 CODE = "bench's code"
-_ROOM = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 
 
 @cache
 def versions() -> Mapping[str, str]:
-    """Return the versions of bench and Locust here, and a hash of the load generator's code.
+    """Return the versions of bench and Locust here, and a hash of all of bench's code.
 
     Two checkouts of one version can differ.
     """
     digest = hashlib.sha256()
-    for file in sorted([*_ROOM.rglob("*.py"), *(_ROOM.parent / name for name in ("model.py", "records.py"))]):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for file in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(str(file.relative_to(_PACKAGE)).encode() + b"\0" + file.read_bytes() + b"\0")
     return {name: version(package) for name, package in PACKAGES.items()} | {CODE: digest.hexdigest()[:12]}
 
 
