@@ -49,7 +49,7 @@ def _build(runs: tuple[Path, ...], out: Path, now: datetime, code: str) -> None:
     for why in gathering.left_out:
         click.echo(f"left out: {why}", err=True)
     made = publish(gathering, out, site_html, now, code=code)
-    click.echo(f"{len(made.runs)} runs, {len(made.machines)} kinds of machines", err=True)
+    click.echo(f"{len(made.runs)} runs, {len(made.machine_kinds)} kinds of machines", err=True)
     click.echo(out / "index.html")
 
 

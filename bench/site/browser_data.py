@@ -52,7 +52,7 @@ def index_of(catalogue: Catalogue, built_at: datetime, code: str) -> dict[str, A
         "about": {
             "runs": len(catalogue.runs),
             "valid": sum(one.is_ranked for one in catalogue.runs),
-            "machines": len({machine.kind for machine in catalogue.machines}),
+            "machines": len(catalogue.machine_kinds),
             "from": f"{dates[0]:%Y-%m-%d}",
             "to": f"{dates[-1]:%Y-%m-%d}",
         },

@@ -89,6 +89,10 @@ class Catalogue:
         return tuple(one.submission for one in self.runs)
 
     @cached_property
+    def machine_kinds(self) -> frozenset[str]:
+        return frozenset(machine.kind for machine in self.machines)
+
+    @cached_property
     def projects(self) -> tuple[tuple[str, str], ...]:
         """Ids, each with the newest name that a run gives it."""
         names: dict[str, str] = {}

@@ -13,11 +13,12 @@ def llms_text(index: Index) -> str:
 
 def _lines(index: Index) -> Iterator[str]:
     valid = [run for run in index.runs if run.state == "valid"]
+    kinds = {machine.facts.get("machine.class") for machine in index.machines}
     yield "# Web frameworks measured side by side"
     yield ""
     yield (
         f"> {len(index.runs)} runs of webframework-bench, {len(valid)} of them complete and valid, on "
-        f"{len(index.machines)} kinds of machines. Every ratio has an interval, a date and conditions."
+        f"{len(kinds)} kinds of machines. Every ratio has an interval, a date and conditions."
     )
     yield ""
     yield "Quote a line below, or `cite` of a headline in index.json, as a whole: a ratio without its"

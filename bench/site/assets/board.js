@@ -53,7 +53,7 @@ async function boardView(settings, go) {
       columns.length
         ? boardTable(run, columns, reference, settings, go)
         : element("p", {}, "No cell passes these filters. “All” shows every cell again."),
-      legend(run, columns, settings),
+      columns.length > 0 && legend(run, columns, settings),
     ],
   };
 }
@@ -167,7 +167,7 @@ function boardToolbar(run, settings, reference, metric, go) {
       measureChoice(metrics, metric, settings, go),
       select(
         "choose-run",
-        "Run: date, plan, machine",
+        "Newest runs: date, plan, machine",
         runChoices(run.submission.id, settings),
         run.submission.id,
         value => go({ ...settings, run: value }),
@@ -192,20 +192,18 @@ function legend(run, columns, settings) {
       "li",
       {},
       levels.length
-        ? `Numbers in small print, and lines, are ${[...new Set(levels.map(levelText))].join(" or ")} intervals, on one logarithmic axis. So few rounds allow only some levels: the least from 95 % on is taken. The vertical line is the reference.`
+        ? `Numbers in small print, and lines, are ${[...new Set(levels.map(levelText))].join(" or ")} intervals, on one logarithmic axis. The vertical line is the reference.${levels.some(level => level > LEVEL) ? " Few rounds do not allow exactly 95 %: the next higher level is shown." : ""}`
         : "There are too few rounds for intervals (6 are needed), so there is no rank and no verdict.",
     ),
     element(
       "li",
       {},
-      `Hollow: no proven difference. ${metrics.map(signsText).join("; ")}; = equivalent: beyond, or within, a margin of ${metrics
-        .map(name => `${percent(margins[name])} (${METRIC_NAMES[name] ?? name})`)
-        .join(", ")}. ? inconclusive.`,
+      `Hollow: no proven difference. ${metrics.map(name => signsText(name, margins[name])).join(" ")} ? inconclusive.`,
     ),
     element(
       "li",
       {},
-      "Place: 1 + how many of those shown here are proven better, by however little. So a place can be better though the sign is ? or =, as signs need the whole margin. 2= is a shared place. It does not depend on the reference. There is no score over scenarios: none would be right for two readers.",
+      "Place: 1 + how many of those shown here are proven better. It does not depend on the reference. 2= is a shared place. A place needs any proven difference. A sign needs one beyond the margin. There is no score over scenarios: none would be right for two readers.",
     ),
     element(
       "li",
@@ -217,7 +215,8 @@ function legend(run, columns, settings) {
   );
 }
 
-const signsText = metric => `▲ ${verdictText(metric, "faster")}, ▼ ${verdictText(metric, "slower")}`;
+const signsText = (metric, margin) =>
+  `Of ${METRIC_NAMES[metric] ?? metric}: ▲ ${verdictText(metric, "faster")} by more than ${percent(margin)}, ▼ ${verdictText(metric, "slower")} by more than that, = equivalent within it.`;
 
 function nothingHere() {
   return {

@@ -245,13 +245,13 @@ function trustSection(run, cell) {
   );
 }
 
-function codeAddress(run, who) {
+function codeAddress(run, folder = "") {
   const template = kept.index.code ?? "";
   const { commit } = run.submission.project;
   if (!template || !/^[0-9a-f]{7,64}$/.test(commit ?? "")) return "";
   return template
     .replace("{commit}", commit)
-    .replace("{folder}", (who.folder ?? "").split("/").map(encodeURIComponent).join("/"));
+    .replace("{folder}", folder.split("/").map(encodeURIComponent).join("/"));
 }
 
 function codeSection(run, cell) {
@@ -266,7 +266,7 @@ function codeSection(run, cell) {
     {},
     element("h2", {}, "The code that was measured"),
     facts("Code and versions", [
-      ["Code", outward(codeAddress(run, who), at)],
+      ["Code", outward(codeAddress(run, who.folder), at)],
       [
         "Changed since that commit",
         submission.project.dirty

@@ -67,7 +67,7 @@ async function machinesView(settings, go) {
 }
 
 function travelText({ used, total }) {
-  if (!total) return `${plural(used.length, "kind")} of machines cannot tell: an interval across machines needs 3.`;
+  if (!total) return `Not known across machines: 3 kinds of machines are needed, and there ${used.length === 1 ? "is 1" : `are ${used.length}`}.`;
   return total.isOpen
     ? "Across machines no difference is proven: it does not travel."
     : "The whole interval across machines is on one side of 1: it travels.";

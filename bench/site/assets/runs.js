@@ -38,7 +38,7 @@ function runsView(settings, go) {
         element(
           "small",
           {},
-          `${plural(index.runs.id.length, "run")} on ${plural(index.machines.length, "machine")}`,
+          `${plural(index.runs.id.length, "run")} on ${plural(index.about.machines, "kind")} of machines`,
         ),
       ),
       toolbar([
@@ -157,7 +157,7 @@ async function runView(settings) {
         ],
         ["Rounds and sweeps", `${plan.content.rounds} and ${plan.content.sweeps}`],
         ["Project", submission.project.name || submission.project.id],
-        ["Commit", submission.project.commit && element("code", {}, submission.project.commit)],
+        ["Commit", submission.project.commit && element("code", {}, outward(codeAddress(run), submission.project.commit))],
         ["Hash of the plan", element("code", {}, plan.hash)],
         [
           "Recorded before the first slice",
@@ -251,7 +251,7 @@ function contenderTable(run) {
           data(DATA_WORDS[who.data] ?? (who.database ? "unknown" : "no database")),
           data(who.python ?? NOTHING),
           data(who.checks === "passed" ? `✓ ${who.checks_passed} passed` : `✗ ${who.checks}`),
-          data(outward(codeAddress(run, who), who.folder)),
+          data(outward(codeAddress(run, who.folder), who.folder)),
         ),
       ),
   });

@@ -95,7 +95,7 @@ function markScrolling() {
 function footer() {
   const { about, built_at: built, rule } = kept.index;
   document.getElementById("about").textContent =
-    `${plural(about.runs, "run")}, ${about.valid} valid, on ${plural(about.machines, "machine")}, ${dayOf(String(about.from))} to ${dayOf(String(about.to))}. Built ${dayOf(built)}.`;
+    `${plural(about.runs, "run")}, ${about.valid} valid, on ${plural(about.machines, "kind")} of machines, ${dayOf(String(about.from))} to ${dayOf(String(about.to))}. Built ${dayOf(built)}.`;
 }
 
 addEventListener("hashchange", show);
