@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -195,15 +195,29 @@ class Catalogue:
     @cached_property
     def travels(self) -> tuple[Travel, ...]:
         """Every ratio that more than one class of machine has, in one setting."""
-        found: dict[tuple[Track, tuple[str, ...]], dict[str, Value]] = {}
+        found: dict[tuple[Track, tuple[str, ...]], list[Value]] = {}
         for track, value in self.values(self.ranked):
-            setting, kind = self.conditions[value.run].setting, self.machines[self.machine_of[value.run]].kind
-            found.setdefault((track, setting), {}).setdefault(kind, value)
-        return tuple(
-            self._travel(track, tuple(values.values()))
-            for (track, _), values in found.items()
-            if len(values) > 1
+            found.setdefault((track, self.conditions[value.run].setting), []).append(value)
+        by_kind = ((track, self._most_kinds(values)) for (track, _), values in found.items())
+        return tuple(self._travel(track, values) for track, values in by_kind if len(values) > 1)
+
+    def _most_kinds(self, values: Sequence[Value]) -> tuple[Value, ...]:
+        """Return the newest value of each class of machine.
+
+        Plan and Python are held the same, unless more classes come in without: as across.js does.
+        """
+        ways: tuple[Callable[[Conditions], Hashable], ...] = (
+            lambda known: (known.plan, known.python),
+            lambda known: known.plan,
+            lambda known: None,
         )
+        groups: dict[tuple[int, Hashable], dict[str, Value]] = {}
+        for number, same in enumerate(ways):
+            for value in values:
+                kind = self.machines[self.machine_of[value.run]].kind
+                group = groups.setdefault((number, same(self.conditions[value.run])), {})
+                group.setdefault(kind, value)
+        return tuple(max(groups.values(), key=len).values())
 
     @cached_property
     def newest(self) -> Mapping[Track, tuple[Value, ...]]:

@@ -278,6 +278,19 @@ def test_a_limit_of_cpu_time_and_another_runtime_are_not_put_across_machines():
     )  # unknown: none
 
 
+def test_machines_are_put_together_with_the_same_python_where_that_loses_none():
+    def on(python, run):
+        environments = {"fastapi_app-py-0": {"python": python, "packages": {}}}
+        return with_facts(run, environments=environments)
+
+    one, other = on("3.13.1", run_of("a", at=day(1))), on("3.13.1", run_of(OTHER, at=day(2)))
+    newer = on("3.14.0", run_of(OTHER, at=day(3)))
+    assert [value.run for value in catalogue_of(newer, other, one).travels[0].values] == [1, 2]
+    assert [value.run for value in catalogue_of(newer, one).travels[0].values] == [0, 1]
+    alone = on("3.14.0", run_of(THIRD, at=day(4)))
+    assert [value.run for value in catalogue_of(alone, newer, other, one).travels[0].values] == [0, 1, 3]
+
+
 def test_a_ratio_across_machines_names_its_plans():
     one, other = run_of("a", at=day(1)), run_of(OTHER, at=day(2))
     other = replace(other, plan=replace(other.plan, name="article"))

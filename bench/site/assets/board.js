@@ -83,7 +83,7 @@ function announced(columns, reference) {
   return `Ratios are relative to ${reference}. ${proven} of ${plural(all.length, "ratio")} show a proven difference.`;
 }
 
-function conditions(run) {
+function conditions(run, isBoard = true) {
   const { submission } = run;
   const machine = submission.facts.machine ?? {};
   const number = numberOf(submission.id);
@@ -105,7 +105,7 @@ function conditions(run) {
         .filter(Boolean)
         .join(" · "),
       " · ",
-      link("run", { run: submission.id }, "all about this run"),
+      isBoard ? link("run", { run: submission.id }, "all about this run") : link("board", { run: submission.id }, "its board"),
     ),
     why && element("p", { class: "warning" }, element("b", {}, "In no rank. "), `This run is ${why}.`),
     run.latest &&
@@ -198,12 +198,12 @@ function legend(run, columns, settings) {
     element(
       "li",
       {},
-      `Hollow: no proven difference. ${metrics.map(name => signsText(name, margins[name])).join(" ")} ? inconclusive.`,
+      `Hollow: no proven difference, and ? says that one is possible. ${metrics.map(name => signsText(name, margins[name])).join(" ")}`,
     ),
     element(
       "li",
       {},
-      "Place: 1 + how many of those shown here are proven better. It does not depend on the reference. 2= is a shared place. A place needs any proven difference. A sign needs one beyond the margin. There is no score over scenarios: none would be right for two readers.",
+      "Place: 1 + how many of those shown here are proven better. It does not depend on the reference. 2= is a shared place. There is no score over scenarios: none would be right for two readers.",
     ),
     element(
       "li",
@@ -216,7 +216,7 @@ function legend(run, columns, settings) {
 }
 
 const signsText = (metric, margin) =>
-  `Of ${METRIC_NAMES[metric] ?? metric}: ▲ ${verdictText(metric, "faster")} by more than ${percent(margin)}, ▼ ${verdictText(metric, "slower")} by more than that, = equivalent within it.`;
+  `Of ${METRIC_NAMES[metric] ?? metric}: ▲ ${verdictText(metric, "faster")} by more than ${percent(margin)}, ▼ ${verdictText(metric, "slower")} by more than that, △ ▽ perhaps by less, = equivalent within it.`;
 
 function nothingHere() {
   return {

@@ -8,6 +8,8 @@ const VERDICT_SIGNS = {
   invalid: "",
   reference: "",
 };
+const LEANING_SIGNS = { faster: "△", slower: "▽" };
+const signOf = (found, metric) => LEANING_SIGNS[leaningOf(found, metric)] ?? VERDICT_SIGNS[found.verdict];
 
 function boardTable(run, columns, reference, settings, go) {
   const names = ordered(run, columns, settings);
@@ -107,14 +109,14 @@ function boardCell(run, column, found, reference, reach, settings) {
         isReference
           ? ", the reference"
           : ratio
-            ? `, ${isOpen ? "no proven difference" : verdictText(column.metric, verdict)}`
+            ? `, ${isOpen ? "no proven difference" : verdictOn(found, column.metric)}`
             : "",
       ),
       isChosen && unseen(", chosen"),
     ),
     !isReference &&
       ratio &&
-      element("span", { class: "sign", "aria-hidden": "true" }, VERDICT_SIGNS[verdict]),
+      element("span", { class: "sign", "aria-hidden": "true" }, signOf(found, column.metric)),
     strip(ratio, cell.family, isOpen && !isReference, reach),
     element(
       "small",
@@ -133,9 +135,15 @@ function reasonText(run, cell, column) {
   if (!run.isUsable) return `${figure(cell.throughput_rps?.[0])} req/s`;
   if (cell.withheld) return "withheld";
   if (cell.client_limit) return `a bound: ≥ ${figure(cell.throughput_rps?.[0])} req/s`;
-  if (cell.paced) return "paced";
+  if (cell.paced) return latencyText(cell);
   if (cell.coarse) return "too coarse";
   return column.against ? "no ratio" : "reference not here";
+}
+
+// Where the rate is given, only latency can differ.
+function latencyText({ latency_ms: latency }) {
+  const known = latency?.p50 ?? latency?.mean;
+  return known ? `${latency.p50 ? "p50" : "mean"} ${figure(known)} ms` : "paced";
 }
 
 function sortOf(settings, columns) {

@@ -24,7 +24,7 @@ async function cellView(settings, go) {
     title: `${cell.name} in ${cell.what.name}`,
     say:
       against && found.ratio
-        ? `${cell.name} relative to ${against.name}: ${bothText(found.ratio)}, ${verdictText(metric, found.verdict)}.`
+        ? `${cell.name} relative to ${against.name}: ${bothText(found.ratio)}, ${verdictOn(found, metric)}.`
         : `${cell.name}: no ratio.`,
     content: [
       element(
@@ -72,7 +72,11 @@ function cellSentence(run, cell, against, metric, found) {
     faster: `It ${IS[metric]}${verdictText(metric, "faster")}.`,
     slower: `It ${IS[metric]}${verdictText(metric, "slower")}.`,
     equivalent: "Within the margin they are equivalent.",
-    inconclusive: found.blocked ? "The noise floor of this run forbids a verdict." : "That is inconclusive.",
+    inconclusive: found.blocked
+      ? "The noise floor of this run forbids a verdict."
+      : found.isOpen
+        ? "That is inconclusive."
+        : `It ${IS[metric]}${verdictOn(found, metric)}.`,
     invalid: "Too few rounds for an interval: no verdict.",
   }[found.verdict];
   return `${cell.who.stack} (${cell.name}) takes ${bothText(found.ratio)} times ${what} ${against.who.stack} (${against.name}). ${verdict}`.replace(

@@ -46,10 +46,12 @@ function boardHeadline(run, columns, reference, settings) {
     .filter(Boolean)
     .join(" ");
   const several = new Set(columns.map(column => column.load.slug)).size > 1;
-  const leads = columns
-    .slice(0, MOST_NAMED)
-    .map(column => `in ${placeText(column, several)}, ${leadText(run, column, reference)}`);
-  const more = columns.length - leads.length;
+  const told = columns.map(column => leadText(run, column, reference));
+  const isAllTheSame = columns.length > 1 && new Set(told).size === 1;
+  const leads = isAllTheSame
+    ? [`in each of ${columns.length} columns ${told[0]}`]
+    : columns.slice(0, MOST_NAMED).map((column, at) => `in ${placeText(column, several)}, ${told[at]}`);
+  const more = isAllTheSame ? 0 : columns.length - leads.length;
   if (more > 0) leads.push(`${plural(more, "more column")} ${more > 1 ? "are" : "is"} below`);
   return element("p", { class: "headline" }, `Among ${who}: ${leads.join("; ")}. ${measuredText(run)}.`);
 }
@@ -118,5 +120,9 @@ function besideText(column, leaders, reference) {
 function whyUndecided(run, column) {
   if (!run.isUsable) return `the run is ${unusable(run)}`;
   const fit = column.kept.filter(cell => cell.requests && !unfitOf(cell));
-  return fit.length ? "there are too few rounds for intervals" : "no row may be compared";
+  if (column.kept.every(cell => cell.paced)) return "the rate is given, so only latency differs, as shown below";
+  if (!fit.length) return "no row may be compared";
+  return fit.some(cell => column.judgements.get(cell.name).ratio?.low)
+    ? "some rows have too few rounds for an interval"
+    : "there are too few rounds for intervals";
 }

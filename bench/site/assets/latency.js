@@ -49,7 +49,7 @@ function latencySection(cell, against) {
         {},
         cell.arrivals
           ? "from the due moment to the last byte"
-          : `with ${cell.how.connections} requests in flight, so it follows from throughput`,
+          : `with ${plural(cell.how.connections, "request")} in flight, so it follows from throughput`,
       ),
     ),
     element(

@@ -90,6 +90,15 @@ function travelSentence(track, reference, row) {
   return `${name} (${from}): ${bothText(row.total.ratio)} across ${row.used.length} machine classes. ${travelText(row)} ${sidesText(row)}${next}`;
 }
 
+function whyLeft(row, used) {
+  if (!row.ratio) return row.why;
+  if (!used.length || row.setting !== used[0].setting) return row.setting;
+  const kind = kept.index.machines[row.machine].class;
+  return used.some(other => kept.index.machines[other.machine].class === kind)
+    ? "another of its kind counts"
+    : `plan ${conditionsOf(row.number).plan}, Python ${conditionsOf(row.number).python.join(" and ")}`;
+}
+
 // What differs between the machines of the interval beside the machine.
 function mixed({ rows, used }) {
   const differs = what => {
@@ -102,10 +111,9 @@ function mixed({ rows, used }) {
   const plans = new Set(used.map(({ number }) => conditionsOf(number).plan)).size > 1;
   const notes = ["code", "versions of frameworks", "versions of Python"].filter(differs);
   if (plans) notes.push("plans");
-  const left = rows.length - used.length;
   const texts = [
     notes.length && `Between these machines differ: ${notes.join(", ")}. The filters can hold plan and Python the same.`,
-    left && `${plural(left, "row")} not in the interval: another runtime, CPU limit or sharing of cores, or a second one of a class.`,
+    ...rows.filter(row => !used.includes(row)).map(row => `${shortMachine(row.machine)} does not count: ${whyLeft(row, used)}.`),
   ].filter(Boolean);
   return texts.length ? element("ul", { class: "notes" }, texts.map(text => element("li", {}, text))) : null;
 }
@@ -122,7 +130,7 @@ function machineRows(track, reference, { rows, used }, settings) {
     head("CPU limit"),
   ];
   return table({
-    caption: `${trackName(track)} relative to ${reference}: a valid run of each machine`,
+    caption: `${trackName(track)} relative to ${reference}: the newest run of each machine that counts`,
     heads,
     rows: rows.map(row => {
       const { machine, number, ratio } = row;
@@ -190,7 +198,9 @@ function acrossTable(found, reference, settings) {
         ),
         data(String(row.used.length), "number"),
         data(
-          ratios.length ? `${ratioText(Math.min(...ratios))}–${ratioText(Math.max(...ratios))}` : NOTHING,
+          ratios.length > 1
+            ? `${ratioText(Math.min(...ratios))}–${ratioText(Math.max(...ratios))}`
+            : ratioText(ratios[0]),
           "number",
         ),
         data(row.total ? bothText(row.total.ratio) : NOTHING, "number"),
@@ -206,10 +216,10 @@ function machineTable() {
     head("runs", "number"),
     head("cores", "number"),
     head("kernel"),
-    head("Python"),
+    head("Python of the harness"),
     head("runtime"),
     head("noise floor", "number"),
-    head("ceiling req/s", "number"),
+    head("highest ceiling, req/s", "number"),
   ];
   return element(
     "section",

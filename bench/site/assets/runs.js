@@ -130,11 +130,10 @@ async function runView(settings) {
     say: `Run of ${dayOf(submission.started_at)}, ${found.state}.`,
     content: [
       element("h1", {}, `Run of plan ${plan.name} `, element("small", {}, minuteOf(submission.started_at))),
-      conditions(run),
+      conditions(run, false),
       element(
         "ul",
         { class: "links" },
-        element("li", {}, link("board", { run: submission.id }, "Its board")),
         element("li", {}, link("time", { run: submission.id }, "Its trends")),
         element(
           "li",

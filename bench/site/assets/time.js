@@ -30,9 +30,9 @@ async function timeView(settings, go) {
   const everything = await Promise.all(same.map(one => seriesOf(one, reference, metric, settings)));
   const since = firstOf(settings, "since");
   const series = everything
-    .map(one => ({ ...one, points: one.points.filter(point => !since || point.day >= since) }))
-    .filter(one => one.points.length)
-    .sort((one, other) => other.points.length - one.points.length);
+    .sort((one, other) => other.points.length - one.points.length)
+    .map(one => ({ ...one, points: pointsSince(one.points, since) }))
+    .filter(one => one.points.length);
   const first = series[0];
   return {
     title: `Time: ${cell.name}`,
@@ -54,10 +54,16 @@ async function timeView(settings, go) {
       element(
         "p",
         { class: "notes" },
-        "Each machine and plan is by itself: no line joins runs of two machines, as their figures do not compare. Its own figures hold the machine's speed too, which changes on a shared host. In a ratio that cancels. A dashed line: versions changed.",
+        "Each machine and plan is by itself: no line joins runs of two machines, as their figures do not compare. Its own figures hold the machine's speed too, which changes on a shared host. In a ratio that cancels. A dashed line: versions changed. What became of it since a day begins with the newest run before that day.",
       ),
     ],
   };
+}
+
+// What became of it since a day begins with how it was then: the newest run before that day comes along.
+function pointsSince(points, since) {
+  const later = points.findIndex(point => !since || point.day >= since);
+  return later < 0 ? [] : points.slice(points[later].day === since ? later : Math.max(0, later - 1));
 }
 
 const chosenMetric = settings =>

@@ -58,6 +58,19 @@ const VERDICT_WORDS = {
 };
 const verdictText = (metric, verdict) => VERDICT_WORDS[metric]?.[verdict] ?? verdict;
 
+// The side of a difference that is proven, but not beyond the margin.
+function leaningOf({ verdict, ratio, isOpen }, metric) {
+  if (verdict !== "inconclusive" || isOpen) return null;
+  return ratio.estimate > 1 === MORE_IS_BETTER[metric] ? "faster" : "slower";
+}
+
+function verdictOn(found, metric) {
+  const leaning = leaningOf(found, metric);
+  return leaning
+    ? `${verdictText(metric, leaning)}, perhaps by less than the margin`
+    : verdictText(metric, found.verdict);
+}
+
 // Intervals over few rounds have only some levels: the least that is not below 95 % is taken.
 const levelText = level =>
   level > LEVEL ? `95 % (exactly ${(level * 100).toFixed(1)} %)` : `${(level * 100).toFixed(0)} %`;
