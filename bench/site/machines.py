@@ -33,8 +33,8 @@ RULE = (
     "runs do not compare."
 )
 FORMULA = (
-    "Across machines: one ratio for each class of machine, that of its newest valid run. These runs have plan "
-    "and Python in common, unless more classes come in without. With k classes, m and s are mean and "
+    "Across machines: one ratio for each class of machine, that of its newest valid run. These runs have "
+    "plan and Python in common, unless more classes come in without. With k classes, m and s are mean and "
     "standard deviation of the logarithms. The ratio is exp(m), its 95 % interval "
     "exp(m ± t(0.975; k − 1) · s / √k), from three classes on. One more machine would lie in "
     "exp(m ± t(0.975; k − 1) · s · √(1 + 1/k)) with 95 %. Both are Student's, of a normal sample (Hahn and "
