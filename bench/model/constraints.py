@@ -1,4 +1,4 @@
-"""Constraints of values that people write. They hold where a file is read."""
+"""Constraints of values that people write."""
 
 from typing import Annotated
 

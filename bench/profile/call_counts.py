@@ -17,7 +17,7 @@ from bench.load.serial import Serial, WrongAnswer
 from bench.model.contender import Contender
 from bench.model.scenario import Scenario
 from bench.profile.profiler import PACKAGE, folder_of, portable
-from bench.run.settled import settled
+from bench.run.quiet_counts import quiet_counts
 from bench.runtime import Server
 from bench.runtime.python_calls import Function, PythonCalls
 
@@ -95,11 +95,11 @@ def _windows(server: Server, calls: PythonCalls, scenario: Scenario) -> Iterator
     with Serial(scenario, server.address, requests=REQUESTS, seed=SEED, limit_s=LIMIT_S) as serial:
         for _ in range(WARM_UP):
             serial.window()
-        before = settled(calls.counts)
+        before = quiet_counts(calls.counts)
         for _ in range(WINDOWS):
             began_s = time.monotonic()
             sent = serial.window()
-            after = settled(calls.counts)
+            after = quiet_counts(calls.counts)
             yield _Window(sent, time.monotonic() - began_s, _since(before, after))
             before = after
 

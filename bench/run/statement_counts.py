@@ -22,7 +22,7 @@ from bench.model.scenario import Exchange, Scenario
 from bench.project.scenarios import PLACEHOLDER
 from bench.project.uploads import texts
 from bench.records import Queries, Sample
-from bench.run.settled import settled
+from bench.run.quiet_counts import quiet_counts
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
 from bench.runtime.services.own import COUNTING
@@ -204,14 +204,14 @@ def _probed(server: Server, probes: Sequence[Probe], load: LoadGenerator) -> Ite
     _ask(server, load, EVERYTHING, seed=0, connections=WARM_UP_CONNECTIONS, window_s=WARM_UP_S)
     costs: dict[str, Queries] = {}
     seed = 0
-    before = settled(server.statements)
+    before = quiet_counts(server.statements)
     for probe in probes:
         taken: list[Taken] = []
         for attempt in range(ATTEMPTS):
             seed += 1  # never the same request twice: an e-mail address would be taken
             window_s = WINDOW_S * 2**attempt
             sample = _ask(server, load, probe.exchange.name, seed=seed, connections=1, window_s=window_s)
-            after = settled(server.statements)
+            after = quiet_counts(server.statements)
             taken.append(_taken(probe, sample, Counter(after) - Counter(before), costs))
             before = after
             # A connection that is set up during the window shows as a fraction. The next attempt has none.
