@@ -198,7 +198,7 @@ function legend(run, columns, settings) {
     element(
       "li",
       {},
-      `Hollow: no proven difference, and ? says that one is possible. ${metrics.map(name => signsText(name, margins[name])).join(" ")}`,
+      `Hollow: no proven difference. ? is no verdict. ${metrics.map(name => signsText(name, margins[name])).join(" ")}`,
     ),
     element(
       "li",

@@ -125,12 +125,14 @@ function judged(run, cell, reference, metric) {
   const margin = run.submission.plan.content.margins[metric];
   const verdict = verdictOf(metric, found.ratio, margin);
   const floor = noiseFloorOf(run, cell, reference, metric);
-  const blocked = ["faster", "slower"].includes(verdict) && isBlocked(metric, found.ratio, floor, margin);
+  const isUnderFloor = Boolean(found.ratio) && isBlocked(metric, found.ratio, floor, margin);
+  const blocked = ["faster", "slower"].includes(verdict) && isUnderFloor;
   const hasInterval = Boolean(found.ratio?.low && found.ratio?.high);
   return {
     ...found,
     verdict: blocked ? "inconclusive" : verdict,
     blocked,
+    isUnderFloor,
     isOpen: !hasInterval || blocked || isTie(found.ratio),
   };
 }

@@ -58,9 +58,9 @@ const VERDICT_WORDS = {
 };
 const verdictText = (metric, verdict) => VERDICT_WORDS[metric]?.[verdict] ?? verdict;
 
-// The side of a difference that is proven, but not beyond the margin.
-function leaningOf({ verdict, ratio, isOpen }, metric) {
-  if (verdict !== "inconclusive" || isOpen) return null;
+// The side of a difference that is proven and beyond the noise floor, but not beyond the margin.
+function leaningOf({ verdict, ratio, isOpen, isUnderFloor }, metric) {
+  if (verdict !== "inconclusive" || isOpen || isUnderFloor) return null;
   return ratio.estimate > 1 === MORE_IS_BETTER[metric] ? "faster" : "slower";
 }
 
