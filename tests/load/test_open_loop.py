@@ -98,8 +98,8 @@ def test_answers_do_not_pace_requests(load):
 def test_a_response_counts_from_when_it_was_due_and_a_service_from_when_it_was_sent(load):
     with stalling_server(wait_ms=20) as target:
         sample = carried_out(load, target.address, open_step(100, connections=1, window_s=1.0))
-    # One connection answers 50/s, so that the last of a window are sent a second late or so.
-    assert sample.service.percentile_ms(50) == pytest.approx(21, abs=4)
+    # One connection answers 50/s at most, so that the last of a window are sent a second late or so.
+    assert 19 < sample.service.percentile_ms(50) < sample.latency.percentile_ms(50) / 4
     assert sample.latency.percentile_ms(100) > 500
     assert sample.queued > 0.8 * sample.due
     assert accounted_for(sample) == sample.due == 100
