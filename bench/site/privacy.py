@@ -65,18 +65,18 @@ def hidden(text: str, own_names: tuple[str, ...] = ()) -> str:
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield every text in *value*, plain JSON, with its path; keys of objects are texts too."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, held in value.items():
-            below = f"{path}.{key}" if path else key
-            yield path, key
-            if not isinstance(held, int | float):
-                yield from texts(held, below)
-    elif isinstance(value, list):
-        for held in value:
-            if held is not None and not isinstance(held, int | float):
-                yield from texts(held, path)
+    waiting = [(path, value)]
+    while waiting:
+        at, held = waiting.pop()
+        if isinstance(held, str):
+            yield at, held
+        elif isinstance(held, dict):
+            for key, one in held.items():
+                yield at, key
+                if isinstance(one, str | dict | list):
+                    waiting.append((f"{at}.{key}" if at else key, one))
+        elif isinstance(held, list):
+            waiting.extend((at, one) for one in held if isinstance(one, str | dict | list))
 
 
 def _found(text: str, kinds: Mapping[str, re.Pattern[str]]) -> str | None:
