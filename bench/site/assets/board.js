@@ -83,7 +83,7 @@ function announced(columns, reference) {
   return `Ratios are relative to ${reference}. ${proven} of ${plural(all.length, "ratio")} show a proven difference.`;
 }
 
-function conditions(run, isBoard = true) {
+function conditions(run, onward = link("run", { run: run.submission.id }, "all about this run")) {
   const { submission } = run;
   const machine = submission.facts.machine ?? {};
   const number = numberOf(submission.id);
@@ -105,7 +105,7 @@ function conditions(run, isBoard = true) {
         .filter(Boolean)
         .join(" · "),
       " · ",
-      isBoard ? link("run", { run: submission.id }, "all about this run") : link("board", { run: submission.id }, "its board"),
+      onward,
     ),
     why && element("p", { class: "warning" }, element("b", {}, "In no rank. "), `This run is ${why}.`),
     run.latest &&

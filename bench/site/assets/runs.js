@@ -130,7 +130,7 @@ async function runView(settings) {
     say: `Run of ${dayOf(submission.started_at)}, ${found.state}.`,
     content: [
       element("h1", {}, `Run of plan ${plan.name} `, element("small", {}, minuteOf(submission.started_at))),
-      conditions(run, false),
+      conditions(run, link("board", { run: submission.id }, "its board")),
       element(
         "ul",
         { class: "links" },

@@ -29,7 +29,7 @@ async function timeView(settings, go) {
   const reference = isThere ? named : usualReference(same, cell, metric);
   const everything = await Promise.all(same.map(one => seriesOf(one, reference, metric, settings)));
   const since = firstOf(settings, "since");
-  const series = everything
+  const series = [...everything]
     .sort((one, other) => other.points.length - one.points.length)
     .map(one => ({ ...one, points: pointsSince(one.points, since) }))
     .filter(one => one.points.length);
