@@ -115,7 +115,13 @@ def _of_modules(files: Checkout, app: WebApp) -> list[Route]:
                 routers.own[f"{modules[path]}.{name}"] = _text(argument(value, key), constants) or ""
     for path, tree in trees.items():
         _note_included(routers, tree, modules[path], constants)
-    return [route for path, tree in trees.items() for route in _of_module(routers, tree, modules[path], path)]
+        _note_restful(routers, tree, modules[path], constants)
+    silent = {name for tree in trees.values() for name in _without_get(tree)}
+    return [
+        route
+        for path, tree in trees.items()
+        for route in _of_module(routers, tree, modules[path], path, silent)
+    ]
 
 
 def _texts_of(files: Checkout, paths: list[str]) -> Iterator[tuple[str, str]]:
@@ -164,13 +170,33 @@ def _note_included(routers: _Routers, tree: ast.Module, module: str, constants: 
         routers.included.setdefault(child, (routers.known(f"{module}.{parent}"), prefix))
 
 
+def _note_restful(routers: _Routers, tree: ast.Module, module: str, constants: Mapping[str, str]) -> None:
+    """Note `api = Api(blueprint)` of Flask-RESTful: its routes stand below those of what it is made of."""
+    for name, value in assignments(tree):
+        if isinstance(value, ast.Call) and last(value.func) == "Api":
+            parent = dotted(argument(value, "app", 0))
+            above = routers.known(_resolved(routers, module, parent)) if parent else ""
+            routers.included[f"{module}.{name}"] = (above, _text(argument(value, "prefix"), constants))
+
+
+def _without_get(tree: ast.Module) -> Iterator[str]:
+    """Yield the classes that answer some methods of HTTP, and GET not."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            own = {one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+            if own & {"post", "put", "patch", "delete"} and "get" not in own:
+                yield node.name
+
+
 def _resolved(routers: _Routers, module: str, name: str) -> str:
     head, _, rest = name.partition(".")
     known = routers.known(f"{module}.{head}")
     return f"{known}.{rest}" if rest else known
 
 
-def _of_module(routers: _Routers, tree: ast.Module, module: str, path: str) -> Iterator[Route]:
+def _of_module(
+    routers: _Routers, tree: ast.Module, module: str, path: str, silent: set[str]
+) -> Iterator[Route]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for one in node.decorator_list:
@@ -179,10 +205,18 @@ def _of_module(routers: _Routers, tree: ast.Module, module: str, path: str) -> I
         elif isinstance(node, ast.Call) and last(node.func) == "add_url_rule":
             if isinstance(rule := constant(argument(node, "rule", 0)), str):
                 yield Route(path=rule, file=path, line=node.lineno)
-        elif isinstance(node, ast.Call) and last(node.func) == "add_resource":
-            rules = [rule for one in node.args[1:] if isinstance(rule := constant(one), str)]
-            yield from (Route(path=rule, file=path, line=node.lineno) for rule in rules)
+        elif isinstance(node, ast.Call) and last(node.func) == "add_resource" and node.args:
+            yield from () if last(node.args[0]) in silent else _added(routers, module, path, node)
     yield from _mounted(tree, path, "")
+
+
+def _added(routers: _Routers, module: str, path: str, call: ast.Call) -> Iterator[Route]:
+    """Yield the routes of a resource of Flask-RESTful: `api.add_resource(Orders, "/orders", "/all")`."""
+    name = dotted(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    prefix = routers.prefix(routers.known(_resolved(routers, module, name))) if name else None
+    for one in call.args[1:]:
+        if isinstance(rule := constant(one), str):
+            yield Route(path=(prefix or "") + rule, file=path, line=call.lineno, lacks=_unless(prefix))
 
 
 def _decorated(
@@ -200,9 +234,7 @@ def _decorated(
     if rule and not rule.startswith("/"):
         return
     prefix = routers.prefix(routers.known(_resolved(routers, module, dotted(called.value))))
-    lacks = (
-        "" if prefix is not None else "what stands before its path was not found: its router is not included"
-    )
+    lacks = _unless(prefix)
     names = [last(one.func if isinstance(one, ast.Call) else one) for one in function.decorator_list]
     if wanted := [one for one in names if one in _LOGGED_IN]:
         lacks = f"it needs a log-in ({wanted[0]}): see the log-in in docs/scenarios.md"
@@ -215,6 +247,12 @@ def _decorated(
         lacks=lacks,
         status=_status(function, decorator),
     )
+
+
+def _unless(prefix: str | None) -> str:
+    if prefix is not None:
+        return ""
+    return "what stands before its path was not found: its router is not included"
 
 
 def _required(function: ast.FunctionDef | ast.AsyncFunctionDef, rule: str) -> list[str]:

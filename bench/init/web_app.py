@@ -8,6 +8,7 @@ from bench.init.checkout import Checkout, argument, assignments, calls, constant
 
 CLASSES = {"Flask": "flask", "FastAPI": "fastapi", "Starlette": "starlette", "Quart": "quart"}
 FACTORIES = ("create_app", "make_app", "build_app", "get_app", "create_application", "get_application")
+_WSGI_FACTORIES = ("make_wsgi_app", "default_app")  # of Pyramid and Bottle
 _USUAL = ("wsgi", "asgi", "app", "main", "server", "application", "api", "run", "__init__")
 # Copies of others' code: what serves there is not the service, unless nothing else does.
 _VENDORED = ("vendor", "_vendor", "vendored", "_vendored", "external", "extern", "third_party", "thirdparty")
@@ -82,9 +83,18 @@ def _rank(one: WebApp) -> tuple[str, bool, bool, int, str]:
 def place_of(files: Checkout, path: str) -> str:
     """Return the nearest folder of *path* that has packages or a manage.py, else the root."""
     folder = path.rpartition("/")[0]
-    while folder and not any(files.has(joined(folder, name)) for name in _PLACES):
+    while folder and not any(_is_place(files, joined(folder, name)) for name in _PLACES):
         folder = folder.rpartition("/")[0]
     return folder
+
+
+def _is_place(files: Checkout, path: str) -> bool:
+    return files.has(path) and (not path.endswith("manage.py") or _is_of_django(files, path))
+
+
+def _is_of_django(files: Checkout, manage: str) -> bool:
+    """Whether a manage.py is Django's: others name their own command line so."""
+    return "DJANGO_SETTINGS_MODULE" in files.text(manage)
 
 
 def module_of(path: str, folder: str) -> tuple[str, bool]:
@@ -97,7 +107,7 @@ def module_of(path: str, folder: str) -> tuple[str, bool]:
 
 def _of_django(files: Checkout) -> Iterator[WebApp]:
     for path in files.below("", "manage.py"):
-        if "DJANGO_SETTINGS_MODULE" not in files.text(path):
+        if not _is_of_django(files, path):
             continue
         folder = path.rpartition("/")[0]
         for kind in ("wsgi", "asgi"):
@@ -138,6 +148,8 @@ def _in_module(files: Checkout, path: str) -> Iterator[WebApp]:
             yield replace(app, is_async=made == "get_asgi_application")
         elif made in FACTORIES and (kind := framework or _of_project(files, folder)):
             yield _app(path, folder, module, name, kind, src)
+        elif made in _WSGI_FACTORIES or (made and name == "application"):
+            yield _app(path, folder, module, name, "wsgi", src)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             made = next((last(one.func) for one in calls(node) if last(one.func) in CLASSES), "")
@@ -157,7 +169,7 @@ def _app(
         module=module,
         name=name,
         is_factory=is_factory,
-        is_async=kind != "flask",
+        is_async=kind not in ("flask", "wsgi"),
         src=src,
     )
 

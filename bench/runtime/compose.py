@@ -188,7 +188,13 @@ class ComposeRuntime:
         self, contender: Contender, port: int, hash_seed: int, services: OwnServices
     ) -> dict[str, object]:
         """Return compose's settings of a contender; all others are in docker-compose.yml."""
-        values = servers.values(contender, port=port, services=services, data_dir=images.HOME)
+        values = servers.values(
+            contender,
+            port=port,
+            services=services,
+            folder=images.APPS / contender.app,
+            data_dir=images.HOME,
+        )
         environment = servers.environment(
             contender,
             values,

@@ -6,7 +6,7 @@ from string import Formatter
 
 from bench.errors import UsageError
 
-OWN = ("host", "port", "workers", "threads", "data_dir")  # of every server, whatever its services
+OWN = ("host", "port", "workers", "threads", "folder", "data_dir")  # of every server, whatever its services
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 

@@ -172,7 +172,13 @@ class ProcessRuntime:
             self._folders.preparing(contender) as folder,
             Children(self._ledger) as children,
         ):
-            values = servers.values(contender, port=free_ports(1)[0], services=services, data_dir=folder.data)
+            values = servers.values(
+                contender,
+                port=free_ports(1)[0],
+                services=services,
+                folder=folder.at(contender.at),
+                data_dir=folder.data,
+            )
             env = servers.environment(
                 contender,
                 values,
@@ -207,7 +213,9 @@ class ProcessRuntime:
         callgrind: Callgrind | None,
     ) -> ProcessServer:
         environment = self._environments[contender.name]
-        values = servers.values(contender, port=port, services=services, data_dir=folder.data)
+        values = servers.values(
+            contender, port=port, services=services, folder=folder.at(contender.at), data_dir=folder.data
+        )
         env = servers.environment(
             contender,
             values,

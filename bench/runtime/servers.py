@@ -106,9 +106,11 @@ class ProcessServer:
         return self.gil.why_on(self.pids(), self.child.log_tail(LOG_LINES)) if self.gil else None
 
 
-def values(contender: Contender, *, port: int, services: OwnServices, data_dir: Path) -> dict[str, object]:
-    """Return what the placeholders of one server stand for."""
-    own = HOST, port, contender.workers, contender.threads, data_dir
+def values(
+    contender: Contender, *, port: int, services: OwnServices, folder: Path, data_dir: Path
+) -> dict[str, object]:
+    """Return what the placeholders of one server stand for. *folder*: its working directory."""
+    own = HOST, port, contender.workers, contender.threads, folder, data_dir
     return {**dict(zip(OWN, own, strict=True)), **services.placeholders()}
 
 

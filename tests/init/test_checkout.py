@@ -338,6 +338,63 @@ def test_a_wsgi_function_has_a_server_that_can_call_it(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("file", "text", "target"),
+    [
+        ("shop/run.py", "application = make_app(load())\n", "shop.run:application"),
+        ("shop/wsgi.py", "application = ProxyFix(Shop())\n", "shop.wsgi:application"),
+        ("shop/web.py", "app = Configurator().make_wsgi_app()\n", "shop.web:app"),
+        ("shop/web.py", "import bottle\napp = bottle.default_app()\n", "shop.web:app"),
+    ],
+)
+def test_an_application_of_no_known_framework_is_a_wsgi_object(tmp_path, file, text, target):
+    project = PROJECT.replace('["flask"]', '["waitress"]')
+    found = checked_out(tmp_path, {file: text, "shop/config.py": "x = load()\n", "pyproject.toml": project})
+    assert found["command"] == f"waitress-serve --listen={{host}}:{{port}} {target}"
+
+
+RESTFUL = """
+from flask import Blueprint
+from flask_restful import Api
+api = Blueprint("api", __name__, url_prefix="/api")
+resources = Api(api)
+resources.add_resource(Rates, "/rates")
+resources.add_resource(Orders, "/orders")
+lost = Blueprint("lost", __name__)
+Api(lost).add_resource(Rates, "/lost")
+others = Api(lost)
+others.add_resource(Rates, "/lost")
+class Rates:
+    def get(self): ...
+class Orders:
+    def post(self): ...
+"""
+
+
+def test_resources_stand_below_the_blueprint_that_their_api_is_made_of(tmp_path):
+    app = FLASK + "from shop.api import api\napp.register_blueprint(api)\n"
+    laid_out({"shop/__init__.py": "", "shop/app.py": app, "pyproject.toml": PROJECT}, tmp_path)
+    (tmp_path / "shop/api.py").write_text(RESTFUL)
+    (own,) = found_service.found(checkout(tmp_path))
+    assert {one.request for one in own.drafts if not one.lacks} == {"GET /", "GET /api/rates"}
+    assert [one.lacks.partition(":")[0] for one in own.drafts if one.request == "GET /lost"] == [
+        "what stands before its path was not found"
+    ]
+
+
+def test_a_manage_py_that_is_not_of_django_does_not_make_a_folder_the_service(tmp_path):
+    manage = "import click\n@click.group()\ndef cli(): ...\n"
+    files = {"shop/app.py": FLASK, "shop/manage.py": manage, "pyproject.toml": PROJECT}
+    found = checked_out(tmp_path, files)
+    assert ("folder" in found, found["command"].split()[:3]) == (False, ["flask", "--app", "shop.app:app"])
+
+
+def test_a_wrapped_application_of_a_known_framework_is_still_found_by_it(tmp_path):
+    wrapped = FLASK + "application = ProxyFix(app)\n"
+    found = checked_out(tmp_path, {"app.py": wrapped, "pyproject.toml": PROJECT})
+    assert found["command"].startswith("flask --app app:app ")
+
+
+@pytest.mark.parametrize(
     "where", ["shop/vendor/bottling.py", "shop/_vendor/x/serve.py", "shop/wrapper/bottle.py"]
 )
 def test_a_copy_of_the_code_of_others_is_not_the_service(tmp_path, where):

@@ -41,7 +41,9 @@ def contender(**facts):
 def filled(value, *services, **facts):
     parts = OwnServices(parts={name: PARTS[name] for name in services})
     one = contender(env={"KEY": value}, command="serve", **facts)
-    values = servers.values(one, port=8000, services=parts, data_dir=Path("held/data"))
+    values = servers.values(
+        one, port=8000, services=parts, folder=Path("held/project/api"), data_dir=Path("held/data")
+    )
     found = servers.environment(
         one, values, programs=Path("bin"), home=Path("home"), hash_seed=1, services=parts
     )
@@ -53,6 +55,7 @@ def filled(value, *services, **facts):
     [
         ("{host}:{port} {workers}x{threads}", "127.0.0.1:8000 2x8"),
         ("{data_dir}/media", "held/data/media"),
+        ("{folder}/shop.cfg", "held/project/api/shop.cfg"),
         ("{database_url}", URL),
         ("{database_url:postgresql+asyncpg}?ssl=false", "postgresql+asyncpg" + URL[10:] + "?ssl=false"),
         (

@@ -25,6 +25,7 @@ VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 PYTHON = "3.13"  # of apps/Dockerfile
 PROGRAMS = Path("/venv/bin")
 HOME = Path("/tmp")
+APPS = Path("/apps")
 LISTING = """
 import json, platform
 from importlib.metadata import distributions
