@@ -102,7 +102,7 @@ def test_requirements_without_hashes_are_resolved_and_the_rows_say_so(shop):
     env = made(shop)
     assert env.packages() == {"leaf": "2.0", "tiny": "1.5"}
     assert env.unlocked.startswith(
-        "its packages are not locked: requirements.txt has no version of leaf, tiny"
+        "its packages are not locked: no version of leaf, tiny stands in requirements.txt"
     )
 
 

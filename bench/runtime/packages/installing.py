@@ -263,7 +263,7 @@ def _unlocked(made: Installation, loose: Collection[str]) -> str:
         return ""
     of = " and ".join(file.at for file in made.files)
     return (
-        f"its packages are not locked: {of} has no version of {listed(loose)}: "
+        f"its packages are not locked: no version of {listed(loose)} stands in {of}: "
         "installed another day, they may differ"
     )
 
