@@ -13,15 +13,20 @@ class EventStream(StreamingResponse):
         super().__init__(content, status_code, headers={"Cache-Control": "no-cache"})
 
 
+def early_s(began_s, number, every_ms):
+    """Return how long it is until an event is due."""
+    return max(0, began_s + (number - 1) * every_ms / 1000 - time.monotonic())
+
+
 def ticks(n, every_ms):
-    began = time.monotonic()
+    began_s = time.monotonic()
     for number in range(1, n + 1):
-        time.sleep(max(0, began + (number - 1) * every_ms / 1000 - time.monotonic()))
+        time.sleep(early_s(began_s, number, every_ms))
         yield f'id: {number}\ndata: {{"n": {number}}}\n\n'
 
 
 async def async_ticks(n, every_ms):
-    began = time.monotonic()
+    began_s = time.monotonic()
     for number in range(1, n + 1):
-        await asyncio.sleep(max(0, began + (number - 1) * every_ms / 1000 - time.monotonic()))
+        await asyncio.sleep(early_s(began_s, number, every_ms))
         yield f'id: {number}\ndata: {{"n": {number}}}\n\n'
