@@ -298,6 +298,12 @@ class Run:
         named = {name for block in self.plan.blocks for name in block.contenders}
         return tuple(one for one in self.contenders if one.name in named)
 
+    def environment(self, contender: str) -> Mapping[str, Any]:
+        """Return what is known of its Python and packages; empty if nothing is."""
+        made = self.fingerprint.get("environments", {})
+        known: Mapping[str, Any] = made.get(self.fingerprint.get("environment_of", {}).get(contender), {})
+        return known
+
     @property
     def rounds(self) -> int:
         """How many rounds began, without the probe. A plan with a budget plans only its pilot."""

@@ -38,6 +38,7 @@ def caveats_of(run: Run, row: Row, processes: Processes | None) -> tuple[str, ..
         *_of_servers(run, row, contender),
         *_of_processes(row, None if run.runtime == "external" else processes),  # it declares none
         *_of_contender(run, contender),
+        *_of_builds(run, contender),
         *_of_run(run),
     )
 
@@ -207,6 +208,17 @@ def _of_contender(run: Run, contender: Contender) -> Iterator[str]:
     for event in run.events:
         if event.contender == contender.name and not ENDS.match(event.what):
             yield f"its server, {event.at_s:.0f} s into the run: {event.what}"
+
+
+def _of_builds(run: Run, contender: Contender) -> Iterator[str]:
+    """Yield that its Python was made otherwise than that of its reference."""
+    reference = run.plan.reference_of(contender.name)
+    own, other = (run.environment(one).get("built") for one in (contender.name, reference))
+    if own and other and own != other:
+        yield (
+            f"its Python was built otherwise than that of {reference}, so a ratio is of builds too: "
+            f"{own}; {other}"
+        )
 
 
 def _of_run(run: Run) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from bench.analysis.caveats import GIL
 from bench.model.contender import Contender
@@ -13,19 +12,11 @@ WORDS = 4  # of a stack, that a package may be named after: "Django REST framewo
 
 def versions(run: Run, contender: Contender) -> dict[str, str]:
     """Return versions by package, "python" first; empty if the run does not know its environment."""
-    made = environment(run, contender.name)
+    made = run.environment(contender.name)
     packages: Mapping[str, str] = made.get("packages", {})
     named = set(_names(contender))
     main = {name: version for name, version in packages.items() if _plain(name) in named}
     return {**({"python": str(made["python"])} if made.get("python") else {}), **main}
-
-
-def environment(run: Run, name: str) -> Mapping[str, Any]:
-    facts = run.fingerprint
-    known: Mapping[str, Any] = facts.get("environments", {}).get(
-        facts.get("environment_of", {}).get(name), {}
-    )
-    return known
 
 
 def gil(run: Run, contender: Contender) -> str:
@@ -41,14 +32,11 @@ def gil(run: Run, contender: Contender) -> str:
 def moved(run: Run, contender: str, reference: str) -> list[str]:
     """Return what differs from the packages of *reference*: "django 4.2.27 → 5.2.19"."""
     was, now = (
-        {"python": one.get("python"), **one.get("packages", {})} for one in _both(run, contender, reference)
+        {"python": one.get("python"), **one.get("packages", {})}
+        for one in map(run.environment, (reference, contender))
     )
     both = sorted(was.keys() & now.keys())
     return [f"{name} {was[name]} → {now[name]}" for name in both if was[name] != now[name]]
-
-
-def _both(run: Run, contender: str, reference: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    return environment(run, reference), environment(run, contender)
 
 
 def _names(contender: Contender) -> Iterator[str]:

@@ -19,7 +19,7 @@ from bench.files import read_json, to_json, working_folder
 from bench.model.contender import Contender
 from bench.project.installs import keeps_a_lock_of_apps
 from bench.runtime import gil
-from bench.runtime.interpreters import found, pyenv
+from bench.runtime.interpreters import built, found, pyenv
 from bench.runtime.packages.installation import Installation, installation
 from bench.runtime.packages.installing import Installed, install
 from bench.runtime.packages.own_code import import_folders
@@ -42,6 +42,11 @@ class Environment:
     @property
     def programs(self) -> Path:
         return self.folder / "bin"
+
+    @property
+    def built(self) -> str:
+        """How its Python was built."""
+        return built(str(self.programs / "python"))
 
     @property
     def libraries(self) -> Path:

@@ -3,7 +3,17 @@
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
+
+# What decides how fast a build is, as far as it says so: distributions optimise by rules of their own.
+_BUILD = r"""
+import platform, re, shlex, sysconfig
+fast = r"--(with|enable|disable)-(optimizations|lto|bolt|pydebug|gil|tail-call-interp|experimental-jit)\b.*"
+chosen = [one for one in shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "") if re.match(fast, one)]
+level = re.findall(r"-O\w+", sysconfig.get_config_var("OPT") or "")[-1:]
+print(", ".join([platform.python_compiler(), *level, *sorted(chosen)]))
+"""
 
 
 def found(python: str) -> tuple[str, str] | None:
@@ -19,6 +29,13 @@ def found(python: str) -> tuple[str, str] | None:
         if done.returncode == 0:
             return candidate, done.stdout.split()[-1]
     return None
+
+
+@cache
+def built(python: str) -> str:
+    """Return how an interpreter was built, as it says: "GCC 12.2.0, -O3, --enable-optimizations"."""
+    done = subprocess.run([python, "-I", "-c", _BUILD], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def pyenv() -> Path:

@@ -157,7 +157,11 @@ class ProcessRuntime:
             "placement": asdict(self._placement),
             "services": self._services.facts(),
             "environments": {
-                made.folder.name: {"python": made.python, "packages": made.packages()}
+                made.folder.name: {
+                    "python": made.python,
+                    "built": made.built,
+                    "packages": made.packages(),
+                }
                 for made in self._environments.values()
             },
             "environment_of": {name: made.folder.name for name, made in self._environments.items()},

@@ -32,6 +32,24 @@ def test_packages_without_a_lock_are_a_caveat_of_their_contender_alone(clean):
     assert [row.caveats for row in analyse(run).rows] == [(why,), ()]
 
 
+def test_a_python_that_was_built_otherwise_than_that_of_the_reference_is_a_caveat(clean):
+    ours, theirs = "GCC 14.2.0, -O2", "GCC 12.2.0, -O3, --enable-optimizations"
+
+    def with_builds(**builds):
+        environments = {name: {"python": "3.14.0", "built": text} for name, text in builds.items()}
+        facts = {"environments": environments, "environment_of": {one: one for one in builds}}
+        return [row.caveats for row in analyse(replace(clean, fingerprint=facts)).rows]
+
+    reference = clean.plan.reference
+    (other,) = {one.name for one in clean.contenders} - {reference}
+    assert with_builds(**{reference: theirs, other: theirs}) == [(), ()]
+    found = [one for row in with_builds(**{reference: theirs, other: ours}) for one in row]
+    assert found == [
+        f"its Python was built otherwise than that of {reference}, so a ratio is of builds too: "
+        f"{ours}; {theirs}"
+    ]
+
+
 def test_failures_are_told_by_kind(clean):
     run = with_records(clean, first_sweep(failing))
     apart = ", so it has no ratio and no rank"

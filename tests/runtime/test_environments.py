@@ -1,7 +1,10 @@
 """Environments are truly made by uv, from a wheel that is written here: no index is asked."""
 
 import hashlib
+import platform
+import re
 import subprocess
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +13,7 @@ import pytest
 from bench.errors import CannotMeasure, UsageError
 from bench.model.contender import Contender
 from bench.runtime.environments import environment, missing_python
+from bench.runtime.interpreters import built
 
 
 @pytest.fixture
@@ -164,3 +168,10 @@ def test_what_failed_is_named_beside_its_cause(app, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     with pytest.raises(CannotMeasure, match=r"find-links.*nowhere: No such file or directory"):
         environment(contender(app), tmp_path / "venvs")
+
+
+def test_how_a_python_was_built_is_known_by_its_compiler_and_what_configure_was_given():
+    compiler, *rest = built(sys.executable).split(", ")
+    assert compiler == platform.python_compiler()
+    assert all(re.fullmatch(r"-O\w+|--(with|enable|disable)-[\w=-]+", one) for one in rest)
+    assert built("true") == ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import sqlite3
 import subprocess
@@ -502,6 +503,7 @@ def test_facts_name_placement_python_and_packages_and_are_json(runtime, contende
     (environment,) = facts["environments"].values()
     assert environment["packages"] == {}
     assert environment["python"].startswith("3.")
+    assert environment["built"].startswith(platform.python_compiler())
     assert set(facts["placement"]) == {"server", "client", "database", "caveats"}
 
 
