@@ -205,8 +205,13 @@ def _of_module(
         elif isinstance(node, ast.Call) and last(node.func) == "add_url_rule":
             if isinstance(rule := constant(argument(node, "rule", 0)), str):
                 yield Route(path=rule, file=path, line=node.lineno)
-        elif isinstance(node, ast.Call) and last(node.func) == "add_resource" and node.args:
-            yield from () if last(node.args[0]) in silent else _added(routers, module, path, node)
+        elif (
+            isinstance(node, ast.Call)
+            and last(node.func) == "add_resource"
+            and node.args
+            and last(node.args[0]) not in silent
+        ):
+            yield from _added(routers, module, path, node)
     yield from _mounted(tree, path, "")
 
 
@@ -216,7 +221,7 @@ def _added(routers: _Routers, module: str, path: str, call: ast.Call) -> Iterato
     prefix = routers.prefix(routers.known(_resolved(routers, module, name))) if name else None
     for one in call.args[1:]:
         if isinstance(rule := constant(one), str):
-            yield Route(path=(prefix or "") + rule, file=path, line=call.lineno, lacks=_unless(prefix))
+            yield Route(path=(prefix or "") + rule, file=path, line=call.lineno, lacks=_lost(prefix))
 
 
 def _decorated(
@@ -234,7 +239,7 @@ def _decorated(
     if rule and not rule.startswith("/"):
         return
     prefix = routers.prefix(routers.known(_resolved(routers, module, dotted(called.value))))
-    lacks = _unless(prefix)
+    lacks = _lost(prefix)
     names = [last(one.func if isinstance(one, ast.Call) else one) for one in function.decorator_list]
     if wanted := [one for one in names if one in _LOGGED_IN]:
         lacks = f"it needs a log-in ({wanted[0]}): see the log-in in docs/scenarios.md"
@@ -249,7 +254,8 @@ def _decorated(
     )
 
 
-def _unless(prefix: str | None) -> str:
+def _lost(prefix: str | None) -> str:
+    """Return what is lacking where the prefix of a router is not known."""
     if prefix is not None:
         return ""
     return "what stands before its path was not found: its router is not included"
