@@ -116,15 +116,9 @@ def test_a_curve_ends_where_too_few_requests_lie_beyond_or_none_was_answered(unf
     assert all(value > 0 for value in curve.get_ydata())
 
 
-def test_a_long_label_loses_its_middle_and_no_more():
-    long = "django-drf:pool=off,index=off,eager=off,batch=off"
-    short = SCREEN.fitted(long, 9)
-    assert len(short) < len(long)
-    assert long.startswith(short.split("…")[0])
-    assert long.endswith(short.split("…")[1])
-    assert SCREEN.room_in(len(short), 9) <= SCREEN.width_in / 2
-    assert SCREEN.room_in(len(short) + 1, 9) >= SCREEN.width_in / 2
-    assert SCREEN.fitted("django", 9) == "django"
+def test_as_many_letters_as_a_sheet_says_have_room():
+    assert SCREEN.room_in(SCREEN.letters(9), 9) <= SCREEN.width_in / 2
+    assert SCREEN.room_in(SCREEN.letters(9) + 1, 9) >= SCREEN.width_in / 2
 
 
 def test_labels_keep_their_order_and_their_distance():

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis.rows import Row
 from bench.report.by_workers import WorkerTable
+from bench.report.charts.labels import told_apart
 from bench.report.charts.percentiles import ticks
 from bench.report.charts.sheet import FILE, LABEL_IN, LABEL_PT, LABEL_WIDTH, Sheet, frame_lines, headed
 from bench.report.charts.style import FAINT, INK, LEADER, PAPER, Look, spread_out
@@ -45,7 +46,7 @@ def drawn(sheet: Sheet, lines: Sequence[Line]) -> tuple[Figure, Axes]:
     lines_in = max(HEIGHT_IN - HEAD_IN - FOOT_IN, len(lines) * LABEL_IN)
     height_in = sheet.head_in(HEAD_IN) + lines_in + FOOT_IN
     figure = sheet.figure(height_in)
-    right_in = sheet.room_in(max((len(_label(line, sheet)) for line in lines), default=0), LABEL_PT)
+    right_in = sheet.room_in(max(map(len, _labels(lines, sheet)), default=0), LABEL_PT)
     left, width = LEFT_IN / sheet.width_in, 1 - (LEFT_IN + right_in) / sheet.width_in
     axes = figure.add_axes((left, FOOT_IN / height_in, width, lines_in / height_in))
     for line in lines:
@@ -64,22 +65,23 @@ def name_ends(figure: Figure, axes: Axes, sheet: Sheet, lines: Sequence[Line]) -
             x, y = within.transform(line.known[-1])
             ends.append((float(x), float(y), place))
     ends.sort()
+    labels = _labels(lines, sheet)
     while ends:
         beside = [end for end in ends if end[0] < ends[0][0] + LABEL_WIDTH]
         ends = ends[len(beside) :]
         heights = spread_out({lines[place].label: y for _, y, place in beside}, gap)
         for _, _, place in beside:
-            _name(axes, sheet, lines[place], (beside[-1][0] + 0.03, heights[lines[place].label]))
+            _name(axes, lines[place], labels[place], (beside[-1][0] + 0.03, heights[lines[place].label]))
 
 
-def _name(axes: Axes, sheet: Sheet, line: Line, place: Point) -> None:
+def _name(axes: Axes, line: Line, label: str, place: Point) -> None:
     at: dict[str, Any] = {"xycoords": "axes fraction"}
     leader = LEADER | {"color": line.look.colour}
     axes.annotate("", place, line.known[-1], textcoords="data", arrowprops=leader, **at)
     behind = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
     x, y = place
     axes.annotate(
-        _label(line, sheet),
+        label,
         (x + 0.005, y),
         va="center",
         size=LABEL_PT,
@@ -90,9 +92,13 @@ def _name(axes: Axes, sheet: Sheet, line: Line, place: Point) -> None:
     )
 
 
-def _label(line: Line, sheet: Sheet) -> str:
-    label = f"{line.label}  {number(line.known[-1][1])}" if line.known and sheet.whole else line.label
-    return sheet.fitted(label, LABEL_PT)
+def _labels(lines: Sequence[Line], sheet: Sheet) -> Sequence[str]:
+    whole = [
+        f"{line.label}  {number(line.known[-1][1])}" if line.known and sheet.whole else line.label
+        for line in lines
+    ]
+    short = told_apart(whole, sheet.letters(LABEL_PT))
+    return [short[label] for label in whole]
 
 
 def _draw(axes: Axes, line: Line) -> None:

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from bench.analysis.measures import last_percent
 from bench.analysis.rows import Row
+from bench.report.charts.labels import told_apart
 from bench.report.charts.sheet import FILE, LABEL_IN, LABEL_PT, Sheet, frame_lines, headed
 from bench.report.charts.style import INK, LEADER, PAPER, Look, family_of, spread_out
 from bench.report.load_kinds import shown
@@ -35,7 +36,8 @@ def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) 
     """
     rows = [row for row in panel.contenders if _last(row) >= MARKED[0]]
     whole = {row.cell.contender: latency_label(row) if sheet.whole else row.cell.contender for row in rows}
-    labels = {name: sheet.fitted(label, LABEL_PT) for name, label in whole.items()}
+    short = told_apart(whole.values(), sheet.letters(LABEL_PT))
+    labels = {name: short[label] for name, label in whole.items()}
     parts = _parts(rows)
     least_in = HEIGHT_IN - HEAD_IN - FOOT_IN if len(parts) == 1 else PART_IN
     heights_in = [max(least_in, len(part) * LABEL_IN) for part in parts]

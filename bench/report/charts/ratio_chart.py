@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from matplotlib.transforms import blended_transform_factory
 
+from bench.report.charts.labels import shortened, told_apart
 from bench.report.charts.sheet import LETTER, Sheet, headed
 from bench.report.charts.style import FAINT, GRID, INK, PAPER, Look
 from bench.report.forest import Forest, ForestGroup, Mark
@@ -41,7 +42,8 @@ def ratio_chart(forest: Forest, looks: Mapping[str, Look], sheet: Sheet) -> Figu
     places, groups_in = _places(forest)
     height_in = sheet.head_in(HEAD_IN) + groups_in + FOOT_IN
     figure = sheet.figure(height_in)
-    gutters = _gutters(forest, sheet)
+    names = _names(forest, sheet)
+    gutters = _gutters(forest, sheet, names)
     width_in = gutters.figure_in - 0.08 - gutters.axis_in
     axes = figure.add_axes(
         (
@@ -56,7 +58,7 @@ def ratio_chart(forest: Forest, looks: Mapping[str, Look], sheet: Sheet) -> Figu
         _title(axes, gutters, sheet, group, title_in)
         _draw(axes, looks, group, lines_in)
         for mark, line_in in zip(group.marks, lines_in, strict=True):
-            _texts(axes, gutters, sheet, mark, line_in)
+            _texts(axes, gutters, sheet, mark, names[mark.contender], line_in)
     headed(figure, sheet, forest.title, ratio_caption(forest))
     return figure
 
@@ -83,12 +85,12 @@ def _places(forest: Forest) -> tuple[list[tuple[float, list[float]]], float]:
     return places, top_in
 
 
-def _gutters(forest: Forest, sheet: Sheet) -> Gutters:
+def _gutters(forest: Forest, sheet: Sheet, names: Mapping[str, str]) -> Gutters:
     marks, wide = forest.marks, _is_wide(sheet)
     edge_in = 0.2 if sheet.whole else 0.02  # the title of a file begins there
     ranks_in = _room_in(max(len(mark.rank) for mark in marks), NAME_PT)
     name_in = edge_in + (ranks_in + 0.08 if ranks_in else 0.0)
-    beside_in = name_in + _room_in(max(len(_name(sheet, mark)) for mark in marks), NAME_PT) + 0.12
+    beside_in = name_in + _room_in(max(map(len, names.values())), NAME_PT) + 0.12
     stacks = max(min(len(mark.beside), MOST_BESIDE) for mark in marks) if wide else 0
     figures_in = _room_in(max(len(_figure(sheet, mark)) for mark in marks), NAME_PT)
     return Gutters(
@@ -206,16 +208,18 @@ def _mark(axes: Axes, look: Look, mark: Mark, at_in: float) -> None:
         )
 
 
-def _texts(axes: Axes, gutters: Gutters, sheet: Sheet, mark: Mark, at_in: float) -> None:
+def _texts(axes: Axes, gutters: Gutters, sheet: Sheet, mark: Mark, name: str, at_in: float) -> None:
     place = {"xycoords": _on_sheet(axes), "va": "center", "annotation_clip": False}
-    for text, left_in, size, colour in _columns(gutters, sheet, mark):
+    for text, left_in, size, colour in _columns(gutters, sheet, mark, name):
         if text:
             axes.annotate(text, (left_in, at_in), size=size, color=colour, **place)
 
 
-def _columns(gutters: Gutters, sheet: Sheet, mark: Mark) -> Iterator[tuple[str, float, float, str]]:
+def _columns(
+    gutters: Gutters, sheet: Sheet, mark: Mark, name: str
+) -> Iterator[tuple[str, float, float, str]]:
     yield mark.rank, gutters.edge_in, NAME_PT, FAINT
-    yield _name(sheet, mark), gutters.name_in, NAME_PT, INK
+    yield name, gutters.name_in, NAME_PT, INK
     if _is_wide(sheet):
         yield shortened(mark.beside, MOST_BESIDE), gutters.beside_in, BESIDE_PT, FAINT
     yield _figure(sheet, mark), gutters.figure_in, NAME_PT, FAINT if mark.standing == "none" else INK
@@ -235,16 +239,9 @@ def _figure(sheet: Sheet, mark: Mark) -> str:
     return "1" if mark.standing == "reference" else point(mark.ratio, of_ratio=True)
 
 
-def _name(sheet: Sheet, mark: Mark) -> str:
-    return shortened(mark.contender, MOST_NAME if _is_wide(sheet) else MOST_NAME // 2)
-
-
-def shortened(text: str, letters: int) -> str:
-    """Return *text* with at most so many letters: its middle is left out."""
-    if len(text) <= letters:
-        return text
-    begun = 3 * letters // 5
-    return f"{text[:begun]}…{text[begun + 1 - letters :]}"
+def _names(forest: Forest, sheet: Sheet) -> Mapping[str, str]:
+    most = MOST_NAME if _is_wide(sheet) else MOST_NAME // 2
+    return told_apart((mark.contender for mark in forest.marks), most)
 
 
 def _is_wide(sheet: Sheet) -> bool:

@@ -35,13 +35,9 @@ class Sheet:
         """
         return min(BESIDE_IN + letters * size_pt * LETTER / 72, self.width_in / 2)
 
-    def fitted(self, label: str, size_pt: float) -> str:
-        """Return *label*, shortened in its middle if it has more letters than fit in the largest room."""
-        most = int((self.width_in / 2 - BESIDE_IN) * 72 / (size_pt * LETTER))
-        if len(label) <= most:
-            return label
-        begun = 3 * most // 5
-        return f"{label[:begun]}…{label[begun + 1 - most :]}"
+    def letters(self, size_pt: float) -> int:
+        """Return how many letters a label has room for beside a chart."""
+        return int((self.width_in / 2 - BESIDE_IN) * 72 / (size_pt * LETTER))
 
 
 FILE = Sheet(width_in=8.0, whole=True)
