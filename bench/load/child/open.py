@@ -14,7 +14,7 @@ from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Targ
 from bench.load.child.loop import TURN_NS, Loop
 from bench.load.child.recorder import OpenBooks, Outcomes
 from bench.load.child.turns import short_turns
-from bench.load.polling import IN, RDHUP, Alarm, new_alarm
+from bench.load.polling import IN, RDHUP, Alarm, HeadStart, new_alarm
 from bench.load.requests import Request, Saved
 
 _NEVER = sys.maxsize
@@ -53,6 +53,7 @@ class OpenLoop(Loop):
         self._dues: Iterator[int] = iter(())
         self._next_ns = _NEVER  # when the next request is due
         self._alarm: Alarm | None = None
+        self._head_start = HeadStart()
 
     def run(self, open_ns: int, close_ns: int, *, drain_s: float) -> None:
         """Send what is due before *close_ns*.
@@ -81,7 +82,7 @@ class OpenLoop(Loop):
     def _carry_out(self, open_ns: int, close_ns: int, drain_s: float) -> None:
         if self._alarm:
             self._poller.register(self._alarm.fd, IN)
-            self._alarm.set(self._next_ns)
+            self._alarm.set(self._next_ns - self._head_start.ns)
         for connection in self._free:
             connection.stamp(True)
             self._watch(connection, IN | RDHUP)
@@ -98,7 +99,7 @@ class OpenLoop(Loop):
 
     def _serve_until(self, until_ns: int, *, or_rest: bool = False) -> None:
         """Send due requests and read answers until *until_ns*, or (*or_rest*) until nothing is left to do."""
-        poll, by_fd, clock = self._poller.poll, self._by_fd, perf_counter_ns
+        poll, by_fd, clock, alarm = self._poller.poll, self._by_fd, perf_counter_ns, self._alarm
         now = clock()
         turn_ns = now + TURN_NS
         while now < until_ns and not (or_rest and self._rests()):
@@ -107,6 +108,8 @@ class OpenLoop(Loop):
             polled_ns = clock()
             for fd, event in poll(max(0, min(turn_ns, until_ns, self._next_ns) - polled_ns) / 1e9):
                 now = clock()
+                if alarm and fd == alarm.fd and polled_ns < alarm.rings_ns <= now:
+                    self._head_start.woke(now - alarm.rings_ns)
                 if now >= self._next_ns:
                     self._take_up(now)
                 connection = by_fd.get(fd)
@@ -161,7 +164,7 @@ class OpenLoop(Loop):
             if counts:
                 books.lags.append(lag_ns)
         if self._alarm:
-            self._alarm.set(self._next_ns)
+            self._alarm.set(self._next_ns - self._head_start.ns)
 
     def _send(self, connection: Connection, due_ns: int) -> int:
         connection.due_ns = due_ns
