@@ -24,7 +24,7 @@ def times(late_ms: float, events: int = 1_000, slow: int = 0) -> EventTimes:
     return EventTimes(first=Histogram.of([round(late_ms * MS)] * 50), gap=gaps, late=Histogram.of(late))
 
 
-def run_of(*, slow: int = 0, slo_ms: float | None = 20, failed=()):
+def run_of(*, slow: int = 0, slo_ms: float | None = 20, failed=(), disturbed=()):
     """Return a run in which flask holds 16 streams, as a server with 16 threads does, and fastapi all."""
 
     def streaming(record):
@@ -33,7 +33,8 @@ def run_of(*, slow: int = 0, slo_ms: float | None = 20, failed=()):
         cell = record.slice.cell
         waits = cell.contender == "flask" and cell.load.connections > 16
         failures = {"skipped event": 2} if (cell.contender, cell.load.connections) in failed else {}
-        events = times(380 if waits else 1, slow=slow)
+        late = waits or (record.slice.round in disturbed and cell.load.connections == 1)
+        events = times(380 if late else 1, slow=slow)
         return replace(record, sample=replace(record.sample, events=events, failures=failures))
 
     run = synthetic_run({"flask": 400.0, "fastapi": 400.0}, loads=LOADS, slo_ms=slo_ms, noise=0.0, rounds=3)
@@ -52,6 +53,12 @@ def test_the_most_that_are_held_are_those_before_the_first_that_are_late():
 def test_one_event_in_a_hundred_may_be_later(slow, kept):
     _, fastapi = analyse(run_of(slow=slow)).stream_ladders
     assert fastapi.steps[0].kept == kept
+
+
+@pytest.mark.parametrize(("disturbed", "held"), [((), 16), ((2,), 16), ((1, 3), None)])
+def test_one_disturbed_round_of_three_denies_nothing(disturbed, held):
+    flask, _ = analyse(run_of(disturbed=disturbed)).stream_ladders
+    assert (flask.most and flask.most.streams) == held
 
 
 def test_a_wrong_stream_keeps_no_objective_and_what_follows_does_not_count():
