@@ -14,7 +14,7 @@ from bench.init.draft import Draft
 from bench.init.extensions import extensions
 from bench.init.needs import Needs, needs
 from bench.init.variables import Variable, example_of, services, value_of, variables
-from bench.init.web_app import WebApp, web_apps
+from bench.init.web_app import PLAIN, WebApp, web_apps
 from bench.project.postgres_origins import ON_PATH
 from bench.runtime.services.postgresql_programs import extensions_of_wheel
 
@@ -63,7 +63,7 @@ def found(files: Checkout) -> list[FoundService]:
     if not apps:
         raise UsageError(
             f"{files.root}: no web application in Python was found (Django, Flask, FastAPI, Starlette, "
-            "Quart, WSGI): write bench.toml by hand, see docs/your-service.md"
+            "Quart, Litestar, WSGI, ASGI): write bench.toml by hand, see docs/your-service.md"
         )
     taken: set[str] = set()
     result = []
@@ -143,7 +143,7 @@ def _add_packages(own: FoundService, packages: Needs) -> None:
         own.add("install", packages.install[0], "guessed: the likeliest of its files of packages")
     elif packages.install is not None:
         own.add("install", [], "guessed: no file of packages was found")
-        if own.framework not in ("wsgi", "python"):
+        if own.framework not in PLAIN:
             own.missing.append(f"install: a file of packages that has {own.framework}")
     else:
         own.found.append(f"packages: {packages.file}")

@@ -1,12 +1,14 @@
-"""The GET routes of a web application, found in its source: Flask, FastAPI, Starlette and Django."""
+"""The GET routes of a web application, found in its source: of Django, Flask, and what is made like them."""
 
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from bench.init import litestar_routes
 from bench.init.checkout import Checkout, argument, assignments, calls, constant, dotted, last
 from bench.init.draft import Draft, field_name, name_of
+from bench.init.routers import Routers, text_of
 from bench.init.web_app import WebApp, module_of
 
 MOST = 60
@@ -29,39 +31,6 @@ class Route:
     line: int
     lacks: str = ""
     status: int = 200
-
-
-@dataclass(slots=True, eq=False)
-class _Routers:
-    """Routers by their dotted names, and what includes them under which prefix."""
-
-    own: dict[str, str] = field(default_factory=dict)  # router → its own prefix
-    included: dict[str, tuple[str, str | None]] = field(default_factory=dict)  # router → (parent, prefix)
-    names: dict[str, str] = field(default_factory=dict)  # "module.name" → what it was imported from
-
-    def known(self, name: str) -> str:
-        for _ in range(5):
-            if name not in self.names:
-                owner, _, rest = name.rpartition(".")
-                if owner not in self.names:
-                    break
-                name = f"{self.names[owner]}.{rest}"
-            else:
-                name = self.names[name]
-        return name
-
-    def prefix(self, name: str) -> str | None:
-        """Return what stands before each path of a router, None if that cannot be followed."""
-        before = ""
-        for _ in range(6):
-            before = self.own.get(name, "") + before
-            if name not in self.included:
-                return before if name not in self.own else None
-            name, prefix = self.included[name]
-            if prefix is None:
-                return None
-            before = prefix + before
-        return None
 
 
 def drafts(files: Checkout, app: WebApp, settings: Mapping[str, ast.expr]) -> list[Draft]:
@@ -103,19 +72,20 @@ def _draft(route: Route, taken: set[str]) -> Draft:
 
 
 def _of_modules(files: Checkout, app: WebApp) -> list[Route]:
-    routers = _Routers()
+    routers = Routers()
     own = [path for path in files.below(app.folder) if path.endswith(".py")]
     modules = {path: module_of(path, app.folder)[0] for path in own}
     constants = dict(_texts_of(files, own))
     trees = {path: tree for path in own if (tree := files.tree(path))}
     for path, tree in trees.items():
-        _note_imports(routers, tree, modules[path], path.endswith("/__init__.py"))
+        routers.note_imports(tree, modules[path], path.endswith("/__init__.py"))
         for name, value in assignments(tree):
             if isinstance(value, ast.Call) and (key := _PREFIXES.get(last(value.func))):
-                routers.own[f"{modules[path]}.{name}"] = _text(argument(value, key), constants) or ""
+                routers.own[f"{modules[path]}.{name}"] = text_of(argument(value, key), constants) or ""
     for path, tree in trees.items():
         _note_included(routers, tree, modules[path], constants)
         _note_restful(routers, tree, modules[path], constants)
+        litestar_routes.note(routers, tree, modules[path], constants)
     silent = {name for tree in trees.values() for name in _without_get(tree)}
     return [
         route
@@ -132,51 +102,27 @@ def _texts_of(files: Checkout, paths: list[str]) -> Iterator[tuple[str, str]]:
                     yield name, text
 
 
-def _text(node: ast.expr | None, constants: Mapping[str, str]) -> str | None:
-    if node is None:
-        return ""
-    found = constant(node)
-    if isinstance(found, str):
-        return found
-    return constants.get(last(node)) if last(node) else None
-
-
-def _note_imports(routers: _Routers, tree: ast.Module, module: str, is_package: bool) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            parts = module.split(".")
-            up = node.level - is_package
-            base = parts[: len(parts) - up] if node.level else []
-            source = ".".join([*base, *([node.module] if node.module else [])])
-            for one in node.names:
-                routers.names[f"{module}.{one.asname or one.name}"] = f"{source}.{one.name}".lstrip(".")
-        elif isinstance(node, ast.Import):
-            for one in node.names:
-                name = one.asname or one.name.partition(".")[0]
-                routers.names[f"{module}.{name}"] = one.name if one.asname else name
-
-
-def _note_included(routers: _Routers, tree: ast.Module, module: str, constants: Mapping[str, str]) -> None:
+def _note_included(routers: Routers, tree: ast.Module, module: str, constants: Mapping[str, str]) -> None:
     for call in calls(tree):
         if last(call.func) not in ("include_router", "register_blueprint") or not call.args:
             continue
         assert isinstance(call.func, ast.Attribute | ast.Name)
         parent = dotted(call.func.value) if isinstance(call.func, ast.Attribute) else ""
-        child = routers.known(_resolved(routers, module, dotted(call.args[0])))
+        child = routers.known(routers.resolved(module, dotted(call.args[0])))
         key = "prefix" if last(call.func) == "include_router" else "url_prefix"
-        prefix = _text(argument(call, key), constants)
+        prefix = text_of(argument(call, key), constants)
         if key == "url_prefix" and argument(call, key) is not None:
             routers.own[child] = ""  # Flask: it takes the place of the blueprint's own
         routers.included.setdefault(child, (routers.known(f"{module}.{parent}"), prefix))
 
 
-def _note_restful(routers: _Routers, tree: ast.Module, module: str, constants: Mapping[str, str]) -> None:
+def _note_restful(routers: Routers, tree: ast.Module, module: str, constants: Mapping[str, str]) -> None:
     """Note `api = Api(blueprint)` of Flask-RESTful: its routes stand below those of what it is made of."""
     for name, value in assignments(tree):
         if isinstance(value, ast.Call) and last(value.func) == "Api":
             parent = dotted(argument(value, "app", 0))
-            above = routers.known(_resolved(routers, module, parent)) if parent else ""
-            routers.included[f"{module}.{name}"] = (above, _text(argument(value, "prefix"), constants))
+            above = routers.known(routers.resolved(module, parent)) if parent else ""
+            routers.included[f"{module}.{name}"] = (above, text_of(argument(value, "prefix"), constants))
 
 
 def _without_get(tree: ast.Module) -> Iterator[str]:
@@ -188,14 +134,8 @@ def _without_get(tree: ast.Module) -> Iterator[str]:
                 yield node.name
 
 
-def _resolved(routers: _Routers, module: str, name: str) -> str:
-    head, _, rest = name.partition(".")
-    known = routers.known(f"{module}.{head}")
-    return f"{known}.{rest}" if rest else known
-
-
 def _of_module(
-    routers: _Routers, tree: ast.Module, module: str, path: str, silent: set[str]
+    routers: Routers, tree: ast.Module, module: str, path: str, silent: set[str]
 ) -> Iterator[Route]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -213,19 +153,24 @@ def _of_module(
         ):
             yield from _added(routers, module, path, node)
     yield from _mounted(tree, path, "")
+    for before, rule, function, decorator in litestar_routes.handlers(routers, tree, module):
+        lacks = _lost(before) or _lacking(function, rule)
+        whole = litestar_routes.joined_path(before or "", rule)
+        status = _status(function, decorator)
+        yield Route(path=whole, file=path, line=function.lineno, lacks=lacks, status=status)
 
 
-def _added(routers: _Routers, module: str, path: str, call: ast.Call) -> Iterator[Route]:
+def _added(routers: Routers, module: str, path: str, call: ast.Call) -> Iterator[Route]:
     """Yield the routes of a resource of Flask-RESTful: `api.add_resource(Orders, "/orders", "/all")`."""
     name = dotted(call.func.value) if isinstance(call.func, ast.Attribute) else ""
-    prefix = routers.prefix(routers.known(_resolved(routers, module, name))) if name else None
+    prefix = routers.prefix(routers.known(routers.resolved(module, name))) if name else None
     for one in call.args[1:]:
         if isinstance(rule := constant(one), str):
             yield Route(path=(prefix or "") + rule, file=path, line=call.lineno, lacks=_lost(prefix))
 
 
 def _decorated(
-    routers: _Routers,
+    routers: Routers,
     module: str,
     path: str,
     function: ast.FunctionDef | ast.AsyncFunctionDef,
@@ -238,13 +183,13 @@ def _decorated(
         return
     if rule and not rule.startswith("/"):
         return
-    prefix = routers.prefix(routers.known(_resolved(routers, module, dotted(called.value))))
+    prefix = routers.prefix(routers.known(routers.resolved(module, dotted(called.value))))
     lacks = _lost(prefix)
     names = [last(one.func if isinstance(one, ast.Call) else one) for one in function.decorator_list]
     if wanted := [one for one in names if one in _LOGGED_IN]:
         lacks = f"it needs a log-in ({wanted[0]}): see the log-in in docs/scenarios.md"
-    if called.attr != "route" and (query := _required(function, rule)):
-        lacks = f"it needs {', '.join(query)} in its query"
+    if called.attr != "route":
+        lacks = _lacking(function, rule) or lacks
     yield Route(
         path=(prefix or "") + rule or "/",
         file=path,
@@ -259,6 +204,11 @@ def _lost(prefix: str | None) -> str:
     if prefix is not None:
         return ""
     return "what stands before its path was not found: its router is not included"
+
+
+def _lacking(function: ast.FunctionDef | ast.AsyncFunctionDef, rule: str) -> str:
+    query = _required(function, rule)
+    return f"it needs {', '.join(query)} in its query" if query else ""
 
 
 def _required(function: ast.FunctionDef | ast.AsyncFunctionDef, rule: str) -> list[str]:

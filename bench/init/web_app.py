@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 
 from bench.init.checkout import Checkout, argument, assignments, calls, constant, joined, last
 
-CLASSES = {"Flask": "flask", "FastAPI": "fastapi", "Starlette": "starlette", "Quart": "quart"}
+CLASSES = {
+    "Flask": "flask",
+    "FastAPI": "fastapi",
+    "Starlette": "starlette",
+    "Quart": "quart",
+    "Litestar": "litestar",
+}
+PLAIN = ("wsgi", "asgi", "python")  # no framework: its source says so, its packages need not
 FACTORIES = ("create_app", "make_app", "build_app", "get_app", "create_application", "get_application")
 _WSGI_FACTORIES = ("make_wsgi_app", "default_app")  # of Pyramid and Bottle
 _USUAL = ("wsgi", "asgi", "app", "main", "server", "application", "api", "run", "__init__")
@@ -22,7 +29,7 @@ _PLACES = (
 class WebApp:
     """An application object, or the factory of one."""
 
-    framework: str  # django, flask, fastapi, starlette, quart, wsgi, python
+    framework: str  # django, one of CLASSES, or one of PLAIN
     file: str  # below the root
     folder: str  # of the service, below the root; "" is the root
     module: str = ""  # from that folder, or from its src
@@ -61,7 +68,7 @@ def web_apps(files: Checkout) -> list[WebApp]:
             found += _in_module(files, path)
     if not any(one.framework in ("django", *CLASSES.values()) for one in found):
         return sorted(found, key=_rank)
-    return sorted((one for one in found if one.framework not in ("wsgi", "python")), key=_rank)
+    return sorted((one for one in found if one.framework not in PLAIN), key=_rank)
 
 
 def _within(path: str, folder: str) -> bool:
@@ -198,12 +205,14 @@ def _imports(tree: ast.Module, name: str) -> bool:
 def _plain(
     files: Checkout, path: str, tree: ast.Module, folder: str, module: str, src: bool
 ) -> Iterator[WebApp]:
-    """Yield a WSGI function, or a program that serves by itself with the standard library."""
+    """Yield a function of WSGI or ASGI, or a program that serves by itself with the standard library."""
     text = files.text(path)
     for node in tree.body:
         match node:
             case ast.FunctionDef(name=name, args=ast.arguments(args=[_, ast.arg(arg="start_response")])):
-                yield WebApp(framework="wsgi", file=path, folder=folder, module=module, name=name, src=src)
+                yield _app(path, folder, module, name, "wsgi", src)
+            case ast.AsyncFunctionDef(name=name, args=ast.arguments(args=[_, _, ast.arg(arg="send")])):
+                yield _app(path, folder, module, name, "asgi", src)
     if any(last(one.func) in ("HTTPServer", "ThreadingHTTPServer") for one in calls(tree)):
         names = {
             constant(argument(one, "key", 0)) for one in calls(tree) if last(one.func) in ("get", "getenv")

@@ -267,6 +267,58 @@ def application(environ, start_response):
     return [b"ok"]
 """,
 }
+LITESTAR_SRC = {
+    "pyproject.toml": """
+[project]
+name = "basket"
+version = "1"
+dependencies = ["litestar", "uvicorn"]
+""",
+    "src/basket/__init__.py": "",
+    "src/basket/items.py": """
+from litestar import Controller, get, post
+
+class Items(Controller):
+    path = "/items"
+
+    @get("/")
+    async def listed(self) -> list[int]: ...
+
+    @get("/{sku:int}")
+    async def item(self, sku: int) -> int: ...
+
+    @get("/search")
+    async def search(self, q: str) -> int: ...
+
+    @post("/")
+    async def add(self, data: int) -> int: ...
+""",
+    "src/basket/web.py": """
+from litestar import Litestar, Router, get
+from basket.items import Items
+
+@get("/health")
+async def health() -> str: ...
+
+@get()
+async def home() -> str: ...
+
+def get_total() -> int: ...
+
+v1 = Router(path="/v1", route_handlers=[Items])
+
+def create_app() -> Litestar:
+    return Litestar(route_handlers=[home, health, v1])
+""",
+}
+ASGI_PLAIN = {
+    "service/main.py": """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+""",
+    "requirements.txt": "uvicorn\n",
+}
 
 KINDS = {
     "flask-single": FLASK_SINGLE,
@@ -280,6 +332,8 @@ KINDS = {
     "starlette-docker": STARLETTE_DOCKER,
     "monorepo": MONOREPO,
     "wsgi-plain": WSGI_PLAIN,
+    "litestar-src": LITESTAR_SRC,
+    "asgi-plain": ASGI_PLAIN,
 }
 
 

@@ -70,6 +70,11 @@ FOUND = {
         "command": f"uvicorn service.app:app --log-level warning {AT} {WORKERS}",
         "ready": {"path": "/"},
     },
+    "litestar-src": {
+        "command": f"uvicorn basket.web:create_app {AT} {WORKERS} --factory --app-dir src",
+        "ready": {"path": "/health"},
+    },
+    "asgi-plain": {"command": f"uvicorn service.main:app {AT} {WORKERS}", "ready": {"path": "/"}},
 }
 ENV = {
     "flask-factory": {"SECRET_KEY": "no-secret", "DATABASE_URL": "{database_url}"},
@@ -95,6 +100,8 @@ SENT = {
     "fastapi-src": ["/api/v1/health", "/api/v1/users"],
     "starlette-docker": ["/", "/v1/things"],
     "wsgi-plain": ["/"],
+    "litestar-src": ["/health", "/v1/items", "/"],
+    "asgi-plain": ["/"],
 }
 # What a person must still do: a part of the line that says so, none where nothing is left.
 LEFT_OPEN = {
@@ -109,6 +116,8 @@ LEFT_OPEN = {
     "starlette-docker": [],
     "monorepo": [],
     "wsgi-plain": ["no route without parameters"],
+    "litestar-src": [],
+    "asgi-plain": ["no route without parameters"],
 }
 
 
