@@ -7,7 +7,7 @@ from bench.compare.bisect import BisectStep, Search, around
 from bench.compare.bisect_target import APART, BisectTarget
 from bench.compare.bisection import BisectAnswer, Upcoming
 from bench.compare.checkouts import SHORT
-from bench.report.wording import plural
+from bench.report.wording import percent_more, plural
 
 # Format history
 # 1  first
@@ -37,7 +37,7 @@ def grew(target: BisectTarget, share: float | None) -> str:
     by = target.share_of(share)
     if by == float("inf"):
         return f"{share * target.bad:+.4g}"
-    return f"{round(by * 100, 2) + 0.0:+.2f} %"
+    return percent_more(1 + by, 2)
 
 
 def followed(target: BisectTarget) -> str:

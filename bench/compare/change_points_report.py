@@ -12,7 +12,7 @@ from bench.compare.entries import Entries
 from bench.compare.history import CellTrack, Followed, Trend
 from bench.compare.steps import AFTER, FALSE_ALARMS, FEWEST_BEFORE
 from bench.report.terminal import table_of
-from bench.report.wording import NOTHING, change, figure, plain_estimate, plural, rounded
+from bench.report.wording import NOTHING, change, figure, percent_more, plain_estimate, plural, rounded
 
 SCHEMA = 1
 WORDS: Mapping[Followed, str] = {
@@ -33,7 +33,7 @@ def print_changes(changes: Changes, trends: Sequence[Trend], console: Console) -
         console.print(_nothing(trends))
     for drift in changes.drifts:
         console.print(
-            f"{_who(drift.track)}: {WORDS[drift.track.metric]} drifts ({_percent(drift.change)}), "
+            f"{_who(drift.track)}: {WORDS[drift.track.metric]} drifts ({percent_more(drift.change)}), "
             f"{'worse' if drift.worse else 'better'}, in no step: no single commit is to blame."
         )
 
@@ -85,10 +85,6 @@ def place_text(track: CellTrack) -> str:
 
 def _who(track: CellTrack) -> str:
     return f"{track.contender}, {place_text(track)}"
-
-
-def _percent(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.1f} %"
 
 
 def changes_document(entries: Entries, trends: Sequence[Trend], changes: Changes) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from bench.model.cell import Cell
 from bench.model.contender import name_of
 from bench.model.plan import MARGINS
 from bench.records import Instructions, Queries, Record, Run
+from bench.report.wording import percent_more
 
 Side = Literal["slower", "faster"]
 Counted = Literal["statements", "instructions", "response_bytes", "memory_bytes"]
@@ -218,7 +219,7 @@ def _instructions_verdict(run: Run, base: Instructions, head: Instructions) -> t
         return "faster", ""
     if 1 / (1 + margin) <= low and high <= 1 + margin:
         return "equivalent", ""
-    each = " and ".join(f"{ratio * 100 - 100:+.2f} %" for ratio in sorted(ratios))
+    each = " and ".join(percent_more(ratio, 2) for ratio in sorted(ratios))
     return "inconclusive", f"{each} by hash seed: on both sides of the margin"
 
 

@@ -19,7 +19,7 @@ from bench.model.contender import name_of
 from bench.report.charts.sheet import FILE, headed, style
 from bench.report.charts.style import FAINT, GRID, INK, Look, looks_of
 from bench.report.terminal import table_of
-from bench.report.wording import NOTHING, figure, plural, ratio
+from bench.report.wording import NOTHING, figure, percent_more, plural, ratio
 
 HEIGHT_IN = 4.2
 UNITS = {"throughput_rps": "requests per second", "service_demand_us": "µs of CPU per request"}
@@ -44,7 +44,7 @@ def _table(title: str, group: Sequence[Trend]) -> Table:
     for trend in group:
         write = ratio if trend.anchor else figure
         usual, latest = trend.usual, trend.latest
-        moved = f"{(latest / usual - 1) * 100:+.1f} %" if usual and latest else NOTHING
+        moved = percent_more(latest / usual) if usual and latest else NOTHING
         what = f"× {trend.anchor}" if trend.anchor else "req/s"
         table.add_row(trend.track.contender, str(len(trend.points)), what, write(usual), write(latest), moved)
     return table

@@ -240,7 +240,7 @@ def sentence(one: TimeChange | CountChange) -> str:
         base, head = (_size(one, size) for size in (one.base, one.head))
         unit = "MiB" if in_memory else "per request"
         if one.counted == "instructions":
-            unit += f" ({percent_more(one.head / one.base)})"
+            unit += f" ({percent_more(one.head / one.base, 2)})"
         doubt = f", no verdict: {one.why}" if one.why else ""
         return f"{contender}, {of}: {COUNTED[one.counted]} {base} → {head} {unit}{doubt}"
     metric = METRICS[one.comparison.metric]

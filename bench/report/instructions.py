@@ -7,7 +7,7 @@ from bench.analysis.rows import Row
 from bench.model.contender import name_of
 from bench.records import Instructions
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import figure, ratio
+from bench.report.wording import figure, percent_more, ratio
 
 SHORT = 5  # columns that fit a terminal
 TITLE, ANCHOR = "Instructions per request", "instructions"
@@ -56,7 +56,7 @@ def _row(analysis: Analysis, one: Instructions, reference: Instructions | None) 
         TableCell(one.scenario),
         TableCell(f"{usual:,.0f}"),
         TableCell(ratio(usual / base) if base else "–"),
-        TableCell(f"{(everything / usual - 1) * 100:.1f} %" if usual else "–"),
+        TableCell(percent_more(everything / usual) if usual else "–"),
         *_beside(own, other, "service_demand_us"),
         *_beside(own, other, "throughput_rps"),
     )

@@ -71,8 +71,8 @@ def changed(estimate: Estimate | None) -> TableCell:
         return TableCell(NOTHING)
     where = ""
     if estimate.low is not None and estimate.high is not None:
-        where = f"{_percent_more(estimate.low)} to {_percent_more(estimate.high)}"
-    return TableCell(f"{_percent_more(estimate.estimate)} %", where)
+        where = f"{_signed(estimate.low, 1)} to {_signed(estimate.high, 1)}"
+    return TableCell(percent_more(estimate.estimate), where)
 
 
 def change(estimate: Estimate | None) -> str:
@@ -121,12 +121,13 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def percent_more(ratio: float, decimals: int = 2) -> str:
-    return f"{_percent_more(ratio, decimals)} %"
+def percent_more(ratio: float, decimals: int = 1) -> str:
+    """Return a ratio as a change in percent: "−2.1 %". What rounds to nothing is "+0.0 %"."""
+    return f"{_signed(ratio, decimals)} %"
 
 
-def _percent_more(ratio: float, decimals: int = 1) -> str:
-    return f"{ratio * 100 - 100:+.{decimals}f}".replace("-", "−")
+def _signed(ratio: float, decimals: int) -> str:
+    return f"{ratio * 100 - 100:+z.{decimals}f}".replace("-", "−")
 
 
 def rounded(value: float | None) -> float | None:

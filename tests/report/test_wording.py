@@ -1,7 +1,7 @@
 import pytest
 
 from bench.analysis.statistics import Estimate
-from bench.report.wording import both, figure, levels, ratio
+from bench.report.wording import both, figure, levels, percent_more, ratio
 
 ESTIMATE = Estimate(estimate=101.4, low=99.2, high=1003.6, level=0.9609)
 
@@ -36,3 +36,11 @@ def test_without_an_interval_the_estimate_stands_alone():
 def test_every_level_that_is_reached_is_told():
     other = Estimate(estimate=1, low=1, high=1, level=0.969)
     assert levels([ESTIMATE, None, Estimate(estimate=1.0), other]) == "96.1 % or 96.9 %"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "written"), [(0.979, "−2.1 %"), (1.1335, "+13.3 %"), (0.99998, "+0.0 %"), (1.0, "+0.0 %")]
+)
+def test_a_change_has_a_sign_and_no_minus_before_nothing(ratio, written):
+    assert percent_more(ratio) == written
+    assert "-" not in percent_more(ratio, 2)
