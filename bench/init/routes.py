@@ -154,8 +154,8 @@ def _of_module(
             yield from _added(routers, module, path, node)
     yield from _mounted(tree, path, "")
     for before, rule, function, decorator in litestar_routes.handlers(routers, tree, module):
-        lacks = _lost(before) or _lacking(function, rule)
         whole = litestar_routes.joined_path(before or "", rule)
+        lacks = _lost(before) or _lacking(function, whole)
         status = _status(function, decorator)
         yield Route(path=whole, file=path, line=function.lineno, lacks=lacks, status=status)
 
@@ -189,7 +189,7 @@ def _decorated(
     if wanted := [one for one in names if one in _LOGGED_IN]:
         lacks = f"it needs a log-in ({wanted[0]}): see the log-in in docs/scenarios.md"
     if called.attr != "route":
-        lacks = _lacking(function, rule) or lacks
+        lacks = _lacking(function, (prefix or "") + rule) or lacks
     yield Route(
         path=(prefix or "") + rule or "/",
         file=path,
@@ -206,19 +206,19 @@ def _lost(prefix: str | None) -> str:
     return "what stands before its path was not found: its router is not included"
 
 
-def _lacking(function: ast.FunctionDef | ast.AsyncFunctionDef, rule: str) -> str:
-    query = _required(function, rule)
+def _lacking(function: ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> str:
+    query = _required(function, path)
     return f"it needs {', '.join(query)} in its query" if query else ""
 
 
-def _required(function: ast.FunctionDef | ast.AsyncFunctionDef, rule: str) -> list[str]:
+def _required(function: ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> list[str]:
     """Return the parameters of a FastAPI route that a query must have."""
     args = function.args.args
     plain = args[: len(args) - len(function.args.defaults)]
     return [
         one.arg
         for one in plain
-        if last(one.annotation) in _SCALARS and f"{{{one.arg}" not in rule and one.arg != "self"
+        if last(one.annotation) in _SCALARS and f"{{{one.arg}" not in path and one.arg != "self"
     ]
 
 

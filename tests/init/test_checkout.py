@@ -181,6 +181,35 @@ def test_routes_with_parameters_are_comments_with_what_they_lack(tmp_path):
     assert '# Not sent: it needs q in its query\n# [exchanges.search]\n# request = "GET /search"' in written
 
 
+ROUTERS = {
+    "fastapi": """
+from fastapi import APIRouter, FastAPI
+app = FastAPI()
+orders = APIRouter(prefix="/shops/{shop}/orders")
+@orders.get("/{order}")
+def order(shop: int, order: int, verbose: bool = False): ...
+app.include_router(orders)
+""",
+    "litestar": """
+from litestar import Controller, Litestar, get
+class Orders(Controller):
+    path = "/shops/{shop:int}/orders"
+    @get("/{order:int}")
+    async def order(self, shop: int, order: int, verbose: bool = False) -> int: ...
+app = Litestar([Orders])
+""",
+}
+
+
+@pytest.mark.parametrize("framework", ROUTERS)
+def test_a_parameter_in_the_path_of_a_router_is_none_of_the_query(framework, tmp_path):
+    laid_out({"app.py": ROUTERS[framework], "requirements.txt": f"{framework}\nuvicorn\n"}, tmp_path)
+    (own,) = found_service.found(checkout(tmp_path))
+    order = own.drafts[-1]
+    assert order.request == "GET /shops/{shop}/orders/{order}"
+    assert order.lacks == "give shop and order values that exist, then add it to the mix"
+
+
 def test_two_services_are_two_contenders_with_scenarios_of_their_own(tmp_path):
     found = found_service.found(checkout(laid_out(KINDS["monorepo"], tmp_path)))
     content = tomllib.loads(bench_toml.written(found))
