@@ -204,7 +204,7 @@ class Instructions:
 
     contender: str
     scenario: str
-    counter: str = ""  # "callgrind 3.19.0": counts of two counters do not compare
+    counter: str = ""  # "callgrind 3.19.0, windows of 40 requests": counts of two do not compare
     environment: str = ""  # its name: made from the app, the version of Python and the lock
     requests: int = 0  # of a window
     windows: Mapping[int, tuple[CountedWindow, ...]] = field(default_factory=dict)  # by hash seed

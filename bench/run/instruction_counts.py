@@ -1,6 +1,6 @@
 """Instructions per request, counted outside every window on servers that are never timed (docs/adr/0016).
 
-Windows of the same requests go to a fresh server, one at a time. Once windows agree, five more are counted.
+Windows of the same requests go to a fresh server, one at a time. Five are counted, once windows agree.
 Python's garbage collections are told apart. Servers run beside one another, one for each core: a count does
 not depend on time.
 """
@@ -25,14 +25,14 @@ from bench.run.progress import Progress
 from bench.run.statement_counts import OF_USERS
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
-from bench.runtime.callgrind import unknown_instruction
+from bench.runtime.callgrind import Executed, unknown_instruction
 from bench.runtime.placement import available_cores
 
-METHOD = 1  # part of the cache key of counts: add one when the way of counting changes
-REQUESTS = 60  # of a window
-WARM_UP = 3  # windows at least
-AGREE = 0.005  # of two windows in a row: then it is warm
-WARM_UP_MOST = 8
+METHOD = 2  # part of the cache key of counts: add one when the way of counting changes
+REQUESTS = 40  # of a window
+WARM_UP = 4  # windows before counting begins: without it a server is several times as fast
+AGREE = 0.005  # of two counted windows in a row: then it is warm
+SETTLING_MOST = 8  # windows until two agree
 WINDOWS = 5
 SEEDS = (0, 1)  # of Python's hashes: a fresh server for each
 LIMIT_S = 60.0  # for an answer: a counted server is 50 times slower
@@ -126,7 +126,7 @@ def _counted(
 
 def _known(one: Instructions, server: Server) -> Instructions:
     """Return *one* with what its server shows: the counter, and its environment."""
-    counter = server.instructions.name if server.instructions else ""
+    counter = f"{server.instructions.name}, windows of {REQUESTS} requests" if server.instructions else ""
     place = server.packages.parts if server.packages else ()
     environment = next((place[at + 1] for at, part in enumerate(place[:-1]) if part == VENVS), "")
     return replace(one, counter=counter, environment=environment, requests=REQUESTS)
@@ -143,26 +143,24 @@ def _of_server(
     assert counter is not None
     (known,) = queried_on([server], [scenario])
     try:
-        began_s = monotonic()
         with Serial(
             known, server.address, requests=REQUESTS, seed=1, limit_s=LIMIT_S, deadline=deadline
         ) as serial:
-            serial.window()
-            deadline.check(to_come * (WARM_UP + WINDOWS) * (monotonic() - began_s))
+            for _ in range(WARM_UP):
+                serial.window()
             counter.begin(server.pids())
-            warm: list[float] = []
-            while len(warm) < WARM_UP or (len(warm) < WARM_UP_MOST and abs(warm[-1] / warm[-2] - 1) > AGREE):
-                sent, executed = serial.window(), counter.read(server.pids())
-                warm.append(sum(one.everything - one.collections for one in executed.values()) / sent)
+            began_s = monotonic()
+            sent, executed = serial.window(), counter.read(server.pids())
+            deadline.check((to_come * (1 + WINDOWS) - 1) * (monotonic() - began_s))
             everything = sum(one.everything for one in executed.values())
             serving = [pid for pid, one in executed.items() if one.everything >= RESIDENT * everything]
-            found = []
-            for _ in range(WINDOWS):
-                sent = serial.window()
-                read = counter.read(serving).values()
-                collected = sum(one.collections for one in read)
-                own = sum(one.everything for one in read) - collected
-                found.append(CountedWindow(usual=own / sent, collections=collected / sent))
+            before = _window(sent, executed)
+            for _ in range(SETTLING_MOST):
+                found = [_window(serial.window(), counter.read(serving))]
+                if abs(found[0].usual / before.usual - 1) <= AGREE:
+                    break
+                before = found[0]
+            found += [_window(serial.window(), counter.read(serving)) for _ in range(WINDOWS - 1)]
             if counter.ended():
                 raise CannotMeasure("a process of it ended meanwhile, whose instructions are in no count")
             if profiles:
@@ -170,6 +168,12 @@ def _of_server(
             return tuple(found)
     except WrongAnswer as error:
         raise CannotMeasure(f"{error}{_ended(server)}") from error
+
+
+def _window(sent: int, executed: Mapping[int, Executed]) -> CountedWindow:
+    collected = sum(one.collections for one in executed.values())
+    own = sum(one.everything for one in executed.values()) - collected
+    return CountedWindow(usual=own / sent, collections=collected / sent)
 
 
 def profile_name(contender: str, scenario: str) -> str:
