@@ -17,7 +17,7 @@ from bench.report.wording import ratio, rounded
 WARNING = "yellow"
 
 
-NAMED = 0.005  # of the instructions: a layer that reaches it nowhere has no column
+NAMED = 0.005  # of the instructions: a layer with less is not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +57,14 @@ def print_counts(
 
 
 def _where(shares: Sequence[LayerShares]) -> Table:
-    named = [layer for layer in OBJECT_LAYERS if any(one.shares.get(layer, 0.0) >= NAMED for one in shares)]
     table = table_of(Text("where the instructions were, in % · by object file", style="bold"))
-    table.add_column("contender", overflow="fold")
-    table.add_column("scenario", overflow="fold")
-    for layer in named:
-        table.add_column(OBJECT_LAYERS[layer].replace(" ", "\n"), justify="right", no_wrap=True)
+    table.add_column("contender", no_wrap=True)
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("layers")
     for one in shares:
-        cells = (f"{one.shares.get(layer, 0.0) * 100:.1f}" for layer in named)
-        table.add_row(Text(one.contender, style="bold"), one.scenario, *cells)
+        named = sorted((share, layer) for layer, share in one.shares.items() if share >= NAMED)
+        layers = ", ".join(f"{OBJECT_LAYERS[layer]} {share * 100:.1f}" for share, layer in reversed(named))
+        table.add_row(Text(one.contender, style="bold"), one.scenario, layers)
     return table
 
 

@@ -20,6 +20,7 @@ from bench.run.instruction_counts import METHOD
 SCHEMA = 2
 # Lengths of paths decide where Python's objects lie, and so how often hashes of their addresses collide.
 ELSEWHERE = 0.02  # the least margin between checkouts whose paths are not equally long
+LIBC = " ".join(filter(None, platform.libc_ver()))
 ANEW = "write the file anew with --keep"
 Place = tuple[str, str]  # contender, scenario
 
@@ -32,6 +33,7 @@ class KeptCount:
     scenario: str
     requests: str  # a hash of the scenario
     python: str
+    built: str = ""  # how that Python was built
     environment: str  # its name has a hash of the lock
     packages: Mapping[str, str]
     by_seed: Mapping[int, float]  # hash seed → instructions per request
@@ -49,6 +51,7 @@ class Kept:
     method: int = METHOD
     counter: str
     architecture: str
+    libc: str = ""  # "glibc 2.36"; empty: unknown
     path_length: int  # of the checkout
     found: tuple[KeptCount, ...]
 
@@ -68,7 +71,7 @@ class CountMove:
     high: float | None = None
     moved: bool = False
     margin: float = 0.0
-    packages: tuple[str, ...] = ()  # those of another version: "pydantic 2.11.0 → 2.12.0"
+    packages: tuple[str, ...] = ()  # those of another version: "pydantic 2.11.0 → 2.12.0", libc too
     why: str = ""
 
 
@@ -78,7 +81,12 @@ def of_run(run: Run) -> Kept:
     scenarios = {one.name: one for one in run.scenarios}
     path_length = len(run.contenders[0].root) if run.contenders else 0
     return of(
-        run.instructions, run.fingerprint, scenarios, path_length=path_length, architecture=architecture
+        run.instructions,
+        run.fingerprint,
+        scenarios,
+        path_length=path_length,
+        architecture=architecture,
+        libc="",
     )
 
 
@@ -89,6 +97,7 @@ def of(
     *,
     path_length: int,
     architecture: str = platform.machine(),
+    libc: str = LIBC,
 ) -> Kept:
     """Return *found* as it is kept. *facts* are those of the runtime."""
     counted = [one for one in found if one.windows]
@@ -101,6 +110,7 @@ def of(
                 scenario=one.scenario,
                 requests=digest_of_scenario(scenarios[one.scenario]),
                 python=str(made.get("python", "")),
+                built=str(made.get("built", "")),
                 environment=one.environment,
                 packages=dict(sorted(made.get("packages", {}).items())),
                 by_seed={seed: round(usual) for seed, usual in one.usual.items()},
@@ -108,7 +118,11 @@ def of(
         )
     counters = sorted({one.counter for one in counted})
     return Kept(
-        counter=", ".join(counters), architecture=architecture, path_length=path_length, found=tuple(kept)
+        counter=", ".join(counters),
+        architecture=architecture,
+        libc=libc,
+        path_length=path_length,
+        found=tuple(kept),
     )
 
 
@@ -167,7 +181,7 @@ def _moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
             high=high,
             moved=low > 1 + margin or high < 1 / (1 + margin),
             margin=margin,
-            packages=tuple(_other_versions(old.packages, new.packages)),
+            packages=(*_other_libc(before, now), *_other_versions(old.packages, new.packages)),
         )
 
 
@@ -181,9 +195,16 @@ def _unlike(before: Kept, now: Kept, old: KeptCount, new: KeptCount) -> str:
     for what, was, is_ in facts:
         if was != is_:
             return f"kept {what} {was or 'an unknown one'}, now {is_ or 'an unknown one'}"
+    if old.built and new.built and old.built != new.built:
+        return f"kept by a Python that was built otherwise: {old.built}; now {new.built}"
     if old.requests != new.requests:
         return f"scenario {old.scenario} is not what it was: {ANEW}"
     return ""
+
+
+def _other_libc(before: Kept, now: Kept) -> Iterator[str]:
+    if before.libc and now.libc and before.libc != now.libc:
+        yield f"{before.libc} → {now.libc}"
 
 
 def _other_versions(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:

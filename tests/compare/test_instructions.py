@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import date
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from bench.analysis import analyse
 from bench.compare import kept_counts
-from bench.compare.counts_report import document, lines
+from bench.compare.counts_report import LayerShares, document, lines, print_counts
 from bench.compare.verdict import concluded
 from bench.compare.verdict_report import text
 from bench.errors import UsageError
@@ -99,8 +101,15 @@ def test_why_nothing_was_counted_is_a_note():
     assert "- Instructions were not counted: valgrind is not installed." in shown
 
 
+BUILT = "GCC 12.2.0, -O3"
+
+
 def kept(by_seed=(1_000_000, 1_020_000), **changes):
-    facts = {"environments": {"one-py311-abc": {"python": "3.11.7", "packages": {"flask": "3.1.2"}}}}
+    facts = {
+        "environments": {
+            "one-py311-abc": {"python": "3.11.7", "built": BUILT, "packages": {"flask": "3.1.2"}}
+        }
+    }
     of = kept_counts.of(
         [counted("one", by_seed, environment="one-py311-abc")],
         facts,
@@ -145,6 +154,14 @@ def test_other_versions_stand_beside_what_moved():
     newer = kept((1_100_000, 1_120_000), packages={"flask": "3.1.3", "jinja2": "3.1.6"})
     (line, _) = lines(kept_counts.moves(kept(), newer, 0.005))
     assert line.endswith("(flask 3.1.2 → 3.1.3, jinja2 none → 3.1.6)")
+    before, newer = (
+        replace(kept(), libc="glibc 2.36"),
+        replace(kept((1_100_000, 1_120_000)), libc="glibc 2.41"),
+    )
+    (line, _) = lines(kept_counts.moves(before, newer, 0.005))
+    assert line.endswith("(glibc 2.36 → glibc 2.41)")
+    (line, _) = lines(kept_counts.moves(replace(before, libc=""), newer, 0.005))
+    assert line.endswith("more instructions")  # a run does not know its own
 
 
 @pytest.mark.parametrize(
@@ -156,6 +173,10 @@ def test_other_versions_stand_beside_what_moved():
             "kept counted by callgrind 3.19.0, now callgrind 3.24.0",
         ),
         (kept(python="3.13.1"), "kept by Python 3.11.7, now 3.13.1"),
+        (
+            kept(built="GCC 14.2.0, -O3"),
+            "kept by a Python that was built otherwise: GCC 12.2.0, -O3; now GCC 14.2.0, -O3",
+        ),
         (kept(requests="0"), "scenario hello is not what it was: write the file anew with --keep"),
     ],
 )
@@ -187,3 +208,16 @@ def test_a_file_of_another_version_is_refused(tmp_path):
     kept_counts.write(tmp_path / "counts.json", replace(kept(), method=0))
     with pytest.raises(UsageError, match="another version of bench: write the file anew with --keep"):
         kept_counts.read(tmp_path / "counts.json")
+
+
+def test_where_they_went_is_legible_at_80_columns():
+    shares = {"interpreter": 0.933, "libc": 0.019, "driver": 0.013, "server": 0.014, "json": 0.004}
+    named = [
+        LayerShares(contender=one, scenario="users-crud", shares=shares) for one in ("flask", "django-drf")
+    ]
+    shown = StringIO()
+    print_counts([], [], named, Console(file=shown, width=80))
+    of_django = shown.getvalue().partition("django-drf")[2].split()
+    assert " ".join(of_django) == (
+        "users-crud interpreter 93.3, libc 1.9, server and event loop 1.4, database driver 1.3"
+    )
