@@ -9,27 +9,30 @@ import click
 from bench.cli import wiring
 from bench.runtime.machine_lock import turn
 
-SECONDS = {"s": 1, "m": 60, "h": 3600}
+SECONDS = {"h": 3600, "m": 60, "s": 1}
+PARTS = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in SECONDS))
 ANY_TIME = "always"  # --wait without a duration
 
 
 class Duration(click.ParamType[float]):
-    """A duration such as "90s", "10m" or "1h", in seconds."""
+    """A duration such as "90s", "2m30s" or "1h", in seconds."""
 
     name = "duration"
-    examples = "90s, 10m, 1h"
+    examples = "90s, 2m30s, 1h"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(value))
-        if not found or not float(found[1]):
+        found = PARTS.fullmatch(str(value))
+        parts = found.groups(default="0") if found else ["0"] * len(SECONDS)
+        seconds = sum(float(part) * unit for part, unit in zip(parts, SECONDS.values(), strict=True))
+        if not seconds:
             self.fail(f"{value!r} is no duration: {self.examples}", param, ctx)
-        return float(found[1]) * SECONDS[found[2]]
+        return seconds
 
 
 class Patience(Duration):
     """A duration in seconds. The option without a value means no limit."""
 
-    examples = "90s, 10m, 1h; without one, --wait stands last"
+    examples = "90s, 2m30s, 1h; without one, --wait stands last"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if value == ANY_TIME:

@@ -59,7 +59,7 @@ def test_a_target_takes_the_place_of_all_contenders(bench):
         (["report", "nowhere"], "nowhere/run.json: No such file or directory"),
         (["run", "tiny", "--out", "plans/tiny.toml/x"], "Not a directory: name another folder with --out"),
         (["run", "tiny", "--rounds", "0"], "Invalid value for '--rounds'"),
-        (["run", "--wait", "tiny"], "'tiny' is no duration: 90s, 10m, 1h; without one, --wait stands last"),
+        (["run", "--wait", "tiny"], "'tiny' is no duration: 90s, 2m30s, 1h; without one, --wait stands last"),
         (["run", "tiny", "--wait=0s"], "'0s' is no duration"),
         (["rnu"], "No such command 'rnu'"),
         (["run", "tiny", "--load-bind", "127.0.0.1:5557"], "--load-bind and --load-expect go together"),

@@ -129,7 +129,7 @@ def test_where_git_refuses_by_ownership_its_own_remedy_is_shown(root, tmp_path, 
     [
         (["nowhere"], "bench: unknown revision nowhere: "),
         (["main", "--contender", "oen"], "bench: unknown contender oen; did you mean one"),
-        (["main", "--budget", "soon"], "'soon' is no duration: 90s, 10m, 1h"),
+        (["main", "--budget", "soon"], "'soon' is no duration: 90s, 2m30s, 1h"),
         (["main", "--budget", "0m"], "'0m' is no duration"),
         ([], "Missing argument 'BASE', or --upgrade, or --base-url"),
         (["main", "main", "--upgrade", "tiny"], "--upgrade and --python make the head of the base"),
