@@ -213,8 +213,8 @@ class Instructions:
 
     @property
     def per_request(self) -> float | None:
-        """The usual count: the mean over seeds of the median window."""
-        return mean(self.usual.values()) if self.windows else None
+        """The usual count: the median over seeds of the median window."""
+        return median(self.usual.values()) if self.windows else None
 
     @property
     def with_collections(self) -> float | None:

@@ -7,10 +7,11 @@ from statistics import median
 
 from bench.analysis import analyse
 from bench.analysis.comparisons import log_ratios
+from bench.analysis.instruction_changes import STEADY
 from bench.analysis.rows import unfit
 from bench.compare.bisect_target import BisectTarget
 from bench.compare.bisection import Outcome
-from bench.compare.changes import STEADY, count_changes, uncounted
+from bench.compare.changes import count_changes, uncounted
 from bench.compare.significance import FALSE_ALARMS, FamilyCell, adjusted_p
 from bench.model.cell import Cell
 from bench.model.contender import name_of

@@ -17,6 +17,7 @@ from bench.analysis.comparisons import (
     noise_floors,
     verdict_of,
 )
+from bench.analysis.instruction_changes import ratios, unsteady, verdict_of_seeds
 from bench.analysis.measures import by_cell
 from bench.analysis.rows import COARSE, LIMITED, PACED
 from bench.analysis.statistics import FEWEST_FOR_INTERVAL
@@ -34,7 +35,6 @@ Counted = Literal["statements", "instructions", "response_bytes", "memory_bytes"
 # How much a count may grow. Statements grow by what a new connection's set-up costs under way, and by less
 # than one more of any number. Lengths and memory grow by little.
 COUNT_MARGINS: Mapping[Counted, float] = {"statements": 0.01, "response_bytes": 0.02, "memory_bytes": 0.10}
-STEADY = 0.005  # the middle half of the windows of instructions: above it a count does not hold still
 FEWEST_FAIR = 3  # sweeps in which the longer side wrote no more
 ROUNDING = 1 + 1e-6
 HALF = 0.5  # of a statement: a thousand may not grow by ten
@@ -206,21 +206,18 @@ def _instructions(run: Run) -> Iterator[CountChange]:
 
 
 def _instructions_verdict(run: Run, base: Instructions, head: Instructions) -> tuple[Verdict, str]:
-    """Return the verdict, and its doubt. Ratios are paired by hash seed."""
-    unsteady = max(base.spread or 0.0, head.spread or 0.0)
-    if unsteady > STEADY:
-        return "inconclusive", f"it does not hold still: {unsteady * 100:.1f} % between windows"
-    margin = run.plan.margins.get("instructions", MARGINS["instructions"])
-    ratios = [head.usual[seed] / base.usual[seed] for seed in base.usual.keys() & head.usual.keys()]
-    low, high = min(ratios), max(ratios)
-    if low > 1 + margin:
-        return "slower", ""
-    if high < 1 / (1 + margin):
-        return "faster", ""
-    if 1 / (1 + margin) <= low and high <= 1 + margin:
-        return "equivalent", ""
-    each = " and ".join(percent_more(ratio, 2) for ratio in sorted(ratios))
-    return "inconclusive", f"{each} by hash seed: on both sides of the margin"
+    """Return the verdict, and its doubt."""
+    if spread := unsteady(base, head):
+        return "inconclusive", f"it does not hold still: {spread * 100:.1f} % between windows"
+    by_seed = ratios(base.usual, head.usual)
+    verdict = verdict_of_seeds(by_seed, run.plan.margins.get("instructions", MARGINS["instructions"]))
+    return verdict, on_two_sides(by_seed) if verdict == "inconclusive" else ""
+
+
+def on_two_sides(by_seed: Sequence[float]) -> str:
+    """Return why ratios of instructions have no verdict."""
+    each = " and ".join(percent_more(ratio, 2) for ratio in by_seed)
+    return f"{each} by hash seed: on both sides of the margin"
 
 
 def uncounted(run: Run) -> Iterator[str]:

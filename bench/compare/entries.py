@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.analysis.instruction_changes import STEADY
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
 from bench.profile import record
@@ -21,7 +22,6 @@ SUMMARY = "summary.json"  # in a run's folder; it holds all that an entry has
 SUMMARY_SCHEMA = 1
 FACTS = ("machine", "system", "python", "harness", "services", "environments", "placement", "content")
 CLOCKS = timedelta(hours=1)  # two clocks may be so far apart
-STEADY = 0.005  # of the windows of a count of instructions: above it the count holds no still
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,11 @@ import platform
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
+from bench.analysis.instruction_changes import ratios, verdict_of_seeds
+from bench.compare.changes import on_two_sides
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
 from bench.model.scenario import Scenario
@@ -62,7 +64,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountMove:
-    """A count beside the kept one. If it cannot be compared, *why* says so and nothing else is known."""
+    """A count beside the kept one. If it cannot be compared, *why* says so and nothing else is known.
+
+    *doubtful*: hash seeds are on both sides of the margin, perhaps by one start alone.
+    """
 
     contender: str
     scenario: str
@@ -70,6 +75,7 @@ class CountMove:
     low: float | None = None  # of the seeds
     high: float | None = None
     moved: bool = False
+    doubtful: bool = False
     margin: float = 0.0
     packages: tuple[str, ...] = ()  # those of another version: "pydantic 2.11.0 → 2.12.0", libc too
     why: str = ""
@@ -170,16 +176,18 @@ def _moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
         if why := _unlike(before, now, old, new):
             yield CountMove(contender=contender, scenario=scenario, why=why)
             continue
-        seeds = sorted(old.by_seed.keys() & new.by_seed.keys())
-        ratios = [new.by_seed[seed] / old.by_seed[seed] for seed in seeds]
-        low, high = min(ratios), max(ratios)
+        by_seed = ratios(old.by_seed, new.by_seed)
+        verdict = verdict_of_seeds(by_seed, margin)
+        if verdict == "inconclusive":
+            yield CountMove(contender=contender, scenario=scenario, doubtful=True, why=on_two_sides(by_seed))
+            continue
         yield CountMove(
             contender=contender,
             scenario=scenario,
-            ratio=mean(ratios),
-            low=low,
-            high=high,
-            moved=low > 1 + margin or high < 1 / (1 + margin),
+            ratio=median(by_seed),
+            low=by_seed[0],
+            high=by_seed[-1],
+            moved=verdict != "equivalent",
             margin=margin,
             packages=(*_other_libc(before, now), *_other_versions(old.packages, new.packages)),
         )

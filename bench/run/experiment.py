@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import inf
 from time import monotonic
 
 from bench.analysis import analyse
 from bench.analysis.comparisons import half_width
 from bench.analysis.faults import Fault, of_checks, of_load, of_tries, pairs, sentence
+from bench.analysis.instruction_changes import doubtful
 from bench.analysis.wrong import hopeless, wrong_answers
 from bench.errors import Broken, CannotMeasure, UsageError
 from bench.model.cell import Slice
@@ -229,10 +231,11 @@ def _count_instructions(
         if name in equal and not name_of(name).is_twin
     ]
     until_s = inf if plan.budget_s is None or not plan.timed else monotonic() + COUNTING * plan.budget_s
-    for found in instruction_counts.count(
+    for found in instruction_counts.count_until_clear(
         wanted,
         lab.runtime,
         lab.progress,
+        doubtful=partial(doubtful, plan),
         memory=lab.memory / "instructions",
         until_s=until_s,
         profiles=journal.folder / "callgrind" if plan.baseline else None,

@@ -6,7 +6,7 @@ not depend on time.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,8 @@ WARM_UP = 4  # windows before counting begins: without it a server is several ti
 AGREE = 0.005  # of two counted windows in a row: then it is warm
 SETTLING_MOST = 8  # windows until two agree
 WINDOWS = 5
-SEEDS = (0, 1)  # of Python's hashes: a fresh server for each
+SEEDS = (0, 1)
+MORE_SEEDS = (2, 3, 4)  # where the first two leave a doubt
 LIMIT_S = 60.0  # for an answer: a counted server is 50 times slower
 VENVS = ".venvs"  # the folder of environments
 NO_TIME = "the budget left no time for it"
@@ -43,11 +44,34 @@ RESIDENT = 0.01  # of the tree: a process below it works by the clock, such as g
 Wanted = tuple[Contender, Scenario]
 
 
+def count_until_clear(
+    wanted: Sequence[Wanted],
+    runtime: Runtime,
+    progress: Progress,
+    *,
+    doubtful: Callable[[Sequence[Instructions]], Collection[tuple[str, str]]],
+    memory: Path | None = None,
+    until_s: float = inf,
+    profiles: Path | None = None,
+) -> Iterator[Instructions]:
+    """Yield what `count` does. Then yield anew, with more hash seeds, what is *doubtful*."""
+    counted = partial(count, runtime=runtime, progress=progress, memory=memory, until_s=until_s)
+    known = {}
+    for found in counted(wanted, profiles=profiles):
+        known[found.contender, found.scenario] = found
+        yield found
+    places = doubtful([*known.values()])
+    for found in counted([one for one in wanted if _name(one) in places], seeds=MORE_SEEDS):
+        first = known[found.contender, found.scenario]
+        yield replace(first, windows={**first.windows, **found.windows})
+
+
 def count(
     wanted: Sequence[Wanted],
     runtime: Runtime,
     progress: Progress,
     *,
+    seeds: Sequence[int] = SEEDS,
     together: int | None = None,
     memory: Path | None = None,
     until_s: float = inf,
@@ -55,10 +79,10 @@ def count(
 ) -> Iterator[Instructions]:
     """Yield the count of each of *wanted*, or why there is none.
 
-    *together*: how many servers run at once; as many as there are cores, if it is not given.
-    *memory* is the folder of earlier counts of the same content; None: count all anew. What cannot end
-    before *until_s* (`monotonic`) is left out, with that reason. *profiles* is a folder for callgrind's
-    file of a window of each count that is not remembered.
+    *seeds*: of Python's hashes, a fresh server for each. *together*: how many servers run at once; as many
+    as there are cores, if it is not given. *memory* is the folder of earlier counts of the same content;
+    None: count all anew. What cannot end before *until_s* (`monotonic`) is left out, with that reason.
+    *profiles* is a folder for callgrind's file of a window of each count that is not remembered.
     """
     if why := runtime.uncounted():
         yield from (_without(one, why) for one in wanted)
@@ -68,7 +92,9 @@ def count(
     yield from (_without(one, OF_USERS) for one in of_users)
     wanted = [one for one in wanted if not one[1].locustfile]
     keys = content_keys([contender for contender, _ in wanted])
-    files = {} if memory is None else {_name(one): memory / f"{_key(keys, one)}.json" for one in wanted}
+    files = (
+        {} if memory is None else {_name(one): memory / f"{_key(keys, one, seeds)}.json" for one in wanted}
+    )
     for scenario in dict.fromkeys(scenario.name for _, scenario in wanted):
         of_it = [one for one in wanted if one[1].name == scenario]
         known = {name: read_json(file, Instructions) for name, file in files.items() if file.exists()}
@@ -82,7 +108,7 @@ def count(
                 yield from (_without(one, NO_TIME) for one in beside)
                 continue
             progress.phase(f"counting instructions in {scenario}: {', '.join(one.name for one, _ in beside)}")
-            for one, result in zip(beside, _counted(beside, runtime, profiles, until_s), strict=True):
+            for one, result in zip(beside, _counted(beside, runtime, seeds, profiles, until_s), strict=True):
                 if result.windows and (file := files.get(_name(one))):
                     file.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(file, to_json(result))
@@ -90,21 +116,25 @@ def count(
 
 
 def _counted(
-    beside: Sequence[Wanted], runtime: Runtime, profiles: Path | None, until_s: float
+    beside: Sequence[Wanted],
+    runtime: Runtime,
+    seeds: Sequence[int],
+    profiles: Path | None,
+    until_s: float,
 ) -> list[Instructions]:
     """Count on servers that run at the same time; one by one if they do not all start."""
     deadline = Deadline(until_s)
     windows: list[dict[int, tuple[CountedWindow, ...]]] = [{} for _ in beside]
     known: list[Instructions] = [_without(one, "") for one in beside]
     try:
-        for seed in SEEDS:
+        for seed in seeds:
             contenders = [contender for contender, _ in beside]
             with (
                 runtime.serve(contenders, hash_seed=seed, timed=False, counting="instructions") as servers,
                 ThreadPoolExecutor(len(beside)) as pool,
             ):
                 running = [servers[one.name] for one in contenders]
-                to_come = len(SEEDS) - len(windows[0])
+                to_come = len(seeds) - len(windows[0])
                 of_server = partial(_of_server, profiles=profiles, deadline=deadline, to_come=to_come)
                 try:
                     found = list(pool.map(of_server, running, [scenario for _, scenario in beside]))
@@ -119,7 +149,7 @@ def _counted(
         return [_without(one, NO_TIME) for one in beside]
     except (CannotMeasure, WrongAnswer) as error:
         if len(beside) > 1:
-            return [result for one in beside for result in _counted([one], runtime, profiles, until_s)]
+            return [result for one in beside for result in _counted([one], runtime, seeds, profiles, until_s)]
         return [_without(beside[0], _why(beside[0], error))]
     return [replace(one, windows=found) for one, found in zip(known, windows, strict=True)]
 
@@ -203,7 +233,7 @@ def _name(one: Wanted) -> tuple[str, str]:
     return one[0].name, one[1].name
 
 
-def _key(keys: Mapping[str, str], one: Wanted) -> str:
+def _key(keys: Mapping[str, str], one: Wanted, seeds: Sequence[int]) -> str:
     contender, scenario = one
-    content = repr((METHOD, REQUESTS, WINDOWS, SEEDS, keys[contender.name], scenario))
+    content = repr((METHOD, REQUESTS, WINDOWS, tuple(seeds), keys[contender.name], scenario))
     return hashlib.sha256(content.encode()).hexdigest()[:24]

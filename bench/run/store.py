@@ -60,7 +60,10 @@ class Journal:
         self.run = replace(self.run, queries=(*self.run.queries, queries))
 
     def executed(self, instructions: Instructions) -> None:
-        self.run = replace(self.run, instructions=(*self.run.instructions, instructions))
+        """Add a count, in place of an earlier one of the same contender and scenario."""
+        place = instructions.contender, instructions.scenario
+        others = [one for one in self.run.instructions if (one.contender, one.scenario) != place]
+        self.run = replace(self.run, instructions=(*others, instructions))
 
     def saw(self, evidence: Evidence) -> None:
         self.run = replace(self.run, evidence=(*self.run.evidence, evidence))

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from bench.analysis import analyse
+from bench.analysis.instruction_changes import doubtful
 from bench.compare import kept_counts
 from bench.compare.counts_report import LayerShares, document, lines, print_counts
 from bench.compare.verdict import concluded
@@ -52,10 +53,15 @@ def conclude(base, head, *, timed=False, **margins):
         ((994_000, 994_000), "IMPROVED"),
         ((1_004_000, 996_000), "EQUIVALENT"),
         ((1_004_000, 1_006_000), "INCONCLUSIVE"),
+        # One server of five laid its objects out otherwise.
+        ((1_000_000, 1_020_000, 1_001_000, 999_000, 1_000_000), "EQUIVALENT"),
+        ((1_010_000, 1_030_000, 1_011_000, 990_000, 1_010_000), "REGRESSED"),
+        ((990_000, 1_009_000, 991_000, 992_000, 991_000), "IMPROVED"),
+        ((1_000_000, 1_020_000, 1_019_000, 999_000, 1_000_000), "INCONCLUSIVE"),
     ],
 )
 def test_a_verdict_by_counts_needs_no_rounds(head, overall):
-    conclusion, _ = conclude(counted(BASE, (1_000_000, 1_000_000)), counted(HEAD, head))
+    conclusion, _ = conclude(counted(BASE, [1_000_000] * len(head)), counted(HEAD, head))
     assert conclusion.overall == overall
     assert not conclusion.invalid
 
@@ -93,6 +99,18 @@ def test_two_counters_are_not_compared():
     conclusion, _ = conclude(counted(BASE, (1_000_000,)), counted(HEAD, (2_000_000,), counter="perf"))
     assert not conclusion.counts
     assert conclusion.overall == "INCONCLUSIVE"
+
+
+def test_both_sides_are_in_doubt_where_seeds_are_on_two_sides_of_the_margin():
+    plan = synthetic_run({BASE: 5_000.0, HEAD: 5_000.0}, reference=BASE, rounds=1).plan
+    plan = replace(plan, baseline="aaaaaaaa")
+    base = counted(BASE, (1_000_000, 1_000_000))
+    assert doubtful(plan, [base, counted(HEAD, (1_000_000, 1_020_000))]) == {(BASE, "hello"), (HEAD, "hello")}
+    assert not doubtful(plan, [base, counted(HEAD, (1_000_000, 1_001_000))])
+    assert not doubtful(plan, [base, counted(HEAD, (1_020_000, 1_010_000))])
+    assert not doubtful(plan, [base, counted(HEAD, (1_000_000, 1_020_000), spread=0.008)])
+    assert not doubtful(plan, [base, counted(HEAD, (), windows={}, why="it does not start")])
+    assert not doubtful(replace(plan, baseline=None), [base, counted(HEAD, (1_000_000, 1_020_000))])
 
 
 def test_why_nothing_was_counted_is_a_note():
@@ -139,6 +157,15 @@ def test_what_moved_by_more_than_the_margin_is_named(now, moved, says):
     assert move.moved == moved
     assert says in "\n".join(lines(found))
     assert document([], found)["moves"][0]["moved"] == moved
+
+
+def test_seeds_on_two_sides_of_the_margin_are_no_silent_pass():
+    (move,) = found = kept_counts.moves(kept(), kept((1_000_000, 1_040_000)), 0.005)
+    assert (move.moved, move.doubtful) == (False, True)
+    assert list(lines(found)) == [
+        "! one, hello: not compared: +0.00 % and +1.96 % by hash seed: on both sides of the margin",
+        "0 of 1 as they were.",
+    ]
 
 
 def test_checkouts_whose_paths_are_not_equally_long_have_a_wider_margin():
