@@ -108,7 +108,8 @@ def judged(
     if known is None:
         return ()
     places = [(one.name, scenario.name) for one, scenario in wanted] or known.counts.keys()
-    return (*kept_counts.moves(known, now, margin), *kept_counts.lost(known, found, places))
+    moves = kept_counts.moves(known, now, margin)
+    return (*moves, *kept_counts.new(known, now), *kept_counts.lost(known, found, places))
 
 
 def requested(wanted: Sequence[Wanted]) -> dict[str, Scenario]:

@@ -167,6 +167,12 @@ def lost(before: Kept, found: Sequence[Instructions], wanted: Collection[Place])
             )
 
 
+def new(before: Kept, now: Kept) -> Iterator[CountMove]:
+    """Yield what was counted and is not kept in *before*."""
+    for contender, scenario in sorted(now.counts.keys() - before.counts.keys()):
+        yield CountMove(contender=contender, scenario=scenario, why=f"it is not in the file: {ANEW}")
+
+
 def _moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
     for place, old in before.counts.items():
         new = now.counts.get(place)

@@ -215,6 +215,14 @@ def test_what_cannot_be_compared_has_a_reason_and_no_number(now, why):
     assert (move.ratio, move.moved, move.why) == (None, False, why)
 
 
+def test_what_is_counted_and_not_kept_is_no_silent_pass():
+    (move,) = kept_counts.new(
+        kept(), replace(kept(), found=(*kept().found, replace(*kept().found, contender="two")))
+    )
+    assert (move.contender, move.why) == ("two", "it is not in the file: write the file anew with --keep")
+    assert not [*kept_counts.new(kept(), kept())]
+
+
 def test_what_is_kept_and_not_counted_is_no_silent_pass():
     failed = Instructions(contender="one", scenario="hello", why="it does not start")
     (move,) = kept_counts.lost(kept(), [failed], {("one", "hello")})
