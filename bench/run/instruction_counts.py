@@ -95,20 +95,21 @@ def count(
     files = (
         {} if memory is None else {_name(one): memory / f"{_key(keys, one, seeds)}.json" for one in wanted}
     )
-    for scenario in dict.fromkeys(scenario.name for _, scenario in wanted):
-        of_it = [one for one in wanted if one[1].name == scenario]
-        known = {name: read_json(file, Instructions) for name, file in files.items() if file.exists()}
-        for one in of_it:
-            if found := known.get(_name(one)):
-                yield replace(found, contender=one[0].name, remembered=True)
-        unknown = [one for one in of_it if _name(one) not in known]
-        for first in range(0, len(unknown), together):
-            beside = unknown[first : first + together]
-            if monotonic() > until_s:
-                yield from (_without(one, NO_TIME) for one in beside)
-                continue
-            progress.phase(f"counting instructions in {scenario}: {', '.join(one.name for one, _ in beside)}")
-            for one, result in zip(beside, _counted(beside, runtime, seeds, profiles, until_s), strict=True):
+    known = {name: read_json(file, Instructions) for name, file in files.items() if file.exists()}
+    for one in wanted:
+        if found := known.get(_name(one)):
+            yield replace(found, contender=one[0].name, remembered=True)
+    due = [(one, seed) for one in wanted if _name(one) not in known for seed in seeds]
+    parts: dict[tuple[str, str], list[Instructions]] = {}
+    for first in range(0, len(due), together):
+        beside = due[first : first + together]
+        names = dict.fromkeys(f"{contender.name} in {scenario.name}" for (contender, scenario), _ in beside)
+        progress.phase(f"counting instructions: {', '.join(names)}")
+        for (one, _), part in zip(beside, _counted(beside, runtime, profiles, until_s), strict=True):
+            of_seeds = parts.setdefault(_name(one), [])
+            of_seeds.append(part)
+            if len(of_seeds) == len(seeds):
+                result = _merged(of_seeds)
                 if result.windows and (file := files.get(_name(one))):
                     file.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(file, to_json(result))
@@ -116,59 +117,55 @@ def count(
 
 
 def _counted(
-    beside: Sequence[Wanted],
-    runtime: Runtime,
-    seeds: Sequence[int],
-    profiles: Path | None,
-    until_s: float,
+    beside: Sequence[tuple[Wanted, int]], runtime: Runtime, profiles: Path | None, until_s: float
 ) -> list[Instructions]:
-    """Count on servers that run at the same time; one by one if they do not all start."""
+    """Count on servers that run at the same time, each with its hash seed; apart if they do not all start."""
     deadline = Deadline(until_s)
-    windows: list[dict[int, tuple[CountedWindow, ...]]] = [{} for _ in beside]
-    known: list[Instructions] = [_without(one, "") for one in beside]
     try:
-        for seed in seeds:
-            contenders = [contender for contender, _ in beside]
-            with (
-                runtime.serve(contenders, hash_seed=seed, timed=False, counting="instructions") as servers,
-                ThreadPoolExecutor(len(beside)) as pool,
-            ):
-                running = [servers[one.name] for one in contenders]
-                to_come = len(seeds) - len(windows[0])
-                of_server = partial(_of_server, profiles=profiles, deadline=deadline, to_come=to_come)
-                try:
-                    found = list(pool.map(of_server, running, [scenario for _, scenario in beside]))
-                except BaseException:
-                    deadline.until_s = 0.0  # the pool waits for all its threads, also after Ctrl-C
-                    raise
-                for place, values in enumerate(found):
-                    windows[place][seed] = values
-                runtime.check()
-                known = [_known(one, server) for one, server in zip(known, running, strict=True)]
+        deadline.check()
+        with (
+            runtime.serve_counted([(contender, seed) for (contender, _), seed in beside]) as servers,
+            ThreadPoolExecutor(len(beside)) as pool,
+        ):
+            of_server = partial(_of_server, profiles=profiles, deadline=deadline)
+            try:
+                found = list(pool.map(of_server, servers, [scenario for (_, scenario), _ in beside]))
+            except BaseException:
+                deadline.until_s = 0.0  # the pool waits for all its threads, also after Ctrl-C
+                raise
+            runtime.check()
+            return [
+                replace(_known(one, server), windows={seed: windows})
+                for (one, seed), server, windows in zip(beside, servers, found, strict=True)
+            ]
     except OutOfTime:
-        return [_without(one, NO_TIME) for one in beside]
+        return [_without(one, NO_TIME) for one, _ in beside]
     except (CannotMeasure, WrongAnswer) as error:
-        if len(beside) > 1:
-            return [result for one in beside for result in _counted([one], runtime, seeds, profiles, until_s)]
-        return [_without(beside[0], _why(beside[0], error))]
-    return [replace(one, windows=found) for one, found in zip(known, windows, strict=True)]
+        names = dict.fromkeys(_name(one) for one, _ in beside)
+        if len(names) == 1:
+            return [_without(one, _why(one, error)) for one, _ in beside]
+        apart = [[found for found in beside if _name(found[0]) == name] for name in names]
+        return [part for each in apart for part in _counted(each, runtime, profiles, until_s)]
 
 
-def _known(one: Instructions, server: Server) -> Instructions:
-    """Return *one* with what its server shows: the counter, and its environment."""
+def _merged(of_seeds: Sequence[Instructions]) -> Instructions:
+    """Return the counts of several hash seeds as one; as the first that is none, if there is one."""
+    windows = {seed: found for one in of_seeds for seed, found in one.windows.items()}
+    return next((one for one in of_seeds if not one.windows), replace(of_seeds[0], windows=windows))
+
+
+def _known(one: Wanted, server: Server) -> Instructions:
+    """Return what *one* and its server show: the counter, and its environment."""
     counter = f"{server.instructions.name}, windows of {REQUESTS} requests" if server.instructions else ""
     place = server.packages.parts if server.packages else ()
     environment = next((place[at + 1] for at, part in enumerate(place[:-1]) if part == VENVS), "")
-    return replace(one, counter=counter, environment=environment, requests=REQUESTS)
+    return replace(_without(one, ""), counter=counter, environment=environment, requests=REQUESTS)
 
 
 def _of_server(
-    server: Server, scenario: Scenario, *, profiles: Path | None, deadline: Deadline, to_come: int
+    server: Server, scenario: Scenario, *, profiles: Path | None, deadline: Deadline
 ) -> tuple[CountedWindow, ...]:
-    """Return the instructions per request of each window. Raises CannotMeasure, OutOfTime.
-
-    *to_come*: the servers that are to be counted before the *deadline*, with this one.
-    """
+    """Return the instructions per request of each window. Raises CannotMeasure, OutOfTime."""
     counter = server.instructions
     assert counter is not None
     (known,) = queried_on([server], [scenario])
@@ -181,7 +178,7 @@ def _of_server(
             counter.begin(server.pids())
             began_s = monotonic()
             sent, executed = serial.window(), counter.read(server.pids())
-            deadline.check((to_come * (1 + WINDOWS) - 1) * (monotonic() - began_s))
+            deadline.check(WINDOWS * (monotonic() - began_s))
             everything = sum(one.everything for one in executed.values())
             serving = [pid for pid, one in executed.items() if one.everything >= RESIDENT * everything]
             before = _window(sent, executed)

@@ -11,7 +11,7 @@ from bench.runtime.python_calls import PythonCalls
 from bench.runtime.statements import StatementSource
 
 # What is counted on servers that are never timed: it costs them time.
-Counting = Literal["statements", "instructions", "calls"]
+Counting = Literal["statements", "calls"]
 
 
 class Server(Protocol):
@@ -94,8 +94,15 @@ class Runtime(Protocol):
         """Start a fresh server for each contender, all at the same time, and stop all on exit.
 
         Raises CannotMeasure. If nothing is *timed*, servers may use every core. *counting*: statements are
-        counted by the drivers in a server if no database of ours does; instructions by the processor that
-        runs it; calls of functions by its Python.
+        counted by the drivers in a server if no database of ours does; calls of functions by its Python.
+        """
+
+    def serve_counted(
+        self, seeded: Sequence[tuple[Contender, int]]
+    ) -> AbstractContextManager[Sequence[Server]]:
+        """Start a fresh server for each contender and hash seed, on a processor that counts instructions.
+
+        A contender may be there several times. Raises CannotMeasure, also where nothing counts them.
         """
 
     def check(self) -> None:

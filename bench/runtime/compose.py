@@ -7,13 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.errors import UsageError
+from bench.errors import CannotMeasure, UsageError
 from bench.files import working_folder
 from bench.model.contender import Contender
 from bench.runtime import Counting, leftovers, servers
@@ -90,7 +90,7 @@ class ComposeRuntime:
         return uncontained(contender)
 
     @staticmethod
-    def uncounted() -> str | None:
+    def uncounted() -> str:
         return "instructions are counted of processes: add --runtime process"
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
@@ -125,7 +125,7 @@ class ComposeRuntime:
         """Start a fresh container for each contender, all at once. On exit remove them and their services.
 
         If nothing is *timed*, they may use every core. *counting* needs a service that counts: drivers in
-        images are not counted, nor are instructions or calls.
+        images are not counted, nor are calls.
         """
         with (
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
@@ -142,6 +142,11 @@ class ComposeRuntime:
             if timed and self._placement.server:
                 group.pin(self._placement.server)
             yield {server.contender.name: server for server in up}
+
+    def serve_counted(
+        self, seeded: Sequence[tuple[Contender, int]]
+    ) -> AbstractContextManager[Sequence[ProcessServer]]:
+        raise CannotMeasure(self.uncounted())
 
     def check(self) -> None:
         self._services.check()

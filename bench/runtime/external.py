@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
@@ -103,7 +103,7 @@ class ExternalRuntime:
         return None
 
     @staticmethod
-    def uncounted() -> str | None:
+    def uncounted() -> str:
         return "instructions are counted of servers that bench starts"
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
@@ -136,6 +136,11 @@ class ExternalRuntime:
                 )
                 for one in contenders
             }
+
+    def serve_counted(
+        self, seeded: Sequence[tuple[Contender, int]]
+    ) -> AbstractContextManager[Sequence[ExternalServer]]:
+        raise CannotMeasure(self.uncounted())
 
     def check(self) -> None: ...
 

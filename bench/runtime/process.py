@@ -111,9 +111,28 @@ class ProcessRuntime:
         """Start a fresh server for each contender in its own folder. On exit stop and remove all.
 
         All run at the same time. If nothing is *timed*, they may use every core. *counting*: statements are
-        counted by drivers where no service does; instructions by valgrind, where servers start slowly; calls
-        of functions by Python itself.
+        counted by drivers where no service does; calls of functions by Python itself.
         """
+        seeded = [(one, hash_seed) for one in contenders]
+        with self._served(seeded, timed=timed, counting=counting) as up:
+            yield {server.contender.name: server for server in up}
+
+    @contextmanager
+    def serve_counted(self, seeded: Sequence[tuple[Contender, int]]) -> Iterator[Sequence[ProcessServer]]:
+        """Start a fresh server for each contender and hash seed under valgrind, where it starts slowly."""
+        with self._served(seeded, timed=False, emulated=True) as up:
+            yield up
+
+    @contextmanager
+    def _served(
+        self,
+        seeded: Sequence[tuple[Contender, int]],
+        *,
+        timed: bool,
+        counting: Counting | None = None,
+        emulated: bool = False,
+    ) -> Iterator[Sequence[ProcessServer]]:
+        contenders = [one for one, _ in seeded]
         with (
             ExitStack() as held,
             ThreadPoolExecutor(max(1, len(contenders))) as waiting,
@@ -121,17 +140,17 @@ class ProcessRuntime:
             Children(self._ledger, grace_s=GRACE_S) as children,
         ):
             answers = []
-            emulated = counting == "instructions"
-            slow = counting in ("instructions", "calls")
+            slow = emulated or counting == "calls"
             # A database is copied while earlier servers import: neither needs a whole core.
-            for contender, port, services in zip(contenders, free_ports(len(contenders)), given, strict=True):
+            ports = free_ports(len(contenders))
+            for (contender, hash_seed), port, services in zip(seeded, ports, given, strict=True):
                 folder = held.enter_context(self._folders.given(contender))
                 hooked: DriverStatements | PythonCalls | GilWatch | None = None
                 if counting == "statements" and services.counting_part is None:
                     hooked = DriverStatements(held.enter_context(hook("bench_statements", self._scratch)))
                 elif counting == "calls":
                     hooked = PythonCalls(held.enter_context(hook("bench_calls", self._scratch)))
-                elif counting is None and is_free_threaded(contender):
+                elif counting is None and not emulated and is_free_threaded(contender):
                     hooked = GilWatch(held.enter_context(hook("bench_gil", self._scratch)))
                 callgrind = held.enter_context(under_callgrind(self._scratch)) if emulated else None
                 server = self._start(
@@ -143,8 +162,7 @@ class ProcessRuntime:
                 if timed:
                     self._pin(server)
                 server.keep_data()
-            up = [answer.result() for answer in answers]
-            yield {server.contender.name: server for server in up}
+            yield [answer.result() for answer in answers]
 
     def check(self) -> None:
         self._services.check()

@@ -62,13 +62,11 @@ class CountingRuntime:
         pass
 
     @contextmanager
-    def serve(self, contenders, *, hash_seed, timed, counting):
-        assert (timed, counting) == (False, "instructions")
-        names = tuple(one.name for one in contenders)
-        self.served.append(names)
-        if self.broken.intersection(names):
-            raise CannotMeasure(f"{names[0]} ended before it was ready:\nlog")
-        yield {one.name: self._server(one) for one in contenders}
+    def serve_counted(self, seeded):
+        self.served.append(tuple(f"{one.name}/{seed}" for one, seed in seeded))
+        if broken := self.broken.intersection(one.name for one, _ in seeded):
+            raise CannotMeasure(f"{min(broken)} ended before it was ready:\nlog")
+        yield [self._server(one) for one, _ in seeded]
 
     def _server(self, contender):
         self.counters.append(FakeCounter(self.costs, died=self.died))
@@ -125,9 +123,17 @@ def test_the_median_of_windows_and_how_far_its_middle_half_is_apart(count):
     assert one.spread == pytest.approx(10 / 505)
 
 
+def test_a_core_counts_one_server_after_another(count):
+    (one,), runtime = count(together=1)
+    assert runtime.served == [("one/0",), ("one/1",)]
+    assert [*one.windows] == [0, 1]
+
+
 def test_servers_run_together_and_alone_if_one_does_not_start(count):
-    (one, two, three), runtime = count(names=("one", "two", "three"), broken=frozenset({"two"}))
-    assert runtime.served == [("one", "two"), ("one",), ("one",), ("two",), ("three",), ("three",)]
+    names = ("one", "two", "three")
+    (one, two, three), runtime = count(names=names, broken=frozenset({"two"}), together=4)
+    of_one, of_two, of_three = ((f"{name}/0", f"{name}/1") for name in names)
+    assert runtime.served == [of_one + of_two, of_one, of_two, of_three]
     assert (two.windows, two.why) == ({}, "two ended before it was ready:")
     assert one.windows
     assert three.windows
@@ -162,9 +168,9 @@ def test_answers_too_slow_for_the_budget_end_the_count(count):
             sleep(0.01)
             talk.send(GOOD)
 
-    found, runtime = count(names=("one", "two"), behave=slow, until_s=monotonic() + 4.0)
+    found, runtime = count(names=("one", "two"), behave=slow, until_s=monotonic() + 3.0)
     assert [one.why for one in found] == ["the budget left no time for it"] * 2
-    assert runtime.served == [("one", "two")]
+    assert runtime.served[0] == ("one/0", "one/1")
     assert all(len(counter.read_pids) <= 1 for counter in runtime.counters)  # the first window showed it
 
 
@@ -208,7 +214,8 @@ def test_what_is_doubtful_is_counted_with_more_seeds(tmp_path):
     assert judged == ["one", "two"]
     assert (known.contender, first.contender, widened.contender) == ("one", "two", "two")
     assert ([*first.windows], [*widened.windows]) == ([0, 1], [0, 1, 2, 3, 4])
-    assert runtime.served == [("one", "two")] * 2 + [("two",)] * 3
+    served = [server for beside in runtime.served for server in beside]
+    assert served == ["one/0", "one/1", "two/0", "two/1", "two/2", "two/3", "two/4"]
 
 
 def test_counts_of_the_same_content_are_remembered(count, tmp_path):
