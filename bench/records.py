@@ -204,8 +204,9 @@ class Instructions:
 
     contender: str
     scenario: str
-    counter: str = ""  # "callgrind 3.19.0, windows of 40 requests": counts of two do not compare
+    counter: str = ""  # "callgrind 3.19.0, method 2": counts of two do not compare
     environment: str = ""  # its name: made from the app, the version of Python and the lock
+    path_length: int = 0  # of the checkout, which decides where objects lie; 0: unknown
     requests: int = 0  # of a window
     windows: Mapping[int, tuple[CountedWindow, ...]] = field(default_factory=dict)  # by hash seed
     remembered: bool = False  # taken from an earlier run with the same content

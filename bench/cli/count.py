@@ -1,7 +1,7 @@
 """The command `bench count`."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +10,11 @@ import click
 from rich.console import Console
 
 from bench.cli import wiring
-from bench.cli.options import RUNTIMES, say_runtime
+from bench.cli.options import RUNTIMES, Percent, say_runtime
 from bench.compare import kept_counts
 from bench.compare.counts_report import LayerShares, document, print_counts
 from bench.errors import CannotMeasure, UsageError
-from bench.files import to_json
+from bench.files import check_known, to_json
 from bench.model.contender import Contender
 from bench.model.plan import MARGINS
 from bench.model.scenario import Scenario
@@ -22,8 +22,8 @@ from bench.profile.callgrind_profile import by_layer, read_costs
 from bench.profile.layers import declared
 from bench.project import contenders, scenarios
 from bench.records import Instructions
-from bench.run import progress, verification
-from bench.run.instruction_counts import Wanted, count, profile_name
+from bench.run import progress
+from bench.run.instruction_counts import Wanted, count, profile_name, without
 
 MOVED = 1  # the exit code where a count is no longer what was kept
 
@@ -31,7 +31,9 @@ MOVED = 1  # the exit code where a count is no longer what was kept
 @click.command("count")
 @click.argument("words", metavar="[CONTENDER]… [SCENARIO]…", nargs=-1)
 @click.option(
-    "--keep", type=click.Path(path_type=Path, dir_okay=False), help="write the counts to this file, to check"
+    "--keep",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="write the counts to this file, to check; with names, what else it holds stays",
 )
 @click.option(
     "--check",
@@ -40,13 +42,17 @@ MOVED = 1  # the exit code where a count is no longer what was kept
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=Percent(),
     default=MARGINS["instructions"] * 100,
     show_default=True,
     help="of --check, in percent",
 )
 @click.option("--runtime", type=RUNTIMES, default="process", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="keep callgrind's files here, for KCachegrind")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="keep callgrind's files here, for KCachegrind",
+)
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 @click.pass_context
 def count_(
@@ -66,13 +72,16 @@ def count_(
     """
     root = contenders.find_project(Path.cwd())
     known = kept_counts.read(check) if check else None
+    held = kept_counts.read(keep) if keep and words and keep.exists() else None
+    if keep and not keep.absolute().parent.is_dir():
+        raise UsageError(f"--keep {keep}: there is no folder {keep.parent}")
     wanted = chosen(words, root, known)
     name, why = wiring.chosen(runtime, root)
     say_runtime(name, why)
     with nullcontext(out) if out else TemporaryDirectory(prefix="bench-callgrind-") as folder:
         found, facts = counted(root, name, wanted, Path(folder))
-        kept = partial(kept_counts.of, facts=facts, scenarios=requested(wanted), path_length=len(str(root)))
-        moved = partial(judged, known, margin=margin / 100, wanted=[] if words else wanted)
+        kept = partial(kept_counts.of, facts=facts, scenarios=requested(wanted))
+        moved = partial(judged, known, margin=margin / 100, whole=not words)
         moves = moved(kept(found), found)
         places = {(one.contender, one.scenario) for one in moves if one.doubtful}
         if again := [one for one in wanted if (one[0].name, one[1].name) in places]:
@@ -80,14 +89,21 @@ def count_(
             found = [*{(one.contender, one.scenario): one for one in (*found, *repeated)}.values()]
             moves = moved(kept(found), found)
         shares = [one for contender, scenario in wanted if (one := spent(contender, scenario, Path(folder)))]
-    if keep:
-        kept_counts.write(keep, kept(found))
     if as_json:
         click.echo(to_json(document(found, moves, shares)))
     else:
         print_counts(found, moves, shares, Console())
-    if not any(one.windows for one in found):
+    uncounted = [one for one in found if not one.windows]
+    if len(uncounted) == len(found):
         raise CannotMeasure(f"nothing was counted: {found[0].why}")
+    if keep:
+        if uncounted:
+            raise CannotMeasure(
+                f"{keep} was not written: {len(uncounted)} of {len(found)} were not counted; "
+                "the reasons are above"
+            )
+        now = kept(found)
+        kept_counts.write(keep, kept_counts.added(held, now) if held else now)
     if any(one.moved for one in moves):
         ctx.exit(MOVED)
     if refused := [one for one in moves if one.why]:
@@ -102,14 +118,13 @@ def judged(
     found: Sequence[Instructions],
     *,
     margin: float,
-    wanted: Sequence[Wanted],
+    whole: bool,
 ) -> tuple[kept_counts.CountMove, ...]:
-    """Return what moved. *wanted* is empty if only a part was requested: then the rest is not missed."""
+    """Return what moved. If not the *whole* file was requested, the rest is not missed."""
     if known is None:
         return ()
-    places = [(one.name, scenario.name) for one, scenario in wanted] or known.counts.keys()
     moves = kept_counts.moves(known, now, margin)
-    return (*moves, *kept_counts.new(known, now), *kept_counts.lost(known, found, places))
+    return (*moves, *kept_counts.not_kept(known, now), *kept_counts.lost(known, found, whole=whole))
 
 
 def requested(wanted: Sequence[Wanted]) -> dict[str, Scenario]:
@@ -117,24 +132,39 @@ def requested(wanted: Sequence[Wanted]) -> dict[str, Scenario]:
 
 
 def chosen(words: Sequence[str], root: Path, known: kept_counts.Kept | None) -> list[Wanted]:
-    """Return what *words* name, and what is *known* of it. Raises UsageError for an unknown name."""
+    """Return what *words* name, else what is *known*, else everything. Raises UsageError."""
     tables, every = contenders.declared(root), scenarios.declared(root)
     named = [word for word in dict.fromkeys(words) if word in every]
     others = [word for word in dict.fromkeys(words) if word not in every]
-    of_known = dict.fromkeys(contender for contender, _ in known.counts) if known else None
+    for word in others:
+        base = word.partition(":")[0]
+        check_known(base, [*tables, *every], f"unknown contender or scenario {base}")
+    of_known = dict.fromkeys(contender for contender, _ in known.counts) if known else {}
     plain = [name for name, table in tables.items() if "of" not in table.overlay]
-    served: list[Contender] = [contenders.resolve(one, tables) for one in others or of_known or plain]
-    wanted: list[tuple[Contender, Scenario]] = [
+    if others or not known:
+        served = [contenders.resolve(one, tables) for one in others or plain]
+    else:
+        served = [*_still_there(of_known, tables)]
+    wanted = [
         (one, every[name])
         for name in named or every
         for one in served
         if (one.scenarios is None or name in one.scenarios)
         and (known is None or words or (one.name, name) in known.counts)
     ]
+    if not wanted and known and not words:
+        raise UsageError(f"nothing of what the file holds is declared any more: {kept_counts.ANEW}")
     if not wanted:
         served_by = ", ".join(one.name for one in served)
         raise UsageError(f"nothing to count: none of {served_by} serves {', '.join(named or every)}")
     return wanted
+
+
+def _still_there(names: Iterable[str], tables: Mapping[str, contenders.Declared]) -> Iterator[Contender]:
+    """Yield those of a file that are declared. The others are named as lost."""
+    for name in names:
+        with suppress(UsageError):
+            yield contenders.resolve(name, tables)
 
 
 def spent(contender: Contender, scenario: Scenario, folder: Path) -> LayerShares | None:
@@ -158,9 +188,14 @@ def counted(
         if why := opened.uncounted():
             raise CannotMeasure(why)
         shown.phase("preparing environments and services")
-        able = verification.servable([one for one, _ in wanted], opened)
-        opened.prepare(list({one.name: one for one in able}.values()))
-        names = {one.name for one in able}
-        there = [one for one in wanted if one[0].name in names]
-        found = list(count(there, opened, shown, profiles=profiles))
+        lacks = {one.name: opened.lacks(one) for one, _ in wanted}
+        there = [one for one in wanted if not lacks[one[0].name]]
+        opened.prepare(list({one.name: one for one, _ in there}.values()))
+        for one, scenario in wanted:
+            for old in profiles.glob(f"callgrind.out.{profile_name(one.name, scenario.name)}.*"):
+                old.unlink()  # of an earlier count
+        found = [
+            *(without(one, why) for one in wanted if (why := lacks[one[0].name])),
+            *count(there, opened, shown, profiles=profiles),
+        ]
         return found, dict(opened.facts())

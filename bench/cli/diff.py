@@ -8,7 +8,7 @@ import click
 
 from bench.cli import diff_servers, wiring
 from bench.cli.judge import INCONCLUSIVE, Judge, carried_out, finish
-from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
+from bench.cli.options import RUNTIMES, Duration, Percent, machines_turn, say_runtime, wait_option
 from bench.compare import diff as revisions
 from bench.compare import upgrade, verdict_report
 from bench.compare.sides import Sides, laid_out
@@ -61,10 +61,10 @@ from bench.runtime.process import ProcessRuntime
     default=None,
     help="count instructions too: by default where it can be done",
 )
-@click.option("--only-count", is_flag=True, help="measure no time: a verdict by counts, in two minutes")
+@click.option("--only-count", is_flag=True, help="measure no time: a verdict by counts, in a minute")
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Percent(),
     metavar="PERCENT",
     help="of instructions  [default: 0.5]",
 )

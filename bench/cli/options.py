@@ -2,6 +2,7 @@
 
 import re
 from contextlib import AbstractContextManager
+from math import isfinite
 from typing import Any
 
 import click
@@ -38,6 +39,21 @@ class Patience(Duration):
         if value == ANY_TIME:
             return float("inf")
         return super().convert(value, param, ctx)
+
+
+class Percent(click.FloatRange):
+    """A finite percentage above 0."""
+
+    name = "percent"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = float(super().convert(value, param, ctx))
+        if not isfinite(found):
+            self.fail(f"{value!r} is no percentage: 0.5", param, ctx)
+        return found
 
 
 def wait_option(command: Any) -> Any:

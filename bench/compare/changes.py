@@ -189,7 +189,7 @@ def _instructions(run: Run) -> Iterator[CountChange]:
     counted = {(one.contender, one.scenario): one for one in run.instructions if one.windows}
     for (name, scenario), head in counted.items():
         base = counted.get((run.plan.reference_of(name), scenario))
-        if base is None or base is head or base.counter != head.counter:
+        if base is None or base is head:
             continue
         verdict, why = _instructions_verdict(run, base, head)
         yield CountChange(
@@ -205,13 +205,28 @@ def _instructions(run: Run) -> Iterator[CountChange]:
         )
 
 
+def counted_on_one_side(run: Run) -> bool:
+    """Whether the instructions of something are known of the base or the head, and not of the other."""
+    counted = {(one.contender, one.scenario): bool(one.windows) for one in run.instructions}
+    return any(
+        counted.get((run.plan.reference_of(name), scenario), known) != known
+        for (name, scenario), known in counted.items()
+    )
+
+
 def _instructions_verdict(run: Run, base: Instructions, head: Instructions) -> tuple[Verdict, str]:
     """Return the verdict, and its doubt."""
     if spread := unsteady(base, head):
-        return "inconclusive", f"it does not hold still: {spread * 100:.1f} % between windows"
+        return "inconclusive", does_not_hold_still(spread)
+    if base.counter != head.counter:
+        return "inconclusive", f"the base was counted by {base.counter}, the head by {head.counter}"
     by_seed = ratios(base.usual, head.usual)
     verdict = verdict_of_seeds(by_seed, run.plan.margins.get("instructions", MARGINS["instructions"]))
     return verdict, on_two_sides(by_seed) if verdict == "inconclusive" else ""
+
+
+def does_not_hold_still(spread: float) -> str:
+    return f"it does not hold still: {spread * 100:.1f} % between windows"
 
 
 def on_two_sides(by_seed: Sequence[float]) -> str:

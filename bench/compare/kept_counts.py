@@ -1,25 +1,26 @@
 """Counts of instructions that a repository keeps as a file, and what moved since (docs/adr/0016)."""
 
 import platform
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from typing import Any
 
-from bench.analysis.instruction_changes import ratios, verdict_of_seeds
-from bench.compare.changes import on_two_sides
+from bench.analysis.instruction_changes import STEADY, ratios, verdict_of_seeds
+from bench.compare.changes import does_not_hold_still, on_two_sides
 from bench.errors import UsageError
 from bench.files import read_json, to_json, write_atomically
 from bench.model.scenario import Scenario
 from bench.project.content_hash import digest_of_scenario
 from bench.records import Instructions, Run
-from bench.run.instruction_counts import METHOD
 
 # Format history
+# 3  a count has the build of its Python, the length of its checkout's path and the spread of its windows
 # 2  the hash of requests does not change with what a later version of bench can request
 # 1  first
-SCHEMA = 2
+SCHEMA = 3
 # Lengths of paths decide where Python's objects lie, and so how often hashes of their addresses collide.
 ELSEWHERE = 0.02  # the least margin between checkouts whose paths are not equally long
 LIBC = " ".join(filter(None, platform.libc_ver()))
@@ -38,23 +39,24 @@ class KeptCount:
     built: str = ""  # how that Python was built
     environment: str  # its name has a hash of the lock
     packages: Mapping[str, str]
+    path_length: int  # of the checkout
+    spread: float  # how far apart its windows were
     by_seed: Mapping[int, float]  # hash seed → instructions per request
 
-    @property
-    def per_request(self) -> float:
-        return mean(self.by_seed.values())
+    def __post_init__(self) -> None:
+        """Raise ValueError if it holds no counts."""
+        if not self.by_seed or not all(isfinite(one) and one > 0 for one in self.by_seed.values()):
+            raise ValueError("by_seed has a positive count for each hash seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """A file of counts."""
 
-    schema: int = SCHEMA
-    method: int = METHOD
+    schema: int
     counter: str
     architecture: str
     libc: str = ""  # "glibc 2.36"; empty: unknown
-    path_length: int  # of the checkout
     found: tuple[KeptCount, ...]
 
     @property
@@ -72,8 +74,6 @@ class CountMove:
     contender: str
     scenario: str
     ratio: float | None = None
-    low: float | None = None  # of the seeds
-    high: float | None = None
     moved: bool = False
     doubtful: bool = False
     margin: float = 0.0
@@ -85,15 +85,7 @@ def of_run(run: Run) -> Kept:
     """Return the counts of a run as they would be kept."""
     architecture = str(run.fingerprint.get("machine", {}).get("architecture", ""))
     scenarios = {one.name: one for one in run.scenarios}
-    path_length = len(run.contenders[0].root) if run.contenders else 0
-    return of(
-        run.instructions,
-        run.fingerprint,
-        scenarios,
-        path_length=path_length,
-        architecture=architecture,
-        libc="",
-    )
+    return of(run.instructions, run.fingerprint, scenarios, architecture=architecture, libc="")
 
 
 def of(
@@ -101,7 +93,6 @@ def of(
     facts: Mapping[str, Any],
     scenarios: Mapping[str, Scenario],
     *,
-    path_length: int,
     architecture: str = platform.machine(),
     libc: str = LIBC,
 ) -> Kept:
@@ -119,17 +110,13 @@ def of(
                 built=str(made.get("built", "")),
                 environment=one.environment,
                 packages=dict(sorted(made.get("packages", {}).items())),
+                path_length=one.path_length,
+                spread=round(one.spread or 0.0, 5),
                 by_seed={seed: round(usual) for seed, usual in one.usual.items()},
             )
         )
-    counters = sorted({one.counter for one in counted})
-    return Kept(
-        counter=", ".join(counters),
-        architecture=architecture,
-        libc=libc,
-        path_length=path_length,
-        found=tuple(kept),
-    )
+    counter = ", ".join(sorted({one.counter for one in counted}))
+    return Kept(schema=SCHEMA, counter=counter, architecture=architecture, libc=libc, found=tuple(kept))
 
 
 def write(file: Path, kept: Kept) -> None:
@@ -137,43 +124,29 @@ def write(file: Path, kept: Kept) -> None:
 
 
 def read(file: Path) -> Kept:
-    """Return the counts in *file*. Raises UsageError if they are damaged, or of another format."""
-    kept = read_json(file, Kept)
-    if (kept.schema, kept.method) != (SCHEMA, METHOD):
+    """Return the counts in *file*. Raises UsageError if it has none, is damaged, or of another format."""
+    try:
+        kept = read_json(file, Kept)
+    except UsageError as error:
+        raise UsageError(f"{error}: {ANEW}") from error
+    if kept.schema != SCHEMA:
         raise UsageError(f"{file} was written by another version of bench: {ANEW}")
+    if not kept.found:
+        raise UsageError(f"{file} holds no counts: {ANEW}")
     return kept
 
 
-def moves(before: Kept, now: Kept, margin: float) -> tuple[CountMove, ...]:
-    """Return each count of *before* that was counted again. *margin*: 0.005 is half a percent.
-
-    Between checkouts whose paths are not equally long it is `ELSEWHERE` at least.
-    """
-    if before.path_length != now.path_length:
-        margin = max(margin, ELSEWHERE)
-    return tuple(_moves(before, now, margin))
-
-
-def lost(before: Kept, found: Sequence[Instructions], wanted: Collection[Place]) -> Iterator[CountMove]:
-    """Yield what is kept in *before* and is not counted: it failed, or nobody declares it any more."""
-    whys = {(one.contender, one.scenario): one.why for one in found if one.why}
-    for contender, scenario in before.counts:
-        place = contender, scenario
-        if place in whys:
-            yield CountMove(contender=contender, scenario=scenario, why=f"not counted: {whys[place]}")
-        elif place not in wanted:
-            yield CountMove(
-                contender=contender, scenario=scenario, why=f"there is no such scenario of it: {ANEW}"
-            )
+def added(before: Kept, now: Kept) -> Kept:
+    """Return *before* with the counts of *now* in their places. Raises UsageError if they do not compare."""
+    for what, was, is_ in _of_files(before, now):
+        if was != is_:
+            raise UsageError(f"kept {what} {was}, now {is_}: {ANEW}, with all that it is to hold")
+    places = {**before.counts, **now.counts}
+    return replace(now, found=tuple(places[place] for place in sorted(places)))
 
 
-def new(before: Kept, now: Kept) -> Iterator[CountMove]:
-    """Yield what was counted and is not kept in *before*."""
-    for contender, scenario in sorted(now.counts.keys() - before.counts.keys()):
-        yield CountMove(contender=contender, scenario=scenario, why=f"it is not in the file: {ANEW}")
-
-
-def _moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
+def moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
+    """Yield each count of *before* that was counted again. *margin*: 0.005 is half a percent."""
     for place, old in before.counts.items():
         new = now.counts.get(place)
         if new is None:
@@ -182,37 +155,62 @@ def _moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
         if why := _unlike(before, now, old, new):
             yield CountMove(contender=contender, scenario=scenario, why=why)
             continue
+        here = old.path_length == new.path_length != 0
+        within = margin if here else max(margin, ELSEWHERE)
         by_seed = ratios(old.by_seed, new.by_seed)
-        verdict = verdict_of_seeds(by_seed, margin)
+        verdict = verdict_of_seeds(by_seed, within)
         if verdict == "inconclusive":
-            yield CountMove(contender=contender, scenario=scenario, doubtful=True, why=on_two_sides(by_seed))
+            why = on_two_sides(by_seed)
+            yield CountMove(contender=contender, scenario=scenario, doubtful=True, why=why)
             continue
         yield CountMove(
             contender=contender,
             scenario=scenario,
             ratio=median(by_seed),
-            low=by_seed[0],
-            high=by_seed[-1],
             moved=verdict != "equivalent",
-            margin=margin,
+            margin=within,
             packages=(*_other_libc(before, now), *_other_versions(old.packages, new.packages)),
         )
 
 
+def not_kept(before: Kept, now: Kept) -> Iterator[CountMove]:
+    """Yield what was counted and *before* does not hold."""
+    for contender, scenario in sorted(now.counts.keys() - before.counts.keys()):
+        yield CountMove(contender=contender, scenario=scenario, why=f"it is not in the file: {ANEW}")
+
+
+def lost(before: Kept, found: Sequence[Instructions], *, whole: bool) -> Iterator[CountMove]:
+    """Yield what *before* holds and what is not counted.
+
+    *whole*: all of it was requested, so what is not in *found* is declared by nobody any more.
+    """
+    by_place = {(one.contender, one.scenario): one for one in found}
+    for place in before.counts:
+        one = by_place.get(place)
+        if one and not one.windows:
+            yield CountMove(contender=place[0], scenario=place[1], why=f"not counted: {one.why}")
+        elif one is None and whole:
+            why = f"there is no such contender, or scenario of it, any more: {ANEW}"
+            yield CountMove(contender=place[0], scenario=place[1], why=why)
+
+
+def _of_files(before: Kept, now: Kept) -> tuple[tuple[str, str, str], ...]:
+    return ("counted by", before.counter, now.counter), ("on", before.architecture, now.architecture)
+
+
 def _unlike(before: Kept, now: Kept, old: KeptCount, new: KeptCount) -> str:
     """Return why two counts cannot be compared; empty if they can."""
-    facts = (
-        ("counted by", before.counter, now.counter),
-        ("on", before.architecture, now.architecture),
-        ("by Python", old.python, new.python),
-    )
-    for what, was, is_ in facts:
+    for what, was, is_ in (*_of_files(before, now), ("by Python", old.python, new.python)):
         if was != is_:
             return f"kept {what} {was or 'an unknown one'}, now {is_ or 'an unknown one'}"
-    if old.built and new.built and old.built != new.built:
+    if old.built and new.built and old.built != new.built:  # older runs do not know
         return f"kept by a Python that was built otherwise: {old.built}; now {new.built}"
     if old.requests != new.requests:
         return f"scenario {old.scenario} is not what it was: {ANEW}"
+    if not old.by_seed.keys() & new.by_seed.keys():
+        return f"it was counted with other hash seeds: {ANEW}"
+    if (spread := max(old.spread, new.spread)) > STEADY:
+        return does_not_hold_still(spread)
     return ""
 
 

@@ -78,31 +78,26 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
 
     Instructions compare across machines, and without a reference. If there are none, raises UsageError
     where machine, runtime or reference differ, or nothing is shared. Raises CannotMeasure if one of them is
-    partial or invalid.
+    partial, or its times are not valid.
     """
     one, other = analyse(baseline), analyse(candidate)
+    sides = ("baseline", one), ("candidate", other)
+    for which, analysis in sides:
+        if analysis.partial:
+            raise _unfit(which, analysis)
     margin = baseline.plan.margins.get("instructions", MARGINS["instructions"])
-    moves = kept_counts.moves(kept_counts.of_run(baseline), kept_counts.of_run(candidate), margin)
+    kept = kept_counts.of_run(baseline), kept_counts.of_run(candidate)
+    moves = tuple(kept_counts.moves(*kept, margin))
     try:
         _refuse_unlike(baseline, candidate)
+        for which, analysis in sides:
+            if analysis.invalid:
+                raise _unfit(which, analysis)
+        changes = _shared_changes(one, other)
     except UsageError as error:
         if not any(move.ratio for move in moves):
             raise
         return TwoRuns(baseline=one, candidate=other, changes=(), warnings=(str(error),), moves=moves)
-    for which, analysis in (("baseline", one), ("candidate", other)):
-        if analysis.partial or analysis.invalid:
-            why = f"not valid: {analysis.invalid}" if analysis.invalid else _unfinished(analysis.run)
-            raise CannotMeasure(f"the {which} is {why}; measure it again")
-    there = {(found.cell, found.metric): found for found in other.comparisons}
-    shared = [
-        (found, there[place]) for found in one.comparisons if (place := (found.cell, found.metric)) in there
-    ]
-    changes = [_change(baseline, candidate, *pair) for pair in shared if _is_comparable(pair)]
-    if not changes:
-        raise UsageError(
-            f"the runs share no cell beside {baseline.plan.reference}, their reference: "
-            "compare runs that measured the same"
-        )
     return TwoRuns(
         baseline=one,
         candidate=other,
@@ -110,6 +105,26 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
         warnings=tuple(_warnings(baseline, candidate)),
         moves=moves,
     )
+
+
+def _shared_changes(one: Analysis, other: Analysis) -> list[Change]:
+    """Return the change of each cell of both. Raises UsageError if there is none."""
+    there = {(found.cell, found.metric): found for found in other.comparisons}
+    shared = [
+        (found, there[place]) for found in one.comparisons if (place := (found.cell, found.metric)) in there
+    ]
+    changes = [_change(one.run, other.run, *pair) for pair in shared if _is_comparable(pair)]
+    if not changes:
+        raise UsageError(
+            f"the runs share no cell beside {one.run.plan.reference}, their reference: "
+            "compare runs that measured the same"
+        )
+    return changes
+
+
+def _unfit(which: str, analysis: Analysis) -> CannotMeasure:
+    why = f"not valid: {analysis.invalid}" if analysis.invalid else _unfinished(analysis.run)
+    return CannotMeasure(f"the {which} is {why}; measure it again")
 
 
 def _unfinished(run: Run) -> str:

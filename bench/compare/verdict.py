@@ -15,6 +15,7 @@ from bench.compare.changes import (
     CountChange,
     TimeChange,
     count_changes,
+    counted_on_one_side,
     time_changes,
     uncounted,
 )
@@ -163,6 +164,9 @@ def _overall(analysis: Analysis, conclusion: Conclusion) -> Overall:
         return "INVALID"
     verdicts: set[Verdict] = {one.verdict for one in conclusion.times}
     verdicts |= {one.verdict for one in conclusion.counts}
+    run = analysis.run
+    if not run.plan.timed and counted_on_one_side(run):
+        return "INCONCLUSIVE"
     judged = conclusion.times or (conclusion.counts and not analysis.run.plan.timed)
     if "inconclusive" in verdicts or "invalid" in verdicts or not judged:
         return "INCONCLUSIVE"

@@ -6,13 +6,15 @@ not depend on time.
 """
 
 import hashlib
+import platform
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from bench.errors import CannotMeasure
 from bench.files import legible, read_json, to_json, write_atomically
@@ -25,10 +27,10 @@ from bench.run.progress import Progress
 from bench.run.statement_counts import OF_USERS
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
-from bench.runtime.callgrind import Executed, unknown_instruction
+from bench.runtime.callgrind import Executed, unknown_instruction, version
 from bench.runtime.placement import available_cores
 
-METHOD = 2  # part of the cache key of counts: add one when the way of counting changes
+METHOD = 2  # part of the counter's name: add one when the way of counting changes
 REQUESTS = 40  # of a window
 WARM_UP = 4  # windows before counting begins: without it a server is several times as fast
 AGREE = 0.005  # of two counted windows in a row: then it is warm
@@ -56,14 +58,19 @@ def count_until_clear(
 ) -> Iterator[Instructions]:
     """Yield what `count` does. Then yield anew, with more hash seeds, what is *doubtful*."""
     counted = partial(count, runtime=runtime, progress=progress, memory=memory, until_s=until_s)
-    known = {}
+    first = {}
     for found in counted(wanted, profiles=profiles):
-        known[found.contender, found.scenario] = found
+        first[found.contender, found.scenario] = found
         yield found
-    places = doubtful([*known.values()])
-    for found in counted([one for one in wanted if _name(one) in places], seeds=MORE_SEEDS):
-        first = known[found.contender, found.scenario]
-        yield replace(first, windows={**first.windows, **found.windows})
+    places = doubtful([*first.values()])
+    for more in counted([one for one in wanted if _name(one) in places], seeds=MORE_SEEDS):
+        found = first[more.contender, more.scenario]
+        yield replace(
+            found,
+            windows={**found.windows, **more.windows},
+            remembered=found.remembered and more.remembered,
+            why=more.why and f"with more hash seeds: {more.why}",
+        )
 
 
 def count(
@@ -85,41 +92,54 @@ def count(
     *profiles* is a folder for callgrind's file of a window of each count that is not remembered.
     """
     if why := runtime.uncounted():
-        yield from (_without(one, why) for one in wanted)
+        yield from (without(one, why) for one in wanted)
         return
     together = together or len(available_cores() or (0,))
     of_users = [one for one in wanted if one[1].locustfile]
-    yield from (_without(one, OF_USERS) for one in of_users)
+    yield from (without(one, OF_USERS) for one in of_users)
     wanted = [one for one in wanted if not one[1].locustfile]
-    keys = content_keys([contender for contender, _ in wanted])
-    files = (
-        {} if memory is None else {_name(one): memory / f"{_key(keys, one, seeds)}.json" for one in wanted}
-    )
+    files = _files(wanted, runtime, memory, seeds) if memory else {}
     known = {name: read_json(file, Instructions) for name, file in files.items() if file.exists()}
-    for one in wanted:
-        if found := known.get(_name(one)):
-            yield replace(found, contender=one[0].name, remembered=True)
-    due = [(one, seed) for one in wanted if _name(one) not in known for seed in seeds]
-    parts: dict[tuple[str, str], list[Instructions]] = {}
-    for first in range(0, len(due), together):
-        beside = due[first : first + together]
-        names = dict.fromkeys(f"{contender.name} in {scenario.name}" for (contender, scenario), _ in beside)
-        progress.phase(f"counting instructions: {', '.join(names)}")
-        for (one, _), part in zip(beside, _counted(beside, runtime, profiles, until_s), strict=True):
-            of_seeds = parts.setdefault(_name(one), [])
-            of_seeds.append(part)
-            if len(of_seeds) == len(seeds):
-                result = _merged(of_seeds)
-                if result.windows and (file := files.get(_name(one))):
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    write_atomically(file, to_json(result))
-                yield result
+    for scenario in dict.fromkeys(scenario.name for _, scenario in wanted):
+        of_it = [one for one in wanted if one[1].name == scenario]
+        for one in of_it:
+            if found := known.get(_name(one)):
+                yield replace(found, contender=one[0].name, remembered=True)
+        due = [(one, seed) for one in of_it if _name(one) not in known for seed in seeds]
+        parts: dict[str, list[Instructions]] = {}
+        late = False
+        for first in range(0, len(due), together):
+            beside = due[first : first + together]
+            if late:
+                counted = [without(one, NO_TIME) for one, _ in beside]
+            else:
+                names = dict.fromkeys(contender.name for (contender, _), _ in beside)
+                progress.phase(f"counting instructions in {scenario}: {', '.join(names)}")
+                batches = ceil((len(due) - first) / together)  # with this one
+                counted = _counted(beside, runtime, profiles, until_s, batches)
+            late = any(part.why == NO_TIME for part in counted)
+            for (one, _), part in zip(beside, counted, strict=True):
+                of_seeds = parts.setdefault(one[0].name, [])
+                of_seeds.append(part)
+                if len(of_seeds) == len(seeds):
+                    result = _merged(of_seeds)
+                    if result.windows and (file := files.get(_name(one))):
+                        file.parent.mkdir(parents=True, exist_ok=True)
+                        write_atomically(file, to_json(result))
+                    yield result
 
 
 def _counted(
-    beside: Sequence[tuple[Wanted, int]], runtime: Runtime, profiles: Path | None, until_s: float
+    beside: Sequence[tuple[Wanted, int]],
+    runtime: Runtime,
+    profiles: Path | None,
+    until_s: float,
+    batches: int,
 ) -> list[Instructions]:
-    """Count on servers that run at the same time, each with its hash seed; apart if they do not all start."""
+    """Count on servers that run at the same time, each with its hash seed; apart if they do not all start.
+
+    So many *batches* like this one have to end before *until_s*: a base without its head says nothing.
+    """
     deadline = Deadline(until_s)
     try:
         deadline.check()
@@ -127,7 +147,7 @@ def _counted(
             runtime.serve_counted([(contender, seed) for (contender, _), seed in beside]) as servers,
             ThreadPoolExecutor(len(beside)) as pool,
         ):
-            of_server = partial(_of_server, profiles=profiles, deadline=deadline)
+            of_server = partial(_of_server, profiles=profiles, deadline=deadline, batches=batches)
             try:
                 found = list(pool.map(of_server, servers, [scenario for (_, scenario), _ in beside]))
             except BaseException:
@@ -139,13 +159,13 @@ def _counted(
                 for (one, seed), server, windows in zip(beside, servers, found, strict=True)
             ]
     except OutOfTime:
-        return [_without(one, NO_TIME) for one, _ in beside]
+        return [without(one, NO_TIME) for one, _ in beside]
     except (CannotMeasure, WrongAnswer) as error:
         names = dict.fromkeys(_name(one) for one, _ in beside)
         if len(names) == 1:
-            return [_without(one, _why(one, error)) for one, _ in beside]
+            return [without(one, _why(one, error)) for one, _ in beside]
         apart = [[found for found in beside if _name(found[0]) == name] for name in names]
-        return [part for each in apart for part in _counted(each, runtime, profiles, until_s)]
+        return [part for each in apart for part in _counted(each, runtime, profiles, until_s, batches)]
 
 
 def _merged(of_seeds: Sequence[Instructions]) -> Instructions:
@@ -156,14 +176,20 @@ def _merged(of_seeds: Sequence[Instructions]) -> Instructions:
 
 def _known(one: Wanted, server: Server) -> Instructions:
     """Return what *one* and its server show: the counter, and its environment."""
-    counter = f"{server.instructions.name}, windows of {REQUESTS} requests" if server.instructions else ""
+    counter = f"{server.instructions.name}, method {METHOD}" if server.instructions else ""
     place = server.packages.parts if server.packages else ()
     environment = next((place[at + 1] for at, part in enumerate(place[:-1]) if part == VENVS), "")
-    return replace(_without(one, ""), counter=counter, environment=environment, requests=REQUESTS)
+    return replace(
+        without(one, ""),
+        counter=counter,
+        environment=environment,
+        requests=REQUESTS,
+        path_length=len(one[0].root),
+    )
 
 
 def _of_server(
-    server: Server, scenario: Scenario, *, profiles: Path | None, deadline: Deadline
+    server: Server, scenario: Scenario, *, profiles: Path | None, deadline: Deadline, batches: int
 ) -> tuple[CountedWindow, ...]:
     """Return the instructions per request of each window. Raises CannotMeasure, OutOfTime."""
     counter = server.instructions
@@ -178,7 +204,7 @@ def _of_server(
             counter.begin(server.pids())
             began_s = monotonic()
             sent, executed = serial.window(), counter.read(server.pids())
-            deadline.check(WINDOWS * (monotonic() - began_s))
+            deadline.check((batches * (1 + WINDOWS) - 1) * (monotonic() - began_s))
             everything = sum(one.everything for one in executed.values())
             serving = [pid for pid, one in executed.items() if one.everything >= RESIDENT * everything]
             before = _window(sent, executed)
@@ -205,7 +231,7 @@ def _window(sent: int, executed: Mapping[int, Executed]) -> CountedWindow:
 
 def profile_name(contender: str, scenario: str) -> str:
     """Return the part of the names of its profiles that shows what they are of."""
-    return legible(f"{contender}-{scenario}")
+    return f"{legible(contender)}+{legible(scenario)}"
 
 
 def _ended(server: Server) -> str:
@@ -221,7 +247,7 @@ def _why(one: Wanted, error: Exception) -> str:
     return text.partition("\n")[0]
 
 
-def _without(one: Wanted, why: str) -> Instructions:
+def without(one: Wanted, why: str) -> Instructions:
     contender, scenario = one
     return Instructions(contender=contender.name, scenario=scenario.name, why=why)
 
@@ -230,7 +256,17 @@ def _name(one: Wanted) -> tuple[str, str]:
     return one[0].name, one[1].name
 
 
-def _key(keys: Mapping[str, str], one: Wanted, seeds: Sequence[int]) -> str:
-    contender, scenario = one
-    content = repr((METHOD, REQUESTS, WINDOWS, tuple(seeds), keys[contender.name], scenario))
-    return hashlib.sha256(content.encode()).hexdigest()[:24]
+def _files(
+    wanted: Sequence[Wanted], runtime: Runtime, memory: Path, seeds: Sequence[int]
+) -> dict[tuple[str, str], Path]:
+    """Return where each count is remembered: named by all that it depends on."""
+    keys = content_keys([contender for contender, _ in wanted])
+    facts: Mapping[str, Any] = runtime.facts()
+    files = {}
+    for contender, scenario in wanted:
+        made = facts["environments"][facts["environment_of"][contender.name]]
+        machine = version(), platform.libc_ver(), made["python"], made["built"], len(contender.root)
+        content = repr((METHOD, REQUESTS, WINDOWS, tuple(seeds), machine, keys[contender.name], scenario))
+        digest = hashlib.sha256(content.encode()).hexdigest()[:24]
+        files[contender.name, scenario.name] = memory / f"{digest}.json"
+    return files

@@ -101,7 +101,11 @@ def test_without_valgrind_one_line_names_the_remedy(shop, tmp_path, words, says)
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("count", "nobody"), "bench: unknown contender nobody"),
+        (("count", "nobody"), "bench: unknown contender or scenario nobody"),
+        (("count", "one", "helo"), "unknown contender or scenario helo; did you mean hello?"),
+        (("count", "one", "--keep", "no/such/counts.json"), "there is no folder no/such"),
+        (("count", "one", "--margin", "nan"), "'nan' is no percentage"),
+        (("count", "one", "--margin", "inf"), "'inf' is no percentage"),
         (("count", "--check", "none.json"), "does not exist"),
         (("count", "one", "--margin", "0"), "Invalid value for '--margin'"),
         (

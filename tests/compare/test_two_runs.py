@@ -190,10 +190,26 @@ def test_a_reference_with_other_packages_or_code_is_told():
 
 def counting(measured, instructions):
     found = tuple(
-        counted(name, (each,), scenario="hello", environment="") for name, each in instructions.items()
+        counted(name, (each,), scenario="hello", environment="", path_length=20)
+        for name, each in instructions.items()
     )
     architecture = {"machine": {**measured.fingerprint["machine"], "architecture": "x86_64"}}
     return replace(measured, instructions=found, fingerprint={**measured.fingerprint, **architecture})
+
+
+def test_runs_that_share_no_cell_are_compared_by_their_instructions():
+    alone = synthetic_run({"flask": 5_000.0}, seed=1)
+    two = compare(counting(alone, {"flask": 1_000_000}), counting(alone, {"flask": 2_000_000}))
+    assert two.takes_more
+    assert "the runs share no cell beside flask" in two.warnings[0]
+
+
+def test_runs_of_unknown_paths_have_the_wider_margin():
+    one, other = (
+        replace(found, instructions=tuple(replace(each, path_length=0) for each in found.instructions))
+        for found in (counting(run(1), {"flask": 1_000_000}), counting(run(2), {"flask": 1_015_000}))
+    )
+    assert not compare(one, other).takes_more
 
 
 def test_more_instructions_are_found_beside_equal_times():

@@ -17,7 +17,7 @@ from tests.support.fakes import FakeProgress
 from tests.support.projects import make_project
 from tests.support.servers import GOOD, HELLO_SCENARIO, always, server
 
-ARBITER, WORKER, ENDED = 7, 8, 9
+ARBITER, WORKER = 7, 8
 SETTLING = (900, 700, 600)  # executed per request before the server is warm
 PER_REQUEST = 500
 
@@ -52,6 +52,7 @@ class CountingRuntime:
     lack: str | None = None
     broken: frozenset[str] = frozenset()
     died: bool = False
+    python: str = "3.11.7"
     served: list[tuple[str, ...]] = field(default_factory=list)
     counters: list[FakeCounter] = field(default_factory=list)
 
@@ -60,6 +61,10 @@ class CountingRuntime:
 
     def check(self):
         pass
+
+    def facts(self):
+        made = {"python": self.python, "built": "GCC 12.2.0, -O3"}
+        return {"environments": {"one": made}, "environment_of": {"one": "one"}}
 
     @contextmanager
     def serve_counted(self, seeded):
@@ -101,7 +106,7 @@ def test_the_usual_count_has_neither_collections_nor_what_works_by_the_clock(cou
     window = CountedWindow(usual=PER_REQUEST, collections=40)
     assert one.windows == {0: (window,) * 5, 1: (window,) * 5}
     assert (one.per_request, one.with_collections, one.spread) == (500, 540, 0)
-    assert one.counter == "counter 1, windows of 40 requests"
+    assert one.counter == f"counter 1, method {instruction_counts.METHOD}"
     first, *others = runtime.counters[0].read_pids
     assert first == (ARBITER, WORKER)
     assert set(others) == {(WORKER,)}
@@ -224,6 +229,8 @@ def test_counts_of_the_same_content_are_remembered(count, tmp_path):
     assert runtime.served == []
     assert (first.remembered, again.remembered) == (False, True)
     assert again.windows == first.windows
+    (anew,), _ = count(memory=tmp_path / ".bench", costs=[490], python="3.11.8")
+    assert not anew.remembered
 
 
 def test_why_nothing_was_counted_is_not_remembered(count, tmp_path):
