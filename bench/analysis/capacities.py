@@ -2,7 +2,8 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median_low
 
 from bench.analysis.measures import by_cell, rate_rps
 from bench.analysis.rows import Row
@@ -44,33 +45,49 @@ def _capacity(
     contender: str, scenario: str, slo_ms: float, cells: Mapping[Cell, Sequence[Record]], limited: set[Cell]
 ) -> Capacity:
     rates = sorted((rate_rps(records) or 0.0, cell in limited) for cell, records in cells.items())
-    estimate = estimate_of(_highest_by_round(cells, slo_ms))
+    found, is_bound = _highest_by_round(cells, slo_ms)
+    estimate = estimate_of(found)
     if estimate is None:
         raise AssertionError("a contender without a record was requested")
+    estimate = replace(estimate, estimate=median_low(found))  # a rate that was tried
     above = rates[bisect_right([rate for rate, _ in rates], estimate.estimate) :]
     return Capacity(
         contender=contender,
         scenario=scenario,
         slo_ms=slo_ms,
         rate_rps=estimate,
-        at_least=not above or above[0][1],
+        at_least=is_bound or not above or above[0][1],
     )
 
 
-def _highest_by_round(cells: Mapping[Cell, Sequence[Record]], slo_ms: float) -> Iterable[float]:
-    rounds: dict[int, list[float]] = {}
+def _highest_by_round(cells: Mapping[Cell, Sequence[Record]], slo_ms: float) -> tuple[Sequence[float], bool]:
+    """Return the highest rate that was kept, in each round in which the next one was judged.
+
+    Where there is no such round, return that of all rounds, and that they are bounds.
+    """
+    rounds: dict[int, dict[float, bool]] = {}
     for records in cells.values():
-        rate = rate_rps(records) or 0.0
-        for number in sorted({record.slice.round for record in records}):
-            kept = _kept([record for record in records if record.slice.round == number], slo_ms)
-            rounds.setdefault(number, []).append(rate if kept else 0.0)
-    return map(max, rounds.values())
+        for number in {record.slice.round for record in records}:
+            of_round = [record for record in records if record.slice.round == number]
+            if (kept := _kept(of_round, slo_ms)) is not None:
+                rounds.setdefault(number, {})[rate_rps(records) or 0.0] = kept
+    rates = sorted(rate_rps(records) or 0.0 for records in cells.values())
+    highest, judged = [], []
+    for judgements in rounds.values():
+        highest.append(max((rate for rate, kept in judgements.items() if kept), default=0.0))
+        following = next((rate for rate in rates if rate > highest[-1]), None)
+        if following is None or following in judgements:
+            judged.append(highest[-1])
+    return judged or highest, not judged
 
 
-def _kept(records: Sequence[Record], slo_ms: float) -> bool:
-    """Return whether every request of one round at one rate was answered, and 99 % of them in time."""
+def _kept(records: Sequence[Record], slo_ms: float) -> bool | None:
+    """Return whether every request of one round at one rate was answered, and 99 % of them in time.
+
+    None: there was none.
+    """
     samples = [record.sample for record in records]
     requests = sum(sample.requests for sample in samples)
     late = sum(sample.requests * sample.latency.share_above(slo_ms) for sample in samples)
     lost = sum(sample.failed + sample.unfinished for sample in samples)
-    return requests > 0 and not lost and late <= requests * SHARE_ABOVE
+    return not lost and late <= requests * SHARE_ABOVE if requests or lost else None

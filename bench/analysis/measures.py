@@ -181,7 +181,8 @@ class Latency:
 
 def percentile_ms(latencies: Histogram, percent: float, unanswered: int = 0) -> float | None:
     """Return a percentile in ms; None with fewer than 20 observations beyond it, or beyond all answers."""
-    beyond = round((latencies.count + unanswered) * (100 - percent) / 100, 6)  # 99.9 has no exact binary form
+    outer = min(percent, 100 - percent)
+    beyond = round((latencies.count + unanswered) * outer / 100, 6)  # 99.9 has no exact binary form
     return latencies.percentile_ms(percent, unanswered) if beyond >= FEWEST_BEYOND else None
 
 

@@ -164,10 +164,11 @@ def _notes(found: Sequence[Cost]) -> Iterator[str]:
                 f"in the background (named from {POLLS:.1%} on)."
             )
         if one.capacity.rate_rps.estimate and not one.needed:
-            yield (
-                f"{one.contender}: no machines: too few requests were sent at the highest rate that kept "
-                "the objective to know p99 there."
-            )
+            few = "too few requests were sent at the highest rate that kept the objective to know p99 there"
+            known = any(row.service_demand_us for row in one.rows)
+            yield f"{one.contender}: no machines: {few if known else 'CPU of its server is not known'}."
+        if one.needed and not any(row.database_us for row in one.rows):
+            yield f"{one.contender}: cores are of the server alone: no CPU of a database was measured."
     if _counts_energy(found):
         yield "Joules are of the whole machine (RAPL): the client and all else that runs are in them."
     else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bench.analysis import Analysis
+from bench.analysis.measures import percentile_ms
 from bench.analysis.streams import StreamLadder, StreamsHeld
 from bench.histogram import Histogram
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
@@ -56,8 +57,9 @@ def _why(step: StreamsHeld) -> str:
         return f"{step.streams:,}: {step.client_limit}"
     if step.failed:
         return f"{step.streams:,}: {step.failed:,} streams were wrong"
-    late_ms = figure(step.times.late.percentile_ms(99))
-    return f"{step.streams:,}: late by {late_ms} ms (p99), CPU {_percent(step.server_cores)} % of a core"
+    late_ms = percentile_ms(step.times.late, 99)
+    late = "late" if late_ms is None else f"late by {figure(late_ms)} ms (p99)"
+    return f"{step.streams:,}: {late}, CPU {_percent(step.server_cores)} % of a core"
 
 
 def _steps_table(found: Sequence[StreamLadder]) -> Table:
@@ -79,7 +81,7 @@ def _figures(step: StreamsHeld) -> Iterator[str]:
 
 
 def _percentiles(times: Histogram, *percents: float) -> Iterator[str]:
-    return (figure(times.percentile_ms(percent)) for percent in percents)
+    return (figure(percentile_ms(times, percent)) for percent in percents)
 
 
 def _percent(cores: float | None) -> str:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -48,6 +49,26 @@ def test_capacity_is_the_highest_rate_that_keeps_the_objective(slow, told, at_le
 def test_its_interval_is_over_rounds():
     capacity = capacity_of(swept(lambda step: step.rate_rps > (500 if step.round <= 4 else 200)))
     assert (capacity.rate_rps.low, capacity.rate_rps.estimate, capacity.rate_rps.high) == (200, 200, 500)
+
+
+def test_it_is_a_rate_that_was_tried_also_with_rounds_of_two_kinds():
+    capacity = capacity_of(swept(lambda step: step.rate_rps > (1000 if step.round <= 3 else 200), rounds=6))
+    assert capacity.rate_rps.estimate == 200
+
+
+def test_a_round_whose_next_rate_is_void_says_nothing():
+    run = swept(above(2000), rounds=6)
+
+    def void(record, *, rounds):
+        step = record.slice
+        late = step.rate_rps == 1000 and step.round <= rounds
+        return replace(record, void="the load generator sent late") if late else record
+
+    for rounds in (4, 6):
+        capacity = capacity_of(with_records(run, partial(void, rounds=rounds)))
+        assert (capacity.rate_rps.estimate, capacity.at_least) == (1000 if rounds == 4 else 500, True)
+    slow = with_records(swept(above(500), rounds=6), partial(void, rounds=4))
+    assert (capacity_of(slow).rate_rps.estimate, capacity_of(slow).at_least) == (500, False)
 
 
 @pytest.mark.parametrize(("late", "kept"), [(6, True), (7, False)])

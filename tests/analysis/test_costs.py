@@ -69,6 +69,25 @@ def test_a_server_that_polls_is_named_by_its_cpu_while_nobody_requests():
     assert "flask uses" not in text
 
 
+@pytest.mark.parametrize(
+    ("unknown", "note"),
+    [
+        ({"server_cpu_s": None}, "django: no machines: CPU of its server is not known."),
+        (
+            {"database_cpu_s": None},
+            "django: cores are of the server alone: no CPU of a database was measured.",
+        ),
+    ],
+)
+def test_cpu_that_is_not_known_is_said(unknown, note):
+    def unseen(record):
+        of_django = record.slice.cell.contender == "django"
+        return replace(record, usage=replace(record.usage, **unknown)) if of_django else record
+
+    notes = cost_tables.section(analyse(with_records(run_of(), unseen))).notes
+    assert [one for one in notes if one.startswith("django: ")] == [note]
+
+
 def test_a_run_that_left_no_server_alone_has_no_such_section():
     found = analyse(run_of(LOADS[1:]))
     assert found.costs == ()

@@ -9,6 +9,7 @@ from bench.analysis.rows import PACED
 from bench.histogram import Histogram
 from bench.loads import Closed
 from bench.records import EventTimes
+from bench.report import stream_tables
 from bench.report.markdown import report_text
 from bench.report.summary import summary
 from tests.support.synthetic import synthetic_run, with_records
@@ -24,7 +25,7 @@ def times(late_ms: float, events: int = 1_000, slow: int = 0) -> EventTimes:
     return EventTimes(first=Histogram.of([round(late_ms * MS)] * 50), gap=gaps, late=Histogram.of(late))
 
 
-def run_of(*, slow: int = 0, slo_ms: float | None = 20, failed=(), disturbed=()):
+def run_of(*, slow: int = 0, events: int = 1_000, slo_ms: float | None = 20, failed=(), disturbed=()):
     """Return a run in which flask holds 16 streams, as a server with 16 threads does, and fastapi all."""
 
     def streaming(record):
@@ -34,8 +35,8 @@ def run_of(*, slow: int = 0, slo_ms: float | None = 20, failed=(), disturbed=())
         waits = cell.contender == "flask" and cell.load.connections > 16
         failures = {"skipped event": 2} if (cell.contender, cell.load.connections) in failed else {}
         late = waits or (record.slice.round in disturbed and cell.load.connections == 1)
-        events = times(380 if late else 1, slow=slow)
-        return replace(record, sample=replace(record.sample, events=events, failures=failures))
+        found = times(380 if late else 1, events, slow)
+        return replace(record, sample=replace(record.sample, events=found, failures=failures))
 
     run = synthetic_run({"flask": 400.0, "fastapi": 400.0}, loads=LOADS, slo_ms=slo_ms, noise=0.0, rounds=3)
     return with_records(run, streaming)
@@ -53,6 +54,24 @@ def test_the_most_that_are_held_are_those_before_the_first_that_are_late():
 def test_one_event_in_a_hundred_may_be_later(slow, kept):
     _, fastapi = analyse(run_of(slow=slow)).stream_ladders
     assert fastapi.steps[0].kept == kept
+
+
+@pytest.mark.parametrize(("slow", "kept"), [(0, True), (1, True), (2, False)])
+def test_of_few_events_one_may_be_late(slow, kept):
+    """One stream of plan `streams` has 75 events in a window: one is more than a hundredth."""
+
+    def in_time(record):
+        events = times(1, 15) if record.slice.sweep > 1 else record.sample.events
+        return replace(record, sample=replace(record.sample, events=events))
+
+    _, fastapi = analyse(with_records(run_of(slow=slow, events=40), in_time)).stream_ladders
+    assert fastapi.steps[0].kept == kept
+
+
+def test_a_percentile_of_few_events_is_not_shown():
+    few, many = (stream_tables.section(analyse(run_of(events=events))) for events in (70, 1_000))
+    late = [[cell.text for cell in found.tables[1].rows[0]][5:7] for found in (few, many)]
+    assert late == [["1.00", "–"], ["1.00", "1.00"]]
 
 
 @pytest.mark.parametrize(("disturbed", "held"), [((), 16), ((2,), 16), ((1, 3), None)])
