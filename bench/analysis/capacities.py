@@ -69,14 +69,15 @@ def _highest_by_round(cells: Mapping[Cell, Sequence[Record]], slo_ms: float) -> 
     for records in cells.values():
         for number in {record.slice.round for record in records}:
             of_round = [record for record in records if record.slice.round == number]
+            judgements = rounds.setdefault(number, {})
             if (kept := _kept(of_round, slo_ms)) is not None:
-                rounds.setdefault(number, {})[rate_rps(records) or 0.0] = kept
+                judgements[rate_rps(records) or 0.0] = kept
     rates = sorted(rate_rps(records) or 0.0 for records in cells.values())
     highest, judged = [], []
-    for judgements in rounds.values():
-        highest.append(max((rate for rate, kept in judgements.items() if kept), default=0.0))
+    for of_rates in rounds.values():
+        highest.append(max((rate for rate, kept in of_rates.items() if kept), default=0.0))
         following = next((rate for rate in rates if rate > highest[-1]), None)
-        if following is None or following in judgements:
+        if following is None or following in of_rates:
             judged.append(highest[-1])
     return judged or highest, not judged
 

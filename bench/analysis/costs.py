@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.analysis.capacities import Capacity
-from bench.analysis.measures import by_cell
+from bench.analysis.measures import by_cell, is_idle, server_cores
 from bench.analysis.rows import Row
-from bench.records import Record, Run
+from bench.records import Run
 
 WANTED_RPS = (50, 500, 5_000)
 POLLS = 0.005  # of a core, while nobody requests anything: a server that waits uses less than a tenth of that
@@ -99,13 +99,7 @@ def _idle(run: Run) -> dict[tuple[str, str], list[float]]:
     """Return the server's cores in use, in each window in which no request was due or under way."""
     found: dict[tuple[str, str], list[float]] = {}
     for cell, records in by_cell(run).items():
-        for record in filter(_is_idle, records):
-            used_s = record.usage.server_cpu_s or 0.0
-            found.setdefault((cell.contender, cell.scenario), []).append(used_s / record.usage.elapsed_s)
+        idle = [record for record in records if record.void is None and is_idle(record)]
+        if used := [cores for record in idle if (cores := server_cores(record)) is not None]:
+            found.setdefault((cell.contender, cell.scenario), []).extend(used)
     return found
-
-
-def _is_idle(record: Record) -> bool:
-    sample = record.sample
-    quiet = sample.due == 0 and sample.slice_requests == 0
-    return quiet and record.void is None and record.usage.server_cpu_s is not None

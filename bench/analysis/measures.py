@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import mean, median
 
 from bench.analysis.statistics import (
     FEWEST_FOR_INTERVAL,
@@ -23,38 +23,80 @@ from bench.records import Record, Run
 Measure = Callable[[Record], float | None]
 
 
-def _cpu_us(cpu_s: float | None, watched_s: float, record: Record) -> float | None:
-    """Return CPU time per verified response, in µs. *watched_s* may differ a little from the window."""
-    if cpu_s is None or not watched_s or not record.sample.requests:
-        return None
-    return cpu_s / watched_s / record.sample.throughput_rps * 1e6
-
-
 def throughput_rps(record: Record) -> float:
     return record.sample.throughput_rps
 
 
+def server_cores(record: Record) -> float | None:
+    return _per_second(record.usage.server_cpu_s, record.usage.elapsed_s)
+
+
+def database_cores(record: Record) -> float | None:
+    return _per_second(record.usage.database_cpu_s, record.usage.elapsed_s)
+
+
+def client_cores(record: Record) -> float | None:
+    return _per_second(record.sample.client_cpu_s, record.sample.window_s)
+
+
+def power_w(record: Record) -> float | None:
+    """Return the machine's power, client included."""
+    return _per_second(record.usage.energy_j, record.usage.elapsed_s)
+
+
 def server_us(record: Record) -> float | None:
-    return _cpu_us(record.usage.server_cpu_s, record.usage.elapsed_s, record)
+    return _per_response(server_cores(record), record)
 
 
 def database_us(record: Record) -> float | None:
-    return _cpu_us(record.usage.database_cpu_s, record.usage.elapsed_s, record)
+    return _per_response(database_cores(record), record)
 
 
 def client_us(record: Record) -> float | None:
-    return _cpu_us(record.sample.client_cpu_s, record.sample.window_s, record)
+    return _per_response(client_cores(record), record)
 
 
 def energy_uj(record: Record) -> float | None:
-    """Return the machine's energy per verified response in µJ, client included."""
-    return _cpu_us(record.usage.energy_j, record.usage.elapsed_s, record)
+    return _per_response(power_w(record), record)
+
+
+def _per_second(spent: float | None, watched_s: float) -> float | None:
+    return None if spent is None or not watched_s else spent / watched_s
+
+
+def _per_response(per_second: float | None, record: Record) -> float | None:
+    """Return what a verified response takes, in millionths. The window was watched a little longer."""
+    if per_second is None or not record.sample.requests:
+        return None
+    return per_second / record.sample.throughput_rps * 1e6
 
 
 def rate_rps(records: Sequence[Record]) -> float | None:
     """Return the median rate in requests per second; None in a closed loop or without records."""
     rates = [record.slice.rate_rps for record in records if record.slice.rate_rps is not None]
     return median(rates) if rates else None
+
+
+def is_idle(record: Record) -> bool:
+    """Whether no request was due or under way."""
+    return record.sample.due == 0 and record.sample.slice_requests == 0
+
+
+def nearly_idle(records: Sequence[Record], per_second: Measure) -> float | None:
+    """Return what a response takes, in millionths, at a rate so low that windows are idle; None at any other.
+
+    What is spent in idle windows goes on at all times, and the requests of a second share it. What is spent
+    beyond it in the other windows is of their own requests. Quotients of windows leave out those without one.
+    """
+    rate, counted = rate_rps(records), [record for record in records if record.void is None]
+    spent = [(record, used) for record in counted if (used := per_second(record)) is not None]
+    idle = [used for record, used in spent if is_idle(record)]
+    requests = sum(record.sample.requests for record, _ in spent)
+    if not rate or not idle or not requests:
+        return None
+    background = mean(idle)
+    own = sum((used - background) * record.sample.window_s for record, used in spent if not is_idle(record))
+    return (background / rate + max(0.0, own) / requests) * 1e6
 
 
 METRICS: Mapping[Metric, Measure] = {

@@ -22,11 +22,16 @@ from bench.analysis.measures import (
     Measure,
     by_cell,
     by_sweep,
+    client_cores,
     client_us,
+    database_cores,
     database_us,
     energy_uj,
+    nearly_idle,
     percentiles_of,
+    power_w,
     rate_rps,
+    server_cores,
     server_us,
     throughput_rps,
 )
@@ -152,6 +157,11 @@ def _over_rounds(records: Iterable[Record], measure: Measure) -> Estimate | None
     return estimate_of(medians_by_round(by_sweep(records, measure)).values())
 
 
+def _per_response(records: Sequence[Record], measure: Measure, per_second: Measure) -> Estimate | None:
+    found = nearly_idle(records, per_second)
+    return _over_rounds(records, measure) if found is None else Estimate(estimate=found)
+
+
 def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: Ceiling, cores: Cores) -> Row:
     counted = [record for record in records if record.void is None]
     samples = [record.sample for record in counted]
@@ -171,10 +181,10 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         latency=Latency.of(merged, unfinished if cell.load.has_due_times else 0),
         latencies=merged,
         arrivals=_arrivals(records, counted) if cell.load.has_due_times else None,
-        service_demand_us=_over_rounds(counted, server_us),
-        database_us=_over_rounds(counted, database_us),
-        client_us=_over_rounds(counted, client_us),
-        energy_uj=_over_rounds(counted, energy_uj),
+        service_demand_us=_per_response(counted, server_us, server_cores),
+        database_us=_per_response(counted, database_us, database_cores),
+        client_us=_per_response(counted, client_us, client_cores),
+        energy_uj=_per_response(counted, energy_uj, power_w),
         memory_peak_bytes=max(
             (kept for record in counted if (kept := record.usage.memory_bytes) is not None), default=None
         ),

@@ -9,6 +9,7 @@ import pytest
 
 from bench.analysis import analyse
 from bench.analysis.costs import POLLS
+from bench.histogram import Histogram
 from bench.loads import Open
 from bench.observe.observer import ProcessObserver
 from bench.report import cost_tables
@@ -86,6 +87,25 @@ def test_cpu_that_is_not_known_is_said(unknown, note):
 
     notes = cost_tables.section(analyse(with_records(run_of(), unseen))).notes
     assert [one for one in notes if one.startswith("django: ")] == [note]
+
+
+def test_nearly_idle_a_request_bears_what_is_spent_while_nobody_requests():
+    """A server uses 2 % of a core at all times, and 4 ms for a request: with one in two seconds 44 ms."""
+    polls, takes_s, nearly = 0.02, 0.004, 0.5
+
+    def rarely(record):
+        if record.slice.rate_rps != nearly:
+            return record
+        requests = (0, 0, 1, 2)[(record.slice.round + record.slice.sweep) % 4]
+        latency = Histogram.of([4_000_000] * requests)
+        sample = replace(record.sample, latency=latency, due=requests, slice_requests=requests)
+        used_s = (polls + takes_s * requests / sample.window_s) * record.usage.elapsed_s
+        return replace(record, sample=sample, usage=replace(record.usage, server_cpu_s=used_s))
+
+    (django, _) = analyse(with_records(run_of(), rarely)).costs
+    (row,) = [row for row in django.rows if row.arrivals.rate_rps == nearly]
+    assert row.service_demand_us.estimate == pytest.approx((polls / nearly + takes_s) * 1e6)
+    assert row.service_demand_us.low is None
 
 
 def test_a_run_that_left_no_server_alone_has_no_such_section():
