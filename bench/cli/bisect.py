@@ -184,7 +184,8 @@ def compared(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> S
         for note in found.notes if not number else ():
             click.echo(note, err=True)
         if found.run is None or found.conclusion is None:
-            ended(ctx, "EQUIVALENT", found.nothing, 0, as_json)
+            word, why = found.nothing
+            ended(ctx, word, why, 0 if word == "EQUIVALENT" else INCONCLUSIVE, as_json)
             return None
         if found.conclusion.overall in ("INVALID", "BROKEN"):
             raise CannotMeasure(f"GOOD and BAD could not be compared: {_why(found)}")

@@ -32,13 +32,13 @@ FAIR_SWEEPS = 4  # of a round that is only for response bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """GOOD beside BAD. Without a run nothing could be compared, and *nothing* says why."""
+    """GOOD beside BAD. Without a run nothing was compared: *nothing* has the conclusion, and why."""
 
     run: Run | None
     conclusion: Conclusion | None
     folder: str = ""  # below that of the bisect
     notes: tuple[str, ...] = ()
-    nothing: str = ""
+    nothing: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Runs:
             made, notes = revisions.planned(sides, selection)
             if not made.blocks:
                 return Compared(
-                    run=None, conclusion=None, notes=notes, nothing=revisions.why_nothing(sides, made)[1]
+                    run=None, conclusion=None, notes=notes, nothing=revisions.why_nothing(sides, made)
                 )
             plan = replace(_for_bytes(made) if [*metrics] == ["response_bytes"] else made, name="bisect")
             requested = revisions.requested_scenarios(sides, plan)

@@ -76,7 +76,7 @@ def changes_in(trends: Iterable[Trend]) -> Changes:
     for trend in trends:
         if name_of(trend.track.contender).is_twin:
             continue
-        for series in _series(trend.points):
+        for series in _series(trend):
             if trend.track.metric in MEASURED:
                 steps = steps_of([math.log(_of(one)) for one in series], [one.family for one in series])
                 points += _points(trend.track, series, steps.steps)
@@ -89,11 +89,12 @@ def changes_in(trends: Iterable[Trend]) -> Changes:
     return Changes(points=tuple(found), drifts=tuple(drifts))
 
 
-def _series(points: Iterable[TrackPoint]) -> list[list[TrackPoint]]:
-    """Return the runs of each condition that have a value; gaps close up."""
+def _series(trend: Trend) -> list[list[TrackPoint]]:
+    """Return the runs of each condition that have a value; gaps close up. Only a count may be 0."""
     found: dict[str, list[TrackPoint]] = {}
-    for point in points:
-        if point.judged is not None and (point.judged > 0 or point.ratio is None):
+    is_count = trend.track.metric not in MEASURED
+    for point in trend.points:
+        if point.judged is not None and (point.judged > 0 or is_count):
             found.setdefault(point.conditions, []).append(point)
     return [series for series in found.values() if len(series) > 1]
 
@@ -142,7 +143,7 @@ def _size(metric: Followed, old: Sequence[float], new: Sequence[float]) -> Estim
 
 
 def _drift(track: CellTrack, series: Sequence[TrackPoint], towards: Literal[1, -1]) -> Drift:
-    last = max(1, len(series) // 4)
+    last = max(1, min(BESIDE, len(series) // 4))
     return Drift(
         track=track,
         reference=series[-1].reference,

@@ -39,7 +39,7 @@ def print_changes(changes: Changes, trends: Sequence[Trend], console: Console) -
 
 
 def _nothing(trends: Sequence[Trend]) -> str:
-    longest = max(len(trend.points) for trend in trends)
+    longest = max((len(trend.points) for trend in trends), default=0)
     fewest = FEWEST_BEFORE + AFTER[0]
     if longest < 2 * fewest:
         return (

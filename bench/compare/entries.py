@@ -21,6 +21,10 @@ OLDEST = 1
 SUMMARY = "summary.json"  # in a run's folder; it holds all that an entry has
 SUMMARY_SCHEMA = 1
 FACTS = ("machine", "system", "python", "harness", "services", "environments", "placement", "content")
+MEASURED = (
+    *("throughput_rps", "service_demand_us", "ratio", "service_demand_ratio"),
+    *("memory_bytes", "response_bytes"),
+)
 CLOCKS = timedelta(hours=1)  # two clocks may be so far apart
 
 
@@ -207,7 +211,7 @@ def entries(places: Iterable[Path], now: datetime) -> Entries:
 def _wrong_clock(entry: Entry, now: datetime) -> str:
     if entry.started_at > now + CLOCKS:
         return f"it started in the future, {entry.started_at:%Y-%m-%d %H:%M}: its clock or this one is wrong"
-    if entry.committed_at and entry.started_at < entry.committed_at - CLOCKS:
+    if entry.committed_at and entry.started_at + CLOCKS < entry.committed_at:
         return (
             f"it started before its commit was made, {entry.committed_at:%Y-%m-%d %H:%M}: a clock was wrong"
         )
@@ -247,12 +251,15 @@ def _read(file: Path) -> Entry | None:
 
 def _finite(file: Path, entry: Entry) -> Entry:
     """Return *entry*; raises UsageError if it has a number that cannot be measured."""
-    numbers = (value for cell in entry.cells for value in asdict(cell).values() if isinstance(value, float))
-    counted = (one.per_request for one in entry.counts)
-    for value in (*numbers, *counted):
-        if not math.isfinite(value) or value < 0:
-            raise UsageError(f"{file} is damaged: {value} is no figure")
+    measured = (getattr(cell, name) for cell in entry.cells for name in MEASURED)
+    for value in (*measured, *(one.per_request for one in entry.counts)):
+        if value is not None and not (_is_number(value) and value >= 0):
+            raise UsageError(f"{file} is damaged: {value!r} is no figure")
     return entry
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _with_zone(entry: Entry) -> Entry:

@@ -228,6 +228,8 @@ def append(file: Path, cells: Sequence[NullCell]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         before = file.read_bytes() if file.exists() else b""
+        if before and not before.endswith(b"\n"):
+            before += b"\n"
         write_atomically(file, before + text.getvalue().encode())
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}: name another file with --ledger") from error

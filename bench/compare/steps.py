@@ -73,8 +73,8 @@ def moves_of(counts: Sequence[float], margin_of: Callable[[float], float]) -> tu
     level = counts[0] if counts else 0.0
     for place, count in enumerate(counts):
         after = counts[place + 1] if place + 1 < len(counts) else count
-        if min(abs(count - level), abs(after - level)) > margin_of(level):
-            towards: Towards = 1 if count > level else -1
+        towards: Towards = 1 if count > level else -1
+        if min(towards * (count - level), towards * (after - level)) > margin_of(level):
             found.append(Step(at=place, low=place, high=place, found=place, towards=towards))
             level = count
     return tuple(found)

@@ -107,6 +107,21 @@ def test_a_bad_that_is_broken_is_no_culprit(shop):
     assert "Traceback" not in told.stderr
 
 
+def test_where_nothing_can_be_compared_it_is_not_said_to_be_equivalent(shop):
+    without = shop / "apps" / "one_app" / "contenders.toml"
+    declared = without.read_text()
+    without.unlink()
+    commit(shop, "without contenders")
+    git(shop, "tag", "bare")
+    without.write_text(declared)
+    commit(shop, "with them")
+    told = bisect(shop, "bare", "main", "--runtime", "process", "--json")
+    assert told.returncode == 4, told.stderr
+    document = json.loads(told.stdout)
+    assert (document["verdict"], document["culprit"]) == ("NOT COMPARED", None)
+    assert "has nothing to compare with" in document["why"]
+
+
 def test_where_no_file_differs_there_is_nothing_to_search_for(shop):
     commit(shop, "an empty one")
     told = bisect(shop, f"c{COMMITS}", "main", "--runtime", "process", "--json")

@@ -89,6 +89,14 @@ def test_a_steep_drift_is_no_step_and_is_named():
     assert drift.change < 0.97
 
 
+@pytest.mark.parametrize("runs", [239, 240, 365])
+def test_a_drift_of_many_months_is_named(runs):
+    flat = noise(runs, spread=0.003)
+    flat[-120:] -= np.linspace(0, 0.2, 120)
+    (drift,) = changes_in(trends([entry(run, value) for run, value in enumerate(flat)])).drifts
+    assert drift.change < 0.97
+
+
 def test_three_machines_that_take_turns_are_three_series():
     levels = {"a": 0.0, "b": 0.1, "c": -0.2}
     runs = [
@@ -152,6 +160,9 @@ def test_one_more_statement_is_a_change_at_once_and_a_single_one_back_is_none():
 def test_counts_within_their_margin_are_no_move():
     assert moves_of([100, 100.5, 99.5, 101], lambda level: AT_ONCE * level) == ()
     assert [step.at for step in moves_of([100, 100, 102, 102], lambda level: AT_ONCE * level)] == [2]
+    assert (
+        moves_of([100, 100, 120, 80, 100, 100], lambda level: AT_ONCE * level) == ()
+    )  # to either side, once
 
 
 def test_more_series_need_more_runs():
@@ -171,15 +182,18 @@ def test_files_that_cannot_be_used_are_named_and_left_out(tmp_path):
     (folder / "broken.json").write_text("{")
     (folder / "typed.json").write_bytes(to_json(entry(7)).replace(b'"cells"', b'"sells"'))
     (folder / "negative.json").write_bytes(to_json(entry(7)).replace(b"1000.0", b"-1.0"))
+    (folder / "words.json").write_bytes(to_json(entry(7)).replace(b"1000.0", b'"many"'))
+    (folder / "long_ago.json").write_bytes(to_json(entry(6, committed_at=datetime.min.replace(tzinfo=UTC))))
     (folder / "future.json").write_bytes(to_json(entry(2000)))
     late = BEGAN + timedelta(days=30)
     (folder / "backwards.json").write_bytes(to_json(entry(6, committed_at=late)))
     read = entries([folder, folder], NOW)
-    assert len(read.runs) == 5
+    assert len(read.runs) == 6  # with the commit of long ago
     for name, why in {
         "broken": "damaged",
         "typed": "no summary and no entry",
         "negative": "is no figure",
+        "words": "damaged",
         "future": "started in the future",
         "backwards": "before its commit",
     }.items():

@@ -107,6 +107,14 @@ def test_the_ledger_has_each_run_once_and_its_lines_stay(tmp_path):
     assert "/" not in file.read_text()
 
 
+def test_a_ledger_whose_last_line_does_not_end_is_not_damaged_further(tmp_path):
+    file, one, other = tmp_path / LEDGER, null_cells(quiet()), null_cells(diff_of(SAME))
+    append(file, one)
+    file.write_bytes(file.read_bytes().removesuffix(b"\n"))
+    append(file, other)
+    assert read_ledger(file) == (*one, *other)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
