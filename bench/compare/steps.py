@@ -4,7 +4,7 @@ The rule and its rivals: docs/adr/0017. What it holds: docs/simulations.md.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -169,22 +169,22 @@ def _cost_of_line(window: Floats) -> float:
 
 
 def _located(values: Floats, found: Sequence[Step]) -> list[Step]:
-    """Return the steps with the places that are possible, by all runs between the steps beside each."""
+    """Return the steps with the places that are possible, by all runs between the steps beside each.
+
+    A place is possible if the level moves there to the side that was shown, and no later than it was shown.
+    Where later runs leave no such place, the step stays where it was found.
+    """
     located: list[Step] = []
     for number, step in enumerate(found):
         begun = max(found[number - 1].at if number else 0, step.at - BEFORE)
         ended = min(found[number + 1].at if number + 1 < len(found) else len(values), step.at + BEFORE)
-        costs = _costs(values[begun:ended])
-        allowed = costs.min() * (1 + DOUBT / (ended - begun))
-        possible = begun + 1 + np.flatnonzero(costs <= allowed)
-        at = begun + 1 + int(np.argmin(costs))
-        located.append(
-            Step(
-                at=at,
-                low=int(possible[0]),
-                high=int(possible[-1]),
-                found=max(step.found, at),
-                towards=step.towards,
-            )
-        )
+        window = values[begun:ended]
+        places = np.arange(begun + 1, ended)
+        moved = np.array([np.median(window[one:]) - np.median(window[:one]) for one in places - begun])
+        costs = np.where((step.towards * moved > 0) & (places <= step.found), _costs(window), np.inf)
+        if np.isfinite(costs.min(initial=np.inf)):
+            possible = places[costs <= costs.min() * (1 + DOUBT / (ended - begun))]
+            at, low, high = places[np.argmin(costs)], possible[0], possible[-1]
+            step = replace(step, at=int(at), low=int(low), high=int(high))
+        located.append(step)
     return located

@@ -73,6 +73,22 @@ def test_what_a_run_showed_is_the_same_when_more_runs_follow():
     assert points(slower()[: begun + 1])[0].found == whole[0].found
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_step_has_the_side_that_was_shown_and_is_found_at_one_run_for_good(seed):
+    """A gain of six runs, and a loss for good: the gain may be shown, but never as what the loss did."""
+    values = np.random.default_rng(seed).normal(0, 0.01, 80)
+    values[40:46] += 0.05
+    values[46:] -= 0.05
+    known = {}
+    for runs in range(41, 81):
+        for step in steps_of(values[:runs], [32] * runs).steps:
+            assert known.setdefault((step.towards, step.at), step.found) == step.found
+            assert step.low <= step.at <= step.found
+            assert (
+                step.towards * (np.median(values[step.at : step.at + 6]) - np.median(values[: step.at])) > 0
+            )
+
+
 @pytest.mark.parametrize("spiked", [[30], [20, 33, 47, 59]])
 def test_spikes_are_no_change(spiked):
     values = noise(60)
