@@ -219,9 +219,11 @@ def _wrong_clock(entry: Entry, now: datetime) -> str:
 
 
 def _files(place: Path) -> list[Path]:
-    """Return the entries at *place*; in a folder of runs, the summaries."""
+    """Return the entries at *place*; in a folder of runs, the summaries. Raises UsageError without it."""
+    if not place.exists():
+        raise UsageError(f"{place}: there is no such file or folder")
     if place.is_file():
-        return [place] if place.suffix == ".json" else []
+        return [place]
     if (place / SUMMARY).is_file():
         return [place / SUMMARY]
     if (place / record.FILE).is_file():

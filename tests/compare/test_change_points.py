@@ -11,6 +11,7 @@ from bench.compare.change_points import changes_in, since
 from bench.compare.entries import SCHEMA, Entry, EntryCell, EntryCount, entries
 from bench.compare.history import trends
 from bench.compare.steps import moves_of, steps_of
+from bench.errors import UsageError
 from bench.files import to_json
 
 BEGAN = datetime(2024, 1, 1, 2, tzinfo=UTC)
@@ -214,6 +215,12 @@ def test_files_that_cannot_be_used_are_named_and_left_out(tmp_path):
         "backwards": "before its commit",
     }.items():
         assert any(f"{name}.json" in text and why in text for text in read.left_out)
+
+
+def test_a_folder_that_is_not_there_is_no_silent_pass(tmp_path):
+    folder = write(tmp_path / "history", slower()[:5])
+    with pytest.raises(UsageError, match=r"histroy: there is no such file or folder"):
+        entries([folder, tmp_path / "histroy"], NOW)
 
 
 def test_runs_are_in_the_order_of_time_whatever_zone_they_name(tmp_path):
