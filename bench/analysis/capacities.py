@@ -1,7 +1,7 @@
 """Capacity under an objective: the highest rate at which p99 still keeps it."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 
@@ -25,27 +25,34 @@ class Capacity:
     at_least: bool  # no higher rate was tried, or the next one was the client's limit
 
 
-def capacities(run: Run, rows: Iterable[Row]) -> tuple[Capacity, ...]:
+def capacities(run: Run, rows: Sequence[Row]) -> tuple[Capacity, ...]:
+    """Return the capacity of each contender and scenario. A rate whose row is withheld was not kept."""
     if run.plan.slo_ms is None:
         return ()
     limited = {row.cell for row in rows if row.client_limit}
+    withheld = {row.cell for row in rows if row.withheld}
     tried: dict[tuple[str, str], dict[Cell, list[Record]]] = {}
     for cell, records in by_cell(run).items():
         counted = [record for record in records if record.void is None]
         if cell.load.has_one_rate and counted:
             tried.setdefault((cell.contender, cell.scenario), {})[cell] = counted
     found = (
-        _capacity(contender, scenario, run.plan.slo_ms, cells, {cell for cell in cells if cell in limited})
+        _capacity(contender, scenario, run.plan.slo_ms, cells, limited, withheld)
         for (contender, scenario), cells in tried.items()
     )
     return tuple(found)
 
 
 def _capacity(
-    contender: str, scenario: str, slo_ms: float, cells: Mapping[Cell, Sequence[Record]], limited: set[Cell]
+    contender: str,
+    scenario: str,
+    slo_ms: float,
+    cells: Mapping[Cell, Sequence[Record]],
+    limited: Collection[Cell],
+    withheld: Collection[Cell],
 ) -> Capacity:
     rates = sorted((rate_rps(records) or 0.0, cell in limited) for cell, records in cells.items())
-    found, is_bound = _highest_by_round(cells, slo_ms)
+    found, is_bound = _highest_by_round(cells, slo_ms, withheld)
     estimate = estimate_of(found)
     if estimate is None:
         raise AssertionError("a contender without a record was requested")
@@ -60,18 +67,20 @@ def _capacity(
     )
 
 
-def _highest_by_round(cells: Mapping[Cell, Sequence[Record]], slo_ms: float) -> tuple[Sequence[float], bool]:
+def _highest_by_round(
+    cells: Mapping[Cell, Sequence[Record]], slo_ms: float, withheld: Collection[Cell]
+) -> tuple[Sequence[float], bool]:
     """Return the highest rate that was kept, in each round in which the next one was judged.
 
     Where there is no such round, return that of all rounds, and that they are bounds.
     """
     rounds: dict[int, dict[float, bool]] = {}
-    for records in cells.values():
+    for cell, records in cells.items():
         for number in {record.slice.round for record in records}:
             of_round = [record for record in records if record.slice.round == number]
             judgements = rounds.setdefault(number, {})
             if (kept := _kept(of_round, slo_ms)) is not None:
-                judgements[rate_rps(records) or 0.0] = kept
+                judgements[rate_rps(records) or 0.0] = kept and cell not in withheld
     rates = sorted(rate_rps(records) or 0.0 for records in cells.values())
     highest, judged = [], []
     for of_rates in rounds.values():

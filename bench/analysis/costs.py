@@ -51,20 +51,20 @@ def costs(run: Run, rows: Iterable[Row], capacities: Iterable[Capacity]) -> tupl
         if row.arrivals and row.arrivals.rate_rps and row.requests and not (row.withheld or row.client_limit):
             at_rates.setdefault((row.cell.contender, row.cell.scenario), []).append(row)
     return tuple(
-        _cost(one, sorted(found, key=_rate), idle.get((one.contender, one.scenario), ()))
+        _cost(one, sorted(found, key=rate_of), idle.get((one.contender, one.scenario), ()))
         for one in capacities
         if (found := at_rates.get((one.contender, one.scenario)))
     )
 
 
-def _rate(row: Row) -> float:
+def rate_of(row: Row) -> float:
     return (row.arrivals and row.arrivals.rate_rps) or 0.0
 
 
 def _cost(capacity: Capacity, rows: Sequence[Row], idle: Sequence[float]) -> Cost:
     highest = capacity.rate_rps.estimate
     # With fewer requests nobody knows p99 at that rate: a server that is idle keeps any objective.
-    known = highest and min(rows, key=lambda row: abs(_rate(row) - highest)).latency.p99_ms is not None
+    known = highest and min(rows, key=lambda row: abs(rate_of(row) - highest)).latency.p99_ms is not None
     wanted = WANTED_RPS if known else ()
     return Cost(
         contender=capacity.contender,
@@ -83,7 +83,7 @@ def _needed(rate_rps: float, capacity: Capacity, rows: Sequence[Row]) -> Needed 
     priced = [row for row in rows if row.service_demand_us]
     if not priced:
         return None
-    row = min(priced, key=lambda one: abs(math.log(_rate(one) / share)))
+    row = min(priced, key=lambda one: abs(math.log(rate_of(one) / share)))
     used_us = sum(one.estimate for one in (row.service_demand_us, row.database_us) if one)
     memory = [one.memory_peak_bytes for one in rows if one.memory_peak_bytes is not None]
     return Needed(
@@ -91,7 +91,7 @@ def _needed(rate_rps: float, capacity: Capacity, rows: Sequence[Row]) -> Needed 
         machines=machines,
         cores=rate_rps * used_us / 1e6,
         memory_bytes=machines * max(memory) if memory else None,
-        priced_at_rps=_rate(row),
+        priced_at_rps=rate_of(row),
     )
 
 

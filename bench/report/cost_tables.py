@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Analysis
-from bench.analysis.costs import POLLS, Cost, Needed
+from bench.analysis.costs import POLLS, Cost, Needed, rate_of
 from bench.analysis.measures import PERCENTS
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
@@ -167,6 +167,14 @@ def _notes(found: Sequence[Cost]) -> Iterator[str]:
             few = "too few requests were sent at the highest rate that kept the objective to know p99 there"
             known = any(row.service_demand_us for row in one.rows)
             yield f"{one.contender}: no machines: {few if known else 'CPU of its server is not known'}."
+        highest = one.capacity.rate_rps.estimate
+        above = [rate for row in one.rows if (rate := rate_of(row)) > highest > 0]
+        if above and not one.capacity.at_least:
+            more = " and more" if len(above) > 1 else ""
+            yield (
+                f"{one.contender}: the objective was not kept at {figure(min(above))} requests/s{more}: "
+                "figures there are of a server that falls behind."
+            )
         if one.needed and not any(row.database_us for row in one.rows):
             yield f"{one.contender}: cores are of the server alone: no CPU of a database was measured."
     if _counts_energy(found):

@@ -96,6 +96,17 @@ def test_a_rate_with_a_request_that_was_not_answered_does_not_count(lost):
     assert capacity_of(run).rate_rps.estimate == 500
 
 
+def test_a_rate_whose_answers_are_wrong_in_some_rounds_was_not_kept():
+    """More than one wrong answer in a thousand: the row is withheld, also if four of six rounds had none."""
+
+    def wrong(record):
+        step = record.slice
+        sample = replace(record.sample, failures={"status 500": 50})
+        return replace(record, sample=sample) if step.rate_rps == 1000 and step.round <= 2 else record
+
+    assert capacity_of(with_records(swept(above(2000), rounds=6), wrong)).rate_rps.estimate == 500
+
+
 def test_a_rate_that_the_client_could_not_keep_up_makes_it_a_bound():
     def busy(record):
         usage = replace(record.usage, busy_s={"0": 0.0, "1": record.usage.elapsed_s})
