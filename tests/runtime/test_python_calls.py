@@ -160,6 +160,22 @@ def test_each_call_is_counted_once_in_every_thread_and_process(served, script, p
     assert counted == expected | comprehension
 
 
+@pytest.mark.parametrize("script", ["preforked", "forking"])
+def test_a_forked_process_writes_into_no_file_of_its_parent(served, script):
+    """Each file numbers its functions itself: a number that comes twice is of two processes."""
+
+    def look(server):
+        for _ in range(3):
+            get(server)
+        return {name: list(lines) for name, lines in server.calls._hook.lines()}
+
+    files = served(script, look)
+    assert len(files) > 1
+    for lines in files.values():
+        numbers = [line.partition(" ")[0] for line in lines]
+        assert len(numbers) == len(set(numbers))
+
+
 def test_imports_are_before_the_first_request_and_the_hook_itself_is_in_no_count(served):
     def look(server):
         before = server.calls.counts()

@@ -43,6 +43,7 @@ class Calls:
             self.counts = memoryview(mmap.mmap(file, FUNCTIONS * BYTES)).cast("Q")
         finally:
             os.close(file)
+        self.pid = os.getpid()  # of whom the files are: until here a forked process has its parent's
 
     def begin_again(self) -> None:
         """Begin the file of a forked process."""
@@ -50,6 +51,8 @@ class Calls:
         self.begin()
 
     def started(self, code: CodeType, offset: int) -> None:
+        if os.getpid() != self.pid:
+            return
         number = self.known.get(id(code))
         if number is None:
             number = self.enter(code)
@@ -57,7 +60,7 @@ class Calls:
 
     def event(self, frame: FrameType, event: str, argument: object) -> None:
         """Count as a profile function. A generator or coroutine that goes on is no call."""
-        if event == "call":
+        if event == "call" and os.getpid() == self.pid:
             code = frame.f_code
             if id(code) not in self.known:
                 self.enter(code)
