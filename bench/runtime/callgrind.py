@@ -17,7 +17,7 @@ from bench.runtime.callgrind_file import costs
 REMEDY = "install valgrind (Debian, Ubuntu, Fedora, Homebrew on Linux: the package valgrind)"
 SLOWER = 10.0  # times, at least: how much longer a server may take to be ready
 COMMAND_S = 30.0  # a process takes a command at its next system call, which is at most seconds away
-FORCED_MS = 1  # a process that waits in a system call is made to take it after that; 100 by default
+FORCED_MS = 20  # so long it may work on, as after an answer; then it is made to take it in its system call
 # Python's functions that carry out a garbage collection, in their versions from 3.11 to 3.15.
 COLLECTORS = frozenset(
     {
