@@ -82,6 +82,9 @@ def is_idle(record: Record) -> bool:
     return record.sample.due == 0 and record.sample.slice_requests == 0
 
 
+IDLE_SHARE = 0.1  # of the windows, at least: fewer idle ones hardly bend the quotients of the others
+
+
 def nearly_idle(records: Sequence[Record], per_second: Measure) -> float | None:
     """Return what a response takes, in millionths, at a rate so low that windows are idle; None at any other.
 
@@ -92,7 +95,7 @@ def nearly_idle(records: Sequence[Record], per_second: Measure) -> float | None:
     spent = [(record, used) for record in counted if (used := per_second(record)) is not None]
     idle = [used for record, used in spent if is_idle(record)]
     requests = sum(record.sample.requests for record, _ in spent)
-    if not rate or not idle or not requests:
+    if not rate or not requests or not idle or len(idle) < IDLE_SHARE * len(spent):
         return None
     background = mean(idle)
     own = sum((used - background) * record.sample.window_s for record, used in spent if not is_idle(record))

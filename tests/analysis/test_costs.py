@@ -108,6 +108,18 @@ def test_nearly_idle_a_request_bears_what_is_spent_while_nobody_requests():
     assert row.service_demand_us.low is None
 
 
+def test_a_stray_idle_window_takes_no_interval_away():
+    def stray(record):
+        if (record.slice.rate_rps, record.slice.round, record.slice.sweep) != (200, 1, 1):
+            return record
+        sample = replace(record.sample, latency=Histogram(), due=0, slice_requests=0)
+        return replace(record, sample=sample)
+
+    (django, _) = analyse(with_records(run_of(), stray)).costs
+    (row,) = [row for row in django.rows if row.arrivals.rate_rps == 200]
+    assert row.service_demand_us.low is not None
+
+
 def test_a_run_that_left_no_server_alone_has_no_such_section():
     found = analyse(run_of(LOADS[1:]))
     assert found.costs == ()
