@@ -3,6 +3,7 @@
 The rule and its rivals: docs/adr/0017. What it holds: docs/simulations.md.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 FALSE_ALARMS = 0.001  # chance, at each run, of one or more among all series that are judged together
 AFTER = (4, 5, 6, 7, 8, 10, 14, 20)  # how many of the last runs are compared with those before them
+LATER = (30, 60)  # the same, where fewer than FEW_BEFORE are before: a level that did not last
 BEFORE = 60  # runs before those, at most
+FEW_BEFORE = 20
 FEWEST_BEFORE = 3
 LOG_MARGIN = 0.003  # a shift up to this is no change: slow drifts and noise with a memory have as much
 CLEARER = 0.95  # a step is one if it leaves at most this share of what a straight line leaves
@@ -46,11 +49,11 @@ class Steps:
 def steps_of(logs: Sequence[float], families: Sequence[int]) -> Steps:
     """Return the steps of a series of logarithms, without gaps; *families*: series judged with it, per run.
 
-    At each run, the last 4 … 20 runs are compared with up to sixty before them, in both directions. The test
-    is Mann and Whitney's, exact, of the hypothesis that they lie no more than `LOG_MARGIN` apart. All tests
-    of a run and its family share `FALSE_ALARMS` evenly (Bonferroni). So for noise of any distribution, the
-    chance of a false alarm at a run is at most that. What a step shows at a run is never taken back: the next
-    search begins at the new level.
+    At each run, the last 4 … 20 runs are compared with up to sixty before them, in both directions. Where few
+    are before, up to sixty of the last are. The test is Mann and Whitney's, exact, of the hypothesis that
+    they lie no more than `LOG_MARGIN` apart. All tests of a run and its family share `FALSE_ALARMS` evenly
+    (Bonferroni). So for noise of any distribution, the chance of a false alarm at a run is at most that. What
+    a step shows at a run is never taken back: the next search begins at the new level.
     """
     values = np.asarray(logs, dtype=float)
     sizes = np.array([_rounded_up(size) for size in families], dtype=np.int64)
@@ -98,10 +101,10 @@ def _shifts(values: Floats, sizes: Ints) -> list[tuple[int, int, Towards]]:
     """Return the runs that are shown to lie beyond the margin: last run, how many of the last, direction."""
     found: list[tuple[int, int, Towards]] = []
     padded = np.concatenate([np.full(BEFORE, np.nan), values])
-    for after in AFTER:
+    for after in (*AFTER, *LATER):
         if all(_most(after, size).max() < 0 for size in set(sizes.tolist())):
             continue
-        last = np.arange(after + FEWEST_BEFORE - 1, len(values))
+        last = np.arange(after + FEWEST_BEFORE - 1, min(len(values), after + _highest(after)))
         if not len(last):
             continue
         new = sliding_window_view(values, after)[last - after + 1]
@@ -126,14 +129,22 @@ def _most(after: int, family: int) -> Ints:
 
     The shortest looks are left out as long as they could not reach their share of `FALSE_ALARMS`.
     """
-    looks = [*AFTER]
+    looks = [*AFTER, *LATER]
     while len(looks) > 1 and 1 / _orders(looks[0], BEFORE).sum() > _share(family, looks):
         looks.pop(0)
     if after not in looks:
         return np.full(BEFORE + 1, -1)
-    chances = [np.cumsum(ways) / ways.sum() for ways in (_orders(after, n) for n in range(BEFORE + 1))]
     share = _share(family, looks)
-    return np.array([int(np.searchsorted(chance, share, side="right")) - 1 for chance in chances])
+    most = np.full(BEFORE + 1, -1)
+    for before in range(min(BEFORE, _highest(after)) + 1):
+        chances = np.cumsum(ways := _orders(after, before)) / ways.sum()
+        most[before] = int(np.searchsorted(chances, share, side="right")) - 1
+    return most
+
+
+def _highest(after: int) -> int:
+    """Return how many runs may be before the last ones at most."""
+    return FEW_BEFORE - 1 if after in LATER else sys.maxsize
 
 
 def _share(family: int, looks: Sequence[int]) -> float:

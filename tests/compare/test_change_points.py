@@ -189,6 +189,14 @@ def test_more_series_need_more_runs():
     assert found[0] < found[1]
 
 
+@pytest.mark.parametrize(("family", "runs"), [(1, 4), (16, 4), (32, 5), (64, 5), (64, 7)])
+def test_a_step_that_was_taken_back_soon_is_followed_by_its_end(family, runs):
+    values = noise(60 + runs + 70)
+    values[60 : 60 + runs] -= 0.06
+    steps = steps_of(values, [family] * len(values)).steps
+    assert [(step.at, step.towards) for step in steps] == [(60, -1), (60 + runs, 1)]
+
+
 @pytest.mark.parametrize("values", [[], [0.1], [0.1] * 200, [0.1] * 3 + [0.2] * 3])
 def test_too_few_runs_and_equal_ones_have_no_step(values):
     assert steps_of(values, [1] * len(values)).steps == ()
