@@ -24,7 +24,11 @@ Ending = Literal["complete", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTimes:
-    """The verified events that came while a window was open, of streams that began in it or before."""
+    """The verified events that came while a window was open, of streams that began in it or before.
+
+    An event that was due and had not come when the window closed is late by the time since, if none that came
+    was as late. So a stream that hangs has late events.
+    """
 
     first: Histogram  # request sent to first event
     gap: Histogram  # from the event before to this one
@@ -41,7 +45,8 @@ class EventTimes:
 
     @property
     def events(self) -> int:
-        return self.late.count
+        """Return how many came."""
+        return self.first.count + self.gap.count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from bench.analysis.capacities import SHARE_ABOVE
 from bench.analysis.limits import cores_of, utilisation_of
-from bench.analysis.measures import Measure, by_cell, by_sweep
+from bench.analysis.measures import Measure, by_cell, by_sweep, percentile_over_rounds
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate, estimate_of, medians_by_round
 from bench.histogram import Histogram
@@ -19,10 +19,11 @@ class StreamsHeld:
     """What one contender did with so many streams at once. Times cover all counted windows together."""
 
     cell: Cell
-    times: EventTimes
+    rounds: tuple[EventTimes, ...]
     events_per_s: Estimate | None
     server_us: Estimate | None  # CPU per event
     server_cores: float | None  # CPU seconds per second
+    client_cores: float | None
     failed: int  # streams
     kept: bool | None  # the objective, in most rounds; None: the plan has none
     client_limit: str | None
@@ -30,6 +31,19 @@ class StreamsHeld:
     @property
     def streams(self) -> int:
         return self.cell.load.connections
+
+    @property
+    def times(self) -> EventTimes:
+        return EventTimes.merged(self.rounds)
+
+    def first_ms(self, percent: float) -> Estimate | None:
+        return percentile_over_rounds([one.first for one in self.rounds], percent)
+
+    def late_ms(self, percent: float) -> Estimate | None:
+        return percentile_over_rounds([one.late for one in self.rounds], percent)
+
+    def gap_ms(self, percent: float) -> Estimate | None:
+        return percentile_over_rounds([one.gap for one in self.rounds], percent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +87,17 @@ def stream_ladders(run: Run, rows: Iterable[Row]) -> tuple[StreamLadder, ...]:
 
 
 def _held(run: Run, cell: Cell, records: Sequence[Record], limit: str | None) -> StreamsHeld:
+    failed = sum(record.sample.failed for record in records)
+    rounds, used = _by_round(records), utilisation_of(records, cores_of(run))
     return StreamsHeld(
         cell=cell,
-        times=_times(records),
+        rounds=rounds,
         events_per_s=_over_rounds(records, _rate),
         server_us=_over_rounds(records, _server_us),
-        server_cores=utilisation_of(records, cores_of(run)).server,
-        failed=sum(record.sample.failed for record in records),
-        kept=_kept(records, run.plan.slo_ms),
+        server_cores=used.server,
+        client_cores=used.client,
+        failed=failed,
+        kept=_kept(rounds, failed, run.plan.slo_ms),
         client_limit=limit,
     )
 
@@ -89,8 +106,12 @@ def _over_rounds(records: Sequence[Record], measure: Measure) -> Estimate | None
     return estimate_of(medians_by_round(by_sweep(records, measure)).values())
 
 
-def _times(records: Iterable[Record]) -> EventTimes:
-    return EventTimes.merged(record.sample.events for record in records if record.sample.events)
+def _by_round(records: Iterable[Record]) -> tuple[EventTimes, ...]:
+    rounds: dict[int, list[EventTimes]] = {}
+    for record in records:
+        if record.sample.events:
+            rounds.setdefault(record.slice.round, []).append(record.sample.events)
+    return tuple(map(EventTimes.merged, rounds.values()))
 
 
 def _rate(record: Record) -> float | None:
@@ -105,15 +126,12 @@ def _server_us(record: Record) -> float | None:
     return usage.server_cpu_s / usage.elapsed_s / rate * 1e6
 
 
-def _kept(records: Sequence[Record], slo_ms: float | None) -> bool | None:
+def _kept(rounds: Sequence[EventTimes], failed: int, slo_ms: float | None) -> bool | None:
     """Return whether no stream was wrong, and in most rounds 99 % of events were no later than *slo_ms*."""
     if slo_ms is None:
         return None
-    rounds: dict[int, list[Record]] = {}
-    for record in records:
-        rounds.setdefault(record.slice.round, []).append(record)
-    in_time = [_in_time(_times(some).late, slo_ms) for some in rounds.values()]
-    return sum(in_time) > len(in_time) / 2 and not any(record.sample.failed for record in records)
+    in_time = [_in_time(one.late, slo_ms) for one in rounds]
+    return sum(in_time) > len(in_time) / 2 and not failed
 
 
 def _in_time(late: Histogram, slo_ms: float) -> bool:

@@ -3,21 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 from bench.analysis import Analysis
-from bench.analysis.measures import percentile_ms
 from bench.analysis.streams import StreamLadder, StreamsHeld
-from bench.histogram import Histogram
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import NOTHING, figure, measured
+from bench.report.wording import NOTHING, figure, measured, point
 
 TITLE, ANCHOR = "Streams", "streams"
 HEADINGS = (
     *("streams", "first event p50 ms", "p99 ms", "late p50 ms", "p99 ms", "gap p1 ms", "p99 ms"),
-    *("events/s", "CPU µs/event", "CPU, % of a core", "wrong"),
+    *("events/s", "CPU µs/event", "CPU, % of a core", "client, % of a core", "wrong"),
 )
 HOW = (
     "An event is late by the time since it was due, counted from the request of its stream. So a stream that "
     "waits for its turn is late with all of its events.",
     "The gap is from one event of a stream to the next; its spread is the jitter.",
+    "An event that was due and had not come when a window closed is late by the time since, at least. It "
+    "counts where none that came was as late. A percentile has an interval with six rounds or more.",
     "Wrong streams ended early, repeated or skipped an event, were buffered, or did not end.",
 )
 
@@ -57,31 +57,25 @@ def _why(step: StreamsHeld) -> str:
         return f"{step.streams:,}: {step.client_limit}"
     if step.failed:
         return f"{step.streams:,}: {step.failed:,} streams were wrong"
-    late_ms = percentile_ms(step.times.late, 99)
-    late = "late" if late_ms is None else f"late by {figure(late_ms)} ms (p99)"
+    late_ms = step.late_ms(99)
+    late = f"late by {point(late_ms)} ms (p99)" if late_ms else "late"
     return f"{step.streams:,}: {late}, CPU {_percent(step.server_cores)} % of a core"
 
 
 def _steps_table(found: Sequence[StreamLadder]) -> Table:
     columns = (*_first_columns(), *(Column(heading=heading) for heading in HEADINGS))
-    rows = tuple((*_first_cells(one), *map(TableCell, _figures(step))) for one in found for step in one.steps)
+    rows = tuple((*_first_cells(one), *_figures(step)) for one in found for step in one.steps)
     return Table(caption="When events come", captioned=True, columns=columns, rows=rows)
 
 
-def _figures(step: StreamsHeld) -> Iterator[str]:
-    times = step.times
-    yield f"{step.streams:,}"
-    yield from _percentiles(times.first, 50, 99)
-    yield from _percentiles(times.late, 50, 99)
-    yield from _percentiles(times.gap, 1, 99)
-    yield measured(step.events_per_s).text
-    yield measured(step.server_us).text
-    yield _percent(step.server_cores)
-    yield f"{step.failed:,}"
-
-
-def _percentiles(times: Histogram, *percents: float) -> Iterator[str]:
-    return (figure(percentile_ms(times, percent)) for percent in percents)
+def _figures(step: StreamsHeld) -> Iterator[TableCell]:
+    yield TableCell(f"{step.streams:,}")
+    yield from map(measured, (step.first_ms(50), step.first_ms(99)))
+    yield from map(measured, (step.late_ms(50), step.late_ms(99)))
+    yield from map(measured, (step.gap_ms(1), step.gap_ms(99)))
+    yield from map(measured, (step.events_per_s, step.server_us))
+    yield from map(TableCell, (_percent(step.server_cores), _percent(step.client_cores)))
+    yield TableCell(f"{step.failed:,}")
 
 
 def _percent(cores: float | None) -> str:

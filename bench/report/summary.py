@@ -217,6 +217,7 @@ def _streams(one: StreamLadder) -> dict[str, Any]:
                 "events_per_s": plain_estimate(step.events_per_s),
                 "server_us_per_event": plain_estimate(step.server_us),
                 "server_cores": rounded(step.server_cores),
+                "client_cores": rounded(step.client_cores),
                 "first_ms": _latency(Latency.of(step.times.first)),
                 "late_ms": _latency(Latency.of(step.times.late)),
                 "gap_ms": _latency(Latency.of(step.times.gap)),

@@ -21,11 +21,13 @@ LOADS = tuple(Closed(connections=streams) for streams in STEPS)
 
 def times(late_ms: float, events: int = 1_000, slow: int = 0) -> EventTimes:
     late = [round(late_ms * MS)] * (events - slow) + [500 * MS] * slow
-    gaps = Histogram.of([20 * MS] * events)
+    gaps = Histogram.of([20 * MS] * (events - 50))
     return EventTimes(first=Histogram.of([round(late_ms * MS)] * 50), gap=gaps, late=Histogram.of(late))
 
 
-def run_of(*, slow: int = 0, events: int = 1_000, slo_ms: float | None = 20, failed=(), disturbed=()):
+def run_of(
+    *, slow: int = 0, events: int = 1_000, slo_ms: float | None = 20, failed=(), disturbed=(), rounds=3
+):
     """Return a run in which flask holds 16 streams, as a server with 16 threads does, and fastapi all."""
 
     def streaming(record):
@@ -38,7 +40,9 @@ def run_of(*, slow: int = 0, events: int = 1_000, slo_ms: float | None = 20, fai
         found = times(380 if late else 1, events, slow)
         return replace(record, sample=replace(record.sample, events=found, failures=failures))
 
-    run = synthetic_run({"flask": 400.0, "fastapi": 400.0}, loads=LOADS, slo_ms=slo_ms, noise=0.0, rounds=3)
+    run = synthetic_run(
+        {"flask": 400.0, "fastapi": 400.0}, loads=LOADS, slo_ms=slo_ms, noise=0.0, rounds=rounds
+    )
     return with_records(run, streaming)
 
 
@@ -99,6 +103,26 @@ def test_an_event_has_its_rate_and_its_cpu():
     assert step.events_per_s.estimate == pytest.approx(1_000 / 0.65)
     assert step.server_us.estimate == pytest.approx(step.server_cores * 1e6 / step.events_per_s.estimate)
     assert step.times.gap.percentile_ms(50) == pytest.approx(20, rel=1e-3)
+
+
+def test_percentiles_have_intervals_over_six_rounds():
+    step = analyse(run_of(rounds=6)).stream_ladders[1].steps[0]
+    assert (step.late_ms(50).low, step.late_ms(50).high) == pytest.approx((1, 1), rel=1e-3)
+    few = analyse(run_of()).stream_ladders[1].steps[0].late_ms(50)
+    assert (few.estimate, few.low) == (pytest.approx(1, rel=1e-3), None)
+
+
+def test_events_that_never_came_are_late_and_do_not_count_as_sent():
+    def hanging(record):
+        came = record.sample.events
+        if came is None or record.slice.cell.contender == "flask":
+            return record
+        late = Histogram.merged([came.late, Histogram.of([600 * MS] * 20)])
+        return replace(record, sample=replace(record.sample, events=replace(came, late=late)))
+
+    _, fastapi = analyse(with_records(run_of(), hanging)).stream_ladders
+    assert fastapi.most is None
+    assert fastapi.steps[0].events_per_s.estimate == pytest.approx(1_000 / 0.65)
 
 
 def test_how_many_streams_end_is_no_result():

@@ -54,8 +54,7 @@ class ClosedLoop(Loop):
             self._ask_until(open_ns)
             self.books.open_window(open_ns, self._since_ns())
             self._ask_until(close_ns)
-            waiting = sum(connection.waits for connection in self._connections)
-            self.books.close_window(close_ns, self._since_ns(), waiting)
+            self._close_window(close_ns)
             self._drain(close_ns + round(drain_s * 1e9))
             if (mean_ns := self.books.window.mean_ns) is not None:
                 self._target.means_ns[self._pace] = mean_ns
@@ -77,6 +76,10 @@ class ClosedLoop(Loop):
                 self._ask(connection, connection.next())
             else:
                 self._open(connection)
+
+    def _close_window(self, close_ns: int) -> None:
+        waiting = sum(connection.waits for connection in self._connections)
+        self.books.close_window(close_ns, self._since_ns(), waiting)
 
     def _since_ns(self) -> list[int]:
         return [connection.since_ns for connection in self._connections]

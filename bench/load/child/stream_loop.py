@@ -4,7 +4,7 @@ Each event is checked and dated when it comes. When it was due is counted from i
 waits for its turn is late with all of its events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -39,6 +39,11 @@ class StreamBooks(ClosedBooks):
             for place, at_ns in enumerate(came_ns[known:], start=known)
         ]
 
+    def outstanding(self, overdue_ns: Iterable[int]) -> None:
+        """Record events that had not come when the window closed, if none of those that came was as late."""
+        longest_ns = max(self._late_ns, default=0)
+        self._late_ns += [late_ns for late_ns in overdue_ns if late_ns > longest_ns]
+
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
         times = EventTimes(
             first=Histogram.of(self._first_ns),
@@ -63,6 +68,11 @@ class StreamLoop(ClosedLoop):
         super().__init__(target, connections, starts, pace, timeout_s=timeout_s)
         self.books = StreamBooks()
 
+    def _close_window(self, close_ns: int) -> None:
+        super()._close_window(close_ns)
+        waiting = (one for one in self._connections if one.waits)
+        self.books.outstanding(late_ns for one in waiting for late_ns in _overdue_ns(one, close_ns))
+
     def _received(self, connection: Connection, data: bytes, now: int, ended: str) -> bool:
         template, sent_ns = connection.request.template, connection.sent_ns
         reading = connection.incoming or incoming(self._target.heads, template, template.keep_bytes)
@@ -72,3 +82,15 @@ class StreamLoop(ClosedLoop):
         if isinstance(reading, EventStream):
             self.books.came(reading.stream, reading.came_ns, known, sent_ns)
         return is_ready
+
+
+def _overdue_ns(connection: Connection, now: int) -> Iterator[int]:
+    """Yield how late each event is already that is due and has not come."""
+    if stream := connection.request.template.exchange.expect.stream:
+        reading = connection.incoming
+        known = len(reading.came_ns) if isinstance(reading, EventStream) else 0
+        for place in range(known, stream.events):
+            late_ns = now - connection.sent_ns - round(place * stream.every_ms * 1e6)
+            if late_ns <= 0:
+                return
+            yield late_ns
