@@ -1,11 +1,14 @@
 """The command `bench bisect`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from bench.cli import wiring
 from bench.cli.judge import INCONCLUSIVE
@@ -79,8 +82,8 @@ def bisect(
     """
     root = contenders.find_project(Path.cwd())
     if resume:
-        given = (good, bad, contender, scenario, metric, out)
-        if any(one is not None for one in given) or all_parents:
+        requested = ctx.params.keys() - {"resume", "as_json", "wait"}
+        if any(ctx.get_parameter_source(one) is ParameterSource.COMMANDLINE for one in requested):
             raise UsageError("--resume goes on with what was requested: leave out GOOD, BAD and the others")
         folder, search = resume, taken_up(resume)
         known(root, search)
@@ -136,27 +139,28 @@ def known(root: Path, search: Search) -> None:
 
 def carried_out(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> None:
     if search.target is None:
-        begun = compared(ctx, runs, search, as_json)
-        if begun is None:
-            return
-        search = begun
+        search = compared(ctx, runs, search, as_json)
         kept(runs.folder, search)
     assert search.target
     click.echo(f"following {bisect_report.followed(search.target)}", err=True)
     now = search.now
     if isinstance(now, Upcoming):
         click.echo(f"{now.suspects} commits, about {steps_for(now.suspects)} steps", err=True)
-    search, answer = searched(
-        search, partial(runs.measure, search), partial(kept, runs.folder), lambda s, one: said(s, one)
-    )
+    search, answer = searched(search, partial(runs.measure, search), partial(kept, runs.folder), said)
     code = FOUND if answer.culprit else INCONCLUSIVE
-    text, document = bisect_report.text(search, answer), to_json(bisect_report.document(search, answer, code))
     kept(runs.folder, search)
-    write_atomically(runs.folder / MARKDOWN, text.encode())
-    write_atomically(runs.folder / JSON, document)
     click.echo(f"log: {runs.folder / LOG}", err=True)
-    click.echo(document if as_json else text)
-    ctx.exit(code)
+    document = bisect_report.document(search, answer, code)
+    told(ctx, runs.folder, bisect_report.text(search, answer), document, as_json)
+
+
+def told(ctx: click.Context, folder: Path, text: str, document: Mapping[str, Any], as_json: bool) -> NoReturn:
+    """Show the result, also in files of *folder*, and end with its exit code."""
+    found = to_json(document)
+    write_atomically(folder / MARKDOWN, text.encode())
+    write_atomically(folder / JSON, found)
+    click.echo(found if as_json else text.rstrip())
+    ctx.exit(document["exit_code"])
 
 
 def kept(folder: Path, search: Search) -> None:
@@ -168,7 +172,7 @@ def said(search: Search, step: BisectStep) -> None:
     click.echo(bisect_report.step_line(search, step), err=True)
 
 
-def compared(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> Search | None:
+def compared(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> Search:
     """Compare GOOD with BAD, by counts first. Return the search with its target.
 
     Without one the command ends here: with the reason, and the exit code of a diff.
@@ -185,16 +189,14 @@ def compared(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> S
             click.echo(note, err=True)
         if found.run is None or found.conclusion is None:
             word, why = found.nothing
-            ended(ctx, word, why, 0 if word == "EQUIVALENT" else INCONCLUSIVE, as_json)
-            return None
+            ended(ctx, runs.folder, word, why, 0 if word == "EQUIVALENT" else INCONCLUSIVE, as_json)
         if found.conclusion.overall in ("INVALID", "BROKEN"):
             raise CannotMeasure(f"GOOD and BAD could not be compared: {_why(found)}")
         target, others = chosen(found.run, found.conclusion, metrics)
         if target:
             return replace(search, target=target, others=others, compared_in=found.folder)
     word, why, code = unregressed(found, metrics)
-    ended(ctx, word, why, code, as_json)
-    return None
+    ended(ctx, runs.folder, word, why, code, as_json)
 
 
 def unregressed(found: Compared, metrics: tuple[Followed, ...]) -> tuple[str, str, int]:
@@ -213,10 +215,8 @@ def unregressed(found: Compared, metrics: tuple[Followed, ...]) -> tuple[str, st
     return word, f"BAD is not slower than GOOD: there is nothing to search for{more}", 0
 
 
-def ended(ctx: click.Context, word: str, why: str, code: int, as_json: bool) -> None:
-    document = bisect_report.ended_document(word, why, code)
-    click.echo(to_json(document) if as_json else f"**{word}**: {why}")
-    ctx.exit(code)
+def ended(ctx: click.Context, folder: Path, word: str, why: str, code: int, as_json: bool) -> NoReturn:
+    told(ctx, folder, f"**{word}**: {why}\n", bisect_report.ended_document(word, why, code), as_json)
 
 
 def _why(found: Compared) -> str:

@@ -1,6 +1,6 @@
 """The search through a history: what is kept of it, and the loop that drives it (docs/ci.md)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -115,9 +115,8 @@ def taken_up(folder: Path) -> Search:
     return search
 
 
-def around(search: Search, answer: BisectAnswer) -> tuple[str | None, str]:
+def around(search: Search, answer: BisectAnswer) -> tuple[str, str]:
     """Return the nearest good commit before the answer, and the bad one that it ends with."""
-    first = search.commit(answer.suspects[0])
-    before: Sequence[str] = [*first.parents, search.wanted.good]
-    outcomes = {**search.outcomes, search.wanted.good: "good"}
-    return next((one for one in before if outcomes.get(one) == "good"), None), answer.suspects[-1]
+    parents = search.commit(answer.suspects[0]).parents
+    good = (one for one in parents if search.outcomes.get(one) == "good")
+    return next(good, search.wanted.good), answer.suspects[-1]

@@ -5,8 +5,9 @@ from typing import Any
 
 from bench.compare.bisect import BisectStep, Search, around
 from bench.compare.bisect_target import APART, BisectTarget
-from bench.compare.bisection import BisectAnswer, Upcoming
+from bench.compare.bisection import BisectAnswer, Upcoming, steps_for
 from bench.compare.checkouts import SHORT
+from bench.compare.significance import FALSE_ALARMS
 from bench.report.wording import percent_more, plural
 
 # Format history
@@ -86,8 +87,7 @@ def _lines(search: Search, answer: BisectAnswer) -> Iterator[str]:
     yield ""
     yield "| commit | | worse than GOOD by |"
     yield "|---|---|--:|"
-    if before:
-        yield _row(search, before, "good")
+    yield _row(search, before, "good")
     for sha in answer.suspects[:-1]:
         yield _row(search, sha, "skipped")
     yield _row(search, last, "bad")
@@ -103,27 +103,32 @@ def _row(search: Search, sha: str, word: str) -> str:
     return f"| {subject} | {word} | {grew(search.target, search.share(sha)) if word != 'skipped' else ''} |"
 
 
-def _remarks(search: Search, answer: BisectAnswer, before: str | None) -> Iterator[str]:
+def _remarks(search: Search, answer: BisectAnswer, before: str) -> Iterator[str]:
     skipped = [one for one in search.steps if one.outcome == "skip"]
     took_s = sum(one.took_s for one in search.steps)
     measured = len(search.steps) - len(skipped)
     yield f"{measured} of {plural(len(search.commits), 'commit')} measured, in {took_s:.0f} s."
     for one in skipped:
         yield f"Skipped: {named(search, one.commit)}: {one.why}."
+    assert search.target
+    if search.target.metric == "time" and measured > (due := steps_for(len(search.commits))):
+        yield (
+            f"{measured} verdicts were needed, as commits were skipped: the chance of a wrong one is "
+            f"{FALSE_ALARMS * measured / due * 100:.0f} % instead of {FALSE_ALARMS * 100:.0f} %."
+        )
     if answer.culprit:
         if search.commit(answer.culprit).is_merge and not search.wanted.all_parents:
             yield "It is a merge. `--all-parents` looks into what it merged."
-        share, start = search.share(answer.culprit), search.share(before) if before else None
+        share, start = search.share(answer.culprit), search.share(before)
         if share is not None and start is not None and share - start < FEW:
             brings = f"It brings {(share - start) * 100:.0f} % of what grew. Other commits bring the rest"
             rest = f"{answer.culprit[:SHORT]} {search.wanted.bad[:SHORT]}"
             yield f"{brings}: `bench bisect {rest}` looks for them." if share < ALL else f"{brings}."
     if search.others:
         yield f"Regressed too, from GOOD to BAD: {'; '.join(search.others)}."
-    if before and search.target:
-        pair = f"{before[:SHORT]} {answer.suspects[-1][:SHORT]}"
-        how = " --only-count" if search.target.metric in APART else ""
-        yield f"Why: `bench diff {pair} --contender {search.target.contender}{how} --explain`"
+    pair = f"{before[:SHORT]} {answer.suspects[-1][:SHORT]}"
+    how = " --only-count" if search.target.metric in APART else ""
+    yield f"Why: `bench diff {pair} --contender {search.target.contender}{how} --explain`"
 
 
 def ended_document(word: str, why: str, exit_code: int) -> Mapping[str, Any]:
@@ -170,8 +175,8 @@ def document(search: Search, answer: BisectAnswer, exit_code: int) -> Mapping[st
     }
 
 
-def _by(search: Search, sha: str | None) -> float | None:
-    share = search.share(sha) if sha else None
+def _by(search: Search, sha: str) -> float | None:
+    share = search.share(sha)
     if share is None or search.target is None:
         return None
     by = search.target.share_of(share)

@@ -24,6 +24,7 @@ from bench.model.scenario import Scenario
 from bench.records import Run
 from bench.run import execution, store
 from bench.run.execution import Opening
+from bench.run.field_queries import UnusableValues
 from bench.run.store import Journal
 
 STEPS = "steps"  # the folder of the runs of commits, in that of the bisect
@@ -124,7 +125,7 @@ class Runs:
             planned = replace(plan, rounds=rounds, seed=plan.seed + look) if target.metric == "time" else plan
             try:
                 run = self._measured(planned, sides, served, (scenario,), wanted, folder)
-            except Broken as error:
+            except (Broken, UnusableValues) as error:
                 return CommitReading(outcome="skip", why=_line(error))
             if target.metric == "response_bytes":
                 run = with_disturbed(run)

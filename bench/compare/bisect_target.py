@@ -15,12 +15,7 @@ from bench.records import Run
 
 Followed = Literal["statements", "instructions", "response_bytes", "time"]
 # What is surest first.
-FOLLOWED: tuple[Followed, ...] = (
-    "statements",
-    "instructions",
-    "response_bytes",
-    "time",
-)  # what is surest first
+FOLLOWED: tuple[Followed, ...] = ("statements", "instructions", "response_bytes", "time")
 APART: tuple[Followed, ...] = ("statements", "instructions")  # counted on servers that are never timed
 
 

@@ -24,6 +24,10 @@ Values = dict[str, list[Any]]  # query → its values
 Found = dict[str, tuple[str, list[Any]]]  # query → whose its values are, and they
 
 
+class UnusableValues(CannotMeasure):
+    """A query failed, or its rows are no values to draw, or others than those of another contender."""
+
+
 def are_queried(scenarios: Sequence[Scenario]) -> bool:
     return any(_queries(scenarios))
 
@@ -34,7 +38,7 @@ def queried(
     """Return *scenarios* with the values that each contender's database has for those *wanted* of it.
 
     Contenders whose servers do not start are left out, which the requests after this report. Raises
-    CannotMeasure if no server starts, or if values differ.
+    CannotMeasure if no server starts, UnusableValues if values differ.
     """
     found: Found = {
         field["query"]: (BEFORE, field["values"]) for _, field in _queries(scenarios) if "values" in field
@@ -46,8 +50,8 @@ def queried(
         try:
             with runtime.serve([contender], hash_seed=0, timed=False) as up:
                 values = _values_on(up[contender.name], own)
-        except _Refused as refused:
-            raise refused.error from refused.__cause__
+        except UnusableValues:
+            raise
         except CannotMeasure as error:
             failed = error
             runtime.check()
@@ -59,27 +63,24 @@ def queried(
 
 
 def queried_on(servers: Iterable[Server], scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
-    """Return *scenarios* with values that they lack, of *servers* that run already. Raises CannotMeasure."""
+    """Return *scenarios* with values that they lack, of *servers* that run already. Raises UnusableValues."""
     found: Found = {}
     lacking = [one for one in scenarios if any("values" not in field for _, field in _queries([one]))]
-    try:
-        for server in servers:
-            serves = server.contender.scenarios
-            own = [one for one in lacking if serves is None or one.name in serves]
-            _agree(found, server.contender.name, _values_on(server, own))
-    except _Refused as refused:
-        raise refused.error from refused.__cause__
+    for server in servers:
+        serves = server.contender.scenarios
+        own = [one for one in lacking if serves is None or one.name in serves]
+        _agree(found, server.contender.name, _values_on(server, own))
     return _with_values(scenarios, found)
 
 
 def _agree(found: Found, name: str, values: Values) -> None:
-    """Add *values* of a contender to *found*. Raises CannotMeasure if another one has other values."""
+    """Add *values* of a contender to *found*. Raises UnusableValues if another one has other values."""
     for query, rows in values.items():
         whose, others = found.setdefault(query, (name, rows))
         here, there = Counter(map(repr, rows)), Counter(map(repr, others))
         if here != there:
             one = next(iter((here - there) or (there - here)))
-            raise CannotMeasure(
+            raise UnusableValues(
                 f"the query {query!r} has other values in the database of {name} than in that of {whose} "
                 f"({len(rows):,} and {len(others):,} rows; {one} is not in both): {SAME}"
             )
@@ -108,14 +109,6 @@ def _queries(scenarios: Sequence[Scenario]) -> Iterator[tuple[str, Mapping[str, 
                     yield f"exchanges.{exchange.name}.fields.{name}", field
 
 
-class _Refused(Exception):
-    """A query failed, or its rows are no values to draw: not the fault of a server that does not start."""
-
-    def __init__(self, error: CannotMeasure) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
 def _values_on(server: Server, scenarios: Sequence[Scenario]) -> Values:
     found: Values = {}
     for where, field in _queries(scenarios):
@@ -125,7 +118,7 @@ def _values_on(server: Server, scenarios: Sequence[Scenario]) -> Values:
         try:
             found[query] = [*_values(server.query(query, MOST_ROWS + 1))]
         except CannotMeasure as error:
-            raise _Refused(CannotMeasure(f"{where}, {server.contender.name}: {error}")) from error
+            raise UnusableValues(f"{where}, {server.contender.name}: {error}") from error
     return found
 
 

@@ -124,11 +124,14 @@ def test_where_nothing_can_be_compared_it_is_not_said_to_be_equivalent(shop):
 
 def test_where_no_file_differs_there_is_nothing_to_search_for(shop):
     commit(shop, "an empty one")
-    told = bisect(shop, f"c{COMMITS}", "main", "--runtime", "process", "--json")
+    folder = shop / "results" / "found"
+    told = bisect(shop, f"c{COMMITS}", "main", "--runtime", "process", "--json", "--out", str(folder))
     assert told.returncode == 0, told.stderr
     document = json.loads(told.stdout)
     assert (document["verdict"], document["culprit"]) == ("EQUIVALENT", None)
     assert "no file that could matter" in document["why"]
+    assert json.loads((folder / "result.json").read_text()) == document
+    assert (folder / "bisect.md").read_text() == f"**EQUIVALENT**: {document['why']}\n"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +146,8 @@ def test_where_no_file_differs_there_is_nothing_to_search_for(shop):
         (("good", "main", "--scenario", "nowhere"), "has no scenario nowhere"),
         (("good", "main", "--metric", "memory"), "Invalid value for '--metric'"),
         (("good", "main", "--resume", "."), "bench: --resume goes on with what was requested"),
+        (("--resume", ".", "--budget", "5m"), "bench: --resume goes on with what was requested"),
+        (("--resume", ".", "--runtime", "process"), "bench: --resume goes on with what was requested"),
         (("--resume", "."), "holds no bisect: it has no bisect.json"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import math
 import random
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +22,17 @@ from bench.compare.bisect_reading import (
     of_time,
     rounds_of,
 )
-from bench.compare.bisect_runs import step_plan, with_disturbed
+from bench.compare.bisect_runs import Runs, step_plan, with_disturbed
 from bench.compare.bisect_target import FOLLOWED, BisectTarget, chosen
 from bench.compare.bisection import Commit, steps_for
 from bench.compare.commits import between
-from bench.compare.diff import Selection, planned, served
+from bench.compare.diff import Selection, planned, requested_scenarios, served
 from bench.compare.sides import laid_out
 from bench.compare.verdict import concluded
-from bench.errors import UsageError
+from bench.errors import Broken, UsageError
 from bench.files import to_json
 from bench.records import Queries
+from bench.run.field_queries import UnusableValues
 from tests.compare.test_instructions import BASE, HEAD, TODAY, counted
 from tests.support.repositories import WHO, commit, git, make_repository
 from tests.support.synthetic import synthetic_run, with_records
@@ -119,6 +121,16 @@ def test_what_its_rounds_do_not_tell_is_skipped_with_that_reason():
     assert search.steps[0].outcome == "skip"
     assert search.steps[0].why == "its rounds do not tell whether it is as GOOD or as BAD"
     assert len(answer.suspects) == 2
+
+
+def test_more_verdicts_than_were_due_raise_the_chance_of_an_error_and_are_named():
+    by_time = replace(INSTRUCTIONS, metric="time", good=1.0, bad=1.2, timed_by="service_demand_us")
+    every_other = set(range(2, 28, 2))
+    text = bisect_report.text(*searched(search_of(32, target=by_time), planted(30, every_other), ignored))
+    line = "6 verdicts were needed, as commits were skipped: the chance of a wrong one is 6 % instead of 5 %."
+    assert line in text
+    without_skips = bisect_report.text(*searched(search_of(32, target=by_time), planted(30), ignored))
+    assert "were needed" not in without_skips
 
 
 @pytest.mark.parametrize("ends_after", range(6))
@@ -382,6 +394,38 @@ def test_a_commit_is_served_from_its_own_lock_and_schema(tmp_path):
         for file in files:
             texts = [(Path(one.root) / file.relative_to(root)).read_text() for one in (good, head)]
             assert texts == ["-- 0\n", "-- 1\n"]
+
+
+@pytest.mark.parametrize(
+    "error", [Broken("it does not start"), UnusableValues("the query has no rows: there is nothing to draw")]
+)
+def test_a_commit_that_is_at_fault_itself_is_skipped(tmp_path, error):
+    """The laboratory is opened, and what a run of the commit raises is raised at once."""
+    root = make_repository(tmp_path / "shop")
+    (root / "apps" / "schema.sql").write_text("-- changed\n")
+    commit(root, "change")
+
+    def opened_by(*_, **__):
+        raise error
+
+    with laid_out(root, "HEAD~1", "HEAD") as sides:
+        made, _ = planned(sides, Selection(contenders=("one",), scenarios=("hello",), count=True))
+        requested = requested_scenarios(sides, made)
+    ends = replace(
+        run_of(counted(BASE, (1e6,)), counted(HEAD, (1.02e6,))), plan=made, scenarios=tuple(requested)
+    )
+    folder = tmp_path / "found"
+    (folder / "good-bad").mkdir(parents=True)
+    (folder / "good-bad" / "run.json").write_bytes(to_json(ends))
+    commits = between(root, "HEAD~1", "HEAD", all_parents=False)
+    wanted = BisectOptions(
+        good=git(root, "rev-parse", "HEAD~1"), bad=commits[-1].sha, budget_s=1.0, runtime="process"
+    )
+    target = replace(INSTRUCTIONS, contender="one")
+    search = Search(wanted=wanted, commits=commits, target=target, compared_in="good-bad")
+    runs = Runs(root=root, folder=folder, opened_by=opened_by, turn=nullcontext)
+    reading, _ = runs.measure(search, commits[0])
+    assert (reading.outcome, reading.why) == ("skip", str(error))
 
 
 @pytest.mark.parametrize(
