@@ -8,6 +8,7 @@ from statistics import median
 from bench.analysis.capacities import Capacity
 from bench.analysis.measures import by_cell, is_idle, server_cores
 from bench.analysis.rows import Row
+from bench.analysis.statistics import Estimate
 from bench.records import Run
 
 WANTED_RPS = (50, 500, 5_000)
@@ -20,7 +21,7 @@ class Needed:
 
     rate_rps: float
     machines: int
-    cores: float  # CPU seconds per second of all servers and their databases
+    cores: Estimate  # CPU seconds per second of all servers and their databases
     memory_bytes: int | None  # of all servers
     priced_at_rps: float  # the measured rate whose CPU per request this is computed from
 
@@ -84,15 +85,25 @@ def _needed(rate_rps: float, capacity: Capacity, rows: Sequence[Row]) -> Needed 
     if not priced:
         return None
     row = min(priced, key=lambda one: abs(math.log(rate_of(one) / share)))
-    used_us = sum(one.estimate for one in (row.service_demand_us, row.database_us) if one)
+    used_us = [one for one in (row.service_demand_us, row.database_us) if one]
     memory = [one.memory_peak_bytes for one in rows if one.memory_peak_bytes is not None]
     return Needed(
         rate_rps=rate_rps,
         machines=machines,
-        cores=rate_rps * used_us / 1e6,
+        cores=_sum(used_us, rate_rps / 1e6),
         memory_bytes=machines * max(memory) if memory else None,
         priced_at_rps=rate_of(row),
     )
+
+
+def _sum(parts: Sequence[Estimate], factor: float) -> Estimate:
+    """Return the sum of *parts*. Their ends add up too, which is wider than their level asks for."""
+    ends = [(one.low, one.high) for one in parts if one.low is not None and one.high is not None]
+    total = sum(one.estimate for one in parts) * factor
+    if len(ends) < len(parts):
+        return Estimate(estimate=total)
+    low, high = (sum(side) * factor for side in zip(*ends, strict=True))
+    return Estimate(estimate=total, low=low, high=high, level=min(one.level or 0.0 for one in parts))
 
 
 def _idle(run: Run) -> dict[tuple[str, str], list[float]]:

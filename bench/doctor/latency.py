@@ -91,7 +91,7 @@ class Reading:
     kind: str
     about: str
     requests: int
-    wrong: int
+    wrong: int  # or without an answer
     points: tuple[Point, ...]
     server_wake: Histogram  # from the kernel's receipt of a request to the server's reading it
     server_late: Histogram  # due to sent, by the server's own clock
@@ -180,12 +180,14 @@ def _reading(
         load.prepare({}, [])
         served = server.served()
     wake = sample.wake or Histogram()
+    stays = _stays(name, step, open_ns, served, wake)
+    lost = max(0, sample.unfinished - stays.unanswered)
     return Reading(
         kind=name,
         about=kind.about,
         requests=sample.requests,
-        wrong=sample.failed,
-        points=tuple(_points(name, _stays(name, step, open_ns, served, wake), sample)),
+        wrong=sample.failed + lost,
+        points=tuple(_points(name, stays, sample, lost)),
         server_wake=wakes(served),
         server_late=lates(served),
         client_late=sample.lag or Histogram(),
@@ -214,6 +216,7 @@ class Stays:
     due: Sequence[int]  # that arithmetic gives the drawn arrivals
     served: Sequence[int]  # with the server's lateness
     clocked: Sequence[int]  # from due to sent by the server's clock, and as long as our reading takes
+    unanswered: int  # that arithmetic leaves without an answer
 
 
 def _stays(name: str, step: Slice, open_ns: int, served: Sequence[Served], wake: Histogram) -> Stays:
@@ -233,6 +236,7 @@ def _stays(name: str, step: Slice, open_ns: int, served: Sequence[Served], wake:
             for number in counted
             if number in answered
         ),
+        unanswered=sum(offset >= 0 for offset in offsets) - len(counted),
     )
 
 
@@ -244,7 +248,7 @@ def _drawn(times: Histogram, count: int) -> Sequence[int]:
     return Random(SEED).choices(midpoints, times.counts, k=count)
 
 
-def _points(name: str, stays: Stays, sample: Sample) -> Iterator[Point]:
+def _points(name: str, stays: Stays, sample: Sample, lost: int) -> Iterator[Point]:
     for percent in PERCENTS:
         due_ms = _ranked_ms(stays.due, percent)
         served_ms = _ranked_ms(stays.served, percent) if stays.served else due_ms
@@ -255,7 +259,7 @@ def _points(name: str, stays: Stays, sample: Sample) -> Iterator[Point]:
             due_ms=due_ms,
             server_late_ms=served_ms - due_ms,
             client_late_ms=clocked_ms - served_ms,
-            measured_ms=sample.latency.percentile_ms(percent),
+            measured_ms=sample.latency.percentile_ms(percent, lost),
         )
 
 

@@ -5,6 +5,7 @@ A stream that is wrong ends at once: nothing after that is counted.
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
@@ -49,6 +50,7 @@ class EventStream(Incoming):
         self._now_ns = 0
         self._last: int | None = None  # number of the last event
         self._unread = bytearray()  # the beginning of an event
+        self._has_begun = False  # an event or a comment came whole
         self._has_return = False  # a carriage return came, and perhaps its line feed comes
 
     def take(self, data: bytes, *, ended: bool = False) -> tuple[Head, bytes] | None:
@@ -99,11 +101,13 @@ class EventStream(Incoming):
         data = self._with_line_feeds(data)
         unread, looked = self._unread, max(0, len(self._unread) - 1)
         unread += data
-        at = 0
+        at = len(BOM_UTF8) if not self._has_begun and unread.startswith(BOM_UTF8) else 0
         while (end := unread.find(b"\n\n", max(at, looked))) >= 0:
             self._take_event(bytes(unread[at:end]))
+            self._has_begun = True
             at = end + 2
-        del unread[:at]
+        if self._has_begun:
+            del unread[:at]
         if len(unread) > LARGEST_EVENT_BYTES:
             raise TooLarge(f"an event of over {LARGEST_EVENT_BYTES >> 20} MB came, which is not read on")
 

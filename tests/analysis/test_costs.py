@@ -40,7 +40,8 @@ def test_a_rate_takes_so_many_servers_as_keep_the_objective_together():
     few, more, many = django.needed
     assert [one.machines for one in (few, more, many)] == [1, 1, 4]
     # A core answers 2,000 requests per second: 500 µs each, no database.
-    assert [one.cores for one in django.needed] == pytest.approx([0.025, 0.25, 2.5], rel=0.01)
+    assert [one.cores.estimate for one in django.needed] == pytest.approx([0.025, 0.25, 2.5], rel=0.01)
+    assert (few.cores.low, few.cores.high) == pytest.approx((0.025, 0.025), rel=0.01)
     assert many.memory_bytes == 4 * few.memory_bytes
     assert (few.priced_at_rps, many.priced_at_rps) == pytest.approx((200, 1_000))
     assert [one.machines for one in flask.needed] == [1, 1, 2]

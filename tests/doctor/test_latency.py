@@ -72,8 +72,8 @@ US = 1_000
 class ArithmeticalLoad:
     """Measures what arithmetic gives, and *late_us* more."""
 
-    def __init__(self, late_us=0, failures=None, lag_us=1, wake_us=0):
-        self.late_us, self.failures = late_us, failures or {}
+    def __init__(self, late_us=0, failures=None, lag_us=1, wake_us=0, unfinished=0):
+        self.late_us, self.failures, self.unfinished = late_us, failures or {}, unfinished
         self.lag_us, self.wake_us = lag_us, wake_us
         self.kind = ""
 
@@ -97,6 +97,7 @@ class ArithmeticalLoad:
             lag=Histogram.of([self.lag_us * US] * len(times)),
             wake=Histogram.of([self.wake_us * US] * 100),
             failures=self.failures,
+            unfinished=self.unfinished,
         )
 
 
@@ -174,6 +175,9 @@ def test_a_machine_that_was_disturbed_is_named_and_a_failure_is_a_fault():
     assert verdict(disturbed).startswith("the machine was disturbed (")
     failing = examined(ArithmeticalLoad(failures={"body": 3}))
     assert verdict(failing) == "3 requests to fixed failed: this is a fault of bench, report it"
+    lost = examined(ArithmeticalLoad(unfinished=40))
+    assert verdict(lost) == "40 requests to fixed failed: this is a fault of bench, report it"
+    assert lost[0].points[-1].measured_ms is None  # beyond every answer
 
 
 def test_a_server_says_how_late_it_woke_and_sent():

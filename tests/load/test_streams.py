@@ -58,9 +58,16 @@ def test_each_event_has_the_time_of_its_arrival():
         [event(number) for number in range(1, 6)],
         [event(number).replace(b"\n", b"\r\n") for number in range(1, 6)],
         [b": hello\n\nretry: 9\n\n", *(b'data:{\ndata:"n":%d}\n\n' % n for n in range(7, 12)), b":\n\n"],
+        [b"\xef\xbb\xbf" + event(1), *map(event, range(2, 6))],
         [b"event: tick\n", *(event(number) + b": ping\n\n" for number in range(1, 6))],
     ],
-    ids=["as ours", "with carriage returns", "comments and data in lines", "split elsewhere"],
+    ids=[
+        "as ours",
+        "with carriage returns",
+        "comments and data in lines",
+        "a byte order mark",
+        "split elsewhere",
+    ],
 )
 def test_pieces_may_be_cut_anywhere(events, size):
     raw = HEAD + framed(*events) + END
