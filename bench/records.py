@@ -26,8 +26,8 @@ Ending = Literal["complete", "interrupted", "failed"]
 class EventTimes:
     """The verified events that came while a window was open, of streams that began in it or before.
 
-    An event that was due and had not come when the window closed is late by the time since, if none that came
-    was as late. So a stream that hangs has late events.
+    An event that was due and had not come when the window closed is late by the time since, if that is later
+    than 99 % of those that came. So a stream that hangs has late events.
     """
 
     first: Histogram  # request sent to first event

@@ -14,7 +14,7 @@ from bench.cli import wiring
 from bench.cli.judge import INCONCLUSIVE
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import bisect_report, commits
-from bench.compare.bisect import FILE, BisectOptions, BisectStep, Search, keep, searched, taken_up
+from bench.compare.bisect import FILE, BisectOptions, BisectStep, Ended, Search, keep, searched, taken_up
 from bench.compare.bisect_runs import Compared, Runs
 from bench.compare.bisect_target import APART, FOLLOWED, Followed, chosen, metric_of
 from bench.compare.bisection import Upcoming, steps_for
@@ -84,7 +84,7 @@ def bisect(
     if resume:
         requested = ctx.params.keys() - {"resume", "as_json", "wait"}
         if any(ctx.get_parameter_source(one) is ParameterSource.COMMANDLINE for one in requested):
-            raise UsageError("--resume goes on with what was requested: leave out GOOD, BAD and the others")
+            raise UsageError("--resume goes on with what was requested: leave out all but --json and --wait")
         folder, search = resume, taken_up(resume)
         known(root, search)
     else:
@@ -138,6 +138,8 @@ def known(root: Path, search: Search) -> None:
 
 
 def carried_out(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> None:
+    if search.ended:
+        ended(ctx, runs.folder, search, search.ended, as_json)
     if search.target is None:
         search = compared(ctx, runs, search, as_json)
         kept(runs.folder, search)
@@ -189,18 +191,18 @@ def compared(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> S
             click.echo(note, err=True)
         if found.run is None or found.conclusion is None:
             word, why = found.nothing
-            ended(ctx, runs.folder, word, why, 0 if word == "EQUIVALENT" else INCONCLUSIVE, as_json)
+            code = 0 if word == "EQUIVALENT" else INCONCLUSIVE
+            ended(ctx, runs.folder, search, Ended(word=word, why=why, exit_code=code), as_json)
         if found.conclusion.overall in ("INVALID", "BROKEN"):
             raise CannotMeasure(f"GOOD and BAD could not be compared: {_why(found)}")
         target, others = chosen(found.run, found.conclusion, metrics)
         if target:
             return replace(search, target=target, others=others, compared_in=found.folder)
-    word, why, code = unregressed(found, metrics)
-    ended(ctx, runs.folder, word, why, code, as_json)
+    ended(ctx, runs.folder, search, unregressed(found, metrics), as_json)
 
 
-def unregressed(found: Compared, metrics: tuple[Followed, ...]) -> tuple[str, str, int]:
-    """Return the word, the reason and the exit code where BAD is not proven worse in *metrics*."""
+def unregressed(found: Compared, metrics: tuple[Followed, ...]) -> Ended:
+    """Return the end where BAD is not proven worse in *metrics*."""
     assert found.conclusion
     changes: tuple[AnyChange, ...] = (*found.conclusion.times, *found.conclusion.counts)
     judged = [one for one in changes if metric_of(one) in metrics]
@@ -208,15 +210,19 @@ def unregressed(found: Compared, metrics: tuple[Followed, ...]) -> tuple[str, st
     if not judged or doubts:
         whys = [f"{', '.join(place(one))}: {one.why or 'neither slower nor equivalent'}" for one in doubts]
         notes = "; ".join([*whys, *(found.conclusion.notes if not judged else ())]) or "nothing was counted"
-        return "INCONCLUSIVE", f"BAD is not proven slower than GOOD: {notes}", INCONCLUSIVE
+        why = f"BAD is not proven slower than GOOD: {notes}"
+        return Ended(word="INCONCLUSIVE", why=why, exit_code=INCONCLUSIVE)
     beside = [", ".join(place(one)) for one in found.conclusion.regressed]
     more = f". What did grow is not followed here: {'; '.join(beside)}" if beside else ""
     word = "IMPROVED" if any(one.verdict == "faster" for one in judged) else "EQUIVALENT"
-    return word, f"BAD is not slower than GOOD: there is nothing to search for{more}", 0
+    why = f"BAD is not slower than GOOD: there is nothing to search for{more}"
+    return Ended(word=word, why=why, exit_code=0)
 
 
-def ended(ctx: click.Context, folder: Path, word: str, why: str, code: int, as_json: bool) -> NoReturn:
-    told(ctx, folder, f"**{word}**: {why}\n", bisect_report.ended_document(word, why, code), as_json)
+def ended(ctx: click.Context, folder: Path, search: Search, end: Ended, as_json: bool) -> NoReturn:
+    kept(folder, replace(search, ended=end))
+    document = bisect_report.ended_document(search, end)
+    told(ctx, folder, bisect_report.ended_text(end), document, as_json)
 
 
 def _why(found: Compared) -> str:

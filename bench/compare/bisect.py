@@ -7,7 +7,8 @@ from typing import Protocol
 
 from bench.compare.bisect_reading import CommitReading
 from bench.compare.bisect_target import BisectTarget, Followed
-from bench.compare.bisection import BisectAnswer, Commit, Outcome, Upcoming, upcoming
+from bench.compare.bisection import BisectAnswer, Commit, Outcome, Upcoming, steps_for, upcoming
+from bench.compare.significance import FALSE_ALARMS
 from bench.errors import UsageError
 from bench.files import check_schema, read_json, to_json, write_atomically
 
@@ -41,13 +42,23 @@ class BisectOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The end of a bisect that had nothing to search for."""
+
+    word: str
+    why: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """A search in the making: all that has to outlive the process."""
 
     schema: int = SCHEMA
     wanted: BisectOptions
     commits: tuple[Commit, ...]  # after GOOD up to BAD
-    target: BisectTarget | None = None  # None: GOOD and BAD are not compared yet
+    target: BisectTarget | None = None  # None: GOOD and BAD are not compared yet, or it ended there
+    ended: Ended | None = None
     others: tuple[str, ...] = ()  # what else regressed
     compared_in: str = ""  # the folder of the run of GOOD and BAD
     steps: tuple[BisectStep, ...] = ()
@@ -59,6 +70,22 @@ class Search:
     @property
     def now(self) -> Upcoming | BisectAnswer:
         return upcoming(self.commits, self.outcomes)
+
+    @property
+    def due(self) -> int:
+        """Return how many verdicts share the promised rate of errors."""
+        return steps_for(len(self.commits))
+
+    @property
+    def timed(self) -> int:
+        """Return how many commits were judged by time, or could not be told by it."""
+        assert self.target
+        return sum(one.share is not None for one in self.steps) if self.target.metric == "time" else 0
+
+    @property
+    def chance_of_error(self) -> float:
+        """Return up to what chance a verdict is wrong (0 to 1)."""
+        return FALSE_ALARMS * max(1.0, self.timed / max(1, self.due)) if self.timed else 0.0
 
     def commit(self, sha: str) -> Commit:
         return next(one for one in self.commits if one.sha == sha)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.compare.bisect import BisectStep, Search, around
+from bench.compare.bisect import BisectStep, Ended, Search, around
 from bench.compare.bisect_target import APART, BisectTarget
-from bench.compare.bisection import BisectAnswer, Upcoming, steps_for
+from bench.compare.bisection import BisectAnswer, Upcoming
 from bench.compare.checkouts import SHORT
 from bench.compare.significance import FALSE_ALARMS
 from bench.report.wording import percent_more, plural
@@ -110,11 +110,10 @@ def _remarks(search: Search, answer: BisectAnswer, before: str) -> Iterator[str]
     yield f"{measured} of {plural(len(search.commits), 'commit')} measured, in {took_s:.0f} s."
     for one in skipped:
         yield f"Skipped: {named(search, one.commit)}: {one.why}."
-    assert search.target
-    if search.target.metric == "time" and measured > (due := steps_for(len(search.commits))):
+    if search.timed > search.due:
         yield (
-            f"{measured} verdicts were needed, as commits were skipped: the chance of a wrong one is "
-            f"{FALSE_ALARMS * measured / due * 100:.0f} % instead of {FALSE_ALARMS * 100:.0f} %."
+            f"{search.timed} commits were timed, and {search.due} were due. So the chance of a wrong verdict "
+            f"is up to {search.chance_of_error * 100:.1f} % instead of {FALSE_ALARMS * 100:.0f} %."
         )
     if answer.culprit:
         if search.commit(answer.culprit).is_merge and not search.wanted.all_parents:
@@ -126,14 +125,27 @@ def _remarks(search: Search, answer: BisectAnswer, before: str) -> Iterator[str]
             yield f"{brings}: `bench bisect {rest}` looks for them." if share < ALL else f"{brings}."
     if search.others:
         yield f"Regressed too, from GOOD to BAD: {'; '.join(search.others)}."
+    assert search.target
     pair = f"{before[:SHORT]} {answer.suspects[-1][:SHORT]}"
     how = " --only-count" if search.target.metric in APART else ""
     yield f"Why: `bench diff {pair} --contender {search.target.contender}{how} --explain`"
 
 
-def ended_document(word: str, why: str, exit_code: int) -> Mapping[str, Any]:
+def ended_text(ended: Ended) -> str:
+    return f"**{ended.word}**: {ended.why}\n"
+
+
+def ended_document(search: Search, ended: Ended) -> Mapping[str, Any]:
     """Return the result of a bisect that had nothing to search for."""
-    return {"schema": SCHEMA, "verdict": word, "exit_code": exit_code, "why": why, "culprit": None}
+    return {
+        "schema": SCHEMA,
+        "verdict": ended.word,
+        "exit_code": ended.exit_code,
+        "good": search.wanted.good,
+        "bad": search.wanted.bad,
+        "why": ended.why,
+        "culprit": None,
+    }
 
 
 def document(search: Search, answer: BisectAnswer, exit_code: int) -> Mapping[str, Any]:
@@ -160,6 +172,7 @@ def document(search: Search, answer: BisectAnswer, exit_code: int) -> Mapping[st
         "before": {"commit": before, "worse_by": _by(search, before)},
         "after": {"commit": last, "worse_by": _by(search, last)},
         "commits": len(search.commits),
+        "chance_of_error": search.chance_of_error,
         "steps": [
             {
                 "commit": one.commit,

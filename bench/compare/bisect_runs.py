@@ -125,7 +125,11 @@ class Runs:
             planned = replace(plan, rounds=rounds, seed=plan.seed + look) if target.metric == "time" else plan
             try:
                 run = self._measured(planned, sides, served, (scenario,), wanted, folder)
-            except (Broken, UnusableValues) as error:
+            except Broken as error:
+                return CommitReading(outcome="skip", why=_line(error))
+            except UnusableValues as error:
+                if name_of(error.contender).revision == plan.baseline:
+                    raise  # GOOD's values are others now, which is no fault of the commit
                 return CommitReading(outcome="skip", why=_line(error))
             if target.metric == "response_bytes":
                 run = with_disturbed(run)

@@ -91,7 +91,8 @@ class Reading:
     kind: str
     about: str
     requests: int
-    wrong: int  # or without an answer
+    wrong: int
+    lost: int = 0  # without an answer, though arithmetic gives one
     points: tuple[Point, ...]
     server_wake: Histogram  # from the kernel's receipt of a request to the server's reading it
     server_late: Histogram  # due to sent, by the server's own clock
@@ -111,7 +112,7 @@ class Reading:
 
     @property
     def _is_sound(self) -> bool:
-        return not (self.wrong or self.is_bent)
+        return not (self.wrong or self.lost or self.is_bent)
 
     @property
     def is_bent(self) -> bool:
@@ -131,6 +132,7 @@ class Reading:
             "disturbed": self.is_disturbed,
             "requests": self.requests,
             "wrong": self.wrong,
+            "lost": self.lost,
             "points": [
                 asdict(point) | {"fits": point.fits, "fits_without_ours": point.fits_without_ours}
                 for point in self.points
@@ -162,6 +164,9 @@ def verdict(found: Iterable[Reading]) -> str | None:
         return f"{wrong[0].wrong:,} requests to {wrong[0].kind} failed: this is a fault of bench, report it"
     if all(reading.is_disturbed for reading in off):
         return f"the machine was disturbed ({names}): end what else runs, then repeat"
+    if lost := [reading for reading in off if reading.lost]:
+        which = f"{lost[0].lost:,} requests to {lost[0].kind} had no answer"
+        return f"{which}: repeat on a quiet machine, else report it"
     if all(reading.is_ours for reading in off):
         return f"our own lateness makes latency too long ({names}): repeat on a quiet machine"
     return f"latency does not fit the arithmetic ({names}): repeat on a quiet machine, else report it"
@@ -186,7 +191,8 @@ def _reading(
         kind=name,
         about=kind.about,
         requests=sample.requests,
-        wrong=sample.failed + lost,
+        wrong=sample.failed,
+        lost=lost,
         points=tuple(_points(name, stays, sample, lost)),
         server_wake=wakes(served),
         server_late=lates(served),

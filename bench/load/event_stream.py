@@ -6,10 +6,11 @@ A stream that is wrong ends at once: nothing after that is counted.
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter_ns
 from typing import Any
 
+from bench.histogram import Histogram
 from bench.load.requests import Template
 from bench.load.responses import Head, Heads, Incoming, Malformed, TooLarge
 from bench.model.scenario import Stream
@@ -147,6 +148,15 @@ class EventStream(Incoming):
             return
         kind = "repeated event" if number <= self._last else "skipped event"
         raise WrongStream(kind, f"expected event {self._last + 1} after {self._last}, got {number}")
+
+
+def unusually_late(late_ns: Iterable[int], overdue_ns: Iterable[int]) -> list[int]:
+    """Return those of *overdue_ns*, of events to come, that are later than 99 % of those that came.
+
+    The others may be on their way.
+    """
+    usual_ms = Histogram.of(late_ns).percentile_ms(99) or 0.0
+    return [late for late in overdue_ns if late > usual_ms * 1e6]
 
 
 def incoming(heads: Heads, template: Template, keep_bytes: int | None = None) -> Incoming:

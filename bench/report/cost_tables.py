@@ -10,7 +10,7 @@ from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.report.columns import percentile_cell
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import NOTHING, figure, interval, measured, mebibytes, point, scaled
+from bench.report.wording import NOTHING, both, figure, measured, mebibytes, point, scaled
 
 TITLE, ANCHOR = "What it costs", "costs"
 GIBIBYTE = 2**30
@@ -77,11 +77,11 @@ def _needs_table(found: Sequence[Cost]) -> Table:
 
 def _needed(one: Cost, rate_rps: float) -> TableCell:
     needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
-    return TableCell(NOTHING) if needed is None else TableCell(_words(needed), interval(needed.cores))
+    return TableCell(NOTHING) if needed is None else TableCell(_words(needed))
 
 
 def _words(needed: Needed) -> str:
-    return f"{needed.cores.estimate:,.2f}, {gibibytes(needed.memory_bytes)}, {needed.machines:,}"
+    return f"{both(needed.cores)}, {gibibytes(needed.memory_bytes)}, {needed.machines:,}"
 
 
 def _capacity(one: Cost) -> TableCell:

@@ -16,8 +16,9 @@ HOW = (
     "An event is late by the time since it was due, counted from the request of its stream. So a stream that "
     "waits for its turn is late with all of its events.",
     "The gap is from one event of a stream to the next; its spread is the jitter.",
-    "An event that was due and had not come when a window closed is late by the time since, at least. It "
-    "counts where none that came was as late. A percentile has an interval with six rounds or more.",
+    "An event that had not come when a window closed is late by the time since it was due, at least. It "
+    "counts if that is later than 99 % of those that came: otherwise it may be on its way.",
+    "A percentile has an interval with six rounds or more.",
     "Wrong streams ended early, repeated or skipped an event, were buffered, or did not end.",
 )
 

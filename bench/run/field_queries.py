@@ -25,7 +25,11 @@ Found = dict[str, tuple[str, list[Any]]]  # query → whose its values are, and 
 
 
 class UnusableValues(CannotMeasure):
-    """A query failed, or its rows are no values to draw, or others than those of another contender."""
+    """A query of *contender* failed, or its rows are no values to draw, or others than were there before."""
+
+    def __init__(self, contender: str, what: str) -> None:
+        super().__init__(what)
+        self.contender = contender
 
 
 def are_queried(scenarios: Sequence[Scenario]) -> bool:
@@ -51,6 +55,7 @@ def queried(
             with runtime.serve([contender], hash_seed=0, timed=False) as up:
                 values = _values_on(up[contender.name], own)
         except UnusableValues:
+            runtime.check()  # the cause may be a service that died
             raise
         except CannotMeasure as error:
             failed = error
@@ -81,8 +86,9 @@ def _agree(found: Found, name: str, values: Values) -> None:
         if here != there:
             one = next(iter((here - there) or (there - here)))
             raise UnusableValues(
+                name,
                 f"the query {query!r} has other values in the database of {name} than in that of {whose} "
-                f"({len(rows):,} and {len(others):,} rows; {one} is not in both): {SAME}"
+                f"({len(rows):,} and {len(others):,} rows; {one} is not in both): {SAME}",
             )
 
 
@@ -118,7 +124,8 @@ def _values_on(server: Server, scenarios: Sequence[Scenario]) -> Values:
         try:
             found[query] = [*_values(server.query(query, MOST_ROWS + 1))]
         except CannotMeasure as error:
-            raise UnusableValues(f"{where}, {server.contender.name}: {error}") from error
+            name = server.contender.name
+            raise UnusableValues(name, f"{where}, {name}: {error}") from error
     return found
 
 

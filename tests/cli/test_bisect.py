@@ -132,6 +132,9 @@ def test_where_no_file_differs_there_is_nothing_to_search_for(shop):
     assert "no file that could matter" in document["why"]
     assert json.loads((folder / "result.json").read_text()) == document
     assert (folder / "bisect.md").read_text() == f"**EQUIVALENT**: {document['why']}\n"
+    assert document["bad"] == git(shop, "rev-parse", "main")
+    again = bisect(shop, "--resume", str(folder), "--json")
+    assert (again.returncode, json.loads(again.stdout)) == (0, document)
 
 
 @pytest.mark.parametrize(

@@ -127,10 +127,25 @@ def test_more_verdicts_than_were_due_raise_the_chance_of_an_error_and_are_named(
     by_time = replace(INSTRUCTIONS, metric="time", good=1.0, bad=1.2, timed_by="service_demand_us")
     every_other = set(range(2, 28, 2))
     text = bisect_report.text(*searched(search_of(32, target=by_time), planted(30, every_other), ignored))
-    line = "6 verdicts were needed, as commits were skipped: the chance of a wrong one is 6 % instead of 5 %."
-    assert line in text
-    without_skips = bisect_report.text(*searched(search_of(32, target=by_time), planted(30), ignored))
-    assert "were needed" not in without_skips
+    assert "6 commits were timed, and 5 were due. So the chance of a wrong verdict is up to 6.0 %" in text
+    search, answer = searched(search_of(32, target=by_time), planted(30), ignored)
+    assert "were due" not in bisect_report.text(search, answer)
+    assert bisect_report.document(search, answer, 1)["chance_of_error"] == 0.05
+    by_counts = searched(search_of(32), planted(30, every_other), ignored)
+    assert bisect_report.document(*by_counts, 1)["chance_of_error"] == 0
+
+
+def test_a_commit_that_its_rounds_did_not_tell_had_its_chance_to_err_too():
+    by_time = replace(INSTRUCTIONS, metric="time", good=1.0, bad=1.2, timed_by="service_demand_us")
+
+    def measure(commit):
+        number = int(commit.sha)
+        untold = number in (16, 24, 20)
+        reading = CommitReading(outcome=None if untold else "bad" if number > 20 else "good", share=0.5)
+        return reading, 1.0
+
+    search, _ = searched(search_of(32, target=by_time), measure, ignored)
+    assert search.timed == len(search.steps) > search.due
 
 
 @pytest.mark.parametrize("ends_after", range(6))
@@ -396,10 +411,25 @@ def test_a_commit_is_served_from_its_own_lock_and_schema(tmp_path):
             assert texts == ["-- 0\n", "-- 1\n"]
 
 
+NO_ROWS = "the query has no rows: there is nothing to draw"
+
+
+def broken(good, head):
+    return Broken("it does not start")
+
+
+def without_rows(good, head):
+    return UnusableValues(f"one@{head}", NO_ROWS)
+
+
+def good_without_rows(good, head):
+    return UnusableValues(f"one@{good}", NO_ROWS)
+
+
 @pytest.mark.parametrize(
-    "error", [Broken("it does not start"), UnusableValues("the query has no rows: there is nothing to draw")]
+    ("fault", "is_skipped"), [(broken, True), (without_rows, True), (good_without_rows, False)]
 )
-def test_a_commit_that_is_at_fault_itself_is_skipped(tmp_path, error):
+def test_a_commit_is_skipped_for_a_fault_of_its_own(tmp_path, fault, is_skipped):
     """The laboratory is opened, and what a run of the commit raises is raised at once."""
     root = make_repository(tmp_path / "shop")
     (root / "apps" / "schema.sql").write_text("-- changed\n")
@@ -409,6 +439,7 @@ def test_a_commit_that_is_at_fault_itself_is_skipped(tmp_path, error):
         raise error
 
     with laid_out(root, "HEAD~1", "HEAD") as sides:
+        error = fault(sides.base.label, sides.head.label)
         made, _ = planned(sides, Selection(contenders=("one",), scenarios=("hello",), count=True))
         requested = requested_scenarios(sides, made)
     ends = replace(
@@ -424,8 +455,12 @@ def test_a_commit_that_is_at_fault_itself_is_skipped(tmp_path, error):
     target = replace(INSTRUCTIONS, contender="one")
     search = Search(wanted=wanted, commits=commits, target=target, compared_in="good-bad")
     runs = Runs(root=root, folder=folder, opened_by=opened_by, turn=nullcontext)
-    reading, _ = runs.measure(search, commits[0])
-    assert (reading.outcome, reading.why) == ("skip", str(error))
+    if is_skipped:
+        reading, _ = runs.measure(search, commits[0])
+        assert (reading.outcome, reading.why) == ("skip", str(error))
+    else:
+        with pytest.raises(UnusableValues, match="there is nothing to draw"):
+            runs.measure(search, commits[0])
 
 
 @pytest.mark.parametrize(

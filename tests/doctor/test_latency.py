@@ -176,8 +176,18 @@ def test_a_machine_that_was_disturbed_is_named_and_a_failure_is_a_fault():
     failing = examined(ArithmeticalLoad(failures={"body": 3}))
     assert verdict(failing) == "3 requests to fixed failed: this is a fault of bench, report it"
     lost = examined(ArithmeticalLoad(unfinished=40))
-    assert verdict(lost) == "40 requests to fixed failed: this is a fault of bench, report it"
+    assert verdict(lost) == "40 requests to fixed had no answer: repeat on a quiet machine, else report it"
     assert lost[0].points[-1].measured_ms is None  # beyond every answer
+    paused = examined(ArithmeticalLoad(late_us=3_000, lag_us=4_000, unfinished=40))
+    assert verdict(paused).startswith("the machine was disturbed (")
+
+
+def test_what_a_batch_leaves_without_an_answer_is_not_lost():
+    """So many requests are no multiple of four, and three were never answered."""
+    batches = next(one for one in examined(ArithmeticalLoad(unfinished=3)) if one.kind == "batches")
+    left = sum(offset >= 0 for offset in due_offsets("poisson", 1_000, seed=1, lead_in_s=1.0, window_s=2.0))
+    assert batches.lost == 3 - (left - batches.requests)
+    assert 0 < left - batches.requests < 4
 
 
 def test_a_server_says_how_late_it_woke_and_sent():

@@ -8,7 +8,7 @@ import pytest
 
 from bench.histogram import Histogram
 from bench.load.client import HttpClient, NoAnswer
-from bench.load.event_stream import LARGEST_EVENT_BYTES, EventStream, WrongStream
+from bench.load.event_stream import LARGEST_EVENT_BYTES, EventStream, WrongStream, unusually_late
 from bench.load.mix import Mix
 from bench.load.once import requested
 from bench.load.responses import Heads, TooLarge
@@ -275,6 +275,14 @@ def test_events_that_a_hanging_stream_has_not_sent_are_late(load, come):
     assert sample.events.events == 0  # what came was of the lead-in
     assert sample.events.late.count == 3 * (5 - come)
     assert sample.events.late.percentile_ms(1) >= 400
+
+
+def test_one_late_event_does_not_hide_those_that_hang():
+    came = [1_000_000] * 200 + [350_000_000]
+    assert unusually_late(came, [500_000, 400_000_000, 300_000_000]) == [400_000_000, 300_000_000]
+    waiting_for_a_thread = [380_000_000] * 200
+    assert unusually_late(waiting_for_a_thread, [300_000_000, 500_000]) == []
+    assert unusually_late([], [500_000]) == [500_000]
 
 
 def test_a_mix_may_have_streams_and_other_requests(load):

@@ -14,7 +14,7 @@ from bench.histogram import Histogram
 from bench.load.child.closed import ClosedLoop
 from bench.load.child.connections import Connection, Target
 from bench.load.child.recorder import ClosedBooks
-from bench.load.event_stream import EventStream, incoming
+from bench.load.event_stream import EventStream, incoming, unusually_late
 from bench.model.scenario import Stream
 from bench.records import EventTimes, Sample
 
@@ -40,9 +40,8 @@ class StreamBooks(ClosedBooks):
         ]
 
     def outstanding(self, overdue_ns: Iterable[int]) -> None:
-        """Record events that had not come when the window closed, if none of those that came was as late."""
-        longest_ns = max(self._late_ns, default=0)
-        self._late_ns += [late_ns for late_ns in overdue_ns if late_ns > longest_ns]
+        """Record the events that had not come when the window closed, as late as they were then."""
+        self._late_ns += unusually_late(self._late_ns, overdue_ns)
 
     def sample(self, window_s: float, stats: RequestStats) -> Sample:
         times = EventTimes(
