@@ -18,6 +18,7 @@ from bench.compare.bisect import FILE, BisectOptions, BisectStep, Ended, Search,
 from bench.compare.bisect_runs import Compared, Runs
 from bench.compare.bisect_target import APART, FOLLOWED, Followed, chosen, metric_of
 from bench.compare.bisection import Upcoming, steps_for
+from bench.compare.changes import lacks_counts
 from bench.compare.checkouts import commit_of
 from bench.compare.verdict import AnyChange, place
 from bench.errors import CannotMeasure, UsageError
@@ -207,9 +208,10 @@ def unregressed(found: Compared, metrics: tuple[Followed, ...]) -> Ended:
     changes: tuple[AnyChange, ...] = (*found.conclusion.times, *found.conclusion.counts)
     judged = [one for one in changes if metric_of(one) in metrics]
     doubts = [one for one in judged if one.verdict in ("inconclusive", "invalid")]
-    if not judged or doubts:
+    assert found.run
+    if not judged or doubts or ("instructions" in metrics and lacks_counts(found.run)):
         whys = [f"{', '.join(place(one))}: {one.why or 'neither slower nor equivalent'}" for one in doubts]
-        notes = "; ".join([*whys, *(found.conclusion.notes if not judged else ())]) or "nothing was counted"
+        notes = "; ".join([*whys, *(found.conclusion.notes if not doubts else ())]) or "nothing was counted"
         why = f"BAD is not proven slower than GOOD: {notes}"
         return Ended(word="INCONCLUSIVE", why=why, exit_code=INCONCLUSIVE)
     beside = [", ".join(place(one)) for one in found.conclusion.regressed]

@@ -186,6 +186,7 @@ def diff(
             unsettled_code=unsettled,
             plain=sides.plain,
             moved=sides.moved,
+            insists=bool(counts) or only_count,
         )
         conclusion, code = carried_out(root, judge, execution.Elsewhere(), explains=explains)
     finish(ctx, judge, conclusion, code)

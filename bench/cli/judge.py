@@ -40,6 +40,7 @@ class Judge:
     unsettled_code: int  # the exit code if not all is settled
     plain: Callable[[str], str]  # names files of the trees as git does
     moved: tuple[UpgradeMove, ...] = ()  # by an upgrade
+    insists: bool = False  # on a count of instructions
 
     def conclude(self) -> tuple[Analysis, Conclusion]:
         analysis = analyse(self.journal.run)
@@ -55,9 +56,17 @@ class Judge:
         analysis, conclusion = self.conclude()
         unsettled = conclusion.overall == "INCONCLUSIVE" and not is_empty(self.journal.run)
         settled = self.unsettled_code if unsettled else conclusion.exit_code
+        if self.is_uncounted and not settled:
+            settled = CannotMeasure.exit_code
         code = settled if stopped is None else stopped
         write_verdict(analysis, conclusion, self.journal.folder, code, explained)
         return analysis, conclusion, code
+
+    @property
+    def is_uncounted(self) -> bool:
+        """Whether a count was insisted on, and there is none."""
+        run = self.journal.run
+        return self.insists and not is_empty(run) and not any(one.windows for one in run.instructions)
 
     def say(self, stopped: int | None = None, explained: Why = None) -> tuple[Conclusion, int]:
         analysis, conclusion, code = self.write(stopped, explained)
@@ -121,4 +130,8 @@ def finish(ctx: click.Context, judge: Judge, conclusion: Conclusion, code: int) 
         raise Broken(f"{'; '.join(one.in_contrast for one in conclusion.broken)}: see {judge.journal.folder}")
     if conclusion.overall == "INVALID":
         raise CannotMeasure(f"not valid: {'; '.join(conclusion.invalid)}: see {judge.journal.folder}")
+    if judge.is_uncounted and code == CannotMeasure.exit_code:
+        whys = "; ".join(dict.fromkeys(one.why for one in judge.journal.run.instructions if one.why))
+        why = whys or "no contender and scenario had a basis"
+        raise CannotMeasure(f"instructions were not counted: {why}: see {judge.journal.folder}")
     ctx.exit(code)

@@ -205,13 +205,9 @@ def _instructions(run: Run) -> Iterator[CountChange]:
         )
 
 
-def counted_on_one_side(run: Run) -> bool:
-    """Whether the instructions of something are known of the base or the head, and not of the other."""
-    counted = {(one.contender, one.scenario): bool(one.windows) for one in run.instructions}
-    return any(
-        counted.get((run.plan.reference_of(name), scenario), known) != known
-        for (name, scenario), known in counted.items()
-    )
+def lacks_counts(run: Run) -> bool:
+    """Whether the instructions of something were to be counted, and are not known of both sides."""
+    return run.plan.count and not (run.instructions and all(one.windows for one in run.instructions))
 
 
 def _instructions_verdict(run: Run, base: Instructions, head: Instructions) -> tuple[Verdict, str]:

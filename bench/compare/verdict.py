@@ -15,7 +15,7 @@ from bench.compare.changes import (
     CountChange,
     TimeChange,
     count_changes,
-    counted_on_one_side,
+    lacks_counts,
     time_changes,
     uncounted,
 )
@@ -165,7 +165,7 @@ def _overall(analysis: Analysis, conclusion: Conclusion) -> Overall:
     verdicts: set[Verdict] = {one.verdict for one in conclusion.times}
     verdicts |= {one.verdict for one in conclusion.counts}
     run = analysis.run
-    if not run.plan.timed and counted_on_one_side(run):
+    if not run.plan.timed and lacks_counts(run):
         return "INCONCLUSIVE"
     judged = conclusion.times or (conclusion.counts and not analysis.run.plan.timed)
     if "inconclusive" in verdicts or "invalid" in verdicts or not judged:
