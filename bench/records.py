@@ -64,6 +64,7 @@ class Sample:
     wake: Histogram | None = None  # open, one in 16: the kernel's receipt of an answer to our reading it
     bend: float | None = None  # open, Poisson: how far gaps between sends are from the law (`load/gaps.py`)
     due: int | None = None  # open: requests due in the window
+    answered: int | None = None  # open: right answers while it was open, to whatever was due before
     queued: int = 0  # open: of those, how many waited for a connection: the server's own queue
     failures: Mapping[str, int] = field(default_factory=dict)  # kind → count
     examples: tuple[str, ...] = ()  # the first failures: request, expected, got

@@ -65,10 +65,14 @@ def _per_second(spent: float | None, watched_s: float) -> float | None:
 
 
 def _per_response(per_second: float | None, record: Record) -> float | None:
-    """Return what a verified response takes, in millionths. The window was watched a little longer."""
-    if per_second is None or not record.sample.requests:
-        return None
-    return per_second / record.sample.throughput_rps * 1e6
+    """Return what a verified response takes, in millionths. The window was watched a little longer.
+
+    In an open loop these are the answers while the window was open: a server that falls behind goes on
+    working after it, unwatched.
+    """
+    sample = record.sample
+    answered = sample.requests if sample.answered is None else sample.answered
+    return None if per_second is None or not answered else per_second * sample.window_s / answered * 1e6
 
 
 def rate_rps(records: Sequence[Record]) -> float | None:

@@ -42,6 +42,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
     for sample in samples:
         failures.update(sample.failures)
     known = [sample.due for sample in samples if sample.due is not None]
+    answered = [sample.answered for sample in samples if sample.answered is not None]
     times = [sample.events for sample in samples if sample.events]
     return Sample(
         window_s=window_s,
@@ -50,6 +51,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         lag=_merged([sample.lag for sample in samples]),
         wake=_merged([sample.wake for sample in samples]),
         due=sum(known) if known else None,
+        answered=sum(answered) if answered else None,
         events=EventTimes.merged(times) if times else None,
         queued=sum(sample.queued for sample in samples),
         failures=dict(failures),

@@ -156,6 +156,29 @@ def test_an_open_row_that_did_not_answer_what_was_due_did_not_keep_up(lost, said
     assert caveats_of(replace(run, fingerprint={})) == said
 
 
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        (130, ()),
+        (128, ()),
+        (87, ("fell behind: 33.1 % of the requests that were due had no answer when their window",)),
+    ],
+)
+def test_a_server_that_answers_after_its_window_fell_behind_and_is_no_cheaper(answered, said):
+    """All 130 that were due are answered in the end. CPU was read only while the window was open."""
+
+    def late(record):
+        return replace(record, sample=replace(record.sample, answered=answered))
+
+    run = synthetic_run({"flask": 400}, loads=(rate(0.5),), noise=0)
+    run = with_records(run, lambda record: late(record) if record.slice.role == "measure" else record)
+    run = replace(run, fingerprint={})
+    (row,) = analyse(run).rows
+    alike = analyse(synthetic_run({"flask": 400}, loads=(rate(0.5),), noise=0)).rows[0].service_demand_us
+    assert row.service_demand_us.estimate == pytest.approx(alike.estimate * 130 / answered, rel=1e-6)
+    assert tuple(caveat.partition(" closed,")[0] for caveat in caveats_of(run)) == said
+
+
 def test_placement_passes_its_caveats_on():
     shared = "servers, client and database share the only core"
     run = replace(synthetic_run({"flask": 400}), fingerprint={"placement": {"caveats": [shared]}})

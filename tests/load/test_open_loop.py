@@ -174,6 +174,18 @@ def test_connections_are_kept_for_the_next_slice(load):
     assert connects == [1, 0]
 
 
+def test_answers_are_counted_while_the_window_is_open_apart_from_those_that_come_later(load):
+    def slow(talk: Talk) -> None:
+        while talk.request():
+            time.sleep(0.02)
+            talk.send(GOOD)
+
+    with server(slow) as target:
+        sample = carried_out(load, target.address, open_step(100, connections=1, lead_in_s=0.0, window_s=1.0))
+    assert sample.requests == sample.due == 100
+    assert 40 <= sample.answered <= 50  # 20 ms each, one after another
+
+
 def test_no_more_connections_are_opened_than_are_needed(load):
     with server(always(GOOD)) as target:
         sample = carried_out(load, target.address, open_step(100, window_s=1.0))

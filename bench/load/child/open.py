@@ -204,6 +204,7 @@ class OpenLoop(Loop):
     def _verified(self, connection: Connection, now: int) -> None:
         ledger = self._ledger(connection)
         ledger.latencies[connection.request.template].append(now - connection.due_ns)
+        self.books.answered += self.books.is_open
         if ledger is self.books.window:
             self.books.services.append(now - connection.sent_ns)
 

@@ -159,9 +159,19 @@ class OpenBooks(Books):
         self._offsets_ns = offsets_ns
         self._rate_rps = rate_rps
         self.queued = 0
+        self.is_open = False
+        self.answered = 0  # rightly, while the window was open
         self.services: list[int] = []  # ns, send to last byte
         self.lags: list[int] = []  # ns, in the order of due times
         self.wakes: list[int] = []  # ns, of a sample of the answers
+
+    def start_clock(self) -> None:
+        self.is_open = True
+        super().start_clock()
+
+    def stop_clock(self) -> None:
+        super().stop_clock()
+        self.is_open = False
 
     def ledger_of(self, due_ns: int) -> Outcomes:
         return self.window if due_ns >= self.open_ns else self.lead_in
@@ -174,6 +184,7 @@ class OpenBooks(Books):
             wake=Histogram.of(self.wakes) if self.wakes else None,
             bend=self._bend(),
             due=self.due,
+            answered=self.answered,
             queued=self.queued,
         )
 
