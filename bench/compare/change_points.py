@@ -14,6 +14,7 @@ from typing import Any, Literal
 from bench.analysis.statistics import Estimate
 from bench.compare.changes import COUNT_MARGINS, HALF
 from bench.compare.history import MEASURED, CellTrack, Followed, TrackPoint, Trend
+from bench.compare.kept_counts import ELSEWHERE
 from bench.compare.significance import shift_of
 from bench.compare.steps import Step, moves_of, steps_of
 from bench.model.contender import name_of
@@ -83,7 +84,9 @@ def changes_in(trends: Iterable[Trend]) -> Changes:
                 if steps.drifts:
                     drifts.append(_drift(trend.track, series, steps.drifts))
             else:
-                moves = moves_of([*map(_of, series)], _margin_of(trend.track.metric))
+                moves = moves_of(
+                    [*map(_of, series)], _margin_of(trend.track.metric), _at_once_of(trend.track.metric)
+                )
                 points += _points(trend.track, series, moves)
     found = sorted(_with_reference(points), key=lambda point: point.found.at)
     return Changes(points=tuple(found), drifts=tuple(drifts))
@@ -110,6 +113,11 @@ def _margin_of(metric: Followed) -> Callable[[float], float]:
     if metric == "response_bytes":
         return lambda level: COUNT_MARGINS["response_bytes"] * level
     return lambda level: MARGINS["instructions"] * level
+
+
+def _at_once_of(metric: Followed) -> Callable[[float], float] | None:
+    """Return what one run alone shows: a server that laid its objects out otherwise moves instructions."""
+    return (lambda level: ELSEWHERE * level) if metric == "instructions" else None
 
 
 def _points(track: CellTrack, series: Sequence[TrackPoint], steps: Sequence[Step]) -> Iterator[ChangePoint]:

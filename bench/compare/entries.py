@@ -146,7 +146,7 @@ def _counts(summary: Mapping[str, Any]) -> Iterator[EntryCount]:
                 counted="instructions",
                 of=one["scenario"],
                 per_request=one["per_request"],
-                by=one["counter"] or "",
+                by=_counter(one),
             )
 
 
@@ -298,3 +298,9 @@ def _ratio(comparison: Mapping[str, Any] | None) -> float | None:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _counter(one: Mapping[str, Any]) -> str:
+    """Return what counts of instructions depend on: the counter, and how long the checkout's path is."""
+    path = f", a path of {length} characters" if (length := one.get("path_length")) else ""
+    return f"{one['counter'] or ''}{path}"

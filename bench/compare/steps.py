@@ -67,18 +67,26 @@ def steps_of(logs: Sequence[float], families: Sequence[int]) -> Steps:
         start = step.at
 
 
-def moves_of(counts: Sequence[float], margin_of: Callable[[float], float]) -> tuple[Step, ...]:
+def moves_of(
+    counts: Sequence[float],
+    margin_of: Callable[[float], float],
+    at_once_of: Callable[[float], float] | None = None,
+) -> tuple[Step, ...]:
     """Return where exact *counts* moved by more than the margin that their level has, and stayed.
 
-    The last one may have moved: it is a step at once. One that is back at the next run is none.
+    The last one may have moved: it is a step at once, if it moved by more than *at_once_of* its level (by
+    default the margin). One that is back at the next run is none.
     """
     found: list[Step] = []
     level = counts[0] if counts else 0.0
     for place, count in enumerate(counts):
         after = counts[place + 1] if place + 1 < len(counts) else count
         towards: Towards = 1 if count > level else -1
-        if min(towards * (count - level), towards * (after - level)) > margin_of(level):
-            found.append(Step(at=place, low=place, high=place, found=place, towards=towards))
+        is_last = place + 1 == len(counts)
+        margin, at_once = margin_of(level), (at_once_of or margin_of)(level)
+        if min(towards * (count - level), towards * (after - level)) > (at_once if is_last else margin):
+            shown = place if towards * (count - level) > at_once else place + 1
+            found.append(Step(at=place, low=place, high=place, found=shown, towards=towards))
             level = count
     return tuple(found)
 

@@ -235,6 +235,7 @@ def _instructions(one: Instructions) -> dict[str, Any]:
         "with_collections": rounded(one.with_collections),
         "spread": rounded(one.spread),
         "counter": one.counter or None,
+        "path_length": one.path_length or None,
         "why": one.why or None,
     }
 

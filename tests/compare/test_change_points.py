@@ -182,6 +182,23 @@ def test_counts_within_their_margin_are_no_move():
     )  # to either side, once
 
 
+def test_instructions_need_a_second_run_unless_they_move_far():
+    def margin(level):
+        return 0.005 * level
+
+    def at_once(level):
+        return 0.02 * level
+
+    assert moves_of([100.0, 100.0, 101.0], margin, at_once) == ()
+    assert [(one.at, one.found) for one in moves_of([100.0, 100.0, 101.0, 101.0], margin, at_once)] == [
+        (2, 3)
+    ]
+    assert [(one.at, one.found) for one in moves_of([100.0, 100.0, 103.0], margin, at_once)] == [(2, 2)]
+    assert [(one.at, one.found) for one in moves_of([100.0, 100.0, 103.0, 103.0], margin, at_once)] == [
+        (2, 2)
+    ]
+
+
 def test_more_series_need_more_runs():
     values = noise(60)
     values[40:] += 0.03
