@@ -116,12 +116,13 @@ def _remarks(search: Search, answer: BisectAnswer, before: str) -> Iterator[str]
             f"is up to {search.chance_of_error * 100:.1f} % instead of {FALSE_ALARMS * 100:.0f} %."
         )
     if answer.culprit:
-        if search.commit(answer.culprit).is_merge and not search.wanted.all_parents:
-            yield "It is a merge. `--all-parents` looks into what it merged."
+        if search.commit(answer.culprit).is_merge:
+            yield _of_a_merge(search, answer.culprit)
         share, start = search.share(answer.culprit), search.share(before)
         if share is not None and start is not None and share - start < FEW:
             brings = f"It brings {(share - start) * 100:.0f} % of what grew. Other commits bring the rest"
-            rest = f"{answer.culprit[:SHORT]} {search.wanted.bad[:SHORT]}"
+            all_parents = " --all-parents" * search.wanted.all_parents
+            rest = f"{answer.culprit[:SHORT]} {search.wanted.bad[:SHORT]}{all_parents}"
             yield f"{brings}: `bench bisect {rest}` looks for them." if share < ALL else f"{brings}."
     if search.others:
         yield f"Regressed too, from GOOD to BAD: {'; '.join(search.others)}."
@@ -129,6 +130,18 @@ def _remarks(search: Search, answer: BisectAnswer, before: str) -> Iterator[str]
     pair = f"{before[:SHORT]} {answer.suspects[-1][:SHORT]}"
     how = " --only-count" if search.target.metric in APART else ""
     yield f"Why: `bench diff {pair} --contender {search.target.contender}{how} --explain`"
+
+
+def _of_a_merge(search: Search, culprit: str) -> str:
+    if not search.wanted.all_parents:
+        return "It is a merge. `--all-parents` looks into what it merged."
+    sides = " or ".join(
+        f"`bench diff {one[:SHORT]} {culprit[:SHORT]}`" for one in search.commit(culprit).parents
+    )
+    return (
+        "It is a merge, and its parents are good: each branch brings a part, or one left before GOOD. "
+        f"What a branch brings shows {sides}."
+    )
 
 
 def ended_text(ended: Ended) -> str:

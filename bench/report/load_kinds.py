@@ -77,7 +77,10 @@ def _on_ourselves(rows: Sequence[tuple[str, Arrivals]]) -> Iterator[str]:
     if bent := [f"{name} {_as_drawn(arrivals)}" for name, arrivals in rows if arrivals.bent]:
         yield f"Not all were sent as drawn. {'; '.join(bent)}."
     elif any(arrivals.tested for _, arrivals in rows):
-        yield "All were sent as they were drawn, by a test of the gaps between them."
+        if any(arrivals.queued for _, arrivals in rows):
+            yield "All were taken up as they were drawn. Those that waited for a connection were sent later."
+        else:
+            yield "All were sent as they were drawn, by a test of the gaps between them."
     shares = [
         f"{name} {_us(arrivals.read_late.p50_ms)} and {_us(arrivals.read_late.p99_ms)}"
         for name, arrivals in rows

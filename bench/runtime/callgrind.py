@@ -37,6 +37,8 @@ NAMED = re.compile(r"-by-(.*)-on-(.*)$")
 UNSET = "???"
 # A worker that starts or answers slowly is no dead worker.
 GUNICORN_S = "600"
+# What its own command line says has priority. The shell is replaced, so the process stays the same.
+PATIENTLY = f'export GUNICORN_CMD_ARGS="$GUNICORN_CMD_ARGS --timeout {GUNICORN_S}"; exec "$@"'
 
 
 @cache
@@ -73,8 +75,11 @@ class Callgrind:
             f"--callgrind-out-file={self._folder}/%p",
             "--quiet",
         ]
-        raised = ["--timeout", GUNICORN_S] if Path(argv[0]).name == "gunicorn" else []
-        return ["valgrind", *options, *argv, *raised]
+        if Path(argv[0]).name == "gunicorn":
+            return ["valgrind", *options, *argv, "--timeout", GUNICORN_S]
+        counted = ["valgrind", *options, *argv]
+        starts_it = any("gunicorn" in word or word.endswith(".sh") for word in argv)
+        return ["sh", "-c", PATIENTLY, "sh", *counted] if starts_it else counted
 
     @property
     def name(self) -> str:

@@ -394,6 +394,24 @@ def test_of_a_merge_with_two_culprits_one_is_named_and_what_looks_for_the_rest(
     assert ("It is a merge. `--all-parents` looks into what it merged." in text) is not all_parents
 
 
+def test_a_merge_whose_parents_are_good_names_the_diffs_with_them(repository):
+    commits = between(repository, "main~3", "main", all_parents=True)
+    wanted = BisectOptions(good="0" * 40, bad=commits[-1].sha, all_parents=True, budget_s=1.0, runtime="x")
+
+    def measure(commit):
+        bad = commit.subject in ("merge", "d")
+        return CommitReading(outcome="bad" if bad else "good", share=float(bad)), 1.0
+
+    search, answer = searched(Search(wanted=wanted, commits=commits, target=INSTRUCTIONS), measure, ignored)
+    merge = search.commit(answer.culprit)
+    assert merge.subject == "merge"
+    text = bisect_report.text(search, answer)
+    assert "It is a merge, and its parents are good" in text
+    assert len(merge.parents) == 2
+    for parent in merge.parents:
+        assert f"`bench diff {parent[:8]} {merge.sha[:8]}`" in text
+
+
 def test_a_commit_is_served_from_its_own_lock_and_schema(tmp_path):
     root = make_repository(tmp_path / "shop")
     files = [root / "apps" / "one_app" / "requirements.txt", root / "apps" / "schema.sql"]

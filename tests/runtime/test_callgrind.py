@@ -1,12 +1,13 @@
 """What callgrind's files say, and true counts of a small server."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from bench.runtime import callgrind
-from bench.runtime.callgrind import Callgrind, Executed, executed, unknown_instruction
+from bench.runtime.callgrind import PATIENTLY, Callgrind, Executed, executed, unknown_instruction
 
 PROFILE = """\
 # callgrind format
@@ -87,17 +88,28 @@ def test_an_instruction_that_valgrind_does_not_know_is_named_by_its_module():
 @pytest.mark.parametrize(
     ("command", "raised"),
     [
-        ("gunicorn app:app --timeout 30", True),
-        ("/srv/venv/bin/gunicorn app:app", True),
-        ("uvicorn app:app", False),
-        ("python gunicorn.py", False),
+        ("gunicorn app:app --timeout 30", "by an option"),
+        ("/srv/venv/bin/gunicorn app:app", "by an option"),
+        ("python -m gunicorn app:app", "by its environment"),
+        ("uv run gunicorn app:app", "by its environment"),
+        ("sh start.sh", "by its environment"),
+        ("uvicorn app:app", ""),
     ],
 )
 def test_a_gunicorn_that_is_slow_is_not_killed_by_itself(tmp_path, command, raised):
     counted = Callgrind(tmp_path).command(command.split())
-    assert counted[0] == "valgrind"
-    assert (counted[-2:] == ["--timeout", "600"]) == raised
-    assert counted[counted.index(command.split()[0]) :][: len(command.split())] == command.split()
+    assert (counted[-2:] == ["--timeout", "600"]) == (raised == "by an option")
+    assert (counted[:3] == ["sh", "-c", PATIENTLY]) == (raised == "by its environment")
+    assert "valgrind" in counted[:5]
+    begins = len(counted) - len(command.split()) - 2 * (raised == "by an option")
+    assert counted[begins:][: len(command.split())] == command.split()
+
+
+def test_what_a_service_itself_tells_gunicorn_stays():
+    command = ["sh", "-c", PATIENTLY, "sh", "printenv", "GUNICORN_CMD_ARGS"]
+    env = {**os.environ, "GUNICORN_CMD_ARGS": "--workers 2"}
+    told = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["--workers", "2", "--timeout", "600"]
 
 
 @pytest.fixture
