@@ -214,6 +214,7 @@ class Instructions:
     environment: str = ""  # its name: made from the app, the version of Python and the lock
     path_length: int = 0  # of the checkout, which decides where objects lie; 0: unknown
     requests: int = 0  # of a window
+    too_rare: tuple[str, ...] = ()  # exchanges whose weight gives them none of a window's requests
     windows: Mapping[int, tuple[CountedWindow, ...]] = field(default_factory=dict)  # by hash seed
     remembered: bool = False  # taken from an earlier run with the same content
     why: str = ""  # nothing counted: the reason

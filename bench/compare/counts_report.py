@@ -11,6 +11,7 @@ from rich.text import Text
 from bench.compare.kept_counts import CountMove
 from bench.profile.callgrind_profile import OBJECT_LAYERS
 from bench.records import CountedWindow, Instructions
+from bench.report.instructions import rare
 from bench.report.terminal import say, table_of
 from bench.report.wording import ratio, rounded
 
@@ -52,6 +53,8 @@ def print_counts(
     for one in found:
         if one.why:
             say(console, f"! {one.contender}, {one.scenario}: not counted: {one.why}", style=WARNING)
+    for line in rare(found):
+        say(console, f"! {line}", style=WARNING)
     for line in lines(moves):
         say(console, line)
 

@@ -1,7 +1,7 @@
 """The mix of a scenario: which exchange is requested next, and what has to be saved before it."""
 
 from bisect import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate, repeat
 from random import Random
@@ -88,11 +88,7 @@ class Mix:
 
         What a template needs is not in it: see `sendable`.
         """
-        shares = [weight * requests / self._bounds[-1] for weight in self._weights]
-        counts = [int(share) for share in shares]
-        by_rest = sorted(range(len(shares)), key=lambda place: counts[place] - shares[place])
-        for place in by_rest[: requests - sum(counts)]:
-            counts[place] += 1
+        counts = dealt_counts(self._weights, requests)
         deck = [one for one, times in zip(self._templates, counts, strict=True) for _ in range(times)]
         Random(seed).shuffle(deck)
         return deck
@@ -123,3 +119,14 @@ class Mix:
             tried.append(saver.exchange.name)
             template = saver
         return template
+
+
+def dealt_counts(weights: Sequence[float], requests: int) -> list[int]:
+    """Return how many of *requests* each weight gets: by largest remainder, so a small one may get none."""
+    *_, total = accumulate(weights)
+    shares = [weight * requests / total for weight in weights]
+    counts = [int(share) for share in shares]
+    by_rest = sorted(range(len(shares)), key=lambda place: counts[place] - shares[place])
+    for place in by_rest[: requests - sum(counts)]:
+        counts[place] += 1
+    return counts

@@ -1,6 +1,6 @@
 """Instructions per request of each contender and scenario, beside CPU time and throughput."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bench.analysis import Analysis
 from bench.analysis.rows import Row
@@ -89,3 +89,12 @@ def uncounted(found: Sequence[Instructions]) -> Iterator[str]:
     for why, of in places.items():
         where = "" if len(of) == len(found) else f" for {', '.join(of)}"
         yield f"Instructions were not counted{where}: {why}."
+    yield from rare(found)
+
+
+def rare(found: Iterable[Instructions]) -> Iterator[str]:
+    """Yield the exchanges that no window has, once for each scenario."""
+    places = dict.fromkeys((one.scenario, one.requests, one.too_rare) for one in found if one.too_rare)
+    for scenario, requests, names in places:
+        which = ", ".join(names)
+        yield f"Not in the instructions of {scenario}: {which}, too rare for a window of {requests} requests."

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.errors import CannotMeasure
 from bench.files import legible, read_json, to_json, write_atomically
+from bench.load.mix import dealt_counts
 from bench.load.serial import Deadline, OutOfTime, Serial, WrongAnswer
 from bench.model.contender import Contender
 from bench.model.scenario import Scenario
@@ -184,8 +185,15 @@ def _known(one: Wanted, server: Server) -> Instructions:
         counter=counter,
         environment=environment,
         requests=REQUESTS,
+        too_rare=_too_rare(one[1]),
         path_length=len(one[0].root),
     )
+
+
+def _too_rare(scenario: Scenario) -> tuple[str, ...]:
+    counts = dealt_counts(scenario.weights, REQUESTS)
+    dealt = zip(scenario.exchanges, scenario.weights, counts, strict=True)
+    return tuple(exchange.name for exchange, weight, count in dealt if weight and not count)
 
 
 def _of_server(

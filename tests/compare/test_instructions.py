@@ -92,6 +92,13 @@ def test_more_instructions_are_a_regression_beside_equal_times():
     assert {one.verdict for one in conclusion.times} == {"equivalent"}
 
 
+def test_an_exchange_that_is_too_rare_to_be_counted_is_named():
+    base, head = (counted(name, (1_000_000,), too_rare=("first-visit",)) for name in (BASE, HEAD))
+    conclusion, shown = conclude(base, head)
+    assert conclusion.overall == "EQUIVALENT"
+    assert shown.count("Not in the instructions of hello: first-visit, too rare for a window of 60") == 1
+
+
 def test_two_counters_are_not_compared():
     conclusion, shown = conclude(counted(BASE, (1_000_000,)), counted(HEAD, (2_000_000,), counter="perf"))
     assert conclusion.overall == "INCONCLUSIVE"
