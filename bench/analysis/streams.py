@@ -13,6 +13,8 @@ from bench.histogram import Histogram
 from bench.model.cell import Cell
 from bench.records import EventTimes, Record, Run
 
+HURRIED = 0.5  # of the time that is declared between two events
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsHeld:
@@ -20,6 +22,7 @@ class StreamsHeld:
 
     cell: Cell
     rounds: tuple[EventTimes, ...]
+    every_ms: float  # from one event to the next, as its exchange declares
     events_per_s: Estimate | None
     server_us: Estimate | None  # CPU per event
     server_cores: float | None  # CPU seconds per second
@@ -27,6 +30,12 @@ class StreamsHeld:
     failed: int  # streams
     kept: bool | None  # the objective, in most rounds; None: the plan has none
     client_limit: str | None
+
+    @property
+    def hurries(self) -> bool:
+        """Whether events come much faster than they are due: then none is ever late."""
+        found = self.gap_ms(50)
+        return found is not None and found.estimate < HURRIED * self.every_ms
 
     @property
     def streams(self) -> int:
@@ -92,6 +101,7 @@ def _held(run: Run, cell: Cell, records: Sequence[Record], limit: str | None) ->
     return StreamsHeld(
         cell=cell,
         rounds=rounds,
+        every_ms=_every_ms(run, cell.scenario),
         events_per_s=_over_rounds(records, _rate),
         server_us=_over_rounds(records, _server_us),
         server_cores=used.server,
@@ -100,6 +110,12 @@ def _held(run: Run, cell: Cell, records: Sequence[Record], limit: str | None) ->
         kept=_kept(rounds, failed, run.plan.slo_ms),
         client_limit=limit,
     )
+
+
+def _every_ms(run: Run, scenario: str) -> float:
+    """Return the longest that a stream of *scenario* has between two events."""
+    exchanges = (one for known in run.scenarios if known.name == scenario for one in known.exchanges)
+    return max((one.expect.stream.every_ms for one in exchanges if one.expect.stream), default=0.0)
 
 
 def _over_rounds(records: Sequence[Record], measure: Measure) -> Estimate | None:

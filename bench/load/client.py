@@ -55,7 +55,9 @@ class HttpClient:
 
     def _answer(self, request: Request) -> tuple[Head, bytes]:
         heads = self._heads[request.template.is_head]
-        ends, reading = monotonic() + self._limit_s, incoming(heads, request.template)
+        reading = incoming(heads, request.template)
+        stream = request.template.exchange.expect.stream
+        ends = monotonic() + self._limit_s + (stream.lasts_ms / 1e3 if stream else 0.0)
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self.address, timeout=self._limit_s)

@@ -100,3 +100,8 @@ def _notes(found: Sequence[StreamLadder]) -> Iterator[str]:
                 f"{one.contender}: the client was the limit at {', '.join(limited)} streams at once. Events "
                 "may be late there because of the client."
             )
+        if hurried := [step for step in one.steps if step.hurries]:
+            yield (
+                f"{one.contender}: events come every {point(hurried[0].gap_ms(50))} ms, and are due every "
+                f"{hurried[0].every_ms:g} ms. So hardly any can be late: correct every_ms of the exchange."
+            )

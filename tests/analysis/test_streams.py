@@ -8,6 +8,7 @@ from bench.analysis import analyse
 from bench.analysis.rows import PACED
 from bench.histogram import Histogram
 from bench.loads import Closed
+from bench.model.scenario import Expect, Stream
 from bench.records import EventTimes
 from bench.report import stream_tables
 from bench.report.markdown import report_text
@@ -110,6 +111,18 @@ def test_percentiles_have_intervals_over_six_rounds():
     assert (step.late_ms(50).low, step.late_ms(50).high) == pytest.approx((1, 1), rel=1e-3)
     few = analyse(run_of()).stream_ladders[1].steps[0].late_ms(50)
     assert (few.estimate, few.low) == (pytest.approx(1, rel=1e-3), None)
+
+
+def test_events_that_hurry_are_never_late_and_that_is_named():
+    def paced(run, every_ms):
+        exchange = replace(
+            run.scenarios[0].exchanges[0], expect=Expect(stream=Stream(events=20, every_ms=every_ms))
+        )
+        return replace(run, scenarios=(replace(run.scenarios[0], exchanges=(exchange,)),))
+
+    hurried = report_text(analyse(paced(run_of(), 100)), {})
+    assert "flask: events come every 20.0 ms, and are due every 100 ms." in hurried
+    assert "So hardly any can be late" not in report_text(analyse(paced(run_of(), 20)), {})
 
 
 def test_events_that_never_came_are_late_and_do_not_count_as_sent():

@@ -328,6 +328,13 @@ def test_a_request_outside_the_load_checks_events_too():
         assert (found.wrong, found.status) == ("", 200)
 
 
+def test_a_request_outside_the_load_waits_for_as_long_as_a_stream_lasts():
+    request = Mix(scenario(FIVE), "x").drawing(1, 0)({})  # 80 ms
+    with server(sending(*map(chunk, range(1, 6)), END)) as target, HttpClient(target.address, 0.06) as client:
+        head, _ = client.answer(request)
+    assert head.status == 200
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("every_ms", [5, 20, 50])
 def test_the_gaps_of_a_known_generator_are_measured_within_3_percent_or_a_millisecond(load, every_ms):
