@@ -77,11 +77,13 @@ def _needs_table(found: Sequence[Cost]) -> Table:
 
 def _needed(one: Cost, rate_rps: float) -> TableCell:
     needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
-    return TableCell(NOTHING) if needed is None else TableCell(_words(needed))
+    return TableCell(NOTHING) if needed is None else TableCell(_words(one, needed))
 
 
-def _words(needed: Needed) -> str:
-    return f"{both(needed.cores)}, {gibibytes(needed.memory_bytes)}, {needed.machines:,}"
+def _words(one: Cost, needed: Needed) -> str:
+    """Where a higher rate may keep the objective, more of it fits a machine than is known."""
+    machines = f"{'≤ ' * (one.capacity.at_least and needed.machines > 1)}{needed.machines:,}"
+    return f"{both(needed.cores)}, {gibibytes(needed.memory_bytes)}, {machines}"
 
 
 def _capacity(one: Cost) -> TableCell:

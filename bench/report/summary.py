@@ -10,6 +10,7 @@ from typing import Any
 from bench.analysis import Analysis, analyse
 from bench.analysis.capacities import Capacity
 from bench.analysis.comparisons import Comparison
+from bench.analysis.costs import Cost
 from bench.analysis.measures import Latency
 from bench.analysis.rows import Arrivals, Row
 from bench.analysis.steadiness import Steadiness, first_answers
@@ -60,6 +61,7 @@ def summary_of(analysis: Analysis) -> dict[str, Any]:
         ],
         "queries": [_queries(queries) for queries in run.queries],
         **({"instructions": [_instructions(one) for one in run.instructions]} if run.instructions else {}),
+        **({"costs": [_cost(one) for one in analysis.costs]} if analysis.costs else {}),
         **({"streams": [_streams(one) for one in ladders]} if (ladders := analysis.stream_ladders) else {}),
     }
 
@@ -94,6 +96,7 @@ def _row(row: Row) -> dict[str, Any]:
         "latency_ms": _latency(row.latency),
         "arrivals": _arrivals(row.arrivals),
         "service_demand_us": plain_estimate(row.service_demand_us),
+        **({"energy_uj": plain_estimate(row.energy_uj)} if row.energy_uj else {}),
         "database_us": plain_estimate(row.database_us),
         "client_us": plain_estimate(row.client_us),
         "memory_peak_bytes": row.memory_peak_bytes,
@@ -200,6 +203,27 @@ def _queries(queries: Queries) -> dict[str, Any]:
         "per_request": rounded(queries.per_request),
         "statements": {text: rounded(calls) for text, calls in queries.statements.items()},
         **({} if queries.counted_by == "PostgreSQL" else _counted_elsewhere(queries)),
+    }
+
+
+def _cost(one: Cost) -> dict[str, Any]:
+    """Return what no row has: its rows have CPU per request and latency at each rate."""
+    return {
+        "contender": one.contender,
+        "scenario": one.scenario,
+        "idle_cores": rounded(one.idle_cores),
+        "polls": one.polls,
+        "needed": [
+            {
+                "rate_rps": needed.rate_rps,
+                "machines": needed.machines,
+                "at_most": one.capacity.at_least,
+                "cores": plain_estimate(needed.cores),
+                "memory_bytes": needed.memory_bytes,
+                "priced_at_rps": rounded(needed.priced_at_rps),
+            }
+            for needed in one.needed
+        ],
     }
 
 

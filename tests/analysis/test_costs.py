@@ -16,6 +16,7 @@ from bench.report import cost_tables
 from bench.report.charts.cost_lines import cost_lines, numbers
 from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
+from bench.report.summary import summary
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
 
 SPEEDS = {"django": 2_000.0, "flask": 4_000.0}
@@ -57,6 +58,14 @@ def test_too_few_requests_at_the_highest_rate_prove_no_machine():
     found = analyse(run_of((Open(rate=0.5), Open(rate=20))))
     assert [one.needed for one in found.costs] == [(), ()]
     assert "flask: no machines: too few requests were sent" in report_text(found, {})
+
+
+def test_machines_read_costs_in_the_summary():
+    django, _ = summary(with_records(run_of(), polling))["costs"]
+    assert (django["contender"], django["polls"]) == ("django", True)
+    assert django["idle_cores"] == pytest.approx(0.02, rel=0.05)
+    assert [one["machines"] for one in django["needed"]] == [1, 1, 4]
+    assert "costs" not in summary(synthetic_run({"flask": 400.0}))
 
 
 def test_a_server_that_polls_is_named_by_its_cpu_while_nobody_requests():
