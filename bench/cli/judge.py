@@ -9,7 +9,14 @@ import click
 
 from bench.analysis import Analysis, analyse
 from bench.cli import wiring
-from bench.compare.explain import calls_wanted, explain, explain_calls, regressions
+from bench.compare.explain import (
+    calls_wanted,
+    explain,
+    explain_calls,
+    explain_instructions,
+    grown,
+    regressions,
+)
 from bench.compare.explained_report import Explanation, Why
 from bench.compare.upgrade_move import UpgradeMove
 from bench.compare.verdict import Conclusion, concluded, is_empty
@@ -107,9 +114,10 @@ def _explained(root: Path, judge: Judge) -> tuple[Explanation, ...]:
     _, conclusion, _ = judge.write()  # it is there even if what follows is killed
     run, logs = judge.journal.run, judge.journal.folder / "logs-explained"
     slower, counted = regressions(conclusion), calls_wanted(run, conclusion)
+    executed = grown(run, conclusion)
     found: list[Explanation] = []
     try:
-        if slower or counted:
+        if slower or counted or executed:
             with (
                 progress.shown() as shown,
                 wiring.opened(root, logs, shown, workers=Workers(), runtime=run.runtime) as opened,
@@ -118,6 +126,7 @@ def _explained(root: Path, judge: Judge) -> tuple[Explanation, ...]:
                     found.extend(explain(run, slower, opened, PySpy(rate_hz=RATE_HZ)))
                 except CannotMeasure as error:
                     click.echo(f"not explained by profiles: {error}", err=True)
+                found.extend(explain_instructions(run, *one, opened) for one in executed)
                 found.extend(explain_calls(run, *one, opened) for one in counted)
     except CannotMeasure as error:
         click.echo(f"not explained: {error}", err=True)

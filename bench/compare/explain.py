@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.compare.call_changes import CallsExplained, call_changes
 from bench.compare.changes import CountChange, TimeChange
+from bench.compare.instruction_moves import InstructionMoves, instruction_moves
 from bench.compare.verdict import Conclusion, place, worse_by
 from bench.errors import CannotMeasure
-from bench.model.contender import name_of
+from bench.model.contender import Contender, name_of
 from bench.model.scenario import Scenario
 from bench.profile import layers
 from bench.profile.call_counts import Calls, count_calls
@@ -59,9 +60,7 @@ def explain_calls(
 
     *contender* has no revision. A failure is in the result: it takes nothing from what else is known.
     """
-    every = {one.name: one for one in run.contenders}
-    name = next(one for one in every if _is_head(run, one) and name_of(one).unrevised == contender)
-    base, head = every[run.plan.reference_of(name)], every[name]
+    base, head = _sides(run, contender)
     lab.progress.phase(f"counting calls of functions: {contender} in {scenario.name}, base and head")
     try:
         lab.runtime.prepare((base, head))
@@ -71,6 +70,27 @@ def explain_calls(
         return CallsExplained(contender=contender, of=scenario.name, why=str(error))
     changes = call_changes(before, after, layers.declared(head.place))
     return CallsExplained(contender=contender, of=scenario.name, changes=changes)
+
+
+def explain_instructions(run: Run, contender: str, scenario: Scenario, lab: Lab) -> InstructionMoves:
+    """Return in which layers and C functions the head of *contender* executes more than its base."""
+    base, head = _sides(run, contender)
+    lab.progress.phase(f"counting instructions by function: {contender} in {scenario.name}, base and head")
+    try:
+        lab.runtime.prepare((base, head))
+        return instruction_moves(contender, (base, head), scenario, lab)
+    except CannotMeasure as error:
+        return InstructionMoves(contender=contender, of=scenario.name, why=str(error))
+
+
+def grown(run: Run, conclusion: Conclusion) -> tuple[tuple[str, Scenario], ...]:
+    """Return the contenders and scenarios that take more instructions, the worst first."""
+    scenarios = {one.name: one for one in run.scenarios}
+    counts = [one for one in conclusion.regressed if isinstance(one, CountChange)]
+    worse = sorted(
+        (one for one in counts if one.counted == "instructions"), key=lambda one: one.base / one.head
+    )
+    return tuple((one.contender, scenarios[one.of]) for one in worse[:MOST])
 
 
 def calls_wanted(run: Run, conclusion: Conclusion) -> tuple[tuple[str, Scenario], ...]:
@@ -88,6 +108,13 @@ def calls_wanted(run: Run, conclusion: Conclusion) -> tuple[tuple[str, Scenario]
         for one in worse[:MOST]:
             found.setdefault((one.contender, one.of), known[one.of])
     return tuple((contender, scenario) for (contender, _), scenario in found.items())
+
+
+def _sides(run: Run, contender: str) -> tuple[Contender, Contender]:
+    """Return base and head of *contender*."""
+    every = {one.name: one for one in run.contenders}
+    name = next(one for one in every if _is_head(run, one) and name_of(one).unrevised == contender)
+    return every[run.plan.reference_of(name)], every[name]
 
 
 def _is_head(run: Run, name: str) -> bool:

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.compare.call_changes import CallChange, CallsExplained
+from bench.compare.instruction_moves import InstructionMoves
+from bench.profile.callgrind_profile import OBJECT_LAYERS
 from bench.profile.layers import LAYERS, Explained
 from bench.report.wording import figure, plural, rounded
 
-Explanation = Explained | CallsExplained
+Explanation = Explained | InstructionMoves | CallsExplained
 Why = Sequence[Explanation] | None  # None: not requested, so nothing is shown
 
 SMALL = 0.1  # of the total change: a layer or a function that changed by less is not named
@@ -21,6 +23,9 @@ def explained_lines(explained: Sequence[Explanation]) -> Iterator[str]:
         if isinstance(one, Explained):
             yield f"- {contender}, {of}: {where(one)}"
             continue
+        if isinstance(one, InstructionMoves):
+            yield f"- {contender}, {of}: {in_instructions(one)}"
+            continue
         yield f"- {contender}, {of}: {_calls_in_short(one)}"
         yield from (f"  - {call_sentence(change)}" for change in one.changes[:MOST_CALLS])
         if more := one.changes[MOST_CALLS:]:
@@ -33,7 +38,13 @@ def explained_document(explained: Sequence[Explanation]) -> list[dict[str, Any]]
     for one in explained:
         contender, of = _place(one)
         known = found.setdefault((contender, of), {"contender": contender, "scenario": of})
-        known |= plain(one) if isinstance(one, Explained) else plain_calls(one)
+        match one:
+            case Explained():
+                known |= plain(one)
+            case InstructionMoves():
+                known |= plain_instructions(one)
+            case CallsExplained():
+                known |= plain_calls(one)
     return list(found.values())
 
 
@@ -47,6 +58,33 @@ def where(one: Explained) -> str:
     layers = "; ".join(parts) or "no layer takes more"
     total = f"{figure(one.base.total_us)} → {figure(one.head.total_us)} µs of CPU per request"
     return f"where, by profiles of both: {layers} (all: {total})"
+
+
+def in_instructions(one: InstructionMoves) -> str:
+    if one.why:
+        return f"instructions by function are not known: {one.why}".replace("<", "&lt;")
+    least = SMALL * abs(one.head - one.base)
+    layers = [f"{OBJECT_LAYERS[layer]} {by:+,.0f}" for layer, by in one.layers.items() if by >= least > 0]
+    functions = [f"`{function}` {by:+,.0f}" for function, by in one.functions.items() if by >= least > 0]
+    total = f"{one.base:,.0f} → {one.head:,.0f} instructions per request, with garbage collections"
+    parts = [
+        f"where, by instructions of both: {', '.join(layers[:MOST_LAYERS]) or 'no layer takes more'}",
+        *([f"in C functions {', '.join(functions[:MOST_CALLS])}"] if functions else []),
+    ]
+    return f"{'; '.join(parts)} (all: {total})"
+
+
+def plain_instructions(one: InstructionMoves) -> dict[str, Any]:
+    functions = [*one.functions.items()][:MOST_CALLS]
+    return {
+        "instructions": {
+            "base": rounded(one.base),
+            "head": rounded(one.head),
+            "layers": {layer: rounded(by) for layer, by in one.layers.items() if by},
+            "functions": {name: rounded(by) for name, by in functions},
+            "why": one.why or None,
+        }
+    }
 
 
 def plain(one: Explained) -> dict[str, Any]:
