@@ -66,7 +66,7 @@ def in_instructions(one: InstructionMoves) -> str:
     least = SMALL * abs(one.head - one.base)
     layers = [f"{OBJECT_LAYERS[layer]} {by:+,.0f}" for layer, by in one.layers.items() if by >= least > 0]
     functions = [f"`{function}` {by:+,.0f}" for function, by in one.functions.items() if by >= least > 0]
-    total = f"{one.base:,.0f} → {one.head:,.0f} instructions per request, with garbage collections"
+    total = f"{one.base:,.0f} → {one.head:,.0f} instructions per request"
     parts = [
         f"where, by instructions of both: {', '.join(layers[:MOST_LAYERS]) or 'no layer takes more'}",
         *([f"in C functions {', '.join(functions[:MOST_CALLS])}"] if functions else []),

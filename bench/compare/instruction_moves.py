@@ -11,7 +11,7 @@ from bench.profile import layers
 from bench.profile.callgrind_profile import by_function, by_layer, read_costs
 from bench.profile.record import Files
 from bench.records import Instructions
-from bench.run.instruction_counts import count, profile_name
+from bench.run.instruction_counts import count, plainest, profile_name
 from bench.run.lab import Lab
 
 SEED = 0  # one is enough: where a change adds instructions does not depend on it
@@ -65,10 +65,11 @@ def instruction_moves(
 
 
 def _spent(one: Instructions, folder: Path, files: Files) -> tuple[Moves, Moves]:
-    """Return the instructions per request by layer and by function, in the last window of *one*."""
+    """Return the instructions per request by layer and by function, in the window of *one* that was kept."""
     costs = read_costs(sorted(folder.glob(f"callgrind.out.{profile_name(one.contender, one.scenario)}.*")))
     (windows,) = one.windows.values()
-    scale = (windows[-1].usual + windows[-1].collections) / (sum(costs.values()) or 1)
+    kept = plainest(windows)
+    scale = (kept.usual + kept.collections) / (sum(costs.values()) or 1)
     return (
         {layer: own * scale for layer, own in by_layer(costs, files).items()},
         {function: own * scale for function, own in by_function(costs).items()},

@@ -221,14 +221,22 @@ def _of_server(
                 if abs(found[0].usual / before.usual - 1) <= AGREE:
                     break
                 before = found[0]
-            found += [_window(serial.window(), counter.read(serving)) for _ in range(WINDOWS - 1)]
+            name = profile_name(server.contender.name, scenario.name)
+            for last in range(1, WINDOWS + 1):
+                if profiles and found[-1] is plainest(found):
+                    counter.keep(serving, profiles, name)
+                if last < WINDOWS:
+                    found.append(_window(serial.window(), counter.read(serving)))
             if counter.ended():
                 raise CannotMeasure("a process of it ended meanwhile, whose instructions are in no count")
-            if profiles:
-                counter.keep(serving, profiles, profile_name(server.contender.name, scenario.name))
             return tuple(found)
     except WrongAnswer as error:
         raise CannotMeasure(f"{error}{_ended(server)}") from error
+
+
+def plainest(windows: Sequence[CountedWindow]) -> CountedWindow:
+    """Return the one whose profile is kept: the first with the fewest instructions in collections."""
+    return min(windows, key=lambda one: one.collections)
 
 
 def _window(sent: int, executed: Mapping[int, Executed]) -> CountedWindow:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -114,6 +115,9 @@ class Callgrind:
         """Copy the profiles of the last reading to *folder*, for KCachegrind and QCachegrind."""
         folder.mkdir(parents=True, exist_ok=True)
         for pid in pids:
+            before = f"callgrind.out.{escape(name)}.{pid}"
+            for old in (*folder.glob(before), *folder.glob(f"{before}-*")):
+                old.unlink()
             for number, file in enumerate(self._profiles(pid)):
                 shutil.copyfile(file, folder / f"callgrind.out.{name}.{pid}{f'-{number}' if number else ''}")
 

@@ -71,7 +71,7 @@ def test_what_grew_is_named_by_layer_and_function_per_request():
     assert line == (
         "- flask, hello: where, by instructions of both: interpreter +200; in C functions "
         "`_PyEval_EvalFrameDefault (libpython3.11.so.1.0)` +100, `PyLong_Add (libpython3.11.so.1.0)` +100 "
-        "(all: 1,200 → 1,400 instructions per request, with garbage collections)"
+        "(all: 1,200 → 1,400 instructions per request)"
     )
     (document,) = explained_document([found])
     assert document["instructions"]["layers"] == {"interpreter": 200}
