@@ -95,8 +95,8 @@ def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
     if row.arrivals and row.requests < KEPT_UP * row.arrivals.due:
         share = row.requests / row.arrivals.due
         yield f"did not keep up: {share * 100:.1f} % of the requests that were due got a right answer"
-    elif row.arrivals and row.arrivals.left > (1 - KEPT_UP) * row.arrivals.due + _chance(row):
-        share = row.arrivals.left / row.arrivals.due
+    elif row.arrivals and row.arrivals.backlog > (1 - KEPT_UP) * row.arrivals.due + _chance(row):
+        share = row.arrivals.backlog / row.arrivals.due
         yield (
             f"fell behind: {share * 100:.1f} % of the requests that were due had no answer when their window "
             "closed, beyond those that waited when it opened"
@@ -111,6 +111,11 @@ def _of_row(row: Row, *, lives: bool) -> Iterator[str]:
         yield row.client_limit
     if row.ceiling.missing and not _below_what_was_reached(row):
         yield row.ceiling.missing
+
+
+def _chance(row: Row) -> float:
+    """Return how much the requests in flight at the windows' two edges differ by chance, at most."""
+    return 3 * math.sqrt(2 * (row.in_flight or 0.0) * row.slices)
 
 
 def _of_times(run: Run, row: Row) -> Iterator[str]:
@@ -248,8 +253,3 @@ def same_core(cores: Sequence[int], slowdown: float) -> str:
         f"core {core} is {slowdown * 100:.0f} % slower while core {neighbour} is busy: "
         "they are not two whole cores (hyperthreads)"
     )
-
-
-def _chance(row: Row) -> float:
-    """Return how much the requests in flight at the windows' two edges differ by chance, at most."""
-    return 3 * math.sqrt(2 * (row.in_flight or 0.0) * row.slices)

@@ -61,7 +61,7 @@ class Arrivals:
     percentiles: Mapping[float, Estimate | None]  # ms, by percent; None: too few requests, or no answers
     due: int
     queued: int  # waited for a connection
-    left: int  # by how much more requests were in flight when windows closed than when they opened
+    backlog: int  # by how much more requests were in flight when windows closed than when they opened
     service: Latency  # send to last byte
     lag: Latency  # delay of sending, where a connection was free
     read_late: Latency  # from the kernel's receipt of an answer to our reading it; of one in 16
@@ -231,7 +231,7 @@ def _silent(records: Iterable[Record]) -> int | None:
     return next((number for number in sorted(answered) if not answered[number]), None)
 
 
-def _left(sample: Sample) -> int:
+def _backlog(sample: Sample) -> int:
     """Return by how much the requests in flight grew while the window was open."""
     return 0 if sample.answered is None else (sample.due or 0) - sample.answered - sample.failed
 
@@ -246,7 +246,7 @@ def _arrivals(records: Sequence[Record], counted: Sequence[Record]) -> Arrivals:
         percentiles=percentiles_of(counted, unfinished),
         due=sum(sample.due or 0 for sample in samples),
         queued=sum(sample.queued for sample in samples),
-        left=sum(map(_left, samples)),
+        backlog=sum(map(_backlog, samples)),
         service=Latency.of(service, unfinished),
         lag=Latency.of(Histogram.merged(sample.lag for sample in samples if sample.lag)),
         read_late=Latency.of(Histogram.merged(sample.wake for sample in samples if sample.wake)),
