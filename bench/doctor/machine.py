@@ -10,6 +10,7 @@ import psutil
 
 from bench.analysis.caveats import SAME_CORE, same_core
 from bench.doctor.diagnosis import Check, check, graded
+from bench.load.turns import may_go_first
 from bench.observe import system
 from bench.observe.cores import Core, cores, spent
 from bench.observe.hyperthreads import Neighbours, neighbours
@@ -77,6 +78,7 @@ class Facts:
     clock_source: str | None = None
     clock_step_ns: float = 100.0
     wake_up_late_s: float = 0.0001
+    client_first: bool = True  # the client may run before all others on its core
 
 
 def look(cores: Collection[int] | None) -> Facts:
@@ -91,12 +93,14 @@ def look(cores: Collection[int] | None) -> Facts:
         clock_source=system.clock_source(),
         clock_step_ns=system.clock_step_ns(),
         wake_up_late_s=system.wake_up_late_s(),
+        client_first=may_go_first(),
     )
 
 
 def checks(facts: Facts, placement: Placement) -> Iterator[Check]:
     yield _cores(placement)
     yield _placement(placement)
+    yield from _priority(facts, placement)
     yield _company(facts.company)
     yield _load(facts.load_average)
     yield _quota(facts.cpu_quota, placement)
@@ -229,6 +233,18 @@ def _clock(facts: Facts) -> Check:
 
 def _used(placement: Placement) -> set[int]:
     return {*(placement.server or ()), *(placement.client or ()), *(placement.database or ())}
+
+
+def _priority(facts: Facts, placement: Placement) -> Iterator[Check]:
+    """Yield whether the client sends on time where it shares its core with the database."""
+    if set(placement.client or ()) & set(placement.database or ()):
+        first = facts.client_first
+        yield check(
+            "priority",
+            "ok" if first else "caution",
+            "the client runs first on its core, at a rate" if first else "the client waits for the database",
+            "at a rate many slices will be void, as sent late: allow real time (`ulimit -r 1`), or be root",
+        )
 
 
 def _listed(cores: Iterable[int]) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.histogram import Histogram
+from bench.load.gaps import worst_bend
 from bench.model.cell import Slice
 from bench.records import EventTimes, Sample
 
@@ -50,6 +51,7 @@ def merged(samples: Sequence[Sample], *, window_s: float) -> Sample:
         service=_merged([sample.service for sample in samples]),
         lag=_merged([sample.lag for sample in samples]),
         wake=_merged([sample.wake for sample in samples]),
+        bend=worst_bend([sample.bend for sample in samples if sample.bend is not None]),
         due=sum(known) if known else None,
         answered=sum(answered) if answered else None,
         events=EventTimes.merged(times) if times else None,

@@ -26,6 +26,13 @@ def test_books_that_balance_are_not_complained_about(of, sample):
     assert imbalance(of, sample) is None
 
 
+def test_arrivals_that_one_of_several_processes_bent_are_bent():
+    sound, bent = replace(DUE, bend=0.6), replace(DUE, bend=3.0)
+    assert merged([sound, bent], window_s=0.5).bend == pytest.approx(2.94, abs=0.01)
+    assert merged([sound, sound], window_s=0.5).bend < 0.6
+    assert merged([DUE, DUE], window_s=0.5).bend is None
+
+
 @pytest.mark.parametrize("occupied_s", [2.0 * 0.991, 2.0 * 1.009])
 def test_a_closed_loop_may_miss_less_than_a_hundredth_of_its_time(occupied_s):
     assert imbalance(CLOSED, replace(BALANCED, occupied_s=occupied_s)) is None

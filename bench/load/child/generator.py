@@ -24,6 +24,7 @@ from bench.load.child.open import OpenLoop
 from bench.load.child.setting_up import set_up
 from bench.load.child.stream_loop import StreamLoop
 from bench.load.child.user_load import UserLoad
+from bench.load.gaps import Law
 from bench.load.mix import Mix
 from bench.loads import Closed, Open
 from bench.model.cell import Slice
@@ -98,15 +99,13 @@ def _open(
         window_s=step.window_s,
     )
     draw = mix.drawing(step.seed, share.index)
-    # Every second arrival of a Poisson process is no Poisson process: a part is not tested.
-    tested = load.arrivals == "poisson" and share.of == 1
     return OpenLoop(
         target,
         connections,
         share.part(offsets_ns),
         draw,
         timeout_s=timeout_s,
-        law_rps=step.rate_rps if tested else None,
+        law=Law(step.rate_rps, share.of) if load.arrivals == "poisson" else None,
     )
 
 

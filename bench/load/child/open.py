@@ -13,9 +13,10 @@ from time import perf_counter_ns
 from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Target
 from bench.load.child.loop import TURN_NS, Loop
 from bench.load.child.recorder import OpenBooks, Outcomes
-from bench.load.child.turns import short_turns
+from bench.load.gaps import Law
 from bench.load.polling import IN, RDHUP, Alarm, HeadStart, new_alarm
 from bench.load.requests import Request, Saved
+from bench.load.turns import ahead_of_others
 
 _NEVER = sys.maxsize
 STAMPED_ONE_IN = 16  # answers whose receipt the kernel dates: reading that takes 1 µs more
@@ -34,15 +35,15 @@ class OpenLoop(Loop):
         draw: Callable[[Saved], Request],
         *,
         timeout_s: float,
-        law_rps: float | None = None,
+        law: Law | None = None,
     ) -> None:
         """*draw* returns the requests.
 
-        They are sent *offsets_ns* after the window opens (negative: before). *law_rps*: the rate of a Poisson
-        process that they all are, to be tested.
+        They are sent *offsets_ns* after the window opens (negative: before). *law*: what the gaps between
+        them were drawn from, to be tested.
         """
         super().__init__(target, connections, timeout_s=timeout_s)
-        self.books = OpenBooks(sum(offset >= 0 for offset in offsets_ns), offsets_ns, law_rps)
+        self.books = OpenBooks(sum(offset >= 0 for offset in offsets_ns), offsets_ns, law)
         self._until_stamped = STAMPED_ONE_IN
         self._offsets_ns = offsets_ns
         self._draw = draw
@@ -68,7 +69,7 @@ class OpenLoop(Loop):
         self._next_ns = next(self._dues, _NEVER)
         self._alarm = new_alarm()
         try:
-            with short_turns():
+            with ahead_of_others():
                 self._carry_out(open_ns, close_ns, drain_s)
         except Exhausted as exhausted:
             self.books.broken = str(exhausted)

@@ -10,7 +10,7 @@ from locust.stats import RequestStats, StatsEntry
 
 from bench.histogram import Histogram, midpoint_ns
 from bench.load.answers import printable
-from bench.load.gaps import bend
+from bench.load.gaps import Law, bend
 from bench.load.requests import Request
 from bench.model.scenario import Exchange
 from bench.records import Sample
@@ -151,13 +151,13 @@ class ClosedBooks(Books):
 class OpenBooks(Books):
     """Books of requests by due time: in the window, or in the lead-in before it."""
 
-    def __init__(self, due: int, offsets_ns: Sequence[int] = (), rate_rps: float | None = None) -> None:
-        """*rate_rps*: of Poisson arrivals that all are in *offsets_ns*. None: their law is not tested."""
+    def __init__(self, due: int, offsets_ns: Sequence[int] = (), law: Law | None = None) -> None:
+        """*law*: what the gaps of *offsets_ns* were drawn from. None: it is not tested."""
         super().__init__()
         self.open_ns = 0
         self.due = due
         self._offsets_ns = offsets_ns
-        self._rate_rps = rate_rps
+        self._law = law
         self.queued = 0
         self.is_open = False
         self.answered = 0  # rightly, while the window was open
@@ -189,10 +189,10 @@ class OpenBooks(Books):
         )
 
     def _bend(self) -> float | None:
-        if self._rate_rps is None:
+        if self._law is None:
             return None
         counted = (offset for offset in self._offsets_ns if offset >= 0)
-        return bend((due + lag for due, lag in zip(counted, self.lags, strict=False)), self._rate_rps)
+        return bend((due + lag for due, lag in zip(counted, self.lags, strict=False)), self._law)
 
 
 def _tell_locust(stats: Any, ledger: Outcomes) -> Histogram:
