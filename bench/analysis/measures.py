@@ -18,7 +18,7 @@ from bench.histogram import Histogram, bucket_of
 from bench.loads import Metric
 from bench.model.cell import Cell
 from bench.project.heats import groups
-from bench.records import Record, Run
+from bench.records import Record, Run, Sample
 
 Measure = Callable[[Record], float | None]
 
@@ -65,14 +65,19 @@ def _per_second(spent: float | None, watched_s: float) -> float | None:
 
 
 def _per_response(per_second: float | None, record: Record) -> float | None:
-    """Return what a verified response takes, in millionths. The window was watched a little longer.
+    """Return what a verified response takes, in millionths. The window was watched a little longer."""
+    answers = answers_in_window(record)
+    return None if per_second is None or not answers else per_second * record.sample.window_s / answers * 1e6
 
-    In an open loop these are the answers while the window was open: a server that falls behind goes on
-    working after it, unwatched.
+
+def answers_in_window(record: Record) -> int:
+    """Return the right answers that the CPU time of a window was spent on.
+
+    In an open loop these are not all answers to what was due in it: a server that falls behind goes on
+    working after its window, unwatched.
     """
     sample = record.sample
-    answered = sample.requests if sample.answered is None else sample.answered
-    return None if per_second is None or not answered else per_second * sample.window_s / answered * 1e6
+    return sample.requests if sample.answered is None else sample.answered
 
 
 def rate_rps(records: Sequence[Record]) -> float | None:
@@ -236,40 +241,42 @@ def percentile_ms(latencies: Histogram, percent: float, unanswered: int = 0) -> 
 
 
 def percentile_over_rounds(
-    rounds: Sequence[Histogram], percent: float, unanswered: int = 0
+    rounds: Sequence[Histogram], percent: float, unanswered: Sequence[int] = ()
 ) -> Estimate | None:
     """Return a percentile of all rounds together in ms, with an interval; None as in `percentile_ms`.
 
     Requests of a round depend on each other, so rounds are the units. The share below the percentile has an
     error over rounds, as of a ratio of totals. Its interval, turned back into times, is the percentile's
     (Woodruff, Confidence Intervals for Medians and Other Position Measures, 1952). There is none with fewer
-    than six rounds, or where it would end beyond all requests.
+    than six rounds, or where it would end beyond all requests. *unanswered* are the requests of each round
+    that are beyond all others; () if there are none.
     """
-    merged, count = Histogram.merged(rounds), len(rounds)
-    found = percentile_ms(merged, percent, unanswered)
+    merged, count, lost = Histogram.merged(rounds), len(rounds), sum(unanswered)
+    found = percentile_ms(merged, percent, lost)
     if found is None or count < FEWEST_FOR_INTERVAL:
         return None if found is None else Estimate(estimate=found)
     place = bucket_of(round(found * 1e6))
     # Many requests may have taken equally long: then those below differ from those not above.
-    spread = max(_spread_of_share(rounds, place), _spread_of_share(rounds, place - 1))
+    requests = [one.count + more for one, more in zip(rounds, unanswered or [0] * count, strict=True)]
+    spread = max(_spread_of_share(rounds, requests, last) for last in (place, place - 1))
     half = 100 * half_width_at(spread, count)
-    low = merged.percentile_ms(percent - half, unanswered) if half < percent else None
-    high = merged.percentile_ms(percent + half, unanswered) if percent + half < 100 else None
+    low = merged.percentile_ms(percent - half, lost) if half < percent else None
+    high = merged.percentile_ms(percent + half, lost) if percent + half < 100 else None
     if low is None or high is None:
         return Estimate(estimate=found)
     return Estimate(estimate=found, low=low, high=high, level=LEVEL)
 
 
-def _spread_of_share(rounds: Sequence[Histogram], last: int) -> float:
-    """Return the standard deviation over rounds of the share of durations up to bucket *last*."""
+def _spread_of_share(rounds: Sequence[Histogram], requests: Sequence[int], last: int) -> float:
+    """Return the standard deviation over rounds of the share of *requests* up to bucket *last*."""
     below = [
         sum(count for bucket, count in zip(one.buckets, one.counts, strict=True) if bucket <= last)
         for one in rounds
     ]
-    requests = sum(one.count for one in rounds)
-    share = sum(below) / requests
-    off = [number - one.count * share for number, one in zip(below, rounds, strict=True)]
-    return len(rounds) / requests * math.sqrt(sum(one**2 for one in off) / (len(rounds) - 1))
+    total = sum(requests)
+    share = sum(below) / total
+    off = [number - of_round * share for number, of_round in zip(below, requests, strict=True)]
+    return len(rounds) / total * math.sqrt(sum(one**2 for one in off) / (len(rounds) - 1))
 
 
 def fewest_for(percent: float) -> int:
@@ -277,12 +284,13 @@ def fewest_for(percent: float) -> int:
     return round(FEWEST_BEYOND / (1 - percent / 100))
 
 
-def percentiles_of(records: Iterable[Record], unanswered: int) -> Mapping[float, Estimate | None]:
+def percentiles_of(records: Iterable[Record]) -> Mapping[float, Estimate | None]:
     """Return PERCENTS of latency in ms over the rounds of records that count."""
-    by_round: dict[int, list[Histogram]] = {}
+    by_round: dict[int, list[Sample]] = {}
     for record in records:
-        by_round.setdefault(record.slice.round, []).append(record.sample.latency)
-    rounds = [Histogram.merged(found) for found in by_round.values()]
+        by_round.setdefault(record.slice.round, []).append(record.sample)
+    rounds = [Histogram.merged(one.latency for one in found) for found in by_round.values()]
+    unanswered = [sum(one.unfinished for one in found) for found in by_round.values()]
     return {percent: percentile_over_rounds(rounds, percent, unanswered) for percent in PERCENTS}
 
 

@@ -243,7 +243,7 @@ def _arrivals(records: Sequence[Record], counted: Sequence[Record]) -> Arrivals:
     bends = [record.sample.bend for record in records if record.sample.bend is not None]
     return Arrivals(
         rate_rps=rate_rps(records),
-        percentiles=percentiles_of(counted, unfinished),
+        percentiles=percentiles_of(counted),
         due=sum(sample.due or 0 for sample in samples),
         queued=sum(sample.queued for sample in samples),
         backlog=sum(map(_backlog, samples)),

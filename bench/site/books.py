@@ -46,9 +46,15 @@ def wrong_shape(one: Submission) -> Iterator[str]:
     if len(one.sweeps.sweep) != count or sweeps != sorted(set(sweeps)):
         yield "sweeps: they must be in order, each once"
     for number, cell in enumerate(one.cells):
-        columns = {"right": cell.right, "cpu_us": cell.cpu_us, "wrong": cell.wrong, "window_s": cell.window_s}
+        columns = {
+            "right": cell.right,
+            "cpu_us": cell.cpu_us,
+            "wrong": cell.wrong,
+            "in_window": cell.in_window,
+            "window_s": cell.window_s,
+        }
         for name, column in columns.items():
-            optional = name == "wrong" and not column
+            optional = name in ("wrong", "in_window") and not column
             if isinstance(column, tuple) and not optional and len(column) != count:
                 yield f"cells.{number}.{name}: {len(column)} values for {count} sweeps"
         for name, index, there in (
@@ -151,8 +157,11 @@ def wrong_counts(one: Submission) -> Iterator[str]:
 def _wrong_counts(one: Submission, cell: StatedCell) -> Iterator[str]:
     right = [count for count in cell.right if count is not None]
     wrong = sum(count or 0 for count in cell.wrong)
-    if any(value < 0 for value in (*right, *filter(None, cell.wrong), *filter(None, cell.cpu_us))):
+    columns = (cell.right, cell.wrong, cell.in_window, cell.cpu_us)
+    if any(value is not None and value < 0 for column in columns for value in column):
         yield "a count or a time is below zero"
+    if cell.in_window and one.loads[cell.load].kind != "open":
+        yield "in_window: only an open load has other answers in its window"
     if any(window_s is None or not window_s > 0 for window_s in _used_windows(cell)):
         yield "a window has no length"
     if sum(right) != cell.requests:
@@ -180,7 +189,8 @@ def _impossible(one: Submission, cell: StatedCell) -> Iterator[str]:
     if not window_s or not cell.requests:
         return
     cores = one.facts.get("machine", {}).get("cores")
-    cpu_s = sum((us or 0.0) * (count or 0) for us, count in zip(cell.cpu_us, cell.right, strict=True)) / 1e6
+    answers = cell.in_window or cell.right
+    cpu_s = sum((us or 0.0) * (count or 0) for us, count in zip(cell.cpu_us, answers, strict=True)) / 1e6
     if isinstance(cores, int) and cpu_s > TICKS * cores * window_s:
         yield f"cpu_us: {cpu_s / window_s:.1f} cores were busy, and the machine has {cores}"
     mean_ms = cell.latency_ms.mean

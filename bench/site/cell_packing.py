@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis import Analysis
 from bench.analysis.comparisons import Comparison
-from bench.analysis.measures import by_cell, server_us
+from bench.analysis.measures import answers_in_window, by_cell, server_us
 from bench.analysis.rows import PACED, Arrivals, Row
 from bench.analysis.statistics import Sweep
 from bench.loads import Load
@@ -97,11 +97,14 @@ class CellPacking:
         """Return what has one entry for each sweep."""
         taken = {_sweep(one): one for one in self.records[row.cell] if one.void is None}
         ordered = [taken.get(sweep) for sweep in self.sweeps]
+        right = tuple(None if one is None else one.sample.requests for one in ordered)
         wrong = tuple(None if one is None else one.sample.failed for one in ordered)
+        in_window = tuple(None if one is None else answers_in_window(one) for one in ordered)
         return {
             "window_s": window_of([None if one is None else one.sample.window_s for one in ordered]),
-            "right": tuple(None if one is None else one.sample.requests for one in ordered),
+            "right": right,
             "wrong": wrong if any(wrong) else (),
+            "in_window": in_window if in_window != right else (),
             "cpu_us": tuple(None if one is None else digits_of(server_us(one), EXACT) for one in ordered),
         }
 

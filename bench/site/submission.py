@@ -185,7 +185,8 @@ class StatedCell:
     window_s: float | Column
     right: tuple[int | None, ...]  # verified responses
     wrong: tuple[int | None, ...] = ()  # (): none in any sweep
-    cpu_us: Column  # CPU time of the server per right answer
+    in_window: tuple[int | None, ...] = ()  # right answers while the window was open; (): as in *right*
+    cpu_us: Column  # CPU time of the server per right answer in the window
     rounds: int
     slices: int
     throughput_rps: Figures | None = None

@@ -90,6 +90,15 @@ def test_a_percentile_over_rounds_has_no_interval_with_few_rounds_or_where_it_wo
     assert percentile_over_rounds(slow, 99).low is None
 
 
+def test_requests_without_an_answer_count_in_their_round():
+    rounds = [Histogram.of(range(1_000_000, 3_000_000, 5_000)) for _ in range(9)]
+    evenly = percentile_over_rounds(rounds, 90, [4] * 9)
+    at_once = percentile_over_rounds(rounds, 90, [36] + [0] * 8)
+    assert evenly.estimate == at_once.estimate > percentile_over_rounds(rounds, 90).estimate
+    assert at_once.low < evenly.low <= evenly.high < at_once.high
+    assert evenly.low == pytest.approx(evenly.high, rel=1e-3)  # all rounds are alike
+
+
 def test_a_row_at_a_rate_has_intervals_over_rounds_or_the_reason_why_not():
     run = synthetic_run({"flask": 4_000.0}, reference="flask", loads=(rate(0.1),), rounds=6)
     (row,) = (one for one in analyse(run).rows if not one.is_control)

@@ -94,6 +94,10 @@ TAMPERINGS = {
         set_at("cells", 1, "cpu_us", to=lambda old: [10 * one for one in old]),
         "cores were busy, and the machine has 2",
     ),
+    "CPU, and the answers it was spent on": (
+        set_at("cells", 1, "in_window", to=[1] * 27),
+        "only an open load has other answers in its window",
+    ),
     "a window": (set_at("cells", 0, "window_s", to=0), "a window has no length"),
     "a duration": (set_at("lasted_s", to=2.0), "the windows alone take"),
     "an estimate": (set_at("cells", 0, "throughput_rps", 0, to=9999.0), "the rounds do not give 9999"),

@@ -73,6 +73,16 @@ def test_an_open_load_is_a_submission_too():
     assert submission.cells[0].arrivals.due > 0
 
 
+def test_a_server_that_fell_far_behind_was_not_busier_than_its_machine():
+    def behind(record):
+        sample = record.sample
+        return replace(record, sample=replace(sample, answered=sample.requests // 8))
+
+    submission = read(with_records(run_of(loads=(rate(0.5),)), behind))
+    cell = submission.cells[0]
+    assert cell.in_window == tuple(right // 8 for right in cell.right)
+
+
 def test_a_run_of_streams_is_a_submission_without_ratios():
     def streaming(record):
         each = Histogram.of([20_000_000] * 40)
