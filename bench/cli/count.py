@@ -1,10 +1,11 @@
 """The command `bench count`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 from rich.console import Console
@@ -24,6 +25,7 @@ from bench.project import contenders, scenarios
 from bench.records import Instructions
 from bench.run import progress
 from bench.run.instruction_counts import Wanted, count, profile_name, without
+from bench.run.statement_counts import OF_USERS
 
 MOVED = 1  # the exit code where a count is no longer what was kept
 
@@ -79,13 +81,13 @@ def count_(
     name, why = wiring.chosen(runtime, root)
     say_runtime(name, why)
     with nullcontext(out) if out else TemporaryDirectory(prefix="bench-callgrind-") as folder:
-        found, facts = counted(root, name, wanted, Path(folder))
+        found, facts = counted(root, name, wanted, Path(folder), known)
         kept = partial(kept_counts.of, facts=facts, scenarios=requested(wanted))
         moved = partial(judged, known, margin=margin / 100, whole=not words)
         moves = moved(kept(found), found)
         places = {(one.contender, one.scenario) for one in moves if one.doubtful}
         if again := [one for one in wanted if (one[0].name, one[1].name) in places]:
-            repeated, _ = counted(root, name, again, Path(folder))
+            repeated, _ = counted(root, name, again, Path(folder), known)
             found = [*{(one.contender, one.scenario): one for one in (*found, *repeated)}.values()]
             moves = moved(kept(found), found)
         shares = [one for contender, scenario in wanted if (one := spent(contender, scenario, Path(folder)))]
@@ -96,20 +98,36 @@ def count_(
     uncounted = [one for one in found if not one.windows]
     if len(uncounted) == len(found):
         raise CannotMeasure(f"nothing was counted: {found[0].why}")
-    if keep:
-        if uncounted:
-            raise CannotMeasure(
-                f"{keep} was not written: {len(uncounted)} of {len(found)} were not counted; "
-                "the reasons are above"
-            )
-        now = kept(found)
-        kept_counts.write(keep, kept_counts.added(held, now) if held else now)
+    gaps = wrote(keep, held, kept, found) if keep else []
     if any(one.moved for one in moves):
         ctx.exit(MOVED)
     if refused := [one for one in moves if one.why]:
         raise CannotMeasure(
             f"{len(refused)} of {len(moves)} counts could not be compared; the reasons are above"
         )
+    if gaps:
+        raise CannotMeasure(f"not in {keep}: {'; '.join(gaps)}")
+
+
+def wrote(
+    file: Path,
+    held: kept_counts.Kept | None,
+    kept: Callable[[Sequence[Instructions]], kept_counts.Kept],
+    found: Sequence[Instructions],
+) -> list[str]:
+    """Write what of *found* can be kept, beside what *file* held. Return what is not in it, with the reason.
+
+    A locustfile's users are never counted, so they are no gap.
+    """
+    kept_ones = [one for one in found if not kept_counts.why_not_kept(one)]
+    if kept_ones:
+        now = kept(kept_ones)
+        kept_counts.write(file, kept_counts.added(held, now) if held else now)
+    return [
+        f"{one.contender}, {one.scenario}: {why}"
+        for one in found
+        if (why := kept_counts.why_not_kept(one)) and why != OF_USERS
+    ]
 
 
 def judged(
@@ -180,9 +198,9 @@ def spent(contender: Contender, scenario: Scenario, folder: Path) -> LayerShares
 
 
 def counted(
-    root: Path, runtime: str, wanted: Sequence[Wanted], profiles: Path
-) -> tuple[list[Instructions], dict[str, object]]:
-    """Count each of *wanted*. Return the counts with the facts of the environments."""
+    root: Path, runtime: str, wanted: Sequence[Wanted], profiles: Path, known: kept_counts.Kept | None
+) -> tuple[list[Instructions], dict[str, Any]]:
+    """Count what compares with what is *known*. Return the counts, and facts of the runtime."""
     logs = root / ".bench" / "logs"
     with progress.shown() as shown, wiring.runtime_of(root, logs, runtime) as opened:
         if why := opened.uncounted():
@@ -191,11 +209,23 @@ def counted(
         lacks = {one.name: opened.lacks(one) for one, _ in wanted}
         there = [one for one in wanted if not lacks[one[0].name]]
         opened.prepare(list({one.name: one for one, _ in there}.values()))
+        facts = dict(opened.facts())
+        reasons = [(one, _unlike(one, known, facts)) for one in there]
         for one, scenario in wanted:
             for old in profiles.glob(f"callgrind.out.{profile_name(one.name, scenario.name)}.*"):
                 old.unlink()  # of an earlier count
         found = [
             *(without(one, why) for one in wanted if (why := lacks[one[0].name])),
-            *count(there, opened, shown, profiles=profiles),
+            *(without(one, why) for one, why in reasons if why),
+            *count([one for one, why in reasons if not why], opened, shown, profiles=profiles),
         ]
-        return found, dict(opened.facts())
+        return found, facts
+
+
+def _unlike(one: Wanted, known: kept_counts.Kept | None, facts: Mapping[str, Any]) -> str:
+    """Return why a count would not compare with the one *known*, before it is made; empty if it would."""
+    kept = known and known.counts.get((one[0].name, one[1].name))
+    if not known or not kept:
+        return ""
+    name = facts.get("environment_of", {}).get(one[0].name, "")
+    return kept_counts.unlike(known.environment_of(kept), kept_counts.KeptEnvironment.of(facts, name))

@@ -1,7 +1,8 @@
 """Change points: between which commits a cell or count of a history became worse or better, and by how much.
 
 Runs compare under equal conditions only: one class of machine, one reference, the same settings and requests.
-So another machine or plan begins a series of its own, even where runs of several interleave.
+So another machine or plan begins a series of its own, even where runs of several interleave. Instructions are
+the same on all machines of an architecture, so these have one series.
 """
 
 import math

@@ -50,8 +50,9 @@ def print_counts(
         console.print(table)
     if shares:
         console.print(_where(shares))
+    named = {(one.contender, one.scenario) for one in moves if one.why}
     for one in found:
-        if one.why:
+        if one.why and (one.contender, one.scenario) not in named:
             say(console, f"! {one.contender}, {one.scenario}: not counted: {one.why}", style=WARNING)
     for line in rare(found):
         say(console, f"! {line}", style=WARNING)

@@ -22,7 +22,7 @@ MEASURED: tuple[Followed, ...] = ("throughput_rps", "service_demand_us", "memory
 class CellTrack:
     """What is followed: a metric of a cell, on a class of machine, under a runtime and a plan."""
 
-    machine: str
+    machine: str  # of instructions: its architecture
     runtime: str
     plan: str
     scenario: str  # of statements: the exchange
@@ -136,7 +136,10 @@ def _of_counts(entry: Entry) -> Iterator[tuple[CellTrack, TrackPoint]]:
         metric: Followed = "statements" if one.counted == "statements" else "instructions"
         conditions = _conditions(entry, one.of, counter=one.by)
         what = (metric, one.contender, one.of, "")
-        yield _pair(entry, what, raw=one.per_request, judged=one.per_request, conditions=conditions)
+        track, point = _pair(entry, what, raw=one.per_request, judged=one.per_request, conditions=conditions)
+        if metric == "instructions":  # equal on all machines of an architecture
+            track = replace(track, machine=entry.facts.get("machine", {}).get("architecture", entry.machine))
+        yield track, point
 
 
 def _pair(

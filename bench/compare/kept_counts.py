@@ -1,8 +1,9 @@
 """Counts of instructions that a repository keeps as a file, and what moved since (docs/adr/0016)."""
 
+import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from statistics import median
@@ -17,15 +18,38 @@ from bench.project.content_hash import digest_of_scenario
 from bench.records import Instructions, Run
 
 # Format history
+# 4  environments stand apart, each once
 # 3  a count has the build of its Python, the length of its checkout's path and the spread of its windows
 # 2  the hash of requests does not change with what a later version of bench can request
 # 1  first
-SCHEMA = 3
+SCHEMA = 4
 # Lengths of paths decide where Python's objects lie, and so how often hashes of their addresses collide.
 ELSEWHERE = 0.02  # the least margin between checkouts whose paths are not equally long
 LIBC = " ".join(filter(None, platform.libc_ver()))
 ANEW = "write the file anew with --keep"
 Place = tuple[str, str]  # contender, scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEnvironment:
+    """What a counted server ran in."""
+
+    python: str = ""
+    built: str = ""  # how that Python was built
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], name: str) -> "KeptEnvironment":
+        """Return the environment *name* of the *facts* of a runtime."""
+        made = facts.get("environments", {}).get(name, {})
+        return cls(
+            python=str(made.get("python", "")),
+            built=str(made.get("built", "")),
+            packages=dict(sorted(made.get("packages", {}).items())),
+        )
+
+
+UNKNOWN = KeptEnvironment()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +59,10 @@ class KeptCount:
     contender: str
     scenario: str
     requests: str  # a hash of the scenario
-    python: str
-    built: str = ""  # how that Python was built
     environment: str  # its name has a hash of the lock
-    packages: Mapping[str, str]
     path_length: int  # of the checkout
     spread: float  # how far apart its windows were
-    by_seed: Mapping[int, float]  # hash seed → instructions per request
+    by_seed: Mapping[int, int]  # hash seed → instructions per request
 
     def __post_init__(self) -> None:
         """Raise ValueError if it holds no counts."""
@@ -57,11 +78,18 @@ class Kept:
     counter: str
     architecture: str
     libc: str = ""  # "glibc 2.36"; empty: unknown
+    environments: Mapping[str, KeptEnvironment] = field(default_factory=dict)
     found: tuple[KeptCount, ...]
 
     @property
     def counts(self) -> Mapping[Place, KeptCount]:
         return {(one.contender, one.scenario): one for one in self.found}
+
+    def environment_of(self, one: KeptCount) -> KeptEnvironment:
+        return self.environments.get(one.environment, UNKNOWN)
+
+    def packages(self, one: KeptCount) -> Mapping[str, str]:
+        return self.environment_of(one).packages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,29 +126,39 @@ def of(
 ) -> Kept:
     """Return *found* as it is kept. *facts* are those of the runtime."""
     counted = [one for one in found if one.windows]
-    kept = []
-    for one in sorted(counted, key=lambda one: (one.contender, one.scenario)):
-        made = facts.get("environments", {}).get(one.environment, {})
-        kept.append(
-            KeptCount(
-                contender=one.contender,
-                scenario=one.scenario,
-                requests=digest_of_scenario(scenarios[one.scenario]),
-                python=str(made.get("python", "")),
-                built=str(made.get("built", "")),
-                environment=one.environment,
-                packages=dict(sorted(made.get("packages", {}).items())),
-                path_length=one.path_length,
-                spread=round(one.spread or 0.0, 5),
-                by_seed={seed: round(usual) for seed, usual in one.usual.items()},
-            )
+    kept = tuple(
+        KeptCount(
+            contender=one.contender,
+            scenario=one.scenario,
+            requests=digest_of_scenario(scenarios[one.scenario]),
+            environment=one.environment,
+            path_length=one.path_length,
+            spread=round(one.spread or 0.0, 5),
+            by_seed={seed: round(usual) for seed, usual in one.usual.items()},
         )
-    counter = ", ".join(sorted({one.counter for one in counted}))
-    return Kept(schema=SCHEMA, counter=counter, architecture=architecture, libc=libc, found=tuple(kept))
+        for one in sorted(counted, key=lambda one: (one.contender, one.scenario))
+    )
+    return Kept(
+        schema=SCHEMA,
+        counter=", ".join(sorted({one.counter for one in counted})),
+        architecture=architecture,
+        libc=libc,
+        environments={name: KeptEnvironment.of(facts, name) for name in _environments(kept)},
+        found=kept,
+    )
+
+
+def why_not_kept(one: Instructions) -> str:
+    """Return why a count is not worth keeping; empty if it is."""
+    unsteady = (one.spread or 0.0) > STEADY
+    return does_not_hold_still(one.spread or 0.0) if unsteady else one.why
 
 
 def write(file: Path, kept: Kept) -> None:
-    write_atomically(file, to_json(asdict(kept)))
+    """Write the file. It is read by people too, in the diff of a commit."""
+    write_atomically(
+        file, json.dumps(json.loads(to_json(kept)), indent=1, ensure_ascii=False).encode() + b"\n"
+    )
 
 
 def read(file: Path) -> Kept:
@@ -142,7 +180,9 @@ def added(before: Kept, now: Kept) -> Kept:
         if was != is_:
             raise UsageError(f"kept {what} {was}, now {is_}: {ANEW}, with all that it is to hold")
     places = {**before.counts, **now.counts}
-    return replace(now, found=tuple(places[place] for place in sorted(places)))
+    found = tuple(places[place] for place in sorted(places))
+    known = {**before.environments, **now.environments}
+    return replace(now, environments={name: known[name] for name in _environments(found)}, found=found)
 
 
 def moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
@@ -169,7 +209,7 @@ def moves(before: Kept, now: Kept, margin: float) -> Iterator[CountMove]:
             ratio=median(by_seed),
             moved=verdict != "equivalent",
             margin=within,
-            packages=(*_other_libc(before, now), *_other_versions(old.packages, new.packages)),
+            packages=(*_other_libc(before, now), *_other_versions(before.packages(old), now.packages(new))),
         )
 
 
@@ -188,7 +228,7 @@ def lost(before: Kept, found: Sequence[Instructions], *, whole: bool) -> Iterato
     for place in before.counts:
         one = by_place.get(place)
         if one and not one.windows:
-            yield CountMove(contender=place[0], scenario=place[1], why=f"not counted: {one.why}")
+            yield CountMove(contender=place[0], scenario=place[1], why=one.why)
         elif one is None and whole:
             why = f"there is no such contender, or scenario of it, any more: {ANEW}"
             yield CountMove(contender=place[0], scenario=place[1], why=why)
@@ -198,13 +238,30 @@ def _of_files(before: Kept, now: Kept) -> tuple[tuple[str, str, str], ...]:
     return ("counted by", before.counter, now.counter), ("on", before.architecture, now.architecture)
 
 
-def _unlike(before: Kept, now: Kept, old: KeptCount, new: KeptCount) -> str:
-    """Return why two counts cannot be compared; empty if they can."""
-    for what, was, is_ in (*_of_files(before, now), ("by Python", old.python, new.python)):
-        if was != is_:
-            return f"kept {what} {was or 'an unknown one'}, now {is_ or 'an unknown one'}"
+def unlike(old: KeptEnvironment, new: KeptEnvironment) -> str:
+    """Return why counts of two environments cannot be compared; empty if they can."""
+    if old.python != new.python:
+        return _kept_and_now("by Python", old.python, new.python)
     if old.built and new.built and old.built != new.built:  # older runs do not know
         return f"kept by a Python that was built otherwise: {old.built}; now {new.built}"
+    return ""
+
+
+def _kept_and_now(what: str, was: str, is_: str) -> str:
+    return f"kept {what} {was or 'an unknown one'}, now {is_ or 'an unknown one'}"
+
+
+def _environments(found: Sequence[KeptCount]) -> list[str]:
+    return sorted({one.environment for one in found})
+
+
+def _unlike(before: Kept, now: Kept, old: KeptCount, new: KeptCount) -> str:
+    """Return why two counts cannot be compared; empty if they can."""
+    for what, was, is_ in _of_files(before, now):
+        if was != is_:
+            return _kept_and_now(what, was, is_)
+    if why := unlike(before.environment_of(old), now.environment_of(new)):
+        return why
     if old.requests != new.requests:
         return f"scenario {old.scenario} is not what it was: {ANEW}"
     if not old.by_seed.keys() & new.by_seed.keys():

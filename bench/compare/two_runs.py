@@ -85,9 +85,7 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
     for which, analysis in sides:
         if analysis.partial:
             raise _unfit(which, analysis)
-    margin = baseline.plan.margins.get("instructions", MARGINS["instructions"])
-    kept = kept_counts.of_run(baseline), kept_counts.of_run(candidate)
-    moves = tuple(kept_counts.moves(*kept, margin))
+    moves = tuple(_moves(baseline, candidate))
     try:
         _refuse_unlike(baseline, candidate)
         for which, analysis in sides:
@@ -105,6 +103,18 @@ def compare(baseline: Run, candidate: Run) -> TwoRuns:
         warnings=tuple(_warnings(baseline, candidate)),
         moves=moves,
     )
+
+
+def _moves(baseline: Run, candidate: Run) -> Iterator[CountMove]:
+    """Yield the counts of both, and those that one of them tried in vain."""
+    margin = baseline.plan.margins.get("instructions", MARGINS["instructions"])
+    before, now = kept_counts.of_run(baseline), kept_counts.of_run(candidate)
+    yield from kept_counts.moves(before, now, margin)
+    for which, run, other in (("baseline", baseline, now), ("candidate", candidate, before)):
+        for one in run.instructions:
+            if not one.windows and (one.contender, one.scenario) in other.counts:
+                why = f"not counted in the {which}: {one.why}"
+                yield CountMove(contender=one.contender, scenario=one.scenario, why=why)
 
 
 def _shared_changes(one: Analysis, other: Analysis) -> list[Change]:

@@ -52,11 +52,13 @@ def test_counts_are_kept_and_what_moved_turns_the_check_red(shop):
     assert "% more instructions" in moved.stdout
 
     document = json.loads((shop / "counts.json").read_text())
-    document["found"][0]["python"] = "3.8.1"
+    (environment,) = document["environments"].values()
+    environment["python"] = "3.8.1"
     (shop / "counts.json").write_text(json.dumps(document))
     refused = bench(shop, "count", "--check", "counts.json")
     assert refused.returncode == 3, refused.stdout
     assert "one, hello: not compared: kept by Python 3.8.1, now " in refused.stdout
+    assert "counting instructions" not in refused.stderr  # it refuses before that
 
 
 @pytest.mark.slow

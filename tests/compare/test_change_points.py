@@ -182,6 +182,22 @@ def test_counts_within_their_margin_are_no_move():
     )  # to either side, once
 
 
+def test_instructions_are_followed_across_machines_of_an_architecture():
+    def counting(run, machine, architecture="x86_64"):
+        one = EntryCount(
+            contender="flask",
+            counted="instructions",
+            of="hello",
+            per_request=1_000_000.0 * (1.03 if run >= 6 else 1.0),
+        )
+        facts = {"machine": {"class": machine, "architecture": architecture}}
+        return replace(entry(run, machine=machine), counts=(one,), facts=facts)
+
+    (point,) = points(counting(run, "ab"[run % 2]) for run in range(8))
+    assert (point.track.machine, point.likely.at) == ("x86_64", entry(6).started_at)
+    assert points(counting(run, "ab"[run >= 6], ("x86_64", "aarch64")[run >= 6]) for run in range(8)) == ()
+
+
 def test_instructions_need_a_second_run_unless_they_move_far():
     def margin(level):
         return 0.005 * level

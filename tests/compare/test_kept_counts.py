@@ -26,6 +26,13 @@ def kept(by_seed=(1_000_000, 1_020_000), **changes):
     return replace(of, found=tuple(replace(one, **changes) for one in of.found))
 
 
+def within(environment, of=None):
+    """Return kept counts of an environment with other facts."""
+    of = of or kept()
+    made = {name: replace(one, **environment) for name, one in of.environments.items()}
+    return replace(of, environments=made)
+
+
 def moves(before, now, margin=0.005):
     return [*kept_counts.moves(before, now, margin)]
 
@@ -34,7 +41,8 @@ def test_what_is_kept_comes_back_as_it_was(tmp_path):
     kept_counts.write(tmp_path / "counts.json", kept())
     assert kept_counts.read(tmp_path / "counts.json") == kept()
     (one,) = kept().found
-    assert (one.python, one.packages) == ("3.11.7", {"flask": "3.1.2"})
+    assert kept().environment_of(one).python == "3.11.7"
+    assert kept().packages(one) == {"flask": "3.1.2"}
     assert one.by_seed == {0: 1_000_000, 1: 1_020_000}
 
 
@@ -73,7 +81,7 @@ def test_checkouts_whose_paths_are_not_equally_long_have_a_wider_margin():
 
 
 def test_other_versions_stand_beside_what_moved():
-    newer = kept((1_100_000, 1_120_000), packages={"flask": "3.1.3", "jinja2": "3.1.6"})
+    newer = within({"packages": {"flask": "3.1.3", "jinja2": "3.1.6"}}, kept((1_100_000, 1_120_000)))
     (line, _) = lines(moves(kept(), newer))
     assert line.endswith("(flask 3.1.2 → 3.1.3, jinja2 none → 3.1.6)")
     before, newer = (
@@ -94,9 +102,9 @@ def test_other_versions_stand_beside_what_moved():
             replace(kept(), counter="callgrind 3.24.0"),
             "kept counted by callgrind 3.19.0, now callgrind 3.24.0",
         ),
-        (kept(python="3.13.1"), "kept by Python 3.11.7, now 3.13.1"),
+        (within({"python": "3.13.1"}), "kept by Python 3.11.7, now 3.13.1"),
         (
-            kept(built="GCC 14.2.0, -O3"),
+            within({"built": "GCC 14.2.0, -O3"}),
             "kept by a Python that was built otherwise: GCC 12.2.0, -O3; now GCC 14.2.0, -O3",
         ),
         (
@@ -129,7 +137,7 @@ def test_what_is_kept_and_not_counted_is_no_silent_pass():
     failed = Instructions(contender="one", scenario="hello", why="it does not start")
     for whole in (True, False):
         (move,) = kept_counts.lost(kept(), [failed], whole=whole)
-        assert (move.moved, move.why) == (False, "not counted: it does not start")
+        assert (move.moved, move.why) == (False, "it does not start")
     (move,) = kept_counts.lost(kept(), [], whole=True)
     assert move.why.startswith("there is no such contender, or scenario of it, any more: ")
     assert not [*kept_counts.lost(kept(), [], whole=False)]
@@ -142,6 +150,28 @@ def test_a_count_is_added_to_a_file_in_its_place():
     assert [(one.contender, one.by_seed[0]) for one in added.found] == [("one", 1_000_000), ("two", 2)]
     with pytest.raises(UsageError, match=r"kept counted by .*, now callgrind 3\.24\.0: write the file anew"):
         kept_counts.added(both(), replace(now, counter="callgrind 3.24.0"))
+
+
+def test_environments_of_nothing_that_is_kept_are_left_out():
+    (one,) = kept().found
+    elsewhere = replace(one, environment="one-py311-def")
+    known = {"one-py311-def": kept_counts.KeptEnvironment(python="3.11.7")}
+    now = replace(kept(), environments=known, found=(elsewhere,))
+    assert kept_counts.added(kept(), now).environments == known
+
+
+def test_the_file_is_a_diff_that_people_can_read(tmp_path):
+    for name, counts in (("before", (1_000_000, 1_020_000)), ("after", (1_000_000, 1_030_000))):
+        kept_counts.write(tmp_path / name, kept(counts))
+    before, after = ((tmp_path / name).read_text().splitlines() for name in ("before", "after"))
+    changed = [(was, now) for was, now in zip(before, after, strict=True) if was != now]
+    assert [(was.strip(), now.strip()) for was, now in changed] == [('"1": 1020000', '"1": 1030000')]
+
+
+def test_a_count_that_does_not_hold_still_is_not_worth_keeping():
+    assert not kept_counts.why_not_kept(counted("one", (1_000_000,)))
+    failed = Instructions(contender="one", scenario="hello", why="it does not start")
+    assert kept_counts.why_not_kept(failed) == "it does not start"
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"schema": 1', '{"schema": 2, "method": 1}'])

@@ -4,7 +4,7 @@ import pytest
 
 from bench.compare.two_runs import compare
 from bench.errors import CannotMeasure, UsageError
-from bench.records import Verification
+from bench.records import Instructions, Verification
 from tests.compare.test_instructions import counted
 from tests.support.synthetic import FINGERPRINT, failing, scenario, synthetic_run, with_records
 
@@ -219,6 +219,17 @@ def test_more_instructions_are_found_beside_equal_times():
     assert two.regressed == ()
     assert two.takes_more
     assert [(move.contender, move.moved) for move in two.moves] == [("fastapi", True), ("flask", False)]
+
+
+@pytest.mark.parametrize("which", ["baseline", "candidate"])
+def test_what_one_of_two_runs_tried_in_vain_to_count_is_named(which):
+    one, other = (counting(run(seed), {"flask": 1_000_000, "fastapi": 500_000}) for seed in (1, 2))
+    failed = Instructions(contender="fastapi", scenario="hello", why="it does not start")
+    sides = {"baseline": one, "candidate": other}
+    sides[which] = replace(sides[which], instructions=(sides[which].instructions[0], failed))
+    (flask, fastapi) = compare(**sides).moves
+    assert (flask.moved, flask.why) == (False, "")
+    assert fastapi.why == f"not counted in the {which}: it does not start"
 
 
 def test_of_two_machines_instructions_alone_are_compared():
