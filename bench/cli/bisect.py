@@ -11,19 +11,24 @@ import click
 from click.core import ParameterSource
 
 from bench.cli import wiring
-from bench.cli.judge import INCONCLUSIVE
+from bench.cli.judge import INCONCLUSIVE, RATE_HZ
 from bench.cli.options import RUNTIMES, Duration, machines_turn, say_runtime, wait_option
 from bench.compare import bisect_report, commits
 from bench.compare.bisect import FILE, BisectOptions, BisectStep, Ended, Search, keep, searched, taken_up
 from bench.compare.bisect_runs import Compared, Runs
 from bench.compare.bisect_target import APART, FOLLOWED, Followed, chosen, metric_of
-from bench.compare.bisection import Upcoming, steps_for
+from bench.compare.bisection import BisectAnswer, Upcoming, steps_for
 from bench.compare.changes import lacks_counts
 from bench.compare.checkouts import commit_of
+from bench.compare.explain import alone_in, explain_calls, explain_instructions, explain_time
+from bench.compare.explained_report import Explanation
 from bench.compare.verdict import AnyChange, place
 from bench.errors import CannotMeasure, UsageError
 from bench.files import to_json, working_folder, write_atomically
+from bench.load.driver import Workers
+from bench.profile.pyspy import PySpy
 from bench.project import contenders
+from bench.run import progress
 from bench.run.store import folder_name
 
 FOUND = 1
@@ -56,6 +61,7 @@ LOG, MARKDOWN, JSON = "bisect.log", "bisect.md", "result.json"
     metavar="DIR",
     help="go on with a bisect that was stopped",
 )
+@click.option("--explain", "explains", is_flag=True, help="say where the commit takes more: a minute or two")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 @wait_option
 @click.pass_context
@@ -71,6 +77,7 @@ def bisect(
     runtime: str,
     out: Path | None,
     resume: Path | None,
+    explains: bool,
     as_json: bool,
     wait: float | None,
 ) -> None:
@@ -83,9 +90,11 @@ def bisect(
     """
     root = contenders.find_project(Path.cwd())
     if resume:
-        requested = ctx.params.keys() - {"resume", "as_json", "wait"}
+        requested = ctx.params.keys() - {"resume", "explains", "as_json", "wait"}
         if any(ctx.get_parameter_source(one) is ParameterSource.COMMANDLINE for one in requested):
-            raise UsageError("--resume goes on with what was requested: leave out all but --json and --wait")
+            raise UsageError(
+                "--resume goes on with what was requested: leave out all but --explain, --json and --wait"
+            )
         folder, search = resume, taken_up(resume)
         known(root, search)
     else:
@@ -111,7 +120,7 @@ def bisect(
         keep(search, folder)
     runs = Runs(root=root, folder=folder, opened_by=wiring.opened, turn=lambda: machines_turn(wait))
     try:
-        carried_out(ctx, runs, search, as_json)
+        carried_out(ctx, runs, search, as_json, explains=explains)
     except (KeyboardInterrupt, CannotMeasure):
         click.echo(f"bench: what is known is kept: go on with `bench bisect --resume {folder}`", err=True)
         raise
@@ -138,7 +147,7 @@ def known(root: Path, search: Search) -> None:
         raise UsageError("the history between GOOD and BAD is another one now: start `bench bisect` again")
 
 
-def carried_out(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -> None:
+def carried_out(ctx: click.Context, runs: Runs, search: Search, as_json: bool, *, explains: bool) -> None:
     if search.ended:
         ended(ctx, runs.folder, search, search.ended, as_json)
     if search.target is None:
@@ -153,8 +162,33 @@ def carried_out(ctx: click.Context, runs: Runs, search: Search, as_json: bool) -
     code = FOUND if answer.culprit else INCONCLUSIVE
     kept(runs.folder, search)
     click.echo(f"log: {runs.folder / LOG}", err=True)
-    document = bisect_report.document(search, answer, code)
-    told(ctx, runs.folder, bisect_report.text(search, answer), document, as_json)
+    why = explained(runs, search, answer) if explains else None
+    document = bisect_report.document(search, answer, code, why)
+    told(ctx, runs.folder, bisect_report.text(search, answer, why), document, as_json)
+
+
+def explained(runs: Runs, search: Search, answer: BisectAnswer) -> tuple[Explanation, ...]:
+    """Return where the culprit takes more than the commit before it. A failure is named: the answer stays."""
+    target, logs = search.target, runs.folder / "logs-explained"
+    assert target
+    found: list[Explanation] = []
+    try:
+        with (
+            runs.culprit(search, answer) as run,
+            progress.shown() as shown,
+            wiring.opened(runs.root, logs, shown, workers=Workers(), runtime=run.runtime) as lab,
+        ):
+            (scenario,) = run.scenarios
+            if target.metric == "time" and target.load:
+                profiler = PySpy(rate_hz=RATE_HZ)
+                found.append(explain_time(run, target.contender, scenario, target.load, lab, profiler))
+            if target.metric == "instructions":
+                found.append(explain_instructions(run, target.contender, scenario, lab))
+            called = alone_in(run.scenarios)[target.of] if target.metric == "statements" else scenario
+            found.append(explain_calls(run, target.contender, called, lab))
+    except (CannotMeasure, UsageError) as error:
+        click.echo(f"not explained: {error}", err=True)
+    return tuple(found)
 
 
 def told(ctx: click.Context, folder: Path, text: str, document: Mapping[str, Any], as_json: bool) -> NoReturn:

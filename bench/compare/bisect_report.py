@@ -7,6 +7,7 @@ from bench.compare.bisect import BisectStep, Ended, Search, around
 from bench.compare.bisect_target import APART, BisectTarget
 from bench.compare.bisection import BisectAnswer, Upcoming
 from bench.compare.checkouts import SHORT
+from bench.compare.explained_report import Why, explained_document, explained_lines
 from bench.compare.significance import FALSE_ALARMS
 from bench.report.wording import percent_more, plural
 
@@ -68,9 +69,10 @@ def step_line(search: Search, step: BisectStep) -> str:
     return f"step {len(search.steps)}: {named(search, step.commit)}: {found}{left}"
 
 
-def text(search: Search, answer: BisectAnswer) -> str:
+def text(search: Search, answer: BisectAnswer, explained: Why = None) -> str:
     """Return the result in Markdown."""
-    return "\n".join(_lines(search, answer)) + "\n"
+    why = how_to_explain(search, answer) if explained is None else explained_lines(explained)
+    return "\n".join((*_lines(search, answer), *why)) + "\n"
 
 
 def _lines(search: Search, answer: BisectAnswer) -> Iterator[str]:
@@ -126,10 +128,15 @@ def _remarks(search: Search, answer: BisectAnswer, before: str) -> Iterator[str]
             yield f"{brings}: `bench bisect {rest}` looks for them." if share < ALL else f"{brings}."
     if search.others:
         yield f"Regressed too, from GOOD to BAD: {'; '.join(search.others)}."
-    assert search.target
-    pair = f"{before[:SHORT]} {answer.suspects[-1][:SHORT]}"
-    how = " --only-count" if search.target.metric in APART else ""
-    yield f"Why: `bench diff {pair} --contender {search.target.contender}{how} --explain`"
+
+
+def how_to_explain(search: Search, answer: BisectAnswer) -> Iterator[str]:
+    target = search.target
+    assert target
+    before, last = around(search, answer)
+    how = " --only-count" if target.metric in APART else ""
+    cell = f"--contender {target.contender} --scenario {target.scenario}"
+    yield f"Why: `bench diff {before[:SHORT]} {last[:SHORT]} {cell}{how} --explain`"
 
 
 def _of_a_merge(search: Search, culprit: str) -> str:
@@ -161,7 +168,9 @@ def ended_document(search: Search, ended: Ended) -> Mapping[str, Any]:
     }
 
 
-def document(search: Search, answer: BisectAnswer, exit_code: int) -> Mapping[str, Any]:
+def document(
+    search: Search, answer: BisectAnswer, exit_code: int, explained: Why = None
+) -> Mapping[str, Any]:
     """Return the result for machines."""
     target = search.target
     assert target
@@ -198,6 +207,7 @@ def document(search: Search, answer: BisectAnswer, exit_code: int) -> Mapping[st
             for one in search.steps
         ],
         "others": list(search.others),
+        **({} if explained is None else {"explained": explained_document(explained)}),
     }
 
 

@@ -2,18 +2,18 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.analysis import analyse
 from bench.compare import diff as revisions
-from bench.compare.bisect import BisectOptions, Search
+from bench.compare.bisect import BisectOptions, Search, around
 from bench.compare.bisect_reading import LOOKS, CommitReading, of_counts, of_time, rounds_at, rounds_of
 from bench.compare.bisect_target import APART, BisectTarget, Followed, scenario_of
-from bench.compare.bisection import Commit, steps_for
+from bench.compare.bisection import BisectAnswer, Commit, steps_for
 from bench.compare.checkouts import SHORT
 from bench.compare.sides import Sides, laid_out
 from bench.compare.verdict import Conclusion, concluded
@@ -92,6 +92,21 @@ class Runs:
         with self.turn():
             reading = self._read(search, search.target, ends, commit)
         return reading, time.monotonic() - began
+
+    @contextmanager
+    def culprit(self, search: Search, answer: BisectAnswer) -> Iterator[Run]:
+        """Yield a run that has not begun, of the first bad commit beside the last good one before it.
+
+        Raises UsageError where one of them cannot be laid out any more.
+        """
+        assert search.target
+        ends = store.load(self.folder / search.compared_in)
+        before, culprit = around(search, answer)
+        with self.turn(), laid_out(self.root, before, culprit) as sides:
+            plan = step_plan(ends.plan, search.target, sides.base.label, sides.head.label)
+            scenario = store.placed(scenario_of(ends, search.target), str(sides.head.folder))
+            served = revisions.served(sides, plan)
+            yield execution.begin_with(self.root, plan, search.wanted.runtime, served, (scenario,))
 
     def _read(self, search: Search, target: BisectTarget, ends: Run, commit: Commit) -> CommitReading:
         with ExitStack() as stack:

@@ -7,6 +7,7 @@ from bench.compare.changes import CountChange, TimeChange
 from bench.compare.instruction_moves import InstructionMoves, instruction_moves
 from bench.compare.verdict import Conclusion, place, worse_by
 from bench.errors import CannotMeasure
+from bench.loads import Load
 from bench.model.contender import Contender, name_of
 from bench.model.scenario import Scenario
 from bench.profile import layers
@@ -39,18 +40,28 @@ def explain(
 
     Raises CannotMeasure if a server or the profiler fails.
     """
-    contenders = {one.name: one for one in run.contenders}
     scenarios = {one.name: one for one in run.scenarios}
     for change in slower[:MOST]:
-        cell = change.comparison.cell
         name, scenario, _ = place(change)
-        lab.progress.phase(f"profiling {name} in {scenario}, base and head side by side")
-        base, head = contenders[run.plan.reference_of(cell.contender)], contenders[cell.contender]
-        load = ProfilePlan(
-            contenders=(base, head), scenarios=(scenarios[scenario],), load=cell.load, window_s=WINDOW_S
-        )
-        before, after = in_turns(load, lab, profiler, confine)
-        yield Explained(contender=name, scenario=scenario, base=spent(before), head=spent(after))
+        load = change.comparison.cell.load
+        yield explain_time(run, name, scenarios[scenario], load, lab, profiler, confine)
+
+
+def explain_time(
+    run: Run,
+    contender: str,
+    scenario: Scenario,
+    load: Load,
+    lab: Lab,
+    profiler: Profiler,
+    confine: Confine = to_one_core,
+) -> Explained:
+    """Return where the head of *contender* takes more time than its base. Raises CannotMeasure."""
+    lab.progress.phase(f"profiling {contender} in {scenario.name}, base and head side by side")
+    sides = _sides(run, contender)
+    plan = ProfilePlan(contenders=sides, scenarios=(scenario,), load=load, window_s=WINDOW_S)
+    before, after = in_turns(plan, lab, profiler, confine)
+    return Explained(contender=contender, scenario=scenario.name, base=spent(before), head=spent(after))
 
 
 def explain_calls(
@@ -100,7 +111,7 @@ def calls_wanted(run: Run, conclusion: Conclusion) -> tuple[tuple[str, Scenario]
     nothing but it, and what it needs.
     """
     scenarios = {one.name: one for one in run.scenarios}
-    alone = {probe.exchange.name: probe.scenario for probe in probes(run.scenarios)}
+    alone = alone_in(run.scenarios)
     found = {place(one)[:2]: scenarios[place(one)[1]] for one in regressions(conclusion)[:MOST]}
     counts = [one for one in conclusion.regressed if isinstance(one, CountChange)]
     for counted, known in (("instructions", scenarios), ("statements", alone)):
@@ -108,6 +119,11 @@ def calls_wanted(run: Run, conclusion: Conclusion) -> tuple[tuple[str, Scenario]
         for one in worse[:MOST]:
             found.setdefault((one.contender, one.of), known[one.of])
     return tuple((contender, scenario) for (contender, _), scenario in found.items())
+
+
+def alone_in(requested: Sequence[Scenario]) -> dict[str, Scenario]:
+    """Return the scenario of each exchange that has nothing but it, and what it needs."""
+    return {probe.exchange.name: probe.scenario for probe in probes(requested)}
 
 
 def _sides(run: Run, contender: str) -> tuple[Contender, Contender]:

@@ -85,9 +85,11 @@ def test_a_culprit_is_found_by_counts_though_it_is_killed_on_the_way(shop):
     assert found["before"]["worse_by"] < 0.005 < 0.02 < found["after"]["worse_by"]
     assert [one["subject"] for one in found["steps"] if one["outcome"] == "skip"] == [f"change {BROKEN}"]
     assert (git(shop, "status", "--porcelain=v2", "--branch"), git(shop, "worktree", "list")) == before
-    again = bisect(shop, "--resume", str(folder))
-    assert again.returncode == 1
+    again = bisect(shop, "--resume", str(folder), "--explain")
+    assert again.returncode == 1, again.stderr
     assert f"The first bad commit is **{found['culprit'][:8]} change {CULPRIT}**." in again.stdout
+    assert "- one, hello: where, by instructions of both: interpreter +" in again.stdout
+    assert "every Python function is called as often as in the base" in again.stdout
 
 
 @pytest.mark.slow
