@@ -49,13 +49,25 @@ def costs(run: Run, rows: Iterable[Row], capacities: Iterable[Capacity]) -> tupl
         return ()
     at_rates: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        if row.arrivals and row.arrivals.rate_rps and row.requests and not (row.withheld or row.client_limit):
+        if row.arrivals and row.arrivals.rate_rps and not why_left_out(row):
             at_rates.setdefault((row.cell.contender, row.cell.scenario), []).append(row)
     return tuple(
         _cost(one, sorted(found, key=rate_of), idle.get((one.contender, one.scenario), ()))
         for one in capacities
         if (found := at_rates.get((one.contender, one.scenario)))
     )
+
+
+def leaves_idle(run: Run) -> bool:
+    """Whether a server was left alone in a window at least."""
+    return bool(_idle(run))
+
+
+def why_left_out(row: Row) -> str:
+    """Return why a row at a rate is no cost; empty if it is one."""
+    if row.withheld or row.client_limit:
+        return row.withheld or row.client_limit or ""
+    return "no slice counts" if not row.slices else "" if row.requests else "no request was due"
 
 
 def rate_of(row: Row) -> float:

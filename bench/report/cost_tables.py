@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Analysis
-from bench.analysis.costs import POLLS, Cost, Needed, rate_of
+from bench.analysis.costs import POLLS, Cost, Needed, leaves_idle, rate_of, why_left_out
 from bench.analysis.measures import PERCENTS
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
@@ -12,8 +12,9 @@ from bench.report.columns import percentile_cell
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
 from bench.report.wording import NOTHING, both, figure, measured, mebibytes, point, scaled
 
-TITLE, ANCHOR = "What it costs", "costs"
+TITLE, ANCHOR = "What it costs at equal rates", "costs"
 GIBIBYTE = 2**30
+NO_OBJECTIVE = "What a rate costs was not computed: the plan has no objective. Set slo_ms, for p99."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +43,15 @@ def section(analysis: Analysis) -> Section | None:
     """Return its section; None for a run in which no server was left alone."""
     found = analysis.costs
     if not found:
-        return None
+        lacks = leaves_idle(analysis.run) and analysis.run.plan.slo_ms is None
+        return Section(title=TITLE, anchor=ANCHOR, caveats=(NO_OBJECTIVE,)) if lacks else None
     return Section(
         title=TITLE,
         anchor=ANCHOR,
         intro=f"For p99 within {found[0].capacity.slo_ms:g} ms. Machines are servers like the measured ones.",
         charts=TITLE,
         tables=(_needs_table(found), _hours_table(found), _rates_table(found)),
-        notes=tuple(_notes(found)),
+        notes=(*warnings(analysis), *_how(found)),
     )
 
 
@@ -77,7 +79,9 @@ def _needs_table(found: Sequence[Cost]) -> Table:
 
 def _needed(one: Cost, rate_rps: float) -> TableCell:
     needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
-    return TableCell(NOTHING) if needed is None else TableCell(_words(one, needed))
+    if needed is None:
+        return TableCell(NOTHING)
+    return TableCell(_words(one, needed), f"as at {figure(needed.priced_at_rps)} req/s")
 
 
 def _words(one: Cost, needed: Needed) -> str:
@@ -157,8 +161,9 @@ def _line(one: Cost, row: Row) -> tuple[TableCell, ...]:
     )
 
 
-def _notes(found: Sequence[Cost]) -> Iterator[str]:
-    for one in found:
+def warnings(analysis: Analysis) -> Iterator[str]:
+    """Yield what is unusual, or missing in the tables."""
+    for one in analysis.costs:
         if one.polls:
             idle = figure((one.idle_cores or 0) * 100)
             yield (
@@ -179,6 +184,12 @@ def _notes(found: Sequence[Cost]) -> Iterator[str]:
             )
         if one.needed and not any(row.database_us for row in one.rows):
             yield f"{one.contender}: cores are of the server alone: no CPU of a database was measured."
+    for row in analysis.rows:
+        if (at := rate_of(row)) and (why := why_left_out(row)):
+            yield f"{row.cell.contender}, {row.cell.scenario}: left out at {figure(at)} requests/s: {why}."
+
+
+def _how(found: Sequence[Cost]) -> Iterator[str]:
     if _counts_energy(found):
         yield "Joules are of the whole machine (RAPL): the client and all else that runs are in them."
     else:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from bench.analysis import Analysis, analyse
 from bench.records import Run
-from bench.report import instructions
+from bench.report import cost_tables, instructions, stream_tables
 from bench.report.audit import audit
 from bench.report.claims import audited
 from bench.report.claims import notes as notes_on_claims
+from bench.report.document import Section, TableCell
 from bench.report.document import Table as SourceTable
-from bench.report.document import TableCell
 from bench.report.dots import LEGEND, Axis, axis_of
 from bench.report.forest import marked
 from bench.report.panels import Panel, caveats_everywhere, panels, terminal_columns
@@ -72,6 +72,8 @@ def print_run(run: Run, console: Console) -> None:
             say(console, LEGEND, style="dim")
     for series in series_of(panels(analysis)):
         _print_series(console, series, analysis)
+    _print_costs(console, analysis)
+    _print_streams(console, analysis)
     _print_instructions(console, analysis)
     _print_claims(console, analysis)
     console.print()
@@ -124,20 +126,39 @@ def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
         say(console, f"! {caveat}", style=WARNING)
 
 
+def _print_costs(console: Console, analysis: Analysis) -> None:
+    if section := cost_tables.section(analysis):
+        _print_first_table(console, section)
+        for note in cost_tables.warnings(analysis):
+            say(console, f"! {note}", style=WARNING)
+
+
+def _print_streams(console: Console, analysis: Analysis) -> None:
+    if section := stream_tables.section(analysis):
+        _print_first_table(console, section)
+
+
 def _print_instructions(console: Console, analysis: Analysis) -> None:
-    section = instructions.section(analysis)
-    if section is None:
-        return
+    if section := instructions.section(analysis):
+        _print_first_table(console, section, columns=instructions.SHORT)
+        for note in section.notes[1:]:
+            say(console, note, style="dim")
+
+
+def _print_first_table(console: Console, section: Section, columns: int | None = None) -> None:
+    """Print the first table of *section*, which is its answer, with so many *columns* of it."""
     console.print()
-    for found in section.tables:
-        table = table_of(Text(section.title, style="bold"))
-        for column in found.columns[: instructions.SHORT]:
-            table.add_column(column.heading, justify="right" if column.kind == "number" else "left")
+    for found in section.tables[:1]:
+        title = f"{section.title} · {found.caption}" if found.captioned else section.title
+        table = table_of(Text(title, style="bold"))
+        for column in found.columns[:columns]:
+            justify: JustifyMethod = "right" if column.kind == "number" else "left"
+            table.add_column(column.heading, justify=justify, overflow="fold")
         for row in found.rows:
-            table.add_row(*(Text(cell.text) for cell in row[: instructions.SHORT]))
+            table.add_row(*(in_two_lines(cell) if cell.detail else Text(cell.text) for cell in row[:columns]))
         console.print(table)
-    for note in section.notes[1:] or section.caveats:
-        say(console, note, style="dim")
+    for caveat in section.caveats:
+        say(console, f"! {caveat}", style=WARNING)
 
 
 def _print_claims(console: Console, analysis: Analysis) -> None:

@@ -4,8 +4,10 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from bench.analysis import analyse
 from bench.analysis.costs import POLLS
@@ -17,6 +19,7 @@ from bench.report.charts.cost_lines import cost_lines, numbers
 from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
 from bench.report.summary import summary
+from bench.report.terminal import print_run
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
 
 SPEEDS = {"django": 2_000.0, "flask": 4_000.0}
@@ -25,6 +28,12 @@ LOADS = (Open(rate=0.5), rate(0.1, of="slowest"), rate(0.5, of="slowest"), rate(
 
 def run_of(loads=LOADS, slo_ms=1_000.0):
     return synthetic_run(SPEEDS, loads=loads, slo_ms=slo_ms, noise=0.0, rounds=6)
+
+
+def printed(run):
+    console = Console(file=StringIO(), width=120)
+    print_run(run, console)
+    return console.file.getvalue()
 
 
 def polling(record):
@@ -133,7 +142,32 @@ def test_a_stray_idle_window_takes_no_interval_away():
 def test_a_run_that_left_no_server_alone_has_no_such_section():
     found = analyse(run_of(LOADS[1:]))
     assert found.costs == ()
-    assert "What it costs" not in report_text(found, {})
+    assert cost_tables.TITLE not in report_text(found, {})
+
+
+def test_without_an_objective_the_missing_costs_are_named():
+    (caveat,) = cost_tables.section(analyse(run_of(slo_ms=None))).caveats
+    assert caveat in report_text(analyse(run_of(slo_ms=None)), {})
+    assert caveat in printed(run_of(slo_ms=None))
+
+
+def test_a_rate_that_is_left_out_is_named_with_the_reason():
+    def wrong(record):
+        at_most = record.slice.cell.contender == "django" and record.slice.rate_rps > 1_500
+        return failing(record) if at_most else record
+
+    run = with_records(run_of(), wrong)
+    idle, of_flask, wrong_ones = cost_tables.warnings(analyse(run))
+    assert idle == "django, hello: left out at 0.50 requests/s: no request was due."
+    assert of_flask.startswith("flask, hello: left out at 0.50 ")
+    assert wrong_ones.startswith("django, hello: left out at 1,600 requests/s: withheld: ")
+    assert wrong_ones in " ".join(printed(run).split())
+
+
+def test_a_terminal_shows_what_a_rate_takes():
+    text = printed(run_of())
+    assert "What a rate takes" in text
+    assert "as at 200 req/s" in text
 
 
 def test_a_contender_whose_answers_are_wrong_has_no_cost():
