@@ -290,7 +290,7 @@ def percentiles_of(records: Iterable[Record]) -> Mapping[float, Estimate | None]
     for record in records:
         by_round.setdefault(record.slice.round, []).append(record.sample)
     rounds = [Histogram.merged(one.latency for one in found) for found in by_round.values()]
-    unanswered = [sum(one.unfinished for one in found) for found in by_round.values()]
+    unanswered = [sum(one.unfinished for one in found if one.due is not None) for found in by_round.values()]
     return {percent: percentile_over_rounds(rounds, percent, unanswered) for percent in PERCENTS}
 
 

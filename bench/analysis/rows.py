@@ -58,7 +58,6 @@ class Arrivals:
     """What only an open loop knows of its requests. Times cover all counted windows together."""
 
     rate_rps: float | None  # requested
-    percentiles: Mapping[float, Estimate | None]  # ms, by percent; None: too few requests, or no answers
     due: int
     queued: int  # waited for a connection
     backlog: int  # by how much more requests were in flight when windows closed than when they opened
@@ -80,6 +79,7 @@ class Row:
     throughput_rps: Estimate | None
     latency: Latency
     latencies: Histogram  # of every verified response
+    percentiles: Mapping[float, Estimate | None]  # ms, by percent; None: too few requests, or no answers
     arrivals: Arrivals | None  # None: closed
     service_demand_us: Estimate | None
     database_us: Estimate | None
@@ -181,6 +181,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         throughput_rps=throughput,
         latency=Latency.of(merged, unfinished if cell.load.has_due_times else 0),
         latencies=merged,
+        percentiles=percentiles_of(counted),
         arrivals=_arrivals(records, counted) if cell.load.has_due_times else None,
         service_demand_us=_per_response(counted, server_us, server_cores),
         database_us=_per_response(counted, database_us, database_cores),
@@ -243,7 +244,6 @@ def _arrivals(records: Sequence[Record], counted: Sequence[Record]) -> Arrivals:
     bends = [record.sample.bend for record in records if record.sample.bend is not None]
     return Arrivals(
         rate_rps=rate_rps(records),
-        percentiles=percentiles_of(counted),
         due=sum(sample.due or 0 for sample in samples),
         queued=sum(sample.queued for sample in samples),
         backlog=sum(map(_backlog, samples)),

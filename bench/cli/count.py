@@ -85,7 +85,9 @@ def count_(
         kept = partial(kept_counts.of, facts=facts, scenarios=requested(wanted))
         moved = partial(judged, known, margin=margin / 100, whole=not words)
         moves = moved(kept(found), found)
-        places = {(one.contender, one.scenario) for one in moves if one.doubtful}
+        unsteady = (one for one in found if one.windows and kept_counts.why_not_kept(one))
+        doubts = (*(one for one in moves if one.doubtful), *(unsteady if keep or known else ()))
+        places = {(one.contender, one.scenario) for one in doubts}
         if again := [one for one in wanted if (one[0].name, one[1].name) in places]:
             repeated, _ = counted(root, name, again, Path(folder), known)
             found = [*{(one.contender, one.scenario): one for one in (*found, *repeated)}.values()]

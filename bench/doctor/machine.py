@@ -242,8 +242,10 @@ def _priority(facts: Facts, placement: Placement) -> Iterator[Check]:
         yield check(
             "priority",
             "ok" if first else "caution",
-            "the client runs first on its core, at a rate" if first else "the client waits for the database",
-            "at a rate many slices will be void, as sent late: allow real time (`ulimit -r 1`), or be root",
+            "at a rate the client runs first on its core"
+            if first
+            else "real time is not allowed, so at a rate the client waits for the database",
+            "allow it with `sudo prlimit --rtprio=1 --pid $$`: many slices may be void, as sent late",
         )
 
 

@@ -67,18 +67,19 @@ def latency(heading: str, value_of: Callable[[Latency], float | None]) -> RowCol
 
 
 def percentile(heading: str, percent: float) -> RowColumn:
-    """Return a percentile of requests at a rate, with its interval over rounds."""
+    """Return a percentile of requests, with its interval over rounds."""
     return RowColumn(heading=heading, cell=lambda row: percentile_cell(row, percent), term="latency")
 
 
 def percentile_cell(row: Row, percent: float) -> TableCell:
-    found = row.arrivals.percentiles.get(percent) if row.arrivals else None
+    found = row.percentiles.get(percent)
     if found is None:
         fewest = fewest_for(percent)
         few = row.requests + row.unanswered < fewest
         return TableCell(NOTHING, f"needs {fewest:,} requests" if few else "beyond all answers")
     cell = measured(found)
-    return TableCell(f"≤ {cell.text}", "") if row.client_limit else cell  # it includes the client's lag
+    # At a rate it includes the client's lag.
+    return TableCell(f"≤ {cell.text}", "") if row.client_limit and row.arrivals else cell
 
 
 def due(heading: str, text_of: Callable[[Arrivals], str], term: str = "") -> RowColumn:

@@ -10,7 +10,7 @@ from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.report.columns import percentile_cell
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import NOTHING, both, figure, measured, mebibytes, point, scaled
+from bench.report.wording import NOTHING, both, figure, interval, measured, mebibytes, point, scaled
 
 TITLE, ANCHOR = "What it costs at equal rates", "costs"
 GIBIBYTE = 2**30
@@ -70,24 +70,52 @@ def _needs_table(found: Sequence[Cost]) -> Table:
             TableCell(one.scenario),
             *(_needed(one, rate) for rate in rates),
             _capacity(one),
-            TableCell(NOTHING if one.idle_cores is None else figure(one.idle_cores * 100)),
+            _idle(one),
         )
         for one in found
     )
     return Table(caption="What a rate takes", captioned=True, columns=columns, rows=rows)
 
 
+def short_table(found: Sequence[Cost], *, narrow: bool) -> Table:
+    """Return what a rate takes, for a terminal. A *narrow* one has the two highest rates."""
+    rates = sorted({needed.rate_rps for one in found for needed in one.needed})[-2 if narrow else 0 :]
+    columns = (
+        name_column("contender"),
+        *(Column(heading=f"{rate:,.0f} req/s:\ncores, GiB,\nmachines") for rate in rates),
+        Column(heading="highest\nreq/s in\nobjective"),
+        Column(heading="idle,\n% of\na core"),
+    )
+    rows = tuple(
+        (
+            TableCell(one.contender, one.scenario),
+            *(_needed_in_short(one, rate) for rate in rates),
+            _capacity(one),
+            _idle(one),
+        )
+        for one in found
+    )
+    return Table(columns=columns, rows=rows)
+
+
+def _needed_in_short(one: Cost, rate_rps: float) -> TableCell:
+    needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
+    if needed is None:
+        return TableCell(NOTHING)
+    return TableCell(_words(one, needed, point(needed.cores)), interval(needed.cores))
+
+
 def _needed(one: Cost, rate_rps: float) -> TableCell:
     needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
     if needed is None:
         return TableCell(NOTHING)
-    return TableCell(_words(one, needed), f"as at {figure(needed.priced_at_rps)} req/s")
+    return TableCell(_words(one, needed, both(needed.cores)), f"as at {figure(needed.priced_at_rps)} req/s")
 
 
-def _words(one: Cost, needed: Needed) -> str:
+def _words(one: Cost, needed: Needed, cores: str) -> str:
     """Where a higher rate may keep the objective, more of it fits a machine than is known."""
     machines = f"{'≤ ' * (one.capacity.at_least and needed.machines > 1)}{needed.machines:,}"
-    return f"{both(needed.cores)}, {gibibytes(needed.memory_bytes)}, {machines}"
+    return f"{cores}, {gibibytes(needed.memory_bytes)}, {machines}"
 
 
 def _capacity(one: Cost) -> TableCell:
@@ -95,6 +123,10 @@ def _capacity(one: Cost) -> TableCell:
         return TableCell("none that was tried")
     cell = measured(one.capacity.rate_rps)
     return TableCell(f"{'≥ ' * one.capacity.at_least}{cell.text}", cell.detail)
+
+
+def _idle(one: Cost) -> TableCell:
+    return TableCell(NOTHING if one.idle_cores is None else figure(one.idle_cores * 100))
 
 
 def _hours_table(found: Sequence[Cost]) -> Table:

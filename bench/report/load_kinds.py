@@ -11,8 +11,6 @@ from bench.report.columns import RowColumn, due, latency, percentile, plain, thr
 from bench.report.wording import NOTHING, figure
 from bench.report.wording import throughput as of_row
 
-P50 = latency("p50\nms", lambda latencies: latencies.p50_ms)
-P99 = latency("p99\nms", lambda latencies: latencies.p99_ms)
 # On a terminal, where nothing explains a word.
 HALF = latency("half\nin ms", lambda latencies: latencies.p50_ms)
 MOST = latency("99 %\nin ms", lambda latencies: latencies.p99_ms)
@@ -61,7 +59,7 @@ def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
         "due to its last byte, if verified. Lag is how late the client sent although a connection was free."
     )
     yield from _on_ourselves([(row.cell.contender, row.arrivals) for row in rows if row.arrivals])
-    found = [one for row in rows if row.arrivals for one in row.arrivals.percentiles.values() if one]
+    found = [one for row in rows for one in row.percentiles.values() if one]
     if any(one.low is None for one in found):
         yield "A percentile has no interval with under six rounds, or if it would end beyond all requests."
     waits = [(row.cell.contender, row.arrivals) for row in rows if row.arrivals and row.arrivals.queued]
@@ -95,7 +93,7 @@ CLOSED = Shown(
     latency=_of_closed,
     starts="send",
     caption=", at saturation · ms from send to last byte",
-    page=(throughput("req/s", "throughput"), P50, P99),
+    page=(throughput("req/s", "throughput"), percentile("p50\nms", 50), percentile("p99\nms", 99)),
     terminal=(throughput("requests\nper second", "throughput"), HALF, MOST),
     series=(
         plain("connections", lambda row: f"{row.cell.load.connections:,}"),

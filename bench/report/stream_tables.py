@@ -34,7 +34,7 @@ def section(analysis: Analysis) -> Section | None:
         title=TITLE,
         anchor=ANCHOR,
         tables=(*held, _steps_table(found)),
-        notes=(*HOW, *_notes(found)),
+        notes=(*HOW, *warnings(analysis)),
     )
 
 
@@ -44,6 +44,18 @@ def _held_table(found: Sequence[StreamLadder], slo_ms: float) -> Table:
     caption = f"How many it holds: 99 % of events are no later than {slo_ms:g} ms"
     rows = tuple((*_first_cells(one), *_held_cells(one)) for one in found)
     return Table(caption=caption, captioned=True, columns=columns, rows=rows)
+
+
+def short_table(found: Sequence[StreamLadder]) -> Table:
+    """Return how many streams are held, for a terminal."""
+    columns = (
+        name_column("contender"),
+        Column(heading="streams\nheld", kind="text"),
+        Column(heading="CPU then, %\nof a core", kind="text"),
+        Column(heading="not held", kind="text"),
+    )
+    rows = tuple((TableCell(one.contender, one.scenario), *_held_cells(one)) for one in found)
+    return Table(columns=columns, rows=rows)
 
 
 def _held_cells(one: StreamLadder) -> tuple[TableCell, ...]:
@@ -93,8 +105,9 @@ def _first_cells(one: StreamLadder) -> tuple[TableCell, ...]:
     return contender_cell(one.contender), TableCell(one.scenario)
 
 
-def _notes(found: Sequence[StreamLadder]) -> Iterator[str]:
-    for one in found:
+def warnings(analysis: Analysis) -> Iterator[str]:
+    """Yield what makes figures of streams doubtful."""
+    for one in analysis.stream_ladders:
         if limited := [f"{step.streams:,}" for step in one.steps if step.client_limit]:
             yield (
                 f"{one.contender}: the client was the limit at {', '.join(limited)} streams at once. Events "

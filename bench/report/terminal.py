@@ -1,6 +1,7 @@
 """Results on the terminal: a table per scenario and load, then the notes for its reader."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
@@ -128,37 +129,49 @@ def _print_series(console: Console, series: Series, analysis: Analysis) -> None:
 
 def _print_costs(console: Console, analysis: Analysis) -> None:
     if section := cost_tables.section(analysis):
-        _print_first_table(console, section)
-        for note in cost_tables.warnings(analysis):
-            say(console, f"! {note}", style=WARNING)
+        short = cost_tables.short_table(analysis.costs, narrow=console.width < NARROW)
+        _print_section(console, section, short, "What a rate takes", cost_tables.warnings(analysis))
 
 
 def _print_streams(console: Console, analysis: Analysis) -> None:
     if section := stream_tables.section(analysis):
-        _print_first_table(console, section)
+        has_objective = analysis.run.plan.slo_ms is not None
+        shown = stream_tables.short_table(analysis.stream_ladders) if has_objective else None
+        _print_section(console, section, shown, section.tables[0].caption, stream_tables.warnings(analysis))
 
 
 def _print_instructions(console: Console, analysis: Analysis) -> None:
     if section := instructions.section(analysis):
-        _print_first_table(console, section, columns=instructions.SHORT)
+        shown = _narrowed(section.tables[0], instructions.SHORT) if section.tables else None
+        _print_section(console, section, shown, section.title)
         for note in section.notes[1:]:
             say(console, note, style="dim")
 
 
-def _print_first_table(console: Console, section: Section, columns: int | None = None) -> None:
-    """Print the first table of *section*, which is its answer, with so many *columns* of it."""
+def _narrowed(shown: SourceTable, columns: int) -> SourceTable:
+    rows = tuple(row[:columns] for row in shown.rows)
+    return replace(shown, columns=shown.columns[:columns], rows=rows)
+
+
+def _print_section(
+    console: Console,
+    section: Section,
+    shown: SourceTable | None,
+    title: str,
+    warnings: Iterable[str] = (),
+) -> None:
+    """Print *section* with one table."""
     console.print()
-    for found in section.tables[:1]:
-        title = f"{section.title} · {found.caption}" if found.captioned else section.title
+    if shown and shown.rows:
         table = table_of(Text(title, style="bold"))
-        for column in found.columns[:columns]:
+        for column in shown.columns:
             justify: JustifyMethod = "right" if column.kind == "number" else "left"
             table.add_column(column.heading, justify=justify, overflow="fold")
-        for row in found.rows:
-            table.add_row(*(in_two_lines(cell) if cell.detail else Text(cell.text) for cell in row[:columns]))
+        for row in shown.rows:
+            table.add_row(*(in_two_lines(cell) if cell.detail else Text(cell.text) for cell in row))
         console.print(table)
-    for caveat in section.caveats:
-        say(console, f"! {caveat}", style=WARNING)
+    for warning in (*section.caveats, *warnings):
+        say(console, f"! {warning}", style=WARNING)
 
 
 def _print_claims(console: Console, analysis: Analysis) -> None:

@@ -267,6 +267,11 @@ def test_a_run_without_a_number_names_first_whose_server_ended(clean):
             "the hypervisor took time",
             "the machine was not ours to measure on (the hypervisor took time × 54)",
         ),
+        (
+            "the load generator sent late",
+            "the machine was not ours to measure on (the load generator sent late × 54); "
+            "`bench doctor` has the remedy",
+        ),
     ],
 )
 def test_a_run_whose_slices_are_void_says_of_what(clean, reason, said):

@@ -30,8 +30,8 @@ def run_of(loads=LOADS, slo_ms=1_000.0):
     return synthetic_run(SPEEDS, loads=loads, slo_ms=slo_ms, noise=0.0, rounds=6)
 
 
-def printed(run):
-    console = Console(file=StringIO(), width=120)
+def printed(run, width=120):
+    console = Console(file=StringIO(), width=width)
     print_run(run, console)
     return console.file.getvalue()
 
@@ -167,7 +167,8 @@ def test_a_rate_that_is_left_out_is_named_with_the_reason():
 def test_a_terminal_shows_what_a_rate_takes():
     text = printed(run_of())
     assert "What a rate takes" in text
-    assert "as at 200 req/s" in text
+    assert "2.50, 0.17, ≤ 4" in text
+    assert max(map(len, printed(run_of(), 80).splitlines())) <= 80
 
 
 def test_a_contender_whose_answers_are_wrong_has_no_cost():

@@ -103,7 +103,7 @@ def test_a_row_at_a_rate_has_intervals_over_rounds_or_the_reason_why_not():
     run = synthetic_run({"flask": 4_000.0}, reference="flask", loads=(rate(0.1),), rounds=6)
     (row,) = (one for one in analyse(run).rows if not one.is_control)
     cells = {percent: percentile_cell(row, percent) for percent in PERCENTS}
-    median = row.arrivals.percentiles[50]
+    median = row.percentiles[50]
     assert median.low < median.estimate < median.high
     assert cells[50].detail == interval(median)
     assert (cells[99.9].text, cells[99.9].detail) == ("–", "needs 20,000 requests")
@@ -119,6 +119,6 @@ def test_a_row_at_a_rate_has_intervals_over_rounds_or_the_reason_why_not():
 def test_few_rounds_give_no_interval():
     run = synthetic_run({"flask": 4_000.0}, reference="flask", loads=(rate(0.1),), rounds=5)
     (row,) = (one for one in analyse(run).rows if not one.is_control)
-    assert row.arrivals.percentiles[50].low is None
+    assert row.percentiles[50].low is None
     (panel,) = panels(analyse(run))
     assert any(note.startswith("A percentile has no interval") for note in notes(panel))

@@ -174,6 +174,7 @@ def test_a_machine_that_tells_nothing_bad_needs_no_caution():
 @pytest.mark.parametrize(
     ("facts", "placement", "name", "said"),
     [
+        (Facts(client_first=False), placed([0, 1]), "priority", "real time is not allowed"),
         (Facts(), placed([0, 1]), "placement", "server on 0, client on 1, database on 1; client and"),
         (Facts(), placed(None), "placement", "cannot pin processes"),
         (Facts(cpu_quota=2.5), placed(range(8)), "CPU limit", "2.5 cores' worth of time for 8 cores"),
