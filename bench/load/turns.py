@@ -52,7 +52,8 @@ def may_go_first() -> bool:
 
 
 def _is_set_apart() -> bool:
-    return hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) < (os.cpu_count() or 1)
+    """Return whether this process has some of its parent's cores, and not all."""
+    return hasattr(os, "sched_getaffinity") and os.sched_getaffinity(0) < os.sched_getaffinity(os.getppid())
 
 
 def _in_real_time(wanted: bool) -> bool:
