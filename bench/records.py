@@ -196,8 +196,8 @@ class Queries:
 class CountedWindow:
     """Instructions per request in one window of requests."""
 
-    usual: float  # without the garbage collector
-    collections: float  # in it; 0 as well if the interpreter has no symbols
+    usual: float  # without the garbage collector, if its share is known
+    collections: float | None  # in it; None: not told apart, as the interpreter has no symbols
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,8 +227,15 @@ class Instructions:
     @property
     def with_collections(self) -> float | None:
         """The mean of all windows, with what Python's garbage collector executed."""
-        everything = [one.usual + one.collections for found in self.windows.values() for one in found]
+        everything = [
+            one.usual + (one.collections or 0.0) for found in self.windows.values() for one in found
+        ]
         return mean(everything) if everything else None
+
+    @property
+    def tells_collections(self) -> bool:
+        """Whether collections are told apart. Else they are in its usual count."""
+        return all(one.collections is not None for found in self.windows.values() for one in found)
 
     @property
     def usual(self) -> Mapping[int, float]:

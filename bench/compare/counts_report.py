@@ -11,7 +11,7 @@ from rich.text import Text
 from bench.compare.kept_counts import CountMove
 from bench.profile.callgrind_profile import OBJECT_LAYERS
 from bench.records import CountedWindow, Instructions
-from bench.report.instructions import rare
+from bench.report.instructions import limits
 from bench.report.terminal import say, table_of
 from bench.report.wording import ratio, rounded
 
@@ -54,7 +54,7 @@ def print_counts(
     for one in found:
         if one.why and (one.contender, one.scenario) not in named:
             say(console, f"! {one.contender}, {one.scenario}: not counted: {one.why}", style=WARNING)
-    for line in rare(found):
+    for line in limits(found):
         say(console, f"! {line}", style=WARNING)
     for line in lines(moves):
         say(console, line)

@@ -69,7 +69,7 @@ def _spent(one: Instructions, folder: Path, files: Files) -> tuple[Moves, Moves]
     costs = read_costs(sorted(folder.glob(f"callgrind.out.{profile_name(one.contender, one.scenario)}.*")))
     (windows,) = one.windows.values()
     kept = plainest(windows)
-    scale = (kept.usual + kept.collections) / (sum(costs.values()) or 1)
+    scale = (kept.usual + (kept.collections or 0.0)) / (sum(costs.values()) or 1)
     return (
         {layer: own * scale for layer, own in by_layer(costs, files).items()},
         {function: own * scale for function, own in by_function(costs).items()},

@@ -1,6 +1,6 @@
 """Instructions per request of each contender and scenario, beside CPU time and throughput."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.analysis import Analysis
 from bench.analysis.rows import Row
@@ -56,7 +56,7 @@ def _row(analysis: Analysis, one: Instructions, reference: Instructions | None) 
         TableCell(one.scenario),
         TableCell(f"{usual:,.0f}"),
         TableCell(ratio(usual / base) if base else "–"),
-        TableCell(percent_more(everything / usual) if usual else "–"),
+        TableCell(percent_more(everything / usual) if usual and one.tells_collections else "–"),
         *_beside(own, other, "service_demand_us"),
         *_beside(own, other, "throughput_rps"),
     )
@@ -89,11 +89,17 @@ def uncounted(found: Sequence[Instructions]) -> Iterator[str]:
     for why, of in places.items():
         where = "" if len(of) == len(found) else f" for {', '.join(of)}"
         yield f"Instructions were not counted{where}: {why}."
-    yield from rare(found)
+    yield from limits(found)
 
 
-def rare(found: Iterable[Instructions]) -> Iterator[str]:
-    """Yield the exchanges that no window has, once for each scenario."""
+def limits(found: Sequence[Instructions]) -> Iterator[str]:
+    """Yield what counts lack or contain: exchanges that no window has, and collections of garbage."""
+    stripped = dict.fromkeys(one.contender for one in found if not one.tells_collections)
+    if stripped:
+        yield (
+            f"Garbage collections are in the instructions of {', '.join(stripped)}: "
+            "a stripped Python does not name its collector."
+        )
     places = dict.fromkeys((one.scenario, one.requests, one.too_rare) for one in found if one.too_rare)
     for scenario, requests, names in places:
         which = ", ".join(names)

@@ -28,7 +28,7 @@ from bench.run.progress import Progress
 from bench.run.statement_counts import OF_USERS
 from bench.run.verification import content_keys
 from bench.runtime import Runtime, Server
-from bench.runtime.callgrind import Executed, unknown_instruction, version
+from bench.runtime.callgrind import Executed, together, unknown_instruction, version
 from bench.runtime.placement import available_cores
 
 METHOD = 2  # part of the counter's name: add one when the way of counting changes
@@ -236,13 +236,14 @@ def _of_server(
 
 def plainest(windows: Sequence[CountedWindow]) -> CountedWindow:
     """Return the one whose profile is kept: the first with the fewest instructions in collections."""
-    return min(windows, key=lambda one: one.collections)
+    return min(windows, key=lambda one: one.collections or 0.0)
 
 
 def _window(sent: int, executed: Mapping[int, Executed]) -> CountedWindow:
-    collected = sum(one.collections for one in executed.values())
-    own = sum(one.everything for one in executed.values()) - collected
-    return CountedWindow(usual=own / sent, collections=collected / sent)
+    all_of_it = together(executed.values())
+    collected = all_of_it.collections
+    usual = all_of_it.everything - (collected or 0)
+    return CountedWindow(usual=usual / sent, collections=None if collected is None else collected / sent)
 
 
 def profile_name(contender: str, scenario: str) -> str:

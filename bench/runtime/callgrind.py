@@ -4,7 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,9 @@ COLLECTORS = frozenset(
         "_Py_RunGC",
     }
 )
+EVALUATOR = "_PyEval_EvalFrameDefault"  # Python exports it, so a stripped interpreter names it too
+NAMELESS = "0x"
+STRIPPED = 0.01  # of an interpreter's instructions: if more are in functions without names, it is stripped
 PIPES = "vgdb"
 UNKNOWN = re.compile(r"SIGILL\b[^(]*\n(?:==\d+==.*\n)*?==\d+==\s+at 0x\w+: .*\(in (.*?)\)")
 NAMED = re.compile(r"-by-(.*)-on-(.*)$")
@@ -53,10 +57,13 @@ def version() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """Instructions of a process between two readings; *collections*: those in Python's collector."""
+    """Instructions of a process between two readings.
+
+    *collections*: those in Python's collector. None: an interpreter without symbols does not name it.
+    """
 
     everything: int
-    collections: int
+    collections: int | None
 
 
 class Callgrind:
@@ -105,10 +112,7 @@ class Callgrind:
                 old.unlink()
             self._tell(pid, "dump")
             parts = [executed(file.read_text(errors="replace")) for file in self._profiles(pid)]
-            found[pid] = Executed(
-                everything=sum(one.everything for one in parts),
-                collections=sum(one.collections for one in parts),
-            )
+            found[pid] = together(parts)
         return found
 
     def keep(self, pids: Sequence[int], folder: Path, name: str) -> None:
@@ -147,17 +151,29 @@ class Callgrind:
 
 
 def executed(profile: str) -> Executed:
-    """Return the sums of a profile in callgrind's format. Raises CannotMeasure if it was cut short.
-
-    An interpreter without symbols does not name its collector: then no collection is found.
-    """
-    everything = collected = 0
+    """Return the sums of a profile in callgrind's format. Raises CannotMeasure if it was cut short."""
+    collected = 0
+    own, nameless = Counter[str](), Counter[str]()  # by object
+    interpreters = set()
     for one in costs(profile):
-        if not one.callee:
-            everything += one.instructions
-        elif one.callee in COLLECTORS and one.function not in COLLECTORS:
-            collected += one.instructions
-    return Executed(everything=everything, collections=collected)
+        if one.callee:
+            if one.callee in COLLECTORS and one.function not in COLLECTORS:
+                collected += one.instructions
+            continue
+        own[one.object] += one.instructions
+        if one.function.startswith(NAMELESS):
+            nameless[one.object] += one.instructions
+        elif one.function == EVALUATOR:
+            interpreters.add(one.object)
+    is_stripped = any(nameless[one] > STRIPPED * own[one] for one in interpreters)
+    return Executed(everything=own.total(), collections=None if is_stripped else collected)
+
+
+def together(parts: Collection[Executed]) -> Executed:
+    """Return the sum of *parts*. Collections of one that does not tell them apart are in no sum."""
+    collections = [one.collections for one in parts if one.collections is not None]
+    everything = sum(one.everything for one in parts)
+    return Executed(everything, sum(collections) if len(collections) == len(parts) else None)
 
 
 def unknown_instruction(log: str) -> str | None:

@@ -13,6 +13,7 @@ from bench.compare.counts_report import LayerShares, print_counts
 from bench.compare.verdict import concluded
 from bench.compare.verdict_report import text
 from bench.records import CountedWindow, Instructions
+from bench.report.instructions import limits
 from tests.support.synthetic import synthetic_run
 
 BASE, HEAD = "fastapi@aaaaaaaa", "fastapi@worktree"
@@ -30,6 +31,15 @@ def counted(name, by_seed, *, spread=0.0, **changes):
     }
     facts = {"scenario": "hello", "counter": "callgrind 3.19.0", "requests": 60, "windows": windows}
     return Instructions(contender=name, **facts | changes)
+
+
+def test_a_stripped_python_is_named():
+    one = counted("one", (1_000_000,))
+    assert [*limits([one, Instructions(contender="two", scenario="hello", why="it does not start")])] == []
+    windows = {0: tuple(replace(window, collections=None) for window in one.windows[0])}
+    assert [*limits([replace(one, windows=windows)])] == [
+        "Garbage collections are in the instructions of one: a stripped Python does not name its collector."
+    ]
 
 
 def conclude(base, head, *, timed=False, **margins):

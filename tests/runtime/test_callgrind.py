@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench.runtime import callgrind
-from bench.runtime.callgrind import PATIENTLY, Callgrind, Executed, executed, unknown_instruction
+from bench.runtime.callgrind import PATIENTLY, Callgrind, Executed, executed, together, unknown_instruction
 
 PROFILE = """\
 # callgrind format
@@ -65,10 +65,17 @@ def test_collections_are_told_apart_and_counted_once():
     assert executed(PROFILE) == Executed(everything=1000, collections=350)
 
 
-def test_an_interpreter_without_symbols_has_no_collections():
-    nameless = PROFILE.replace("gc_collect_main", "0x00000000001a2b30")
-    assert executed(nameless).everything == 1000
-    assert executed(nameless.replace("gc_collect_generations", "0x0000000000cafe00")).collections == 0
+def test_an_interpreter_without_symbols_does_not_tell_collections_apart():
+    of_python = PROFILE.replace("(14) main", "(14) _PyEval_EvalFrameDefault")
+    assert executed(of_python) == executed(PROFILE)
+    stripped = of_python.replace("gc_collect_main", "0x00000000001a2b30")
+    stripped = stripped.replace("gc_collect_generations", "0x0000000000cafe00")
+    assert executed(stripped) == Executed(everything=1000, collections=None)
+
+
+def test_of_several_processes_one_without_symbols_hides_the_collections_of_all():
+    assert together([Executed(10, 1), Executed(5, 0)]) == Executed(15, 1)
+    assert together([Executed(10, 1), Executed(5, None)]) == Executed(15, None)
 
 
 def test_parts_of_a_file_are_added_up():
