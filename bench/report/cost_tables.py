@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Analysis
-from bench.analysis.costs import POLLS, Cost, Needed, leaves_idle, rate_of, why_left_out
+from bench.analysis.costs import POLLS, Cost, leaves_idle, rate_of, why_left_out
 from bench.analysis.measures import PERCENTS
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.report.columns import percentile_cell
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import NOTHING, both, figure, interval, measured, mebibytes, point, scaled
+from bench.report.wording import NOTHING, figure, interval, measured, mebibytes, point, scaled
 
 TITLE, ANCHOR = "What it costs at equal rates", "costs"
 GIBIBYTE = 2**30
@@ -60,7 +60,7 @@ def _needs_table(found: Sequence[Cost]) -> Table:
     columns = (
         name_column("contender", term="contender"),
         Column(heading="scenario", kind="text", term="scenario"),
-        *(Column(heading=f"for {rate:,.0f} req/s: cores, GiB, machines", kind="text") for rate in rates),
+        *(Column(heading=f"for {rate:,.0f} req/s: cores, GiB, machines") for rate in rates),
         Column(heading="highest rate within the objective"),
         Column(heading="idle, % of a core"),
     )
@@ -89,7 +89,7 @@ def short_table(found: Sequence[Cost], *, narrow: bool) -> Table:
     rows = tuple(
         (
             TableCell(one.contender, one.scenario),
-            *(_needed_in_short(one, rate) for rate in rates),
+            *(_needed(one, rate, in_short=True) for rate in rates),
             _capacity(one),
             _idle(one),
         )
@@ -98,24 +98,17 @@ def short_table(found: Sequence[Cost], *, narrow: bool) -> Table:
     return Table(columns=columns, rows=rows)
 
 
-def _needed_in_short(one: Cost, rate_rps: float) -> TableCell:
-    needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
-    if needed is None:
-        return TableCell(NOTHING)
-    return TableCell(_words(one, needed, point(needed.cores)), interval(needed.cores))
-
-
-def _needed(one: Cost, rate_rps: float) -> TableCell:
-    needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
-    if needed is None:
-        return TableCell(NOTHING)
-    return TableCell(_words(one, needed, both(needed.cores)), f"as at {figure(needed.priced_at_rps)} req/s")
-
-
-def _words(one: Cost, needed: Needed, cores: str) -> str:
+def _needed(one: Cost, rate_rps: float, *, in_short: bool = False) -> TableCell:
     """Where a higher rate may keep the objective, more of it fits a machine than is known."""
+    needed = next((found for found in one.needed if found.rate_rps == rate_rps), None)
+    if needed is None:
+        return TableCell(NOTHING)
     machines = f"{'≤ ' * (one.capacity.at_least and needed.machines > 1)}{needed.machines:,}"
-    return f"{cores}, {gibibytes(needed.memory_bytes)}, {machines}"
+    priced = "" if in_short else f"as at {figure(needed.priced_at_rps)}/s"
+    return TableCell(
+        f"{point(needed.cores)}, {gibibytes(needed.memory_bytes)}, {machines}",
+        ", ".join(filter(None, (interval(needed.cores), priced))),
+    )
 
 
 def _capacity(one: Cost) -> TableCell:
@@ -228,7 +221,7 @@ def _how(found: Sequence[Cost]) -> Iterator[str]:
         yield "No joules: this machine counts no energy (RAPL), or only root may read it."
     yield (
         "Machines: the rate over the highest rate that was tried and kept the objective, rounded up. Cores: "
-        "the rate times CPU per request of server and database, at the measured rate nearest to one "
+        "the rate times CPU per request of server and database, as at the measured rate nearest to one "
         "machine's share. GiB: the peak of one server's memory, times machines, without the database's."
     )
     yield (
