@@ -226,7 +226,9 @@ class Instructions:
 
     @property
     def with_collections(self) -> float | None:
-        """The mean of all windows, with what Python's garbage collector executed."""
+        """The mean of all windows, with Python's garbage collector; None if that was not told apart."""
+        if not self.tells_collections:
+            return None
         everything = [
             one.usual + (one.collections or 0.0) for found in self.windows.values() for one in found
         ]

@@ -105,7 +105,7 @@ def _voided_by(run: Run, rows: Sequence[Row]) -> str:
         return f"{reason} × {times:,}" + (
             f": {quota:g} cores' worth of CPU time are allowed" if quota else ""
         )
-    remedy = "; `bench doctor` has the remedy" if reason == LIMITS["sent_late"].why else ""
+    remedy = "; `bench doctor` may say why" if reason == LIMITS["sent_late"].why else ""
     return f"the machine was not ours to measure on ({reason} × {times:,}){remedy}"
 
 

@@ -101,6 +101,8 @@ def count_(
     if len(uncounted) == len(found):
         raise CannotMeasure(f"nothing was counted: {found[0].why}")
     gaps = wrote(keep, held, kept, found) if keep else []
+    for gap in gaps:
+        click.echo(f"not written to {keep}: {gap}", err=True)
     if any(one.moved for one in moves):
         ctx.exit(MOVED)
     if refused := [one for one in moves if one.why]:
@@ -108,7 +110,9 @@ def count_(
             f"{len(refused)} of {len(moves)} counts could not be compared; the reasons are above"
         )
     if gaps:
-        raise CannotMeasure(f"not in {keep}: {'; '.join(gaps)}")
+        raise CannotMeasure(
+            f"{len(gaps)} of {len(found)} counts were not written to {keep}; the reasons are above"
+        )
 
 
 def wrote(
@@ -117,7 +121,7 @@ def wrote(
     kept: Callable[[Sequence[Instructions]], kept_counts.Kept],
     found: Sequence[Instructions],
 ) -> list[str]:
-    """Write what of *found* can be kept, beside what *file* held. Return what is not in it, with the reason.
+    """Write what of *found* can be kept, beside what *file* held. Return what was not written, and why.
 
     A locustfile's users are never counted, so they are no gap.
     """

@@ -71,7 +71,7 @@ def step_line(search: Search, step: BisectStep) -> str:
 
 def text(search: Search, answer: BisectAnswer, explained: Why = None) -> str:
     """Return the result in Markdown."""
-    why = how_to_explain(search, answer) if explained is None else explained_lines(explained)
+    why = explained_lines(explained) if explained else how_to_explain(search, answer)
     return "\n".join((*_lines(search, answer), *why)) + "\n"
 
 

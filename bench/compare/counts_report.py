@@ -13,7 +13,7 @@ from bench.profile.callgrind_profile import OBJECT_LAYERS
 from bench.records import CountedWindow, Instructions
 from bench.report.instructions import limits
 from bench.report.terminal import say, table_of
-from bench.report.wording import ratio, rounded
+from bench.report.wording import NOTHING, ratio, rounded
 
 WARNING = "yellow"
 
@@ -76,7 +76,7 @@ def _cells(one: Instructions, first: Instructions) -> Iterator[str]:
     usual = one.per_request or 0.0
     yield f"{usual:,.0f}"
     yield ratio(usual / (first.per_request or usual))
-    yield f"{one.with_collections or 0.0:,.0f}"
+    yield NOTHING if one.with_collections is None else f"{one.with_collections:,.0f}"
     yield f"{(one.spread or 0.0) * 100:.2f} %"
 
 

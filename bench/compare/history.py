@@ -134,12 +134,23 @@ def _of_cell(entry: Entry, cell: EntryCell) -> Iterator[tuple[CellTrack, TrackPo
 def _of_counts(entry: Entry) -> Iterator[tuple[CellTrack, TrackPoint]]:
     for one in entry.counts:
         metric: Followed = "statements" if one.counted == "statements" else "instructions"
-        conditions = _conditions(entry, one.of, counter=one.by)
+        pythons = {} if metric == "statements" else {"pythons": _pythons(entry)}
+        conditions = _conditions(entry, one.of, counter=one.by, **pythons)
         what = (metric, one.contender, one.of, "")
         track, point = _pair(entry, what, raw=one.per_request, judged=one.per_request, conditions=conditions)
         if metric == "instructions":  # equal on all machines of an architecture
-            track = replace(track, machine=entry.facts.get("machine", {}).get("architecture", entry.machine))
+            track = replace(track, machine=_fact(entry, "machine").get("architecture", entry.machine))
         yield track, point
+
+
+def _pythons(entry: Entry) -> list[tuple[str, str]]:
+    """Return versions and builds: an interpreter that was built otherwise executes other instructions."""
+    made = _fact(entry, "environments").values()
+    return sorted({(str(one.get("python", "")), str(one.get("built", ""))) for one in made if one})
+
+
+def _fact(entry: Entry, name: str) -> Mapping[str, Any]:
+    return entry.facts.get(name) or {}
 
 
 def _pair(

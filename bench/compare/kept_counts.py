@@ -49,9 +49,6 @@ class KeptEnvironment:
         )
 
 
-UNKNOWN = KeptEnvironment()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCount:
     """The count of one contender in one scenario, and what it depends on."""
@@ -78,7 +75,7 @@ class Kept:
     counter: str
     architecture: str
     libc: str = ""  # "glibc 2.36"; empty: unknown
-    environments: Mapping[str, KeptEnvironment] = field(default_factory=dict)
+    environments: Mapping[str, KeptEnvironment]
     found: tuple[KeptCount, ...]
 
     @property
@@ -86,7 +83,7 @@ class Kept:
         return {(one.contender, one.scenario): one for one in self.found}
 
     def environment_of(self, one: KeptCount) -> KeptEnvironment:
-        return self.environments.get(one.environment, UNKNOWN)
+        return self.environments[one.environment]
 
     def packages(self, one: KeptCount) -> Mapping[str, str]:
         return self.environment_of(one).packages
@@ -171,6 +168,8 @@ def read(file: Path) -> Kept:
         raise UsageError(f"{file} was written by another version of bench: {ANEW}")
     if not kept.found:
         raise UsageError(f"{file} holds no counts: {ANEW}")
+    if lacks := sorted({one.environment for one in kept.found} - kept.environments.keys()):
+        raise UsageError(f"{file} has counts of {lacks[0]} and no such environment: {ANEW}")
     return kept
 
 
@@ -182,6 +181,9 @@ def added(before: Kept, now: Kept) -> Kept:
     places = {**before.counts, **now.counts}
     found = tuple(places[place] for place in sorted(places))
     known = {**before.environments, **now.environments}
+    stay = {before.counts[place].environment for place in before.counts.keys() - now.counts.keys()}
+    if other := [name for name in sorted(stay) if known[name] != before.environments[name]]:
+        raise UsageError(f"{other[0]} is another environment now: {ANEW}, with all that it is to hold")
     return replace(now, environments={name: known[name] for name in _environments(found)}, found=found)
 
 
@@ -241,7 +243,7 @@ def _of_files(before: Kept, now: Kept) -> tuple[tuple[str, str, str], ...]:
 def unlike(old: KeptEnvironment, new: KeptEnvironment) -> str:
     """Return why counts of two environments cannot be compared; empty if they can."""
     if old.python != new.python:
-        return _kept_and_now("by Python", old.python, new.python)
+        return f"{_kept_and_now('by Python', old.python, new.python)}: {ANEW}"
     if old.built and new.built and old.built != new.built:  # older runs do not know
         return f"kept by a Python that was built otherwise: {old.built}; now {new.built}"
     return ""

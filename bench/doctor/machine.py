@@ -236,8 +236,9 @@ def _used(placement: Placement) -> set[int]:
 
 
 def _priority(facts: Facts, placement: Placement) -> Iterator[Check]:
-    """Yield whether the client sends on time where it shares its core with the database."""
-    if set(placement.client or ()) & set(placement.database or ()):
+    """Yield whether the client sends on time, where it shares its core with the database alone."""
+    client = set(placement.client or ())
+    if client & set(placement.database or ()) and not client & set(placement.server or ()):
         first = facts.client_first
         yield check(
             "priority",

@@ -22,7 +22,7 @@ from bench.records import Usage
 LISTING_NS, LISTING_NS_PER_PROCESS = 1_000_000, 500_000
 # A reading takes some milliseconds in the kernel, and the client may have to wait for its core meanwhile.
 # So it ends before the window opens. What it takes is known from the last one, and this is the most.
-EARLIEST_NS = 50_000_000
+EARLIEST_NS = 10_000_000
 
 
 class ProcessObserver:

@@ -49,14 +49,14 @@ def _column(heading: str) -> Column:
 def _row(analysis: Analysis, one: Instructions, reference: Instructions | None) -> tuple[TableCell, ...]:
     own = _busiest(analysis, one.contender, one.scenario)
     other = _busiest(analysis, reference.contender, reference.scenario) if reference else None
-    usual, everything = one.per_request or 0.0, one.with_collections or 0.0
+    usual, everything = one.per_request or 0.0, one.with_collections
     base = reference.per_request if reference else None
     return (
         contender_cell(one.contender),
         TableCell(one.scenario),
         TableCell(f"{usual:,.0f}"),
         TableCell(ratio(usual / base) if base else "–"),
-        TableCell(percent_more(everything / usual) if usual and one.tells_collections else "–"),
+        TableCell(percent_more(everything / usual) if usual and everything is not None else "–"),
         *_beside(own, other, "service_demand_us"),
         *_beside(own, other, "throughput_rps"),
     )

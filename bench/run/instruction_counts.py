@@ -31,6 +31,7 @@ from bench.runtime import Runtime, Server
 from bench.runtime.callgrind import Executed, together, unknown_instruction, version
 from bench.runtime.placement import available_cores
 
+REMEMBERED = 2  # add one when a remembered count has to be counted anew
 METHOD = 2  # part of the counter's name: add one when the way of counting changes
 REQUESTS = 40  # of a window
 WARM_UP = 4  # windows before counting begins: without it a server is several times as fast
@@ -283,7 +284,9 @@ def _files(
     for contender, scenario in wanted:
         made = facts["environments"][facts["environment_of"][contender.name]]
         machine = version(), platform.libc_ver(), made["python"], made["built"], len(contender.root)
-        content = repr((METHOD, REQUESTS, WINDOWS, tuple(seeds), machine, keys[contender.name], scenario))
+        content = repr(
+            (REMEMBERED, METHOD, REQUESTS, WINDOWS, tuple(seeds), machine, keys[contender.name], scenario)
+        )
         digest = hashlib.sha256(content.encode()).hexdigest()[:24]
         files[contender.name, scenario.name] = memory / f"{digest}.json"
     return files

@@ -160,8 +160,8 @@ def _wrong_counts(one: Submission, cell: StatedCell) -> Iterator[str]:
     columns = (cell.right, cell.wrong, cell.in_window, cell.cpu_us)
     if any(value is not None and value < 0 for column in columns for value in column):
         yield "a count or a time is below zero"
-    if cell.in_window and one.loads[cell.load].kind != "open":
-        yield "in_window: only an open load has other answers in its window"
+    if cell.in_window:
+        yield from _wrong_windows(one, cell)
     if any(window_s is None or not window_s > 0 for window_s in _used_windows(cell)):
         yield "a window has no length"
     if sum(right) != cell.requests:
@@ -181,6 +181,16 @@ def _wrong_counts(one: Submission, cell: StatedCell) -> Iterator[str]:
     if failed > MOST_WRONG * cell.answers and not cell.withheld:
         yield f"withheld: {failed} of {cell.answers} answers were wrong, and it has a ratio"
     yield from _impossible(one, cell)
+
+
+def _wrong_windows(one: Submission, cell: StatedCell) -> Iterator[str]:
+    """Yield where the answers in windows do not fit the rest: CPU per answer is of these."""
+    if one.loads[cell.load].kind != "open":
+        yield "in_window: only an open load has other answers in its window"
+    for in_window, right, cpu_us in zip(cell.in_window, cell.right, cell.cpu_us, strict=True):
+        if (in_window is None) != (right is None) or (cpu_us is not None and not in_window):
+            yield "in_window: it has not the sweeps that have values"
+            return
 
 
 def _impossible(one: Submission, cell: StatedCell) -> Iterator[str]:

@@ -270,7 +270,7 @@ def test_a_run_without_a_number_names_first_whose_server_ended(clean):
         (
             "the load generator sent late",
             "the machine was not ours to measure on (the load generator sent late × 54); "
-            "`bench doctor` has the remedy",
+            "`bench doctor` may say why",
         ),
     ],
 )

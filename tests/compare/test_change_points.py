@@ -183,19 +183,25 @@ def test_counts_within_their_margin_are_no_move():
 
 
 def test_instructions_are_followed_across_machines_of_an_architecture():
-    def counting(run, machine, architecture="x86_64"):
+    def counting(run, machine, architecture="x86_64", built="GCC 12"):
         one = EntryCount(
             contender="flask",
             counted="instructions",
             of="hello",
             per_request=1_000_000.0 * (1.03 if run >= 6 else 1.0),
         )
-        facts = {"machine": {"class": machine, "architecture": architecture}}
+        facts = {
+            "machine": {"class": machine, "architecture": architecture},
+            "environments": {"flask_app-py313": {"python": "3.13.1", "built": built}},
+        }
         return replace(entry(run, machine=machine), counts=(one,), facts=facts)
 
     (point,) = points(counting(run, "ab"[run % 2]) for run in range(8))
     assert (point.track.machine, point.likely.at) == ("x86_64", entry(6).started_at)
     assert points(counting(run, "ab"[run >= 6], ("x86_64", "aarch64")[run >= 6]) for run in range(8)) == ()
+    builds = ("GCC 12", "Clang 18")
+    assert points(counting(run, "ab"[run >= 6], built=builds[run >= 6]) for run in range(8)) == ()
+    assert points(replace(counting(run, "a"), facts={"machine": None}) for run in range(3)) == ()
 
 
 def test_instructions_need_a_second_run_unless_they_move_far():

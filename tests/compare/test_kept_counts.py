@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from bench.cli.count import wrote
 from bench.compare import kept_counts
 from bench.compare.counts_report import document, lines
 from bench.errors import UsageError
 from bench.records import Instructions
+from bench.run.statement_counts import OF_USERS
 from tests.compare.test_instructions import counted
 from tests.support.servers import HELLO_SCENARIO
 
@@ -102,7 +104,7 @@ def test_other_versions_stand_beside_what_moved():
             replace(kept(), counter="callgrind 3.24.0"),
             "kept counted by callgrind 3.19.0, now callgrind 3.24.0",
         ),
-        (within({"python": "3.13.1"}), "kept by Python 3.11.7, now 3.13.1"),
+        (within({"python": "3.13.1"}), "kept by Python 3.11.7, now 3.13.1: write the file anew with --keep"),
         (
             within({"built": "GCC 14.2.0, -O3"}),
             "kept by a Python that was built otherwise: GCC 12.2.0, -O3; now GCC 14.2.0, -O3",
@@ -160,6 +162,35 @@ def test_environments_of_nothing_that_is_kept_are_left_out():
     assert kept_counts.added(kept(), now).environments == known
 
 
+def test_counts_that_stay_in_a_file_keep_their_environment():
+    other = within({"built": "Clang 18"}, kept((2, 2), contender="two"))
+    with pytest.raises(UsageError, match="one-py311-abc is another environment now: write the file anew"):
+        kept_counts.added(both(), other)
+    assert kept_counts.added(kept(), within({"built": "Clang 18"})).environments != kept().environments
+
+
+def test_a_file_without_an_environment_of_its_counts_is_damaged(tmp_path):
+    kept_counts.write(tmp_path / "counts.json", replace(kept(), environments={}))
+    with pytest.raises(UsageError, match="has counts of one-py311-abc and no such environment: write"):
+        kept_counts.read(tmp_path / "counts.json")
+
+
+def test_what_cannot_be_kept_is_named_and_the_rest_is_written(tmp_path):
+    def of(found):
+        names = {one.contender for one in found}
+        return replace(both(), found=tuple(one for one in both().found if one.contender in names))
+
+    file = tmp_path / "counts.json"
+    unsteady = counted("one", (1_000_000,), spread=0.02)
+    users = Instructions(contender="users", scenario="hello", why=OF_USERS)
+    gaps = wrote(file, None, of, [unsteady, counted("two", (1_000_000,)), users])
+    assert gaps == ["one, hello: it does not hold still: 2.0 % between windows"]
+    assert [one.contender for one in kept_counts.read(file).found] == ["two"]
+    before = file.read_bytes()
+    assert len(wrote(file, None, of, [unsteady])) == 1
+    assert file.read_bytes() == before
+
+
 def test_the_file_is_a_diff_that_people_can_read(tmp_path):
     for name, counts in (("before", (1_000_000, 1_020_000)), ("after", (1_000_000, 1_030_000))):
         kept_counts.write(tmp_path / name, kept(counts))
@@ -170,6 +201,8 @@ def test_the_file_is_a_diff_that_people_can_read(tmp_path):
 
 def test_a_count_that_does_not_hold_still_is_not_worth_keeping():
     assert not kept_counts.why_not_kept(counted("one", (1_000_000,)))
+    why = "it does not hold still: 2.0 % between windows"
+    assert kept_counts.why_not_kept(counted("one", (1_000_000,), spread=0.02)) == why
     failed = Instructions(contender="one", scenario="hello", why="it does not start")
     assert kept_counts.why_not_kept(failed) == "it does not start"
 

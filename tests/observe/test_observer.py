@@ -46,6 +46,29 @@ def test_servers_and_database_are_told_apart(busy):
     assert usage.database_cpu_s > usage.server_cpu_s
 
 
+class SlowMeter:
+    """Takes 5 ms to be read, and notes when that began."""
+
+    def __init__(self):
+        self.began_ns = []
+
+    def read(self):
+        self.began_ns.append(time.perf_counter_ns())
+        time.sleep(0.005)
+
+
+def test_a_reading_that_takes_long_begins_before_the_window_once_that_is_known(busy):
+    meter = SlowMeter()
+    observer = ProcessObserver(meter)
+    early_ns = []
+    for _ in range(6):
+        opens_ns, closes_ns = window(0.05, 0.01)
+        observer.watch((busy,), (), (), opens_ns, closes_ns)
+        early_ns.append(opens_ns - meter.began_ns[-2])
+    assert early_ns[0] <= 0
+    assert max(early_ns[1:]) > 0  # in one at least: this process may wake late itself
+
+
 def test_processes_that_are_gone_leave_nothing_to_tell(busy):
     usage = ProcessObserver().watch((), (busy,), (), *window(0, 0.01))
     assert (usage.server_cpu_s, usage.memory_bytes) == (None, None)

@@ -48,6 +48,11 @@ def slower(content):
     cell["latencies"]["counts"][0] -= 100 * len(cell["right"])
 
 
+def hidden_answers(content):
+    content["loads"][0]["kind"] = "open"
+    content["cells"][0]["in_window"] = [None] * len(content["cells"][0]["right"])
+
+
 def dropped_ratio(content):
     content["ratios"] = content["ratios"][1:]
 
@@ -97,6 +102,10 @@ TAMPERINGS = {
     "CPU, and the answers it was spent on": (
         set_at("cells", 1, "in_window", to=[1] * 27),
         "only an open load has other answers in its window",
+    ),
+    "CPU of other answers, which are not there": (
+        hidden_answers,
+        "in_window: it has not the sweeps that have values",
     ),
     "a window": (set_at("cells", 0, "window_s", to=0), "a window has no length"),
     "a duration": (set_at("lasted_s", to=2.0), "the windows alone take"),

@@ -175,6 +175,8 @@ function memoryText(cell, against) {
 
 function costSection(cell, against) {
   const counted = cell.counted ?? {};
+  const collected =
+    counted.with_collections === undefined ? "" : `, ${millions(counted.with_collections)} with garbage collections`;
   const perRequest = (found, unit) => (found ? `${bothText(figuresOf(found), figure)} ${unit}` : null);
   return element(
     "section",
@@ -200,7 +202,7 @@ function costSection(cell, against) {
         "Instructions",
         counted.instructions === undefined
           ? "not counted"
-          : `${millions(counted.instructions)}, ${millions(counted.with_collections)} with garbage collections (${counted.instructions_by})`,
+          : `${millions(counted.instructions)}${collected} (${counted.instructions_by})`,
       ],
       ["Bytes of an answer", cell.response_bytes && figure(cell.response_bytes)],
       ["Workers and threads", `${cell.who.workers} × ${cell.who.threads}`],
