@@ -2,7 +2,7 @@
 
 **Real time** (SCHED_FIFO): it runs before all others. Linux allows that to root, and to whom `ulimit -r` or
 CAP_SYS_NICE grants it. On a core shared with PostgreSQL, 0.1 % of our sends at 800 requests per second were
-more than 1 ms late, and 1.5 to 3.6 % with short turns.
+more than 1 ms late, and 3.6 % with short turns.
 
 **Short turns**: when a thread wakes, Linux lets the running one finish its turn of some milliseconds, unless
 the waking thread requested shorter ones. Any thread may, since Linux 6.12 (sched_setattr(2); PREEMPT_SHORT in
