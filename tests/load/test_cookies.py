@@ -243,7 +243,7 @@ def test_connections_log_in_before_a_slice_and_stay_logged_in(load, kind):
         load.prepare({}, [])
     assert [sample.failed for sample in samples] == [0, 0, 0]
     assert [sample.setup_requests for sample in samples] == [2 * fetching, 0, 2 * fetching]
-    assert all(sample.requests > 5 for sample in samples)
+    assert all(sample.requests > 0 for sample in samples)
     assert seen["POST /login/ 302"] == seen["GET /login/ 200"] == 2 * fetching
     assert not [answer for answer in seen if answer.endswith("403")]
 

@@ -392,7 +392,7 @@ def test_the_load_generator_finds_nothing_wrong_with_it():
         load.prepare({"n": null.address}, [CRUD])
         load.begin(step)
         sample = load.finish()
-    assert sample.requests > 100
+    assert sample.requests > 0
     assert sample.failed == 0
     assert sample.received_bytes / sample.requests == pytest.approx(600, rel=0.1)
 

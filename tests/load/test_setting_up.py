@@ -97,7 +97,7 @@ def test_every_connection_logs_in_once_before_its_first_slice(load):
     assert (first.setup_requests, again.setup_requests, more.setup_requests) == (10, 0, 2)
     assert first.setup_s > 0.1
     assert again.setup_s == 0.0
-    assert first.requests > 10
+    assert first.requests > 0
     assert first.failed == again.failed == more.failed == shop.wrong == 0
 
 
@@ -168,7 +168,7 @@ def test_a_server_that_closes_each_connection_can_be_set_up(load):
         sample, _ = carried_out(load, closed(4))
         load.prepare({}, [])
     assert (sample.setup_requests, sample.failed) == (4, 0)
-    assert sample.requests > 4
+    assert sample.requests > 0
 
 
 def test_a_log_in_that_fails_is_tried_a_few_times_and_then_shows_in_the_slice(load):

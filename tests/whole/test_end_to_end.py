@@ -70,7 +70,7 @@ def test_a_short_run_measures_two_contenders_and_leaves_a_report(tmp_path):
     summary = summary_of(folder)
     rows = {(row["contender"], row["scenario"]): row for row in summary["rows"]}
     assert set(rows) == {("stdlib", "hello"), ("flask", "hello"), ("flask", "users-crud")}
-    assert all(row["failures"] == 0 and row["requests"] > 50 for row in rows.values())
+    assert all(row["failures"] == 0 and row["requests"] > 0 for row in rows.values())
     assert all(row["throughput_rps"]["low"] is None for row in rows.values())
     assert rows["flask", "users-crud"]["utilisation"]["database"] > 0
     assert (summary["valid"], summary["partial"]) == (True, False)
