@@ -61,7 +61,6 @@ class Sample:
     latency: Histogram  # of verified responses; closed: send to last byte, open: due to last byte
     service: Histogram | None = None  # open: send to last byte
     lag: Histogram | None = None  # open: due to sent, or to queued if no connection is free: our lateness
-    wake: Histogram | None = None  # open, one in 16: the kernel's receipt of an answer to our reading it
     bend: float | None = None  # open, Poisson: how far gaps between sends are from the law (`load/gaps.py`)
     due: int | None = None  # open: requests due in the window
     answered: int | None = None  # open: right answers while it was open, to whatever was due before
@@ -73,6 +72,7 @@ class Sample:
     connects: int = 0
     received_bytes: int = 0
     client_cpu_s: float = 0.0
+    wake: Histogram | None = None  # of one read in 16: the kernel's receipt of an answer to our reading it
     locust_requests: int = 0  # Locust's own count over the whole slice, lead-in included
     slice_requests: int = 0  # ours over the same time
     lost_workers: tuple[str, ...] = ()  # load workers: their share is in no count

@@ -63,7 +63,6 @@ class Arrivals:
     backlog: int  # by how much more requests were in flight when windows closed than when they opened
     service: Latency  # send to last byte
     lag: Latency  # delay of sending, where a connection was free
-    read_late: Latency  # from the kernel's receipt of an answer to our reading it; of one in 16
     tested: int  # slices whose gaps between sends were held against the drawn law, void ones included
     bent: int  # of those, not sent as drawn: they are void
 
@@ -80,6 +79,7 @@ class Row:
     latency: Latency
     latencies: Histogram  # of every verified response
     percentiles: Mapping[float, Estimate | None]  # ms, by percent; None: too few requests, or no answers
+    read_late: Latency  # of one read in 16: the kernel's receipt of an answer to our reading it
     arrivals: Arrivals | None  # None: closed
     service_demand_us: Estimate | None
     database_us: Estimate | None
@@ -182,6 +182,7 @@ def _row(cell: Cell, contender: Contender, records: Sequence[Record], ceiling: C
         latency=Latency.of(merged, unfinished if cell.load.has_due_times else 0),
         latencies=merged,
         percentiles=percentiles_of(counted),
+        read_late=Latency.of(Histogram.merged(sample.wake for sample in samples if sample.wake)),
         arrivals=_arrivals(records, counted) if cell.load.has_due_times else None,
         service_demand_us=_per_response(counted, server_us, server_cores),
         database_us=_per_response(counted, database_us, database_cores),
@@ -249,7 +250,6 @@ def _arrivals(records: Sequence[Record], counted: Sequence[Record]) -> Arrivals:
         backlog=sum(map(_backlog, samples)),
         service=Latency.of(service, unfinished),
         lag=Latency.of(Histogram.merged(sample.lag for sample in samples if sample.lag)),
-        read_late=Latency.of(Histogram.merged(sample.wake for sample in samples if sample.wake)),
         tested=len(bends),
         bent=sum(bend > BENT for bend in bends),
     )

@@ -50,6 +50,7 @@ def _as_drawn(arrivals: Arrivals) -> str:
 
 def _of_closed(load: Closed, rows: Sequence[Row]) -> Iterator[str]:
     yield f"Latency at saturation, {load.connections} in flight: from send to last byte, if verified."
+    yield from _read_late(rows)
 
 
 def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
@@ -58,7 +59,8 @@ def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
         f"Open loop: requests were due {arrivals}, independent of the answers. Latency is from when each was "
         "due to its last byte, if verified. Lag is how late the client sent although a connection was free."
     )
-    yield from _on_ourselves([(row.cell.contender, row.arrivals) for row in rows if row.arrivals])
+    yield from _as_drawn_or_not([(row.cell.contender, row.arrivals) for row in rows if row.arrivals])
+    yield from _read_late(rows)
     found = [one for row in rows for one in row.percentiles.values() if one]
     if any(one.low is None for one in found):
         yield "A percentile has no interval with under six rounds, or if it would end beyond all requests."
@@ -70,8 +72,7 @@ def _of_open(load: Open, rows: Sequence[Row]) -> Iterator[str]:
         yield f"Without an answer, so beyond every percentile: {', '.join(lost)}."
 
 
-def _on_ourselves(rows: Sequence[tuple[str, Arrivals]]) -> Iterator[str]:
-    """Yield whether the client sent as drawn, and its own share of the latencies."""
+def _as_drawn_or_not(rows: Sequence[tuple[str, Arrivals]]) -> Iterator[str]:
     if bent := [f"{name} {_as_drawn(arrivals)}" for name, arrivals in rows if arrivals.bent]:
         yield f"Not all were sent as drawn. {'; '.join(bent)}."
     elif any(arrivals.tested for _, arrivals in rows):
@@ -79,10 +80,14 @@ def _on_ourselves(rows: Sequence[tuple[str, Arrivals]]) -> Iterator[str]:
             yield "All were taken up as they were drawn. Those that waited for a connection were sent later."
         else:
             yield "All were sent as they were drawn, by a test of the gaps between them."
+
+
+def _read_late(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the client's own share of the latencies."""
     shares = [
-        f"{name} {_us(arrivals.read_late.p50_ms)} and {_us(arrivals.read_late.p99_ms)}"
-        for name, arrivals in rows
-        if arrivals.read_late.p50_ms is not None
+        f"{row.cell.contender} {_us(row.read_late.p50_ms)} and {_us(row.read_late.p99_ms)}"
+        for row in rows
+        if row.read_late.p50_ms is not None
     ]
     if shares:
         yield f"The client read answers late, which is in latency, by µs (p50 and p99): {', '.join(shares)}."
@@ -121,8 +126,8 @@ OPEN = Shown(
         due("service p50 ms", lambda arrivals: figure(arrivals.service.p50_ms), "service time"),
         due("service p99 ms", lambda arrivals: figure(arrivals.service.p99_ms), "service time"),
         due("lag p99 ms", lambda arrivals: figure(arrivals.lag.p99_ms), "lag"),
-        due("read late p50 µs", lambda arrivals: _us(arrivals.read_late.p50_ms), "read late"),
-        due("read late p99 µs", lambda arrivals: _us(arrivals.read_late.p99_ms), "read late"),
+        plain("read late p50 µs", lambda row: _us(row.read_late.p50_ms), "read late"),
+        plain("read late p99 µs", lambda row: _us(row.read_late.p99_ms), "read late"),
         due("as drawn", _as_drawn, "as drawn"),
         due("queued", lambda arrivals: f"{arrivals.queued:,}", "queued"),
         plain("no answer", lambda row: f"{row.unfinished:,}"),

@@ -94,6 +94,7 @@ def _row(row: Row) -> dict[str, Any]:
         "rounds": row.rounds,
         "throughput_rps": plain_estimate(row.throughput_rps),
         "latency_ms": _latency(row.latency),
+        "read_late_ms": _latency(row.read_late),
         "percentiles_ms": {f"p{one:g}": plain_estimate(of) for one, of in row.percentiles.items()},
         "arrivals": _arrivals(row.arrivals),
         "service_demand_us": plain_estimate(row.service_demand_us),
@@ -143,7 +144,6 @@ def _arrivals(arrivals: Arrivals | None) -> dict[str, Any] | None:
         "queued": arrivals.queued,
         "service_ms": _latency(arrivals.service),
         "lag_ms": _latency(arrivals.lag),
-        "read_late_ms": _latency(arrivals.read_late),
         "tested_slices": arrivals.tested,
         "bent_slices": arrivals.bent,
     }

@@ -128,15 +128,15 @@ def test_an_open_row_knows_whether_it_was_sent_as_drawn_and_how_late_answers_wer
         return replace(record, sample=replace(record.sample, bend=2.5), void=BENT_ARRIVALS)
 
     run = synthetic_run({"flask": 4000, "django": 2000}, loads=(rate(0.5, of="slowest"),), noise=0)
-    found = row_of(with_records(run, bent), "flask").arrivals
-    assert (found.bent, found.tested) == (9, 27)
+    found = row_of(with_records(run, bent), "flask")
+    assert (found.arrivals.bent, found.arrivals.tested) == (9, 27)
     assert found.read_late.p50_ms == pytest.approx(0.015, rel=0.2)
 
     def untested(record):
         return replace(record, sample=replace(record.sample, bend=None, wake=None))
 
-    found = row_of(with_records(run, untested), "flask").arrivals
-    assert (found.bent, found.tested, found.read_late.p50_ms) == (0, 0, None)
+    found = row_of(with_records(run, untested), "flask")
+    assert (found.arrivals.bent, found.arrivals.tested, found.read_late.p50_ms) == (0, 0, None)
 
 
 def test_an_open_row_knows_its_rate_and_what_became_of_its_requests():

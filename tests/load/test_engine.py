@@ -17,6 +17,7 @@ import pytest
 from bench.errors import CannotMeasure
 from bench.load.driver import LocustLoad
 from bench.load.null.server import null_server
+from bench.load.receipts import SO_TIMESTAMPNS
 from bench.loads import Closed
 from bench.model.cell import Cell, Slice
 from bench.model.scenario import Exchange, Expect, Scenario
@@ -363,6 +364,26 @@ def test_against_the_null_server_every_answer_counts():
     assert sample.slice_requests > sample.requests
 
 
+@pytest.mark.skipif(SO_TIMESTAMPNS is None, reason="the kernel dates nothing")
+def test_the_kernel_dates_some_answers_where_they_come_slowly(load):
+    def slowly(talk: Talk) -> None:
+        while talk.request():
+            time.sleep(0.02)
+            talk.send(GOOD)
+
+    with server(slowly) as target:
+        load.prepare({"t": target.address}, [HELLO_SCENARIO])
+        found = []
+        for _ in range(2):
+            load.begin(step(connections=8, window_s=0.5))
+            found.append(load.finish())
+        load.prepare({}, [])
+    first, second = found
+    assert first.wake is None  # how fast answers come was unknown
+    assert 0 < second.wake.count < second.requests
+    assert second.wake.percentile_ms(100) <= second.latency.percentile_ms(100)
+
+
 def test_a_child_that_died_is_told_in_one_line():
     with LocustLoad() as load:
         load.prepare({}, [])
@@ -386,6 +407,7 @@ def test_the_child_ends_with_its_parent_even_in_the_middle_of_a_slice():
 import os, sys
 from bench.load.driver import LocustLoad
 from bench.load.null.server import null_server
+from bench.load.receipts import SO_TIMESTAMPNS
 sys.path.insert(0, sys.argv[1])
 from tests.load.test_engine import HELLO_SCENARIO, step
 with null_server(HELLO_SCENARIO) as null, LocustLoad() as load:

@@ -191,6 +191,7 @@ def _closed(cell: Cell, count: int, speed: float, window_s: float, random: Rando
     return Sample(
         window_s=window_s,
         latency=_spread(count, typical_ns, random),
+        wake=_spread(count // 16, 12_000, Random(count)),
         unfinished=cell.load.connections if speed else 0,
         connects=cell.load.connections,
         received_bytes=count * 150,

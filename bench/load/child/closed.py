@@ -15,7 +15,13 @@ from bench.load.child.connections import READ_BYTES, Connection, Exhausted, Targ
 from bench.load.child.loop import TURN_NS, Loop
 from bench.load.child.recorder import ClosedBooks, Outcomes
 from bench.load.polling import IN, RDHUP
+from bench.load.receipts import Dating
 from bench.load.responses import Incoming, Malformed
+
+# One read in 16 is dated: of every fourth connection one in four. That costs up to 0.6 µs of CPU per request,
+# as the kernel then dates every packet of the machine. So it is done only where the client has the time.
+DATED_CONNECTIONS, DATED_ONE_IN = 4, 4
+DATED_BELOW_RPS = 20_000
 
 
 class ClosedLoop(Loop):
@@ -50,6 +56,10 @@ class ClosedLoop(Loop):
         try:
             if self.books.broken:
                 return
+            if self._has_time():
+                dating = Dating(self.books.wakes_ns, DATED_ONE_IN)
+                for connection in self._connections[::DATED_CONNECTIONS]:
+                    connection.date(dating)
             self._start_all(open_ns)
             self._ask_until(open_ns)
             self.books.open_window(open_ns, self._since_ns())
@@ -62,6 +72,13 @@ class ClosedLoop(Loop):
             self.books.broken = str(exhausted)
         finally:
             self._let_go()
+            for connection in self._connections:
+                connection.date_no_more()
+
+    def _has_time(self) -> bool:
+        """Return whether answers came slowly in the last slice like this one."""
+        mean_ns = self._target.means_ns.get(self._pace, 0.0)
+        return mean_ns * DATED_BELOW_RPS > len(self._connections) * 1e9
 
     def _start_all(self, open_ns: int) -> None:
         began_ns = perf_counter_ns()

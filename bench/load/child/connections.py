@@ -13,6 +13,7 @@ from gevent.monkey import get_original
 
 from bench.load import receipts
 from bench.load.answers import WHOLE_BYTES, KnownBodies, Mismatch, check, keep_cookies
+from bench.load.receipts import Dating
 from bench.load.requests import Request, Saved
 from bench.load.responses import Head, Heads, Incoming
 
@@ -94,6 +95,7 @@ class Connection:
         self.saved = {}
         self.is_doubted = False  # a request failed that used the saved values
         self.due_ns = 0  # open loop: due time of the last request sent
+        self._dating: Dating | None = None
         self.idle()
 
     def idle(self) -> None:
@@ -126,6 +128,7 @@ class Connection:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.fd, self.recv, self.send = sock.fileno(), sock.recv, sock.send
+        self._date_reads()
         self.opened_ns = perf_counter_ns()
         self._error = sock.connect_ex(self.address)
 
@@ -161,17 +164,21 @@ class Connection:
             pieces.append(data)
         return b"".join(pieces), ""
 
-    def stamp(self, on: bool) -> None:
-        """Have the kernel date what it receives, or no more. Nothing happens where it cannot."""
-        if self.sock is not None:
-            receipts.stamp(self.sock, on)
+    def date(self, dating: Dating) -> None:
+        """Have *dating* note how late its reads are, until `date_no_more`."""
+        self._dating = dating
+        self._date_reads()
 
-    def read_dated(self) -> tuple[bytes, int | None]:
-        """Return the data received, and how many nanoseconds ago the kernel received their last part.
+    def date_no_more(self) -> None:
+        if self._dating is not None and self.sock is not None:
+            receipts.stamp(self.sock, False)
+            self.recv = self.sock.recv
+        self._dating = None
 
-        None: it has not dated them. Raises OSError.
-        """
-        return (b"", None) if self.sock is None else receipts.read_dated(self.sock, READ_BYTES)
+    def _date_reads(self) -> None:
+        if self._dating is not None and self.sock is not None:
+            receipts.stamp(self.sock, True)
+            self.recv = self._dating.recv_of(self.sock)
 
     def close(self) -> None:
         self.idle()

@@ -15,11 +15,12 @@ from bench.load.child.loop import TURN_NS, Loop
 from bench.load.child.recorder import OpenBooks, Outcomes
 from bench.load.gaps import Law
 from bench.load.polling import IN, RDHUP, Alarm, HeadStart, new_alarm
+from bench.load.receipts import Dating
 from bench.load.requests import Request, Saved
 from bench.load.turns import ahead_of_others
 
 _NEVER = sys.maxsize
-STAMPED_ONE_IN = 16  # answers whose receipt the kernel dates: reading that takes 1 µs more
+DATED_ONE_IN = 16  # reads
 
 
 class OpenLoop(Loop):
@@ -44,7 +45,6 @@ class OpenLoop(Loop):
         """
         super().__init__(target, connections, timeout_s=timeout_s)
         self.books = OpenBooks(sum(offset >= 0 for offset in offsets_ns), offsets_ns, law)
-        self._until_stamped = STAMPED_ONE_IN
         self._offsets_ns = offsets_ns
         self._draw = draw
         self._free = [connection for connection in connections if connection.connected]
@@ -78,14 +78,16 @@ class OpenLoop(Loop):
                 self._alarm.close()
             self._let_go()
             for connection in self._connections:
-                connection.stamp(False)
+                connection.date_no_more()
 
     def _carry_out(self, open_ns: int, close_ns: int, drain_s: float) -> None:
         if self._alarm:
             self._poller.register(self._alarm.fd, IN)
             self._alarm.set(self._next_ns - self._head_start.ns)
+        dating = Dating(self.books.wakes_ns, DATED_ONE_IN)
+        for connection in self._connections:
+            connection.date(dating)
         for connection in self._free:
-            connection.stamp(True)
             self._watch(connection, IN | RDHUP)
         self._serve_until(open_ns)
         self.books.start_clock()
@@ -119,9 +121,8 @@ class OpenLoop(Loop):
                 if event != IN or not connection.waits:
                     self._attend(connection, event, now)
                     continue
-                self._until_stamped -= 1
                 try:
-                    data = self._read(connection, now)
+                    data = connection.recv(READ_BYTES)
                 except OSError as error:
                     self._break(connection, error)
                     continue
@@ -136,16 +137,6 @@ class OpenLoop(Loop):
                 self._turn(now)
                 now = clock()
                 turn_ns = now + TURN_NS
-
-    def _read(self, connection: Connection, now: int) -> bytes:
-        """Read what has come. Of one in 16, note how long before *now* the kernel had it."""
-        if self._until_stamped > 0:
-            return connection.recv(READ_BYTES)
-        self._until_stamped = STAMPED_ONE_IN
-        data, ago_ns = connection.read_dated()
-        if ago_ns is not None and connection.due_ns >= self.books.open_ns:
-            self.books.wakes.append(max(0, ago_ns - (perf_counter_ns() - now)))
-        return data
 
     def _rest_until(self, until_ns: int) -> None:
         self._serve_until(until_ns, or_rest=True)
@@ -176,7 +167,6 @@ class OpenLoop(Loop):
             self._opening += 1
             connection = self._closed.pop()
             self._open(connection)
-            connection.stamp(True)
 
     def _rests(self) -> bool:
         resting = len(self._free) + len(self._closed) == len(self._connections)

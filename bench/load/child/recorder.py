@@ -72,6 +72,7 @@ class Books:
         self.connects = 0  # over the whole slice
         self.unfinished = 0
         self.client_cpu_ns = 0  # while the window was open
+        self.wakes_ns: list[int] = []  # since the window opened, of a sample of the reads
         self.broken = ""  # why the slice could not be carried out: a limit of this machine
         self.setup = SetUp()
 
@@ -91,6 +92,7 @@ class Books:
             connects=self.connects,
             received_bytes=self.window.received_bytes,
             client_cpu_s=0.0 if self.broken else self.client_cpu_ns / 1e9,
+            wake=Histogram.of(self.wakes_ns) if self.wakes_ns else None,
             locust_requests=stats.num_requests,
             slice_requests=self.lead_in.requests + self.window.requests,
             broken=self.broken,
@@ -100,6 +102,7 @@ class Books:
         )
 
     def start_clock(self) -> None:
+        self.wakes_ns.clear()
         self.client_cpu_ns = -process_time_ns()
 
     def stop_clock(self) -> None:
@@ -163,7 +166,6 @@ class OpenBooks(Books):
         self.answered = 0  # rightly, while the window was open
         self.services: list[int] = []  # ns, send to last byte
         self.lags: list[int] = []  # ns, in the order of due times
-        self.wakes: list[int] = []  # ns, of a sample of the answers
 
     def start_clock(self) -> None:
         self.is_open = True
@@ -181,7 +183,6 @@ class OpenBooks(Books):
             super().sample(window_s, stats),
             service=Histogram.of(self.services),
             lag=Histogram.of(self.lags),
-            wake=Histogram.of(self.wakes) if self.wakes else None,
             bend=self._bend(),
             due=self.due,
             answered=self.answered,
