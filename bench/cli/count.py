@@ -26,6 +26,7 @@ from bench.records import Instructions
 from bench.run import progress
 from bench.run.instruction_counts import Wanted, count, profile_name, without
 from bench.run.statement_counts import OF_USERS
+from bench.runtime.process import ProcessRuntime
 
 MOVED = 1  # the exit code where a count is no longer what was kept
 
@@ -82,7 +83,8 @@ def count_(
     say_runtime(name, why)
     with nullcontext(out) if out else TemporaryDirectory(prefix="bench-callgrind-") as folder:
         found, facts = counted(root, name, wanted, Path(folder), known)
-        kept = partial(kept_counts.of, facts=facts, scenarios=requested(wanted))
+        libc = kept_counts.LIBC if name == ProcessRuntime.name else ""
+        kept = partial(kept_counts.of, facts=facts, scenarios=requested(wanted), libc=libc)
         moved = partial(judged, known, margin=margin / 100, whole=not words)
         moves = moved(kept(found), found)
         unsteady = (one for one in found if one.windows and kept_counts.why_not_kept(one))

@@ -17,7 +17,12 @@ from bench.files import to_json
 from bench.project import contenders
 from bench.project.waivers import read_waivers
 from bench.run import execution
+from bench.runtime.compose import ComposeRuntime
 from bench.runtime.process import ProcessRuntime
+
+NOT_COUNTED = (
+    "instructions are not counted in containers unless --count says so: images with valgrind are built for it"
+)
 
 
 @click.command()
@@ -148,13 +153,15 @@ def diff(
         raise click.UsageError(
             "--only-count without counting measures nothing: leave one of the two out", ctx
         )
+    where, why = _runtime(runtime, root, asked, only_count=only_count)
+    is_left_out = where == ComposeRuntime.name and counts is None and not only_count
     wanted = revisions.Selection(
         contenders=only,
         scenarios=only_scenarios,
         unchanged=unchanged,
         twins=aa,
         budget_s=budget,
-        count=counts is not False,
+        count=counts is not False and not is_left_out,
         timed=not only_count,
         margins={} if margin is None else {"instructions": margin / 100},
     )
@@ -164,13 +171,13 @@ def diff(
             _say_nothing(sides, ("EQUIVALENT", upgrade.why_nothing(asked)), {}, sides.notes, out, as_json)
             return
         made, notes = revisions.planned(sides, wanted)
+        notes = (*notes, *([NOT_COUNTED] if is_left_out else ()))
         for note in notes:
             click.echo(note, err=True)
         if not made.blocks:
             reason, left_out = revisions.why_nothing(sides, made), revisions.left_out(sides, made)
             _say_nothing(sides, reason, left_out, notes, out, as_json)
             return
-        where, why = _runtime(runtime, root, asked, only_count=only_count)
         say_runtime(where, why)
         if (counts or only_count) and (lack := wiring.uncounted(where)):
             raise CannotMeasure(f"instructions cannot be counted: {lack}")

@@ -1,5 +1,6 @@
 """Counts of instructions that a repository keeps as a file, and what moved since (docs/adr/0016)."""
 
+import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,12 +124,13 @@ def of(
 ) -> Kept:
     """Return *found* as it is kept. *facts* are those of the runtime."""
     counted = [one for one in found if one.windows]
+    made = {one.environment: KeptEnvironment.of(facts, one.environment) for one in counted}
     kept = tuple(
         KeptCount(
             contender=one.contender,
             scenario=one.scenario,
             requests=digest_of_scenario(scenarios[one.scenario]),
-            environment=one.environment,
+            environment=_lasting(one.environment, made[one.environment]),
             path_length=one.path_length,
             spread=round(one.spread or 0.0, 5),
             by_seed={seed: round(usual) for seed, usual in one.usual.items()},
@@ -140,9 +142,18 @@ def of(
         counter=", ".join(sorted({one.counter for one in counted})),
         architecture=architecture,
         libc=libc,
-        environments={name: KeptEnvironment.of(facts, name) for name in _environments(kept)},
+        environments=dict(sorted((_lasting(name, one), one) for name, one in made.items())),
         found=kept,
     )
+
+
+def _lasting(name: str, environment: KeptEnvironment) -> str:
+    """Return a name that lasts as long as the environment. An image has another with each change of code."""
+    if ":" not in name:
+        return name
+    content = repr((environment.python, environment.built, sorted(environment.packages.items())))
+    app = name.partition(":")[0].rpartition("/")[2]
+    return f"{app}:{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def why_not_kept(one: Instructions) -> str:

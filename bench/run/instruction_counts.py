@@ -41,7 +41,6 @@ WINDOWS = 5
 SEEDS = (0, 1)
 MORE_SEEDS = (2, 3, 4)  # where the first two leave a doubt
 LIMIT_S = 60.0  # for an answer: a counted server is 50 times slower
-VENVS = ".venvs"  # the folder of environments
 NO_TIME = "the budget left no time for it"
 RESIDENT = 0.01  # of the tree: a process below it works by the clock, such as gunicorn's arbiter
 
@@ -179,15 +178,13 @@ def _merged(of_seeds: Sequence[Instructions]) -> Instructions:
 def _known(one: Wanted, server: Server) -> Instructions:
     """Return what *one* and its server show: the counter, and its environment."""
     counter = f"{server.instructions.name}, method {METHOD}" if server.instructions else ""
-    place = server.packages.parts if server.packages else ()
-    environment = next((place[at + 1] for at, part in enumerate(place[:-1]) if part == VENVS), "")
     return replace(
         without(one, ""),
         counter=counter,
-        environment=environment,
+        environment=server.environment,
         requests=REQUESTS,
         too_rare=_too_rare(one[1]),
-        path_length=len(one[0].root),
+        path_length=len(server.path),
     )
 
 

@@ -29,6 +29,14 @@ class Server(Protocol):
         """Seconds from start to the first 200, on all cores, beside the others that start."""
 
     @property
+    def environment(self) -> str:
+        """The name of its environment in the facts of its runtime; empty for one that is not ours."""
+
+    @property
+    def path(self) -> str:
+        """The path of the project for its processes; empty for one that is not ours."""
+
+    @property
     def packages(self) -> Path | None:
         """The folder of its app's installed packages; None if they are in an image, or unknown."""
 

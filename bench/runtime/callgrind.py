@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from glob import escape
@@ -39,6 +39,7 @@ STRIPPED = 0.01  # of an interpreter's instructions: if more are in functions wi
 PIPES = "vgdb"
 UNKNOWN = re.compile(r"SIGILL\b[^(]*\n(?:==\d+==.*\n)*?==\d+==\s+at 0x\w+: .*\(in (.*?)\)")
 NAMED = re.compile(r"-by-(.*)-on-(.*)$")
+OWN_NUMBER = re.compile(r"^NSpid:.*?(\d+)$", re.MULTILINE)
 UNSET = "???"
 # A worker that starts or answers slowly is no dead worker.
 GUNICORN_S = "600"
@@ -67,10 +68,16 @@ class Executed:
 
 
 class Callgrind:
-    """Counts what the processes of one server execute. Its files are in *folder*, which is its own."""
+    """Counts what the processes of one server execute. Its files are in *folder*, which is its own.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    In a container: *beside* are the words that run a command beside its processes, *release* is valgrind's
+    version there. The folder has one path inside and outside.
+    """
+
+    def __init__(self, folder: Path, *, beside: Sequence[str] = (), release: str = "") -> None:
+        self.folder = folder
+        self._beside = beside
+        self._release = release or version()
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the command that runs *argv* and all its children on the counted processor."""
@@ -79,8 +86,8 @@ class Callgrind:
             "--instr-atstart=no",  # a start takes seconds, not minutes
             "--trace-children=yes",
             "--vex-iropt-unroll-thresh=0",  # most code runs too seldom to be worth it: 15 % faster without
-            f"--vgdb-prefix={self._folder / PIPES}",
-            f"--callgrind-out-file={self._folder}/%p",
+            f"--vgdb-prefix={self.folder / PIPES}",
+            f"--callgrind-out-file={self.folder}/%p",
             "--quiet",
         ]
         if Path(argv[0]).name == "gunicorn":
@@ -91,27 +98,28 @@ class Callgrind:
 
     @property
     def name(self) -> str:
-        return f"callgrind {version()}"
+        return f"callgrind {self._release}"
 
     def begin(self, pids: Sequence[int]) -> None:
         """Count from now on. Raises CannotMeasure if a process takes no command."""
-        for file in self._folder.glob("[0-9]*"):
+        for file in self.folder.glob("[0-9]*"):
             file.unlink()  # of processes that ended while the server started
         for pid in pids:
-            self._tell(pid, "instrumentation", "on")
+            self._tell(own_number(pid), "instrumentation", "on")
 
     def ended(self) -> bool:
         """Return whether a process ended since counting began: what it executed is in no reading."""
-        return any(file.stat().st_size for file in self._folder.glob("[0-9]*") if file.name.isdigit())
+        return any(file.stat().st_size for file in self.folder.glob("[0-9]*") if file.name.isdigit())
 
     def read(self, pids: Sequence[int]) -> dict[int, Executed]:
         """Return what each process executed since it was last read, and keep its last profile."""
         found = {}
         for pid in pids:
-            for old in self._profiles(pid):
+            number = own_number(pid)
+            for old in self._profiles(number):
                 old.unlink()
-            self._tell(pid, "dump")
-            parts = [executed(file.read_text(errors="replace")) for file in self._profiles(pid)]
+            self._tell(number, "dump")
+            parts = [executed(file.read_text(errors="replace")) for file in self._profiles(number)]
             found[pid] = together(parts)
         return found
 
@@ -122,32 +130,48 @@ class Callgrind:
             before = f"callgrind.out.{escape(name)}.{pid}"
             for old in (*folder.glob(before), *folder.glob(f"{before}-*")):
                 old.unlink()
-            for number, file in enumerate(self._profiles(pid)):
-                shutil.copyfile(file, folder / f"callgrind.out.{name}.{pid}{f'-{number}' if number else ''}")
+            for place, file in enumerate(self._profiles(own_number(pid))):
+                shutil.copyfile(file, folder / f"callgrind.out.{name}.{pid}{f'-{place}' if place else ''}")
 
-    def _profiles(self, pid: int) -> list[Path]:
-        return [*self._folder.glob(f"{pid}.*"), *self._folder.glob(f"{pid}-*")]
+    def _profiles(self, number: int) -> list[Path]:
+        return [*self.folder.glob(f"{number}.*"), *self.folder.glob(f"{number}-*")]
 
-    def _tell(self, pid: int, *words: str) -> None:
-        where = [f"--vgdb-prefix={self._folder / PIPES}", f"--pid={pid}", f"--max-invoke-ms={FORCED_MS}"]
-        command = ["vgdb", *where, *words]
+    def _tell(self, number: int, *words: str) -> None:
+        where = [f"--vgdb-prefix={self.folder / PIPES}", f"--pid={number}", f"--max-invoke-ms={FORCED_MS}"]
+        command = [*self._beside, "env", *self._names(number), "vgdb", *where, *words]
         try:
             told = subprocess.run(
-                command, capture_output=True, text=True, timeout=COMMAND_S, check=False, env=self._names(pid)
+                command,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired as error:
-            raise CannotMeasure(f"process {pid} does not answer valgrind within {COMMAND_S:.0f} s") from error
+            raise CannotMeasure(
+                f"process {number} does not answer valgrind within {COMMAND_S:.0f} s"
+            ) from error
         if told.returncode:
             lines = (told.stderr or told.stdout).strip().splitlines() or ["no reason given"]
-            raise CannotMeasure(f"process {pid} takes no command of valgrind: {lines[-1]}")
+            raise CannotMeasure(f"process {number} takes no command of valgrind: {lines[-1]}")
 
-    def _names(self, pid: int) -> dict[str, str]:
-        """Return the environment in which vgdb finds the pipes of *pid*: it names them by two variables."""
-        for pipe in self._folder.glob(f"{PIPES}-from-vgdb-to-{pid}-by-*"):
+    def _names(self, number: int) -> list[str]:
+        """Return words for `env` by which vgdb finds the pipes of a process, named by its user and host."""
+        for pipe in self.folder.glob(f"{PIPES}-from-vgdb-to-{number}-by-*"):
             if found := NAMED.search(pipe.name):
-                known = zip(("LOGNAME", "HOST"), found.groups(), strict=True)
-                return {name: value for name, value in known if value != UNSET}
-        raise CannotMeasure(f"process {pid} does not run under valgrind")
+                known = dict(zip(("LOGNAME", "HOST"), found.groups(), strict=True))
+                unset = [word for name in known for word in ("-u", name)]
+                return [*unset, *(f"{name}={value}" for name, value in known.items() if value != UNSET)]
+        raise CannotMeasure(f"process {number} does not run under valgrind")
+
+
+def own_number(pid: int) -> int:
+    """Return the number of a process as it knows it itself: in a container that is another one than here."""
+    with suppress(OSError):
+        if found := OWN_NUMBER.search(Path(f"/proc/{pid}/status").read_text()):
+            return int(found[1])
+    return pid
 
 
 def executed(profile: str) -> Executed:
@@ -183,7 +207,7 @@ def unknown_instruction(log: str) -> str | None:
 
 
 @contextmanager
-def under_callgrind(scratch: Path) -> Iterator[Callgrind]:
+def under_callgrind(scratch: Path, *, beside: Sequence[str] = (), release: str = "") -> Iterator[Callgrind]:
     with TemporaryDirectory(prefix="bench-counted-", dir=scratch, ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o777)  # a server may become another user
-        yield Callgrind(Path(folder))
+        yield Callgrind(Path(folder), beside=beside, release=release)

@@ -13,15 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.errors import CannotMeasure, UsageError
+from bench.errors import UsageError
 from bench.files import working_folder
 from bench.model.contender import Contender
 from bench.runtime import Counting, leftovers, servers
+from bench.runtime.callgrind import SLOWER, Callgrind, under_callgrind
 from bench.runtime.children import interrupts_held, log_name
 from bench.runtime.docker import containers, images
 from bench.runtime.docker.containers import Containers, as_this_user, on_cores
 from bench.runtime.docker.engine import INSTEAD, Engine
-from bench.runtime.docker.images import Image
+from bench.runtime.docker.images import CountedImage, Image
 from bench.runtime.gil import FREE
 from bench.runtime.placement import Placement, available_cores
 from bench.runtime.ports import HOST, free_ports
@@ -31,6 +32,7 @@ from bench.runtime.services.own import KINDS, UNCOUNTED, OwnServices, known_serv
 from bench.runtime.services.service import ContainerPlace
 
 FILE = "docker-compose.yml"
+COUNTED_MEMORY = "4g"  # valgrind keeps its translation of the code that runs
 
 
 class ComposeRuntime:
@@ -64,6 +66,7 @@ class ComposeRuntime:
             {name: kind.containers(place) for name, kind in KINDS.items() if kind.containers}
         )
         self._images: dict[str, Image] = {}
+        self._counted: dict[str, CountedImage] = {}  # by the tag of the image that is timed
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -90,8 +93,8 @@ class ComposeRuntime:
         return uncontained(contender)
 
     @staticmethod
-    def uncounted() -> str:
-        return "instructions are counted of processes: add --runtime process"
+    def uncounted() -> None:
+        return None
 
     def prepare(self, contenders: Sequence[Contender]) -> None:
         """Build images, and make ready what the services of each server are made from.
@@ -127,13 +130,35 @@ class ComposeRuntime:
         If nothing is *timed*, they may use every core. *counting* needs a service that counts: drivers in
         images are not counted, nor are calls.
         """
+        seeded = [(one, hash_seed) for one in contenders]
+        with self._served(seeded, timed=timed) as up:
+            yield {server.contender.name: server for server in up}
+
+    @contextmanager
+    def serve_counted(self, seeded: Sequence[tuple[Contender, int]]) -> Iterator[Sequence[ProcessServer]]:
+        """Start a fresh container for each contender and hash seed, from an image with valgrind."""
+        for contender, _ in seeded:
+            made = self._images[contender.name]
+            if made.tag not in self._counted:
+                self._counted[made.tag] = images.counted_image(
+                    made, self._engine, scratch=self._secret, logs=self._logs
+                )
+        with self._served(seeded, timed=False, emulated=True) as up:
+            yield up
+
+    @contextmanager
+    def _served(
+        self, seeded: Sequence[tuple[Contender, int]], *, timed: bool, emulated: bool = False
+    ) -> Iterator[Sequence[ProcessServer]]:
         with (
-            ThreadPoolExecutor(max(1, len(contenders))) as waiting,
-            self._services.given(contenders) as given,
+            ExitStack() as held,
+            ThreadPoolExecutor(max(1, len(seeded))) as waiting,
+            self._services.given([contender for contender, _ in seeded]) as given,
             self._containers() as group,
         ):
-            started = self._start(contenders, hash_seed, [*given], group)
-            answers = [waiting.submit(ready, server) for server in started]
+            started = self._start(seeded, [*given], group, held if emulated else None)
+            slower = SLOWER if emulated else 1.0
+            answers = [waiting.submit(ready, server, slower=slower) for server in started]
             for answer in as_completed(answers):
                 answer.result()  # the first failure is raised at once
             up = [answer.result() for answer in answers]
@@ -141,12 +166,7 @@ class ComposeRuntime:
                 server.keep_data()
             if timed and self._placement.server:
                 group.pin(self._placement.server)
-            yield {server.contender.name: server for server in up}
-
-    def serve_counted(
-        self, seeded: Sequence[tuple[Contender, int]]
-    ) -> AbstractContextManager[Sequence[ProcessServer]]:
-        raise CannotMeasure(self.uncounted())
+            yield up
 
     def check(self) -> None:
         self._services.check()
@@ -168,29 +188,53 @@ class ComposeRuntime:
 
     def _start(
         self,
-        contenders: Sequence[Contender],
-        hash_seed: int,
+        seeded: Sequence[tuple[Contender, int]],
         given: Sequence[OwnServices],
         group: Containers,
+        counting: ExitStack | None,
     ) -> list[ProcessServer]:
-        ports = free_ports(len(contenders))
+        """Start a container for each. *counting* holds the counters of instructions; None: none."""
+        ports = free_ports(len(seeded))
         settings: dict[str, Mapping[str, object]] = {}
         logs: dict[str, Path] = {}
-        for contender, port, services in zip(contenders, ports, given, strict=True):
+        counters: list[Callgrind | None] = []
+        for (contender, hash_seed), port, services in zip(seeded, ports, given, strict=True):
             number = next(self._numbers)
             name = f"{contender.base}-{number}"
-            settings[name] = self._settings(contender, port, hash_seed, services)
+            counters.append(
+                counting.enter_context(self._counter(contender, group.named(name))) if counting else None
+            )
+            settings[name] = self._settings(contender, port, hash_seed, services, counters[-1])
             logs[name] = self._logs / log_name(contender.name, number)
         up = group.start(images.SERVICE, settings, logs)
         return [
             ProcessServer(
-                contender=one, address=(HOST, port), child=child, services=services, uncounted=UNCOUNTED
+                contender=contender,
+                address=(HOST, port),
+                child=child,
+                services=services,
+                environment=self._images[contender.name].tag,
+                path=str(images.APPS),
+                instructions=callgrind,
+                uncounted=UNCOUNTED,
             )
-            for one, port, child, services in zip(contenders, ports, up.values(), given, strict=True)
+            for (contender, _), port, child, services, callgrind in zip(
+                seeded, ports, up.values(), given, counters, strict=True
+            )
         ]
 
+    def _counter(self, contender: Contender, container: str) -> AbstractContextManager[Callgrind]:
+        counted = self._counted[self._images[contender.name].tag]
+        beside = ("docker", "exec", container)
+        return under_callgrind(self._scratch.absolute(), beside=beside, release=counted.valgrind)
+
     def _settings(
-        self, contender: Contender, port: int, hash_seed: int, services: OwnServices
+        self,
+        contender: Contender,
+        port: int,
+        hash_seed: int,
+        services: OwnServices,
+        callgrind: Callgrind | None,
     ) -> dict[str, object]:
         """Return compose's settings of a contender; all others are in docker-compose.yml."""
         values = servers.values(
@@ -208,10 +252,21 @@ class ComposeRuntime:
             hash_seed=hash_seed,
             services=services,
         )
-        return {
-            "image": self._images[contender.name].tag,
-            "command": servers.command(contender, values),
+        image, command = self._images[contender.name].tag, servers.command(contender, values)
+        settings: dict[str, object] = {
+            "image": image,
+            "command": command,
             "environment": environment,
             **as_this_user(),
             **on_cores(available_cores()),
+        }
+        if callgrind is None:
+            return settings
+        shared = {"type": "bind", "source": str(callgrind.folder), "target": str(callgrind.folder)}
+        return {
+            **settings,
+            "image": self._counted[image].tag,
+            "command": callgrind.command(command),
+            "volumes": [shared],
+            "mem_limit": COUNTED_MEMORY,
         }

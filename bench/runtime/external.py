@@ -58,6 +58,8 @@ class ExternalServer:
     contender: Contender
     address: tuple[str, int]
     ready_s: float = 0.0
+    environment: str = ""
+    path: str = ""
     packages: None = None
     instructions: None = None
     calls: None = None

@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 
 # What decides how fast a build is, as far as it says so: distributions optimise by rules of their own.
-_BUILD = r"""
+BUILD = r"""
 import platform, re, shlex, sysconfig
 fast = r"--(with|enable|disable)-(optimizations|lto|bolt|pydebug|gil|tail-call-interp|experimental-jit)\b.*"
 chosen = [one for one in shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "") if re.match(fast, one)]
 level = re.findall(r"-O\w+", sysconfig.get_config_var("OPT") or "")[-1:]
-print(", ".join([platform.python_compiler(), *level, *sorted(chosen)]))
+built = ", ".join([platform.python_compiler(), *level, *sorted(chosen)])
 """
 
 
@@ -34,7 +34,9 @@ def found(python: str) -> tuple[str, str] | None:
 @cache
 def built(python: str) -> str:
     """Return how an interpreter was built, as it says: "GCC 12.2.0, -O3, --enable-optimizations"."""
-    done = subprocess.run([python, "-I", "-c", _BUILD], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [python, "-I", "-c", f"{BUILD}print(built)"], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip()
 
 

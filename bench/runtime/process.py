@@ -262,6 +262,8 @@ class ProcessRuntime:
             address=address,
             child=child,
             services=services,
+            environment=environment.folder.name,
+            path=contender.root,
             packages=environment.libraries,
             drivers=hooked if isinstance(hooked, DriverStatements) else None,
             calls=hooked if isinstance(hooked, PythonCalls) else None,

@@ -35,6 +35,8 @@ class ProcessServer:
     child: Running
     ready_s: float = float("nan")
     services: OwnServices = field(default_factory=OwnServices)
+    environment: str = ""  # the name of its environment in the facts of its runtime
+    path: str = ""  # the project's folder, as its processes have it
     packages: Path | None = None
     drivers: DriverStatements | None = None  # count its statements
     instructions: Callgrind | None = None  # counts what it executes

@@ -137,6 +137,22 @@ def add(process, numbers):
     assert process.stdout.readline() == "done\n"
 
 
+def test_a_process_is_read_by_what_runs_beside_it(tmp_path, counted):
+    process, counter = counted
+    log = tmp_path / "beside"
+    script = tmp_path / "beside.sh"
+    script.write_text(f'echo "$@" >> {log}; exec "$@"\n')
+    beside = Callgrind(counter.folder, beside=("sh", str(script)), release="3.19.0")
+    add(process, 10)
+    beside.begin([process.pid])
+    add(process, 1_000)
+    assert beside.read([process.pid])[process.pid].everything > 0
+    told = log.read_text().splitlines()
+    assert [line.split()[-1] for line in told] == ["on", "dump"]
+    assert all(f"vgdb --vgdb-prefix={counter.folder}/" in line for line in told)
+    assert beside.name == "callgrind 3.19.0"
+
+
 def test_what_a_process_executes_is_counted_from_one_reading_to_the_next(counted):
     process, counter = counted
     add(process, 10)

@@ -11,13 +11,13 @@ import pytest
 
 from bench.errors import CannotMeasure, UsageError
 from bench.model.contender import Ready
-from bench.runtime import leftovers
+from bench.runtime import callgrind, leftovers
 from bench.runtime.compose import ComposeRuntime
 from bench.runtime.docker import containers, engine
 from bench.runtime.docker.engine import CommandResult
 from bench.runtime.placement import available_cores, placed
 from tests.runtime.test_process import SCRIPTS, answer, eventually, gone
-from tests.support.fake_engine import FakeEngine
+from tests.support.fake_engine import LISTED, FakeEngine
 from tests.support.projects import tiny
 
 TAKEN = "import os; raise OSError(98, f'Address already in use: 127.0.0.1:{os.environ[\"PORT\"]}')"
@@ -293,6 +293,44 @@ def test_facts_name_placement_engine_python_and_packages_and_are_json(runtime, c
     facts = json.loads(json.dumps(runtime.facts()))
     ((tag, image),) = facts["environments"].items()
     assert tag.startswith("webframework-bench/tiny_app:")
-    assert image == {"python": "3.13.9", "packages": {"flask": "3"}}
+    assert image == LISTED
     assert facts["engine"] == {"docker": "99.1", "compose": "2.40.3"}
     assert set(facts["placement"]) == {"server", "client", "database", "caveats"}
+
+
+@pytest.mark.skipif(not callgrind.version(), reason=f"valgrind is not installed: {callgrind.REMEDY}")
+def test_what_is_counted_runs_in_an_image_with_valgrind_and_shares_a_folder_with_us(
+    runtime, contender, host, tmp_path
+):
+    one = contender("one")
+    runtime.prepare([one])
+    with runtime.serve_counted([(one, 0), (one, 1)]) as servers:
+        assert [answer(server)["env"]["PYTHONHASHSEED"] for server in servers] == ["0", "1"]
+        services = {name: made.service for name, made in host.containers.items()}
+        tag = servers[0].environment
+        folders = [server.instructions.folder for server in servers]
+        assert [made["image"] for made in services.values()] == [f"{tag}-counted"] * 2
+        assert [made["mem_limit"] for made in services.values()] == ["4g"] * 2
+        for folder, made in zip(folders, services.values(), strict=True):
+            assert made["volumes"] == [{"type": "bind", "source": str(folder), "target": str(folder)}]
+            assert f"--callgrind-out-file={folder}/%p" in made["command"]
+        assert {server.instructions.name for server in servers} == {"callgrind 3.19.0"}
+        assert {server.path for server in servers} == {"/apps"}
+    assert len(asked(host, "docker build ")) == 1
+    assert not any(folder.exists() for folder in folders)
+    with runtime.serve([one], hash_seed=0):
+        (timed,) = host.containers.values()
+        assert timed.service["image"] == tag
+
+
+def test_where_an_image_cannot_have_valgrind_the_message_has_the_remedy(runtime, contender, host):
+    host.answers["docker build "] = CommandResult(status=1, errors="E: Unable to locate package valgrind")
+    one = contender("one")
+    runtime.prepare([one])
+    with (
+        pytest.raises(
+            CannotMeasure, match=r"valgrind cannot be installed in .*Unable to locate.*put it into"
+        ),
+        runtime.serve_counted([(one, 0)]),
+    ):
+        pytest.fail("served")

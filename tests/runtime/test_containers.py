@@ -274,6 +274,24 @@ def test_a_short_run_in_containers_measures_what_one_of_processes_does(tmp_path)
     assert {"postgresql.log"} < {file.name for file in (folder / "logs").iterdir()}
 
 
+def test_instructions_are_counted_in_containers_and_hold(tmp_path):
+    kept = tmp_path / "counts.json"
+    words = ("count", "flask", "users-read", "--runtime", "compose", "--json")
+    code, out, err = finished(bench(*words, "--keep", kept), timeout=900)
+    assert code == 0, err
+    (one,) = json.loads(out)["counts"]
+    assert (one["counter"] or "").startswith("callgrind ")
+    assert one["instructions"] > 100_000
+    ((name, environment),) = json.loads(kept.read_text())["environments"].items()
+    assert name.startswith("flask_app:")
+    assert environment["built"]
+    assert "sqlalchemy" in environment["packages"]
+    code, out, err = finished(bench(*words, "--check", kept), timeout=900)
+    assert code == 0, err
+    (move,) = json.loads(out)["moves"]
+    assert move["ratio"] == pytest.approx(1, abs=0.01)
+
+
 def test_ctrl_c_twice_leaves_a_partial_run_and_no_container(tmp_path, docker):
     process = bench("run", "quick", "--contender", "flask", "--runtime", "compose", "--out", tmp_path)
     started_measuring(process, tmp_path)

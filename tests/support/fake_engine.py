@@ -13,6 +13,7 @@ from bench.runtime.docker.engine import NOT_FOUND, CommandResult
 from bench.runtime.services.caches import VALKEY, program
 
 INFO = {"ServerVersion": "99.1", "KernelVersion": platform.release(), "SecurityOptions": ["name=seccomp"]}
+LISTED = {"python": "3.13.9", "built": "GCC 12.2.0", "packages": {"flask": "3"}}
 # What `init: true` does: it passes on how the server ended.
 INIT = """
 import subprocess, sys
@@ -72,10 +73,14 @@ class FakeEngine:
                 return self._build(services) if verb == "build" else self._up(services)
             case ["docker", "image", "inspect", tag]:
                 return CommandResult(status=0 if tag in self.images else 1)
+            case ["docker", "image", "inspect", "--format", _, tag] if tag in self.images:
+                return CommandResult(status=0, output="65534:65534\n")
+            case ["docker", "build", *_, tag, folder]:
+                return self._build_from(tag, Path(folder) / "Dockerfile")
+            case ["docker", "run", *_, "valgrind", "--version"]:
+                return CommandResult(status=0, output="valgrind-3.19.0\n")
             case ["docker", "run", *_]:
-                return CommandResult(
-                    status=0, output=json.dumps({"python": "3.13.9", "packages": {"flask": "3"}})
-                )
+                return CommandResult(status=0, output=json.dumps(LISTED))
             case ["docker", "container", "inspect", *names]:
                 return self._inspect(names)
             case ["docker", "logs", name] if name in self.containers:
@@ -113,6 +118,11 @@ class FakeEngine:
             self.images[service["image"]] = Path(
                 service["build"]["context"], "apps", service["build"]["args"]["APP"]
             )
+        return CommandResult(status=0, output="built\n")
+
+    def _build_from(self, tag, dockerfile):
+        base = dockerfile.read_text().split()[1]
+        self.images[tag] = self.images[base]
         return CommandResult(status=0, output="built\n")
 
     def _up(self, services):

@@ -21,6 +21,8 @@ class FakeServer:
     died: str | None = None
     address: tuple[str, int] = ("127.0.0.1", 9)
     ready_s: float = 0.5
+    environment: str = ""
+    path: str = ""
     packages: None = None
     calls: None = None
     left: str | None = None  # why its data are not put back

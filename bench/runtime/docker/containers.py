@@ -122,6 +122,10 @@ class Containers:
                 container.save_log()
             _remove(self._engine, self._names)
 
+    def named(self, name: str) -> str:
+        """Return how the engine names the container of the service *name*."""
+        return f"{self._project}-{name}"
+
     def start(
         self, service: str, services: Mapping[str, Mapping[str, Any]], logs: Mapping[str, Path]
     ) -> dict[str, Container]:
@@ -129,7 +133,7 @@ class Containers:
 
         Raises CannotMeasure if one cannot be created, or if its processes are not visible on this machine.
         """
-        names = {name: f"{self._project}-{name}" for name in services}
+        names = {name: self.named(name) for name in services}
         ours = {
             name: {"container_name": names[name], "labels": {LABEL: leftovers.signature()}, **settings}
             for name, settings in services.items()

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import CannotMeasure, UsageError
-from bench.files import text_of
+from bench.files import legible, text_of
 from bench.model.contender import Contender
 from bench.project.installs import keeps_a_lock_of_apps
 from bench.project.sources import is_left_behind
 from bench.runtime.docker.containers import described
-from bench.runtime.docker.engine import Engine, reason
+from bench.runtime.docker.engine import INSTEAD, Engine, reason
+from bench.runtime.interpreters import BUILD
 from bench.runtime.requirements import NAME, read_lock
 
 SERVICE = "contender"  # of docker-compose.yml: how images of apps are built, and what their containers may do
@@ -26,11 +27,18 @@ PYTHON = "3.13"  # of apps/Dockerfile
 PROGRAMS = Path("/venv/bin")
 HOME = Path("/tmp")
 APPS = Path("/apps")
-LISTING = """
-import json, platform
+LISTING = f"""{BUILD}
+import json
 from importlib.metadata import distributions
-packages = {one.name.lower(): one.version for one in distributions()}
-print(json.dumps({"python": platform.python_version(), "packages": dict(sorted(packages.items()))}))
+packages = dict(sorted((one.name.lower(), one.version) for one in distributions()))
+print(json.dumps({{"python": platform.python_version(), "built": built, "packages": packages}}))
+"""
+# Where an image has no valgrind, it gets its distribution's.
+COUNTED = """FROM {tag}
+USER root
+RUN command -v valgrind || {{ apt-get update && apt-get install --yes --no-install-recommends valgrind \\
+ && rm -rf /var/lib/apt/lists/*; }} || apk add --no-cache valgrind || dnf install --assumeyes valgrind
+USER {user}
 """
 
 
@@ -40,10 +48,19 @@ class Image:
 
     tag: str
     python: str  # full version
+    built: str = ""  # how that Python was built
     packages: dict[str, str]  # name to version
 
     def content(self) -> dict[str, object]:
-        return {"python": self.python, "packages": self.packages}
+        return {"python": self.python, "built": self.built, "packages": self.packages}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedImage:
+    """An image with valgrind, beside the one that is timed."""
+
+    tag: str
+    valgrind: str  # its version
 
 
 def image(contender: Contender, engine: Engine, *, source: Path, scratch: Path, logs: Path) -> Image:
@@ -54,8 +71,35 @@ def image(contender: Contender, engine: Engine, *, source: Path, scratch: Path, 
     tag = tag_of(contender)
     if engine.docker_result("image", "inspect", tag).status:
         _build(contender, tag, engine, source=source, scratch=scratch, logs=logs)
-    listing = engine.docker("run", "--rm", "--network", "none", tag, "python", "-c", LISTING)
-    return Image(tag=tag, **json.loads(listing))
+    return Image(tag=tag, **json.loads(_said_in(tag, engine, "python", "-c", LISTING)))
+
+
+def counted_image(made: Image, engine: Engine, *, scratch: Path, logs: Path) -> CountedImage:
+    """Return the image in which servers of *made* are counted, and build it first if it is missing.
+
+    Raises CannotMeasure if it cannot be built.
+    """
+    tag = f"{made.tag}-counted"
+    if engine.docker_result("image", "inspect", tag).status:
+        user = engine.docker("image", "inspect", "--format", "{{.Config.User}}", made.tag).strip()
+        folder = scratch / legible(tag)
+        folder.mkdir(exist_ok=True)
+        (folder / "Dockerfile").write_text(COUNTED.format(tag=made.tag, user=user or "root"))
+        words = ("build", "--network", "host", "--force-rm", "--tag", tag, str(folder))
+        answer = engine.docker_result(*words)
+        log = logs / f"build-{legible(tag)}.log"
+        log.write_text(answer.output + answer.errors)
+        if answer.status:
+            raise CannotMeasure(
+                f"valgrind cannot be installed in {made.tag}: {reason(answer)}: put it into {DOCKERFILE}, "
+                f"{INSTEAD}: see {log}"
+            )
+    release = _said_in(tag, engine, "valgrind", "--version")
+    return CountedImage(tag=tag, valgrind=release.removeprefix("valgrind-"))
+
+
+def _said_in(tag: str, engine: Engine, *words: str) -> str:
+    return engine.docker("run", "--rm", "--network", "none", tag, *words).strip()
 
 
 def tag_of(contender: Contender) -> str:
