@@ -8,7 +8,7 @@ from bench.analysis.comparisons import Comparison
 from bench.analysis.limits import cores_of
 from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
-from bench.report import audit, gains, upgrades
+from bench.report import audit, cost_tables, gains, upgrades
 from bench.report.panels import Panel, panels
 from bench.report.sentences import headline
 from bench.report.series import apart
@@ -28,6 +28,8 @@ def answer(analysis: Analysis) -> tuple[str, ...]:
     if all(map(upgrades.is_upgrade, analysis.run.plan.blocks)) and (
         asked := tuple(upgrades.sentences(analysis))
     ):
+        return asked
+    if analysis.valid and (asked := tuple(cost_tables.sentences(analysis))):
         return asked
     shown = panels(analysis)
     if analysis.run.plan.own_references:

@@ -10,7 +10,7 @@ from bench.analysis.rows import Row
 from bench.analysis.statistics import Estimate
 from bench.report.columns import percentile_cell
 from bench.report.document import Column, Section, Table, TableCell, contender_cell, name_column
-from bench.report.wording import NOTHING, figure, interval, measured, mebibytes, point, scaled
+from bench.report.wording import NOTHING, abouts, figure, interval, measured, mebibytes, point, scaled
 
 TITLE, ANCHOR = "What it costs at equal rates", "costs"
 GIBIBYTE = 2**30
@@ -37,6 +37,30 @@ def cost_picture(analysis: Analysis) -> CostPicture | None:
         return None
     several = len({one.scenario for one in found}) > 1
     return CostPicture(costs={f"{one.contender}{f', {one.scenario}' * several}": one for one in found})
+
+
+def sentences(analysis: Analysis) -> Iterator[str]:
+    """Yield for each scenario which contender takes the fewest cores for a rate, and which the most."""
+    words, stacks = abouts(analysis.run), {row.cell.contender: row.stack for row in analysis.rows}
+    for scenario in dict.fromkeys(one.scenario for one in analysis.costs):
+        of_it = [one for one in analysis.costs if one.scenario == scenario]
+        rates = sorted(set.intersection(*({needed.rate_rps for needed in one.needed} for one in of_it)))
+        if len(of_it) < 2 or not rates:
+            continue
+        rate = rates[len(rates) // 2]
+        cores = {
+            one.contender: needed.cores for one in of_it for needed in one.needed if needed.rate_rps == rate
+        }
+        least, *_, most = sorted(cores, key=lambda name: cores[name].estimate)
+        yield (
+            f"{rate:,.0f} requests/s of {words.get(scenario, scenario)} take {_cores(cores[least])} with "
+            f"{stacks[least]}, and {_cores(cores[most])} with {stacks[most]}, database included."
+        )
+
+
+def _cores(needed: Estimate) -> str:
+    cell = measured(needed)
+    return f"{cell.text} cores{f' ({cell.detail})' * bool(cell.detail)}"
 
 
 def section(analysis: Analysis) -> Section | None:

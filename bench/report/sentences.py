@@ -10,6 +10,7 @@ from bench.report.panels import Panel, page_columns
 from bench.report.wording import at_least, both, figure, interval, levels, plural, point
 
 Describe = Callable[[Panel, Row], str]
+TOO_FEW = "too few answers for a percentile"
 
 
 def notes(panel: Panel) -> tuple[str, ...]:
@@ -55,9 +56,11 @@ def gist(panel: Panel) -> str:
     """Return the panel's answer in one sentence. It names the stack, not the framework."""
     say: Describe = _at_most if panel.load.compares_throughput else _at_its_rate
     parts = []
-    if panel.ranked:
+    if not panel.load.compares_throughput and not has_percentiles(panel):
+        parts.append(TOO_FEW)
+    elif panel.ranked:
         parts.append(say(panel, panel.ranked[0]))
-    if panel.ranked[1:]:
+    if panel.ranked[1:] and parts[0] != TOO_FEW:
         worst = "the lowest is" if panel.load.compares_throughput else "the slowest is"
         parts.append(f"{worst} {say(panel, panel.ranked[-1])}")
     if panel.limited:
@@ -69,6 +72,10 @@ def gist(panel: Panel) -> str:
     if silent := [row.cell.contender for row in panel.contenders if not row.requests]:
         parts.append(f"no verified response from {', '.join(silent)}")
     return f"{'; '.join(parts)}."
+
+
+def has_percentiles(panel: Panel) -> bool:
+    return any(row.latency.p50_ms is not None for row in panel.contenders)
 
 
 def _at_most(panel: Panel, row: Row) -> str:
@@ -91,15 +98,12 @@ def _at_its_rate(panel: Panel, row: Row) -> str:
     """Return the latency of a contender at the given rate, in words."""
     percentiles = {"99 %": row.latency.p99_ms, "half": row.latency.p50_ms}
     share = next((share for share, value in percentiles.items() if value is not None), None)
-    within = (
-        f"answers {share} within {figure(percentiles[share])} ms"
-        if share
-        else "gave too few answers for a percentile"
-    )
-    rate = f"at {figure(row.arrivals.rate_rps)} requests/s" if row.arrivals else ""
+    within = f"{share} within {figure(percentiles[share])} ms" if share else TOO_FEW
+    verb = " answers" if share and row is panel.ranked[0] else ","
+    rate = f" at {figure(row.arrivals.rate_rps)} requests/s" if row.arrivals else ""
     lost = row.failed + row.unanswered
     rest = f", {lost:,} failed or without an answer" if lost else ""
-    return f"{row.stack} ({row.cell.contender}) {within} {rate}{rest}"
+    return f"{row.stack} ({row.cell.contender}){verb} {within}{rate}{rest}"
 
 
 def _bracketed(text: str) -> str:

@@ -15,9 +15,13 @@ from bench.histogram import Histogram
 from bench.loads import Open
 from bench.observe.observer import ProcessObserver
 from bench.report import cost_tables
+from bench.report.answer import answer
 from bench.report.charts.cost_lines import cost_lines, numbers
+from bench.report.charts.draw import kinds_of
 from bench.report.charts.style import looks_of
 from bench.report.markdown import report_text
+from bench.report.panels import panels
+from bench.report.sentences import gist
 from bench.report.summary import summary
 from bench.report.terminal import print_run
 from tests.support.synthetic import failing, rate, synthetic_run, with_records
@@ -55,6 +59,23 @@ def test_a_rate_takes_so_many_servers_as_keep_the_objective_together():
     assert many.memory_bytes == 4 * few.memory_bytes
     assert (few.priced_at_rps, many.priced_at_rps) == pytest.approx((200, 1_000))
     assert [one.machines for one in flask.needed] == [1, 1, 2]
+
+
+def test_the_answer_of_a_run_is_what_a_rate_takes_of_each():
+    found = analyse(run_of())
+    (sentence,) = answer(found)
+    assert sentence == (
+        "500 requests/s of hello take 0.12 cores (0.12–0.12) with Flask on gunicorn gthread, and 0.25 "
+        "cores (0.25–0.25) with Django on gunicorn gthread, database included."
+    )
+
+
+def test_near_idle_there_is_no_curve_of_latency_and_no_order():
+    idle, *others = panels(analyse(run_of()))
+    assert [kind.what for kind in kinds_of(idle)] == ["CPU per request"]
+    assert gist(idle).startswith("too few answers for a percentile; ")
+    assert all(kinds_of(one)[0].what == "Latency" for one in others)
+    assert "; the slowest is Django on gunicorn gthread (django), 99 % within " in gist(others[0])
 
 
 def test_without_a_rate_that_keeps_the_objective_nothing_is_computed_from_it():

@@ -128,7 +128,8 @@ def kinds_of(shown: Shown) -> tuple[ChartKind, ...]:
     """Return the charts of *shown*. With a given rate there is no throughput chart."""
     match shown:
         case Panel():
-            return (THROUGHPUT, LATENCY, DEMAND) if shown.load.compares_throughput else (LATENCY, DEMAND)
+            throughput = (THROUGHPUT,) if shown.load.compares_throughput else ()
+            return (*throughput, *((LATENCY,) if percentiles.has_curve(shown) else ()), DEMAND)
         case Series():
             return (THROUGHPUTS, LATENCIES) if shown.load.compares_throughput else (LATENCIES,)
         case WorkerTable():

@@ -58,6 +58,10 @@ def latency_chart(panel: Panel, looks: Mapping[str, Look], sheet: Sheet = FILE) 
     return figure
 
 
+def has_curve(panel: Panel) -> bool:
+    return any(_last(row) >= MARKED[0] for row in panel.contenders)
+
+
 def latency_caption(panel: Panel) -> str:
     return f"{panel.load.title}{shown(panel.load).caption} · lower is better"
 
