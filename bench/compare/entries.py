@@ -151,9 +151,10 @@ def _counts(summary: Mapping[str, Any]) -> Iterator[EntryCount]:
 
 
 def keep(run: Path, history: Path) -> Path:
-    """Keep the complete, valid run in folder *run* below *history*, and return its file.
+    """Keep the complete run in folder *run* below *history*, and return its file.
 
-    Raises UsageError if the run is not complete and valid, or if its file holds something else.
+    Raises UsageError if the run is partial, or not valid and without counts, or if its file holds something
+    else.
     """
     entry = _read(run / SUMMARY)
     if entry is None:
@@ -181,8 +182,8 @@ def _is_older(file: Path, entry: Entry) -> bool:
 def entries(places: Iterable[Path], now: datetime) -> Entries:
     """Return the runs at *places*: folders of runs, of entries, or entries. Each run counts once.
 
-    Partial and invalid runs are left out. So are damaged files, and runs whose clock was wrong, with the
-    reason. Raises UsageError if there is none.
+    Partial runs are left out, and of invalid ones all but the counts. So are damaged files, and runs whose
+    clock was wrong, with the reason. Raises UsageError if there is none.
     """
     places = tuple(places)
     found: dict[Any, Entry] = {}
@@ -232,7 +233,7 @@ def _files(place: Path) -> list[Path]:
 
 
 def _read(file: Path) -> Entry | None:
-    """Return a summary or an entry, None of a partial or invalid run.
+    """Return a summary or an entry, None of a partial run. Of one that is not valid only counts are left.
 
     Raises UsageError if *file* is neither.
     """
@@ -240,12 +241,15 @@ def _read(file: Path) -> Entry | None:
         raise UsageError(f"{file}: there is no such file: `bench report` writes it from run.json")
     read = read_json(file, dict[str, Any])
     if "rows" in read and read.get("schema") == SUMMARY_SCHEMA:
-        if read.get("partial") or not read.get("valid"):
+        if read.get("partial"):
             return None
         try:
-            return _with_zone(_finite(file, entry_of(read)))
+            entry = _with_zone(_finite(file, entry_of(read)))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"{file} is damaged: {type(error).__name__}: {error}") from error
+        if read.get("valid"):
+            return entry
+        return replace(entry, anchor=None, cells=()) if entry.counts else None
     if "cells" in read and read.get("schema") in range(OLDEST, SCHEMA + 1):
         return _with_zone(_finite(file, read_json(file, Entry)))
     raise UsageError(f"{file} is no summary and no entry of a history that this bench reads")

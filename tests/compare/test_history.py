@@ -64,6 +64,21 @@ def test_a_partial_run_is_not_kept(tmp_path):
         keep(run, tmp_path / "history")
 
 
+def test_of_a_run_that_is_not_valid_its_counts_are_kept(tmp_path):
+    run = kept_run(tmp_path / "run", 1)
+    summary = json.loads((run / "summary.json").read_text())
+    changed = summary | {"valid": False, "queries": []}
+    (run / "summary.json").write_text(json.dumps(changed))
+    with pytest.raises(UsageError, match="partial or not valid"):
+        keep(run, tmp_path / "history")
+    counted = {"contender": "flask", "scenario": "hello", "per_request": 960_000.0, "spread": 0.001}
+    changed["instructions"] = [counted | {"counter": "callgrind"}]
+    (run / "summary.json").write_text(json.dumps(changed))
+    entry = json.loads(keep(run, tmp_path / "history").read_text())
+    assert entry["cells"] == []
+    assert [one["per_request"] for one in entry["counts"]] == [960_000.0]
+
+
 def test_trends_are_of_ratios_to_the_anchor_in_the_order_of_time(tmp_path):
     for day, speed in ((3, 8000.0), (1, 9000.0), (2, 9000.0)):
         keep(kept_run(tmp_path / f"run-{day}", day, fastapi=speed), tmp_path / "history")
