@@ -4,9 +4,11 @@ The rule and its rivals: docs/adr/0017. What it holds: docs/simulations.md.
 """
 
 import sys
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from statistics import median
 from typing import Literal
 
 import numpy as np
@@ -74,12 +76,14 @@ def moves_of(
 ) -> tuple[Step, ...]:
     """Return where exact *counts* moved by more than the margin that their level has, and stayed.
 
-    The last one may have moved: it is a step at once, if it moved by more than *at_once_of* its level (by
+    A level is the median of its counts so far: one count of instructions alone is a little off. The last one
+    may have moved: it is a step at once, if it moved by more than *at_once_of* its level (by
     default the margin). One that is back at the next run is none.
     """
     found: list[Step] = []
-    level = counts[0] if counts else 0.0
-    for place, count in enumerate(counts):
+    known = [*counts[:1]]  # the counts of the level so far, ascending
+    for place, count in enumerate(counts[1:], start=1):
+        level = median(known)
         after = counts[place + 1] if place + 1 < len(counts) else count
         towards: Towards = 1 if count > level else -1
         is_last = place + 1 == len(counts)
@@ -87,7 +91,8 @@ def moves_of(
         if min(towards * (count - level), towards * (after - level)) > (at_once if is_last else margin):
             shown = place if towards * (count - level) > at_once else place + 1
             found.append(Step(at=place, low=place, high=place, found=shown, towards=towards))
-            level = count
+            known.clear()
+        insort(known, count)
     return tuple(found)
 
 
