@@ -163,6 +163,7 @@ def _frame(axes: Axes) -> None:
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M" if value >= 1e6 else f"{value:,.6g}")
     axes.grid(axis="y", color=GRID)
     axes.set_axisbelow(True)
     axes.tick_params(colors=FAINT, length=0)
