@@ -75,6 +75,7 @@ def test_a_culprit_is_found_by_counts_though_it_is_killed_on_the_way(shop):
     before = git(shop, "status", "--porcelain=v2", "--branch"), git(shop, "worktree", "list")
     folder = shop / "results" / "found"
     killed_after(shop, 0, "good", "main", "--runtime", "process", "--out", str(folder))
+    killed_after(shop, 1, "--resume", str(folder))
     killed_after(shop, 2, "--resume", str(folder))
     told = bisect(shop, "--resume", str(folder), "--json")
     assert told.returncode == 1, told.stdout + told.stderr
