@@ -158,7 +158,7 @@ def keep(run: Path, history: Path) -> Path:
     """
     entry = _read(run / SUMMARY)
     if entry is None:
-        raise UsageError(f"{run} is partial or not valid: it would bend the trend")
+        raise UsageError(f"{run} is partial or not valid, and has no counts: it would bend the trend")
     stamp = entry.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     name = f"{stamp}-{entry.plan}-{entry.commit[:8] or 'nocommit'}.json"
     file = history / _slug(f"{entry.machine}-{entry.runtime}") / name
@@ -171,12 +171,14 @@ def keep(run: Path, history: Path) -> Path:
 
 
 def _is_older(file: Path, entry: Entry) -> bool:
-    """Return whether *file* has the same run in an older format."""
+    """Return whether *file* has the same run in an older format, or only its counts."""
     try:
         kept = read_json(file, Entry)
     except UsageError:
         return False
-    return kept.schema < entry.schema and kept.identity == entry.identity
+    if kept.identity != entry.identity:
+        return False
+    return kept.schema < entry.schema or bool(entry.cells and not kept.cells)
 
 
 def entries(places: Iterable[Path], now: datetime) -> Entries:
@@ -199,7 +201,9 @@ def entries(places: Iterable[Path], now: datetime) -> Entries:
         if wrong := _wrong_clock(entry, now):
             left_out.append(f"{file}: {wrong}")
         else:
-            found.setdefault(entry.identity, entry)
+            known = found.setdefault(entry.identity, entry)
+            if entry.cells and not known.cells:
+                found[entry.identity] = entry
     if not found:
         where = ", ".join(map(str, places))
         whys = "".join(f"; {why}" for why in left_out[:3])

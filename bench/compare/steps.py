@@ -91,8 +91,9 @@ def moves_of(
         if min(towards * (count - level), towards * (after - level)) > (at_once if is_last else margin):
             shown = place if towards * (count - level) > at_once else place + 1
             found.append(Step(at=place, low=place, high=place, found=shown, towards=towards))
-            known.clear()
-        insort(known, count)
+            known = [count]
+        elif abs(count - level) <= margin:  # one that is back at the next run is not of the level
+            insort(known, count)
     return tuple(found)
 
 

@@ -51,10 +51,16 @@ def sentences(analysis: Analysis) -> Iterator[str]:
         cores = {
             one.contender: needed.cores for one in of_it for needed in one.needed if needed.rate_rps == rate
         }
+        with_database = {
+            row.database_us is not None for one in of_it for row in one.rows if row.service_demand_us
+        }
+        if len(with_database) > 1:
+            continue
+        of = "database included" if with_database == {True} else "of the servers alone"
         least, *_, most = sorted(cores, key=lambda name: cores[name].estimate)
         yield (
             f"{rate:,.0f} requests/s of {words.get(scenario, scenario)} take {_cores(cores[least])} with "
-            f"{stacks[least]}, and {_cores(cores[most])} with {stacks[most]}, database included."
+            f"{stacks[least]}, and {_cores(cores[most])} with {stacks[most]}, {of}."
         )
 
 

@@ -280,7 +280,8 @@ def _files(
     files = {}
     for contender, scenario in wanted:
         made = facts["environments"][facts["environment_of"][contender.name]]
-        machine = version(), platform.libc_ver(), made["python"], made["built"], len(contender.root)
+        place = runtime.name, facts["environment_of"][contender.name], len(contender.root)
+        machine = version(), platform.libc_ver(), made["python"], made["built"], *place
         content = repr(
             (REMEMBERED, METHOD, REQUESTS, WINDOWS, tuple(seeds), machine, keys[contender.name], scenario)
         )

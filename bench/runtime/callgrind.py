@@ -161,7 +161,7 @@ class Callgrind:
         for pipe in self.folder.glob(f"{PIPES}-from-vgdb-to-{number}-by-*"):
             if found := NAMED.search(pipe.name):
                 known = dict(zip(("LOGNAME", "HOST"), found.groups(), strict=True))
-                unset = [word for name in known for word in ("-u", name)]
+                unset = [word for name in ("LOGNAME", "USER", "HOST", "HOSTNAME") for word in ("-u", name)]
                 return [*unset, *(f"{name}={value}" for name, value in known.items() if value != UNSET)]
         raise CannotMeasure(f"process {number} does not run under valgrind")
 

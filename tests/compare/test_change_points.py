@@ -227,8 +227,10 @@ def test_instructions_need_a_second_run_unless_they_move_far():
         # users-read at nine commits: the first count was a low one, and the level is where it was
         ([1_823, 1_836, 1_829, 1_833, 1_840, 1_830, 1_828, 1_821, 1_826], []),
         ([2_036, 2_043, 2_057, 2_022, 2_040, 2_057, 2_064, 2_065, 2_065], [(5, 1)]),
+        ([1_000, 1_030, 1_000, 1_000, 1_000], []),
+        ([1_000, 1_000, 1_100, 1_130, 1_100, 1_100], [(2, 1)]),
     ],
-    ids=["FastAPI", "Flask"],
+    ids=["FastAPI", "Flask", "the second is off", "the second after a step is off"],
 )
 def test_a_level_of_counts_is_their_median_so_far(counts, steps):
     found = moves_of(counts, lambda level: 0.005 * level, lambda level: 0.02 * level)

@@ -48,6 +48,7 @@ class FakeCounter:
 @dataclass
 class CountingRuntime:
     address: tuple[str, int]
+    name: str = "fake"
     costs: list[int] = field(default_factory=list)
     lack: str | None = None
     broken: frozenset[str] = frozenset()

@@ -137,8 +137,10 @@ def add(process, numbers):
     assert process.stdout.readline() == "done\n"
 
 
-def test_a_process_is_read_by_what_runs_beside_it(tmp_path, counted):
+def test_a_process_is_read_by_what_runs_beside_it(tmp_path, counted, monkeypatch):
     process, counter = counted
+    for name in ("LOGNAME", "USER", "HOST", "HOSTNAME"):
+        monkeypatch.setenv(name, "another")  # by which vgdb would look for other pipes
     log = tmp_path / "beside"
     script = tmp_path / "beside.sh"
     script.write_text(f'echo "$@" >> {log}; exec "$@"\n')

@@ -309,7 +309,7 @@ def test_what_is_counted_runs_in_an_image_with_valgrind_and_shares_a_folder_with
         services = {name: made.service for name, made in host.containers.items()}
         tag = servers[0].environment
         folders = [server.instructions.folder for server in servers]
-        assert [made["image"] for made in services.values()] == [f"{tag}-counted"] * 2
+        assert [made["image"] for made in services.values()] == [f"{tag}-counted-0123456789ab"] * 2
         assert [made["mem_limit"] for made in services.values()] == ["4g"] * 2
         for folder, made in zip(folders, services.values(), strict=True):
             assert made["volumes"] == [{"type": "bind", "source": str(folder), "target": str(folder)}]

@@ -73,6 +73,8 @@ class FakeEngine:
                 return self._build(services) if verb == "build" else self._up(services)
             case ["docker", "image", "inspect", tag]:
                 return CommandResult(status=0 if tag in self.images else 1)
+            case ["docker", "image", "inspect", "--format", "{{.Id}}", tag] if tag in self.images:
+                return CommandResult(status=0, output=f"sha256:0123456789abcdef{tag}\n")
             case ["docker", "image", "inspect", "--format", _, tag] if tag in self.images:
                 return CommandResult(status=0, output="65534:65534\n")
             case ["docker", "build", *_, tag, folder]:

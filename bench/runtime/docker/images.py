@@ -79,7 +79,8 @@ def counted_image(made: Image, engine: Engine, *, scratch: Path, logs: Path) -> 
 
     Raises CannotMeasure if it cannot be built.
     """
-    tag = f"{made.tag}-counted"
+    found = engine.docker("image", "inspect", "--format", "{{.Id}}", made.tag).strip()
+    tag = f"{made.tag}-counted-{found.removeprefix('sha256:')[:12]}"
     if engine.docker_result("image", "inspect", tag).status:
         user = engine.docker("image", "inspect", "--format", "{{.Config.User}}", made.tag).strip()
         folder = scratch / legible(tag)
